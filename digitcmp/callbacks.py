@@ -1,0 +1,98 @@
+"""What a run shows and writes while it trains."""
+
+import csv
+from pathlib import Path
+from typing import TextIO
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from digitcmp.config import Settings
+
+STAGES, SCORES = ("train", "val", "test"), ("loss", "acc", "digit_acc", "argmax_acc")
+
+
+def scores(trainer: Trainer) -> dict[str, float]:
+    """The scores of the epoch that has just ended, by stage and score as in metrics.csv: `train_loss`, `train_acc`, ...
+
+    The digit scores come last, and only with the auxiliary loss.
+    """
+    logged = trainer.callback_metrics
+    names = [(stage, score) for part in (SCORES[:2], SCORES[2:]) for stage in STAGES for score in part]
+    known = [(stage, score) for stage, score in names if f"{score}/{stage}" in logged]
+    # seven digits are what float32 holds: .926, not .9259999990463257
+    return {f"{stage}_{score}": float(f"{logged[f'{score}/{stage}']:.7g}") for stage, score in known}
+
+
+class Events(TensorBoardLogger):
+    """TensorBoard events directly in the run's folder, so that TensorBoard names the run by its path."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, name="", version="", default_hp_metric=False)
+
+    def save(self) -> None:
+        self.experiment.flush()  # and no hparams.yaml: config.yaml says more
+
+
+class Record(Callback):
+    """Writes each epoch's scores, counted from 1, as a row of metrics.csv and to the logger, for all to watch.
+
+    At the end the logger gets `settings` and the final scores, a row of TensorBoard's HParams table.
+    """
+
+    def __init__(self, file: Path, settings: Settings) -> None:
+        self.file = file
+        self.settings = settings
+        self.stream: TextIO | None = None
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        epoch = trainer.current_epoch + 1
+        row = {"epoch": epoch, **scores(trainer)}
+        if self.stream is None:
+            self.stream = self.file.open("w", newline="")
+            self.writer = csv.DictWriter(self.stream, fieldnames=row, lineterminator="\n")
+            self.writer.writeheader()
+        self.writer.writerow(row)
+        self.stream.flush()
+        for logger in trainer.loggers:
+            logger.log_metrics({key: value.item() for key, value in trainer.callback_metrics.items()}, step=epoch)
+            logger.save()
+
+    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        final = {f"final/{name}": value for name, value in scores(trainer).items() if not name.endswith("loss")}
+        made_with = {
+            name: value for name, value in self.settings.items() if isinstance(value, bool | int | float | str)
+        }
+        for logger in trainer.loggers:
+            logger.log_hyperparams(made_with, final)
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        if self.stream is not None:
+            self.stream.close()
+
+
+class EpochProgress(Callback):
+    """A bar on a terminal, a plain line per epoch elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=console, auto_refresh=False)
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if self.console.is_terminal:
+            self.bar.start()
+        self.task = self.bar.add_task("epochs", total=trainer.max_epochs)
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        now = scores(trainer)
+        line = "  ".join(f"{stage} {now[f'{stage}_acc']:.3f}" for stage in ("train", "val", "test"))
+        if self.console.is_terminal:
+            self.bar.update(self.task, advance=1, description=f"accuracy: {line}", refresh=True)
+        else:
+            self.console.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  accuracy: {line}")
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        self.bar.stop()

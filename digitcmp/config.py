@@ -1,0 +1,147 @@
+"""A configuration, flat and checked: what a run is, what it is called, and what is not allowed."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from digitcmp.datasets import SIZES
+
+CONF = Path(__file__).parents[1] / "conf"
+IRRELEVANT = {"root", "sweep", "force", "dry_run"}  # cannot change a result
+RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}
+DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
+
+Settings = dict[str, Any]  # a resolved configuration on one level, paths and switches left out
+
+
+class ConfigError(Exception):
+    """A value out of range; the message names the key, the value and what is allowed, in one line."""
+
+
+def resolve(config: Mapping[str, Any]) -> Settings:
+    """The composed configuration as Settings: groups flattened, the model's own learning rate filled in.
+
+    Raises ConfigError for the first value that is not allowed.
+    """
+    model = config["model"]
+    lr = config["lr"]
+    if lr is None:
+        lr = model.get("lr_aux" if config["aux"] else "lr", DEFAULT_LR)
+    settings = flatten(config) | {"lr": lr}
+    settings.setdefault("hidden", None)
+    check(settings)
+    return settings
+
+
+def flatten(config: Mapping[str, Any]) -> Settings:
+    """{'data': {'train_pairs': 1000}} -> {'train_pairs': 1000}; what cannot change a result is left out."""
+    flat: Settings = {}
+    for group, value in config.items():
+        members = value.items() if isinstance(value, Mapping) else [(None, value)]
+        for key, member in members:
+            path = group if key is None else f"{group}.{key}"
+            name = RENAMED.get(path, key or group)
+            if name not in IRRELEVANT and path not in ("model.lr", "model.lr_aux"):
+                flat[name] = member
+    return flat
+
+
+@cache
+def defaults() -> Settings:
+    """The settings of conf/config.yaml and the default data set."""
+    return flatten(_file()) | {"dataset": "mnist"}
+
+
+def _file() -> dict[str, Any]:
+    config = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"), resolve=False)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items() if key not in ("defaults", "hydra")}
+
+
+def typed(name: str) -> str:
+    """A setting's key as on the command line: 'train_pairs' -> 'data.train_pairs'."""
+    paths = [f"{group}.{key}" for group, value in _file().items() if isinstance(value, dict) for key in value]
+    return {RENAMED.get(path, path.split(".")[1]): path for path in ["model.hidden", *paths]}.get(name, name)
+
+
+def cell(settings: Settings) -> Settings:
+    """What makes a cell: model, aux, lr, then every other key that is not at its default, sorted; never the seed."""
+    named = {key: settings[key] for key in ("model", "aux", "lr")}
+    others = sorted(settings.keys() - named.keys() - {"seed"})
+    return named | {key: settings[key] for key in others if settings[key] != defaults().get(key)}
+
+
+def cell_name(settings: Settings) -> str:
+    """The cell as the name of a folder: `model=ws3,aux=true,lr=0.002,train_pairs=500`."""
+    return ",".join(f"{key}={_text(value)}" for key, value in cell(settings).items())
+
+
+def config_hash(settings: Settings) -> str:
+    """16 hexadecimal digits of cell and seed; a key at its default counts as absent, so a new one changes nothing."""
+    identity = json.dumps(cell(settings) | {"seed": settings["seed"]}, sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(_text(item) for item in value)
+    text = json.dumps(value) if not isinstance(value, str) else value
+    return re.sub(r"[^\w.+-]", "_", text)
+
+
+def check(settings: Settings) -> None:
+    """Raise ConfigError for the first value out of range."""
+
+    def require(key: str, allowed: str, fits: bool) -> None:
+        if not fits:
+            raise ConfigError(f"{typed(key)}={_text(settings[key])} is not allowed: {allowed}")
+
+    def whole(key: str, least: int) -> None:
+        value = settings[key]
+        require(key, f"a whole number >= {least}", type(value) is int and value >= least)
+
+    def number(key: str, allowed: str, least: float, least_fits: bool) -> None:
+        value = settings[key]
+        fits = type(value) in (int, float) and math.isfinite(value)
+        require(key, allowed, fits and (value > least or (least_fits and value == least)))
+
+    for key in ("aux", "normalize", "shuffle"):
+        require(key, "true or false", type(settings[key]) is bool)
+    for key in ("epochs", "batch_size", "threads", "train_pairs", "val_pairs", "test_pairs"):
+        whole(key, least=1)
+    whole("seed", least=0)
+    if settings["data_seed"] is not None:
+        whole("data_seed", least=0)
+    number("lr", "a number > 0", 0, least_fits=False)
+    number("aux_weight", "a number >= 0", 0, least_fits=True)
+    if settings["gradient_clip_val"] is not None:
+        number("gradient_clip_val", "a number > 0, or null", 0, least_fits=False)
+    if settings["hidden"] is not None:
+        deep = settings["model"] == "fcnn2"
+        widths = settings["hidden"] if deep else [settings["hidden"]]
+        require(
+            "hidden",
+            "a list of whole numbers >= 1" if deep else "a whole number >= 1",
+            isinstance(widths, list) and bool(widths) and all(type(n) is int and n >= 1 for n in widths),
+        )
+    require("head", "mlp", settings["head"] in ("mlp",))
+    train, val, test = (settings[f"{split}_pairs"] for split in ("train", "val", "test"))
+    require("batch_size", f"at most the {train} training pairs", settings["batch_size"] <= train)
+    require(
+        "train_pairs",
+        f"with {val} validation pairs at most {SIZES['train'] // 2 - val}; {settings['dataset']} has "
+        f"{SIZES['train']} training images",
+        2 * (train + val) <= SIZES["train"],
+    )
+    require(
+        "test_pairs",
+        f"at most {SIZES['test'] // 2}; {settings['dataset']} has {SIZES['test']} test images",
+        2 * test <= SIZES["test"],
+    )

@@ -1,0 +1,122 @@
+"""The pairs: one LightningDataModule that draws them, the same for the same seed whatever else is asked for."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from lightning import LightningDataModule
+from torch import Tensor
+
+from digitcmp import datasets
+from digitcmp.seeds import derive
+
+
+class Batch(NamedTuple):
+    """B pairs: raw pixels 0..255; target 1 where the first digit <= the second; both digits."""
+
+    pairs: Float[Tensor, "batch 2 14 14"]
+    target: Float[Tensor, "batch"]
+    digits: Int[Tensor, "batch 2"]
+
+    def take(self, rows: Int[Tensor, "rows"]) -> "Batch":
+        """These rows, in this order."""
+        return Batch(*(tensor[rows] for tensor in self))
+
+    def split(self, size: int) -> "Iterator[Batch]":
+        """Consecutive batches of `size` pairs; the last one may be smaller."""
+        return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))
+
+
+class Once:
+    """A data loader of one item, made anew each epoch: all pairs of a set at once, since they fit into memory."""
+
+    def __init__(self, make: Callable[[], Batch]) -> None:
+        self.make = make
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield self.make()
+
+    def __len__(self) -> int:
+        return 1
+
+
+class PairData(LightningDataModule):
+    """Training and validation pairs from the data set's training images, test pairs from its test images.
+
+    No image is used twice. One permutation of the training images per seed: training pairs are taken from its
+    front, validation pairs from its back, so that the number of one never changes the other. `data_seed` fixes
+    the pairs apart from `seed`, which always orders the batches.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        train_pairs: int,
+        val_pairs: int,
+        test_pairs: int,
+        seed: int,
+        data_seed: int | None = None,
+        shuffle: bool = True,
+        root: str = "data",
+    ) -> None:
+        super().__init__()
+        self.name, self.root = name, Path(root)
+        self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
+        self.pairs_seed = seed if data_seed is None else data_seed
+        self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
+        self.sets: dict[str, Batch] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Draw the pairs of `train`, `val` and `test` into `sets`; the same ones however often it is called.
+
+        Raises DataError if the data set is not there or holds too few images.
+        """
+        if self.sets:
+            return
+        pools = datasets.load(self.name, self.root)
+        for split, wanted in (("train", self.counts["train"] + self.counts["val"]), ("test", self.counts["test"])):
+            if 2 * wanted > (there := len(pools[split].labels)):
+                raise datasets.DataError(
+                    f"{wanted} pairs asked of {self.name}'s {there} {split} images, which make {there // 2}"
+                )
+        rng = np.random.default_rng(derive(self.pairs_seed, "pairs"))
+        train, test = (rng.permutation(len(pools[split].labels)) for split in ("train", "test"))
+        self.sets = {
+            "train": draw(pools["train"], train, self.counts["train"]),
+            "val": draw(pools["train"], train[::-1], self.counts["val"]),
+            "test": draw(pools["test"], test, self.counts["test"]),
+        }
+
+    @property
+    def moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the training pairs' pixels, in gray values."""
+        pixels = self.sets["train"].pairs.double()
+        return pixels.mean().item(), pixels.std().item()
+
+    def train_dataloader(self) -> Once:
+        return Once(self.epoch)
+
+    def val_dataloader(self) -> list[Once]:
+        """Validation and test pairs: the curves show both; only validation pairs are ever chosen by."""
+        return [Once(lambda: self.sets["val"]), Once(lambda: self.sets["test"])]
+
+    def test_dataloader(self) -> Once:
+        return Once(lambda: self.sets["test"])
+
+    def epoch(self) -> Batch:
+        """The training pairs in this epoch's order."""
+        train = self.sets["train"]
+        if self.order is None:
+            return train
+        return train.take(torch.randperm(len(train.target), generator=self.order))
+
+
+def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int) -> Batch:
+    """The first `2 * pairs` images in this order, two by two."""
+    rows = order[: 2 * pairs].reshape(pairs, 2)
+    digits = torch.from_numpy(pool.labels[rows])
+    target = (digits[:, 0] <= digits[:, 1]).float()
+    return Batch(torch.from_numpy(pool.images[rows]).float(), target, digits)

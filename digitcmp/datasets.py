@@ -1,0 +1,95 @@
+"""Pools of labelled 14x14 images: MNIST inside the package, others through torchvision.
+
+`python -m digitcmp.datasets ROOT` builds the packaged file again from MNIST's idx files in the torchvision root ROOT.
+"""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+PACKAGED = Path(__file__).with_name("mnist14.npz")
+TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
+SIZES = {"train": 60_000, "test": 10_000}  # images of each of these data sets
+
+
+class DataError(Exception):
+    """A data set that is not there or not whole; the message names the file and the way to get it."""
+
+
+class Pool(NamedTuple):
+    """Images (N, 14, 14) with gray values 0..255 and their class labels (N,), 0..9."""
+
+    images: UInt8[np.ndarray, "n 14 14"]
+    labels: Int[np.ndarray, "n"]
+
+
+@cache
+def load(name: str, root: Path) -> dict[str, Pool]:
+    """The pools 'train' and 'test' of the data set `name`; `root` is torchvision's folder, not used for mnist.
+
+    Downloads what is missing. Raises DataError naming the folder and its files if that fails.
+    """
+    file = PACKAGED if name == "mnist" else root / TORCHVISION[name] / "pooled14.npz"
+    if not file.exists():
+        if name == "mnist":
+            raise DataError(f"{file} is missing: reinstall the package or build it, python -m digitcmp.datasets ROOT")
+        build(name, root, file, download=True)
+    try:
+        with np.load(file) as arrays:  # zip checks the CRC of every array it reads
+            return {
+                split: Pool(arrays[f"{split}_images"], arrays[f"{split}_labels"].astype(np.int64)) for split in SIZES
+            }
+    except Exception as error:  # a damaged zip raises a dozen different errors
+        remedy = "build it again: python -m digitcmp.datasets ROOT (MNIST's idx files in ROOT/MNIST/raw)"
+        if name != "mnist":
+            remedy = "delete it, and it is made again"
+        raise DataError(f"{file} is damaged ({error}); {remedy}") from error
+
+
+def build(name: str, root: Path, file: Path, download: bool) -> None:
+    """Average the data set's 28x28 images 2x2, halves rounded up, and write both splits to `file` (.npz), atomically.
+
+    Reads `root` as torchvision does. Raises DataError naming the folder and the files it needs.
+    """
+    from torchvision import datasets
+
+    arrays = {}
+    for split in SIZES:
+        try:
+            dataset = getattr(datasets, TORCHVISION[name])(root, train=split == "train", download=download)
+        except Exception as error:  # RuntimeError, URLError, OSError: whatever stopped the download
+            raise DataError(
+                f"no {TORCHVISION[name]} in {root / TORCHVISION[name] / 'raw'} and no download ({error}); it needs "
+                "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
+            ) from error
+        arrays[f"{split}_images"] = pool2x2(dataset.data.numpy())
+        arrays[f"{split}_labels"] = dataset.targets.numpy().astype(np.uint8)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(f".{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def pool2x2(images: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "n 14 14"]:
+    """Mean of every 2x2 block, halves rounded up."""
+    blocks = images.astype(np.uint16).reshape(len(images), 14, 2, 14, 2)
+    return ((blocks.sum(axis=(2, 4)) + 2) // 4).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m digitcmp.datasets ROOT   (MNIST's idx files lie in ROOT/MNIST/raw)")
+    try:
+        build("mnist", Path(sys.argv[1]), PACKAGED, download=False)
+    except DataError as error:
+        sys.exit(str(error))
+    print(f"wrote {PACKAGED}")

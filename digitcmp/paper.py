@@ -1,0 +1,65 @@
+"""What the paper (Salimbeni, Zeller, Mutlu, EPFL) says, each number with its table or figure."""
+
+from typing import NamedTuple
+
+
+class Published(NamedTuple):
+    """A published test accuracy over 10 runs; `std` is None where only a figure shows it."""
+
+    mean: float
+    std: float | None
+    source: str
+
+
+class Claim(NamedTuple):
+    """What the paper says an ingredient adds to the test accuracy."""
+
+    effect: float
+    source: str
+
+
+AUXILIARY = {"fcnn3": "AL1", "ws1": "AL2", "ws2": "AL3", "ws3": "AL4"}  # names with the auxiliary loss (section II.C)
+BACKBONES = ("fcnn1", "fcnn2", "fcnn3", "ws1", "ws2", "ws3")
+CELLS = tuple((model, False) for model in BACKBONES) + tuple((model, True) for model in AUXILIARY)
+
+ACCURACY = {
+    "FCNN1": Published(0.802, 0.011, "Table I"),
+    "FCNN2": Published(0.825, None, "Fig. 5"),
+    "FCNN3": Published(0.831, 0.008, "Table I"),
+    "WS1": Published(0.827, 0.014, "Table I"),
+    "WS2": Published(0.845, 0.014, "Table I"),
+    "WS3": Published(0.853, None, "Fig. 6"),
+    "AL1": Published(0.881, 0.032, "Table I"),
+    "AL2": Published(0.884, 0.007, "Table I"),
+    "AL3": Published(0.902, 0.012, "Table I"),
+    "AL4": Published(0.914, 0.015, "Table I"),
+}
+
+LEARNING_RATES = {  # Table II
+    "FCNN1": 5e-4,
+    "FCNN2": 1.5e-4,
+    "FCNN3": 1.5e-4,
+    "WS1": 8e-4,
+    "WS2": 5e-4,
+    "WS3": 1.3e-3,
+    "AL1": 5e-4,
+    "AL2": 8e-4,
+    "AL3": 5e-4,
+    "AL4": 2e-3,
+}
+
+AUXILIARY_CLAIM = Claim(0.10, "section V: AL had a considerable impact (+0.1)")
+SHARING_CLAIM = Claim(0.03, "section V: WS only added +0.03")
+
+
+def label(model: str, aux: bool, head: str = "mlp") -> str:
+    """The paper's name of a cell where it has one: ('ws3', True) -> 'AL4', ('fcnn1', True) -> 'FCNN1+AL'."""
+    name = model.upper() if model in BACKBONES else model
+    if aux:
+        name = AUXILIARY.get(model, f"{name}+AL")
+    return name if head == "mlp" else f"{name}+{head}"
+
+
+def published(name: str) -> Published | None:
+    """The published test accuracy of a label, None where the paper has none."""
+    return ACCURACY.get(name)

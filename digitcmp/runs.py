@@ -1,0 +1,153 @@
+"""A run on disk: its folder, its lock, its result. A folder of runs as one table.
+
+A run folder holds config.yaml, metrics.csv, checkpoints/last.ckpt, TensorBoard events and, once it is complete,
+result.json; every reader of runs goes through this file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digitcmp.config import Settings, defaults
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
+SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
+ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
+RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN)  # every other key of a result is a setting
+
+
+class RunError(Exception):
+    """A folder that cannot hold this run; the message says why and what to do, in one line."""
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def finished(folder: Path, settings: Settings) -> dict[str, Any] | None:
+    """The result of this run if the folder holds it whole, else None; a damaged file is named on stderr.
+
+    Raises RunError if the folder holds the result of another configuration.
+    """
+    result = read_result(folder)
+    if result is None:
+        return None
+    for key, value in settings.items():
+        if (there := result.get(key, defaults().get(key))) != value:
+            raise RunError(
+                f"{folder} holds a finished run with {key}={there}, not {key}={value}: "
+                "choose another folder (sweep=NAME), or force=true to train it again"
+            )
+    return result
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """result.json, or None if there is none or if it or a file it vouches for is damaged (named on stderr)."""
+    try:
+        result = json.loads((folder / RESULT).read_text())
+        damaged = METRICS if checksum(folder / METRICS) != result["metrics_crc"] else None
+    except FileNotFoundError as error:
+        if Path(error.filename).name == RESULT:
+            return None
+        damaged = METRICS
+    except (ValueError, KeyError, TypeError):
+        damaged = RESULT
+    else:
+        checkpoint = folder / CHECKPOINT
+        if checkpoint.exists() and checksum(checkpoint) != result["checkpoint_crc"]:
+            damaged = CHECKPOINT
+    if damaged:
+        print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
+        return None
+    return result
+
+
+def clear(folder: Path) -> None:
+    """Remove what an unfinished run left in its folder, its result first."""
+    for name in (RESULT, METRICS, CONFIG):
+        (folder / name).unlink(missing_ok=True)
+    for pattern in ("events.out.tfevents.*", "*.partial"):
+        for file in folder.glob(pattern):
+            file.unlink()
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a whole file or none: under a temporary name, to the disk, then in its place."""
+    partial = file.with_name(f"{file.name}.partial")
+    with partial.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(partial, file)
+
+
+def record(folder: Path, result: dict[str, Any]) -> None:
+    """Vouch for the run's other files and write result.json, the last thing a run does."""
+    checksums = {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
+    write(folder / RESULT, json.dumps(result | checksums, indent=1) + "\n")
+
+
+def checksum(file: Path) -> str:
+    """CRC-32 of a file as 8 hexadecimal digits."""
+    return f"{zlib.crc32(file.read_bytes()):08x}"
+
+
+@cache
+def provenance() -> dict[str, str]:
+    """`git_commit` of this code (with -dirty where it differs from it) and the `versions` that numbers depend on."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
+    return {"git_commit": commit, "versions": f"python {sys.version.split()[0]}, {packages}"}
+
+
+def folders(roots: Iterable[Path]) -> list[Path]:
+    """All run folders under these sweep folders, sorted: `seed=N`, and single runs by their result."""
+    found = {folder for root in roots for folder in root.rglob("seed=*") if folder.is_dir()}
+    found |= {file.parent for root in roots for file in root.rglob(RESULT)}
+    return sorted(found)
+
+
+def read(roots: Iterable[Path]) -> pd.DataFrame:
+    """One row per finished run: the keys of its result, and `path`, its folder."""
+    import pandas as pd
+
+    results = ((folder, read_result(folder)) for folder in folders(list(roots)))
+    return pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
+
+
+def missing(roots: Iterable[Path]) -> list[Path]:
+    """Run folders that a sweep made and no run has finished."""
+    return [folder for folder in folders(list(roots)) if not (folder / RESULT).exists()]
+
+
+def curves(table: pd.DataFrame) -> pd.DataFrame:
+    """metrics.csv of these runs (rows of `read`), one row per epoch, with `path`, `cell` and `seed`."""
+    import pandas as pd
+
+    frames = [
+        pd.read_csv(Path(run.path) / METRICS).assign(path=run.path, cell=run.cell, seed=run.seed)
+        for run in table.itertuples()
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

@@ -1,0 +1,49 @@
+"""What a single run says before and after it trains."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from digitcmp import paper
+from digitcmp.config import Settings
+
+
+def header(settings: Settings, params: int, device: str) -> str:
+    """One line: the model with the paper's name of its cell, its parameters, data, seed, lr and device."""
+    label = paper.label(settings["model"], settings["aux"], settings["head"])
+    pairs = " + ".join(f"{settings[f'{split}_pairs']:,}" for split in ("train", "val", "test"))
+    return (
+        f"{label} (model={settings['model']} aux={str(settings['aux']).lower()}), {params:,} parameters; "
+        f"{settings['dataset']}, {pairs} pairs; seed {settings['seed']}, lr {settings['lr']:g}, {device}"
+    )
+
+
+def summary(result: dict[str, Any], folder: Path, console: Console) -> None:
+    """The result beside the paper's number for its cell, and where to look further."""
+    published = paper.published(result["label"])
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(result["label"])
+    for split in ("train", "val", "test"):
+        table.add_column(split, justify="right")
+    if published:
+        table.add_column(f"paper ({published.source})", justify="right")
+    spread = f" ± {published.std:.3f}" if published and published.std is not None else ""
+    cells = [f"{result[f'{split}_acc']:.3f}" for split in ("train", "val", "test")]
+    table.add_row("accuracy", *cells, f"{published.mean:.3f}{spread}" if published else None)
+    table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in ("train", "val", "test")))
+    if result["aux"]:
+        table.add_row("digit accuracy", "", "", f"{result['digit_acc']:.3f}")
+        table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
+    console.print(table)
+    console.print(
+        f"\n{result['epochs']} epochs in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False
+    )
+    console.print(
+        "  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"Look inside: tensorboard --logdir {shlex.quote(str(folder))}", highlight=False, soft_wrap=True)

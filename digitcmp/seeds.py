@@ -1,0 +1,11 @@
+"""One seed, many independent streams."""
+
+import zlib
+
+import numpy as np
+
+
+def derive(seed: int, purpose: str) -> int:
+    """A 63-bit seed for one purpose ('pairs', 'weights', 'order', ...), independent of those for the others."""
+    sequence = np.random.SeedSequence([seed, zlib.crc32(purpose.encode())])
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)

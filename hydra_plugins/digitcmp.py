@@ -1,0 +1,300 @@
+"""What Hydra needs to know of digitcmp: the check before a run, the help text, and the sweeper."""
+
+import copy
+import csv
+import itertools
+import math
+import os
+import shlex
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from digitcmp import paper, runs
+from digitcmp.config import CONF, ConfigError, Settings, cell_name, resolve
+
+
+def settings_of(config: DictConfig) -> Settings:
+    """The settings in a composed configuration; a value that is not allowed ends the program with one line."""
+    plain = OmegaConf.to_container(
+        OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=True
+    )
+    assert isinstance(plain, dict)
+    try:
+        return resolve(plain)
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+class CheckConfig(Callback):
+    """Ends a single run whose configuration is not allowed, before its folder is made."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        settings = settings_of(config)
+        if config.dry_run:
+            print(f"would train {cell_name(settings)}, seed {settings['seed']}, into {config.hydra.run.dir}")
+            sys.exit(0)
+
+
+def help_text() -> str:
+    """`python train.py --help`: what there is to choose from, a line each, taken from the files of conf/."""
+
+    def choices(group: str) -> str:
+        files = sorted((CONF / group).glob("*.yaml"))
+        return "\n".join(f"  {file.stem:<18} {file.read_text().splitlines()[0].lstrip('# ')}" for file in files)
+
+    knobs = (CONF / "config.yaml").read_text().split("\nseed:")[1].split("\nhydra:")[0]
+    return f"""Is the first digit <= the second? Train a network on pairs of 14x14 digits.
+
+  python train.py model=ws3 aux=true                            one run, the paper's AL4
+  python train.py -m model=ws2,ws3 aux=true,false 'seed=range(10)'   a sweep, on all cores
+  python train.py -m experiment=table1                          the paper's ten cells x 10 seeds
+
+model=NAME, a backbone; with aux=true it also learns to name the digits:
+{choices("model")}
+
+head=NAME, how the two embeddings are compared:
+  mlp                the paper's: one small dense layer more
+
+data=NAME:
+{choices("data")}
+
+experiment=NAME, a sweep or a recipe as a file:
+{choices("experiment")}
+
+Everything else, with its default:
+  seed:{knobs.replace(chr(10), chr(10) + "  ")}
+Hydra's own help and shell completion: python train.py --hydra-help
+"""
+
+
+OmegaConf.register_new_resolver("digitcmp_help", help_text, replace=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of the sweep: what to type for it, its settings and its folder."""
+
+    overrides: list[str]
+    settings: Settings
+    folder: Path
+
+    @property
+    def title(self) -> str:
+        """The paper's name of the cell, the cell's own name, and the seed."""
+        cell = self.settings
+        label = paper.label(cell["model"], cell["aux"], cell["head"])
+        return f"{label:<6} {cell_name(cell)} seed={cell['seed']}"
+
+
+class GridSweeper(Sweeper):
+    """Trains the union of some grids, each run in the folder of its cell and seed, and only what is not finished.
+
+    grids: a list of {key: values}, values as on the command line ('ws2,ws3', 'range(10)'). What stands on the
+    command line replaces a grid's own values for that key.
+    """
+
+    def __init__(self, grids: Sequence[Mapping[str, Any]]) -> None:
+        self.grids = grids
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.loader = hydra_context.config_loader
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Plan, skip what is finished, launch the rest, list what failed. Exits with 1 if anything did."""
+        jobs = self.plan(arguments)
+        try:
+            to_do = [job for job in jobs if self.config.force or not runs.finished(job.folder, job.settings)]
+        except runs.RunError as error:
+            sys.exit(str(error))
+        if self.config.dry_run:
+            return print_plan(jobs, to_do)
+        root = Path(self.config.hydra.sweep.dir)
+        print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
+        if self.config.force:
+            for job in to_do:
+                runs.clear(job.folder)
+        for job in to_do:
+            job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
+        errors = self.train(to_do, of=len(jobs))
+        print_table(root)
+        if errors:
+            self.print_failures(errors)
+            sys.exit(1)
+
+    def plan(self, arguments: list[str]) -> list[Job]:
+        """Every run of the sweep once. Ends the program with one line at the first setting that is not allowed."""
+        parser = OverridesParser.create(config_loader=self.loader)
+        typed = alternatives(parser.parse_overrides(arguments))
+        composed: dict[tuple[str, ...], DictConfig] = {}
+        jobs: dict[Path, Job] = {}
+        for grid in self.grids:
+            own = alternatives(parser.parse_overrides([f"{key}={value}" for key, value in grid.items()]))
+            for overrides in itertools.product(*(own | typed).values()):
+                groups, values = [], []
+                for override in parser.parse_overrides(list(overrides)):
+                    is_group = override.is_delete() or self.loader.get_group_options(override.key_or_group)
+                    (groups if is_group else values).append(override)
+                # composing takes 50 ms, setting a value 0.1 ms: compose once for every choice of groups
+                choice = tuple(override.input_line for override in groups)
+                if choice not in composed:
+                    whole = self.loader.load_sweep_config(self.config, list(choice))
+                    composed[choice] = OmegaConf.masked_copy(whole, [key for key in whole if key != "hydra"])
+                settings = settings_of(with_values(composed[choice], values))
+                name = f"{cell_name(settings)}/seed={settings['seed']}"
+                folder = Path(self.config.hydra.sweep.dir, name)
+                jobs[folder] = Job(list(overrides), settings, folder)
+        return list(jobs.values())
+
+    def train(self, jobs: list[Job], of: int) -> dict[Path, tuple[Job, str]]:
+        """Launch the jobs, say when each is finished, and return those that are not, with their errors.
+
+        A worker that is killed takes the whole launch with it: what it left is launched again as long as that helps.
+        """
+        errors: dict[Path, tuple[Job, str]] = {}
+        left = jobs
+        with Progress(jobs, of):
+            while left:
+                try:
+                    self.launch(left, errors)
+                except Exception as error:  # whatever the launcher raises: joblib's and SLURM's own errors
+                    print(f"the launcher stopped: {str(error).splitlines()[0]}", flush=True)
+                before = len(left)
+                left = [job for job in left if job.folder not in errors and not runs.read_result(job.folder)]
+                if len(left) == before:
+                    break
+        ended = "no result: its process ended before it was finished"
+        return errors | {job.folder: (job, ended) for job in left}
+
+    def launch(self, jobs: list[Job], errors: dict[Path, tuple[Job, str]]) -> None:
+        subfolder = [f"hydra.sweep.subdir='{job.folder.relative_to(self.config.hydra.sweep.dir)}'" for job in jobs]
+        overrides = [[*job.overrides, folder] for job, folder in zip(jobs, subfolder, strict=True)]
+        for job, returned in zip(jobs, self.launcher.launch(overrides, initial_job_idx=0), strict=True):
+            if returned.status == JobStatus.FAILED:
+                error = returned._return_value
+                errors[job.folder] = (job, str(error) or type(error).__name__)
+
+    def print_failures(self, errors: dict[Path, tuple[Job, str]]) -> None:
+        print(f"\n{len(errors)} not finished:", file=sys.stderr)
+        hydra = list(self.config.hydra.overrides.hydra)
+        if self.grids != [{}]:
+            hydra.append("hydra.sweeper.grids=[{}]")
+        for job, error in errors.values():
+            command = shlex.join(["python", "train.py", "-m", *job.overrides, *hydra])
+            print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
+
+
+def alternatives(overrides: Sequence[Override]) -> dict[str, list[str]]:
+    """The overrides a sweep makes of each key. Raises HydraException for an interval, which a grid cannot hold."""
+    values = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                raise HydraException(f"{override.input_line}: a grid takes a list, range() or choice()")
+            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            values[key] = [f"{key}={override.get_value_element_as_str()}"]
+    return values
+
+
+def with_values(config: DictConfig, overrides: Sequence[Override]) -> DictConfig:
+    """A copy of the configuration with these values. Raises HydraException for a key that it does not have."""
+    config = copy.deepcopy(config)
+    for override in overrides:
+        new = override.is_add() or override.is_force_add()
+        try:
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=new)
+        except OmegaConfBaseException as error:
+            reason = str(error).splitlines()[0]
+            raise HydraException(f"Could not override '{override.key_or_group}': {reason}") from None
+    return config
+
+
+class Progress:
+    """Says when a run of the sweep is finished, whichever launcher trains it: a thread that looks for results."""
+
+    def __init__(self, jobs: Sequence[Job], of: int) -> None:
+        self.waiting = list(jobs)
+        self.jobs, self.of = len(jobs), of
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def __enter__(self) -> "Progress":
+        self.start = time.monotonic()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def watch(self) -> None:
+        while not self.over.wait(0.2):
+            self.look()
+        self.look()
+
+    def look(self) -> None:
+        for job in [job for job in self.waiting if (job.folder / runs.RESULT).exists()]:
+            self.waiting.remove(job)
+            result = runs.read_result(job.folder)
+            if result is None:
+                continue
+            done = self.jobs - len(self.waiting)
+            left = (time.monotonic() - self.start) / done * len(self.waiting)
+            count = f"[{self.of - len(self.waiting)}/{self.of}]"
+            accuracy = f"test accuracy {result['test_acc']:.4f}"
+            print(f"{count} {job.title}  {accuracy}  {result['fit_seconds']:.1f} s, {clock(left)} left", flush=True)
+
+
+def clock(seconds: float) -> str:
+    """3725 -> 1:02:05"""
+    return str(timedelta(seconds=round(seconds)))
+
+
+def estimate(settings: Settings) -> float:
+    """Seconds that a run takes on one core, from the committed runs of table1 and the number of its steps."""
+    with (CONF.parent / "multirun/table1/report/runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    same = [row for row in rows if row["label"] == paper.label(settings["model"], settings["aux"])] or rows
+    paid = sum(float(row["fit_seconds"]) for row in same) / sum(steps(row) for row in same)
+    return paid * steps(settings)
+
+
+def steps(settings: Mapping[str, Any]) -> int:
+    """Steps of the optimizer in a run."""
+    return int(settings["epochs"]) * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
+
+
+def print_table(root: Path) -> None:
+    """The sweep's cells, each with its mean test accuracy over seeds."""
+
+
+def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
+    """The cells of a sweep, how many runs of each are finished, and how long the others will take on this machine."""
+    total, left = (Counter(job.title.rsplit(" seed=", 1)[0] for job in some) for some in (jobs, to_do))
+    for title, n in total.items():
+        print(f"{n - left[title]:>4} of {n} finished  {title}")
+    seconds = sum(estimate(job.settings) for job in to_do) / (os.cpu_count() or 1)
+    print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")

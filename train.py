@@ -1,0 +1,127 @@
+"""Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from digitcmp import runs
+from digitcmp.config import Settings, cell_name, config_hash, resolve
+from digitcmp.datasets import DataError
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(config: DictConfig) -> None:
+    """Check the configuration, take the run's folder, and train unless it holds the finished run already."""
+    settings = resolve(OmegaConf.to_container(config, resolve=True))
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    single = HydraConfig.get().mode is RunMode.RUN
+    try:
+        with runs.lock(folder):
+            if not config.force and (result := runs.finished(folder, settings)):
+                if single:
+                    print(f"{folder} holds this run, finished: test accuracy {result['test_acc']:.4f}")
+                return
+            runs.clear(folder)
+            runs.write(folder / runs.CONFIG, OmegaConf.to_yaml(config, resolve=True))
+            train(config, settings, folder, show=single)
+    except (DataError, runs.RunError, FloatingPointError) as error:
+        raise CompactHydraException(str(error)) from None
+
+
+def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> None:
+    """Data -> module -> fit -> checkpoint -> result.json, in that order."""
+    import logging
+
+    import torch
+    from lightning import Trainer
+    from rich.console import Console
+
+    from digitcmp import callbacks, paper, screen
+    from digitcmp.data import PairData
+    from digitcmp.module import DigitComparison
+
+    warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 of torch 2.14
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    torch.set_num_threads(config.threads)
+    torch.set_flush_denormal(True)  # Adam's moments of dead pixels go denormal, and those are slow
+
+    data = PairData(seed=config.seed, data_seed=config.data.seed, **without(config.data, "seed"))
+    data.setup()
+    mean, std = data.moments if config.normalize else (0.0, 1.0)
+    module = DigitComparison(
+        backbone=config.model.name,
+        arguments=without(config.model, "name", "lr", "lr_aux"),
+        head=config.head,
+        aux=config.aux,
+        aux_weight=config.aux_weight,
+        lr=settings["lr"],
+        batch_size=config.batch_size,
+        mean=mean,
+        std=std,
+        seed=config.seed,
+        gradient_clip_val=config.trainer.gradient_clip_val,
+    )
+    params = sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+    label = paper.label(config.model.name, config.aux, config.head)
+    console = Console()
+    shown = [callbacks.EpochProgress(console)] if show else []
+    trainer = Trainer(
+        **without(config.trainer, "gradient_clip_val"),
+        max_epochs=config.epochs,
+        logger=callbacks.Events(folder),
+        callbacks=[callbacks.Record(folder / runs.METRICS, settings | {"label": label, "params": params}), *shown],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+    device = str(trainer.strategy.root_device)
+    if show:
+        console.print(screen.header(settings, params, device), highlight=False, soft_wrap=True)
+    start = time.perf_counter()
+    trainer.fit(module, data)
+    fit_seconds = time.perf_counter() - start
+    if trainer.interrupted:
+        sys.exit(130)
+
+    scores = callbacks.scores(trainer)
+    result: dict[str, Any] = {
+        **settings,
+        "cell": cell_name(settings),
+        "label": label,
+        "params": params,
+        **{
+            f"{split}_{score}": scores[f"{split}_{score}"]
+            for split in ("train", "val", "test")
+            for score in ("loss", "acc")
+        },
+        "digit_acc": scores.get("test_digit_acc"),
+        "argmax_acc": scores.get("test_argmax_acc"),
+        "fit_seconds": fit_seconds,
+        "device": device,
+        **runs.provenance(),
+        "config_hash": config_hash(settings),
+    }
+    trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    runs.record(folder, result)
+    if show:
+        screen.summary(result, folder, console)
+
+
+def without(config: DictConfig, *keys: str) -> dict[str, Any]:
+    """A group of the configuration as keyword arguments, less these."""
+    return {key: value for key, value in OmegaConf.to_container(config).items() if key not in keys}
+
+
+if __name__ == "__main__":
+    main()
