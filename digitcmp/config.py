@@ -107,10 +107,10 @@ def check(settings: Settings) -> None:
         value = settings[key]
         require(key, f"a whole number >= {least}", type(value) is int and value >= least)
 
-    def number(key: str, allowed: str, least: float, least_fits: bool) -> None:
+    def number(key: str, allowed: str, zero: bool) -> None:
         value = settings[key]
         fits = type(value) in (int, float) and math.isfinite(value)
-        require(key, allowed, fits and (value > least or (least_fits and value == least)))
+        require(key, allowed, fits and (value > 0 or (zero and value == 0)))
 
     for key in ("aux", "normalize", "shuffle"):
         require(key, "true or false", type(settings[key]) is bool)
@@ -119,10 +119,10 @@ def check(settings: Settings) -> None:
     whole("seed", least=0)
     if settings["data_seed"] is not None:
         whole("data_seed", least=0)
-    number("lr", "a number > 0", 0, least_fits=False)
-    number("aux_weight", "a number >= 0", 0, least_fits=True)
+    number("lr", "a number > 0", zero=False)
+    number("aux_weight", "a number >= 0", zero=True)
     if settings["gradient_clip_val"] is not None:
-        number("gradient_clip_val", "a number > 0, or null", 0, least_fits=False)
+        number("gradient_clip_val", "a number > 0, or null", zero=False)
     if settings["hidden"] is not None:
         deep = settings["model"] == "fcnn2"
         widths = settings["hidden"] if deep else [settings["hidden"]]

@@ -1,0 +1,39 @@
+"""What several test files need: the command line as a user types it, and small pairs."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from digitcmp.data import PairData
+
+ROOT = Path(__file__).parents[1]
+torch.set_num_threads(1)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Run:
+    """`train('model=ws3', ...)` runs train.py with these arguments in an empty folder."""
+
+    def run(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "train.py"), *arguments]
+        environment = os.environ | {"COLUMNS": "200"}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
+        assert code is None or done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def pairs() -> PairData:
+    """40 training, 30 validation and 20 test pairs of MNIST, seed 0."""
+    data = PairData("mnist", train_pairs=40, val_pairs=30, test_pairs=20, seed=0)
+    data.setup()
+    return data

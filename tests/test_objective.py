@@ -1,0 +1,47 @@
+"""Loss and scores against numbers worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from digitcmp.model import PairOutput
+from digitcmp.objective import loss, scores
+
+
+def test_loss_by_hand() -> None:
+    """Two pairs; logits 0 and ln 3 mean probabilities 1/2 and 3/4; every digit softmax puts 1/2 on class 7."""
+    compare = torch.tensor([0.0, math.log(3)])
+    target = torch.tensor([1.0, 0.0])
+    digits = torch.tensor([[7, 7], [7, 0]])
+    logits = torch.zeros(2, 2, 10)
+    logits[..., 7] = math.log(9)  # 9 / (9 + 9 * 1)
+    bce = (math.log(2) + math.log(4)) / 2
+    first = math.log(2)
+    second = (math.log(2) + math.log(18)) / 2
+    assert loss(PairOutput(compare, None), target, digits, 1.0).item() == pytest.approx(bce, rel=1e-6)
+    assert loss(PairOutput(compare, logits), target, digits, 1.0).item() == pytest.approx(
+        bce + first + second, rel=1e-6
+    )
+    assert loss(PairOutput(compare, logits), target, digits, 0.25).item() == pytest.approx(
+        bce + 0.25 * (first + second), rel=1e-6
+    )
+
+
+def test_loss_of_extreme_logits_is_finite() -> None:
+    output = PairOutput(torch.tensor([1e4, -1e4]), None)
+    assert loss(output, torch.tensor([0.0, 1.0]), torch.zeros(2, 2, dtype=torch.int64), 1.0).item() == 1e4
+
+
+def test_scores_by_hand() -> None:
+    compare = torch.tensor([1.0, -1.0, 2.0, 3.0])
+    target = torch.tensor([1.0, 1.0, 0.0, 1.0])
+    digits = torch.tensor([[1, 2], [3, 3], [5, 4], [0, 9]])
+    named = torch.tensor([[1, 2], [3, 2], [4, 4], [0, 8]])  # what the digit head says: 5 of 8 right
+    result = scores(PairOutput(compare, torch.nn.functional.one_hot(named, 10).float()), target, digits)
+    assert result["acc"] == 0.5
+    assert result["digit_acc"] == 0.625
+    assert result["argmax_acc"] == 0.5  # right on the first and last pair
+    expected = [math.log1p(math.exp(-1)), math.log1p(math.exp(1)), math.log1p(math.exp(2)), math.log1p(math.exp(-3))]
+    assert result["loss"] == pytest.approx(sum(expected) / 4, rel=1e-6)
+    assert scores(PairOutput(compare, None), target, digits).keys() == {"loss", "acc"}

@@ -1,0 +1,164 @@
+"""train.py from the outside: what a run leaves on disk and on the screen, and what it refuses."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import torch
+from conftest import Run
+from omegaconf import OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from digitcmp import paper
+from digitcmp.config import CONF
+from digitcmp.module import DigitComparison
+
+QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """One whole run of AL4, as in the README."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("run")
+    command = [sys.executable, str(CONF.parent / "train.py"), "model=ws3", "aux=true", "hydra.run.dir=out"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done
+
+
+def test_learns(run: tuple[Path, CompletedProcess[str]]) -> None:
+    found = result(run[0])
+    assert found["test_acc"] > 0.88
+    assert found["digit_acc"] > 0.9
+    assert found["argmax_acc"] > 0.9
+
+
+def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    folder, _ = run
+    files = {file.relative_to(folder).as_posix().split(".17")[0] for file in folder.rglob("*") if file.is_file()}
+    assert files == {
+        ".lock",
+        "config.yaml",
+        "metrics.csv",
+        "checkpoints/last.ckpt",
+        "events.out.tfevents",
+        "result.json",
+    }
+    found = result(folder)
+    assert found | {"label": "AL4", "model": "ws3", "aux": True, "lr": 2e-3, "seed": 0, "params": 162_959} == found
+    assert found | {"epochs": 25, "train_pairs": 1000, "dataset": "mnist", "hidden": None, "device": "cpu"} == found
+    assert OmegaConf.load(folder / "config.yaml").model.name == "ws3"
+
+
+def test_metrics_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    with (run[0] / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 26))
+    columns = ["epoch", "train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc"]
+    assert list(rows[0])[:7] == columns
+    for column in columns[1:]:
+        assert float(rows[-1][column]) == result(run[0])[column]
+    assert float(rows[-1]["test_digit_acc"]) == result(run[0])["digit_acc"]
+    assert float(rows[-1]["test_acc"]) * 1000 == pytest.approx(round(float(rows[-1]["test_acc"]) * 1000), abs=1e-6)
+
+
+def test_events_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    events = EventAccumulator(str(run[0])).Reload()
+    scalars = events.Tags()["scalars"]
+    assert {f"{score}/{stage}" for score in ("loss", "acc") for stage in ("train", "val", "test")} <= set(scalars)
+    assert [event.step for event in events.Scalars("loss/test")] == list(range(1, 26))
+    assert "_hparams_/session_start_info" in events.Tags().get("scalars", []) or "final/test_acc" in scalars
+
+
+def test_checkpoint_restores_and_repeats_the_result(run: tuple[Path, CompletedProcess[str]]) -> None:
+    from digitcmp.data import PairData
+
+    module = DigitComparison.load_from_checkpoint(run[0] / "checkpoints" / "last.ckpt", weights_only=True)
+    data = PairData("mnist", 1000, 1000, 1000, seed=0)
+    data.setup()
+    with torch.no_grad():
+        right = (module.eval()(data.sets["test"].pairs).compare > 0) == data.sets["test"].target.bool()
+    assert right.float().mean().item() == pytest.approx(result(run[0])["test_acc"], abs=1.5e-3)
+
+
+def test_screen_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    _, done = run
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(
+        "AL4 (model=ws3 aux=true), 162,959 parameters; mnist, 1,000 + 1,000 + 1,000 pairs; seed 0"
+    )
+    assert sum(line.startswith("epoch ") for line in lines) == 25
+    assert "0.914 ± 0.015" in done.stdout
+    assert lines[-1] == "Look inside: tensorboard --logdir " + lines[-1].split()[-1]
+    assert done.stderr == ""  # no warnings
+
+
+def test_same_seed_same_numbers(train: Run, tmp_path: Path) -> None:
+    for folder, *arguments in (["a"], ["b"], ["c", "seed=1"]):
+        train(*QUICK, f"hydra.run.dir={folder}", *arguments)
+    one, two, other = ((tmp_path / folder / "metrics.csv").read_bytes() for folder in "abc")
+    assert one == two != other
+    weights = [torch.load(tmp_path / f / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for f in "ab"]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "hydra.run.dir=out")
+    before = (tmp_path / "out/result.json").stat().st_mtime_ns
+    assert "finished" in train(*QUICK, "hydra.run.dir=out").stdout
+    refused = train(*QUICK, "seed=1", "hydra.run.dir=out", code=1)
+    assert "out holds a finished run with seed=0, not seed=1" in refused.stderr
+    assert (tmp_path / "out/result.json").stat().st_mtime_ns == before
+    train(*QUICK, "seed=1", "hydra.run.dir=out", "force=true")
+    assert result(tmp_path / "out")["seed"] == 1
+
+
+@pytest.mark.parametrize("bad", ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=5000"])
+def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
+    done = train(bad, code=1)
+    key, value = bad.split("=")
+    assert done.stderr.startswith(f"{key}={value} is not allowed: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_names_get_hydras_list(train: Run, tmp_path: Path) -> None:
+    models = train("model=ws9", code=1).stderr
+    assert "Could not find 'model/ws9'" in models and "ws3" in models
+    assert "Key 'epoch' is not in struct" in train("epoch=3", code=1).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
+    done = train(*QUICK, "lr=1e12", "hydra.run.dir=out", code=1)
+    assert "the train loss is nan in epoch 1: training diverged, lower lr (1e+12)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out/result.json").exists()
+
+
+def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "model=fcnn1", "aux=true", "model.hidden=30", "hydra.run.dir=out")
+    assert result(tmp_path / "out") | {"label": "FCNN1+AL", "hidden": 30, "lr": 5e-4} == result(tmp_path / "out")
+
+
+def test_lightning_options_pass_through(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "+trainer.limit_val_batches=1", "trainer.gradient_clip_val=0.5", "hydra.run.dir=out")
+    assert result(tmp_path / "out")["gradient_clip_val"] == 0.5
+
+
+def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
+    assert "would train model=ws3,aux=false,lr=0.0013, seed 0" in train("dry_run=true").stdout
+    text = train("--help").stdout
+    for name in [*paper.BACKBONES, "kmnist", "table1", "python train.py -m"]:
+        assert name in text
+    assert list(tmp_path.iterdir()) == []
