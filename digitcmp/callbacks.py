@@ -17,13 +17,22 @@ STAGES, SCORES = ("train", "val", "test"), ("loss", "acc", "digit_acc", "argmax_
 def scores(trainer: Trainer) -> dict[str, float]:
     """The scores of the epoch that has just ended, by stage and score as in metrics.csv: `train_loss`, `train_acc`, ...
 
-    The digit scores come last, and only with the auxiliary loss.
+    The digit scores come last, and only with the auxiliary loss; validation and test scores only of an epoch that
+    was evaluated (trainer.check_val_every_n_epoch).
     """
-    logged = trainer.callback_metrics
-    names = [(stage, score) for part in (SCORES[:2], SCORES[2:]) for stage in STAGES for score in part]
+    epoch = min(trainer.current_epoch + 1, trainer.max_epochs or 0)  # after the last one, Lightning counts on
+    stages = STAGES if epoch % (trainer.check_val_every_n_epoch or 1) == 0 else STAGES[:1]
+    logged = trainer.callback_metrics  # which keeps what earlier epochs logged
+    names = [(stage, score) for part in (SCORES[:2], SCORES[2:]) for stage in stages for score in part]
     known = [(stage, score) for stage, score in names if f"{score}/{stage}" in logged]
     # seven digits are what float32 holds: .926, not .9259999990463257
     return {f"{stage}_{score}": float(f"{logged[f'{score}/{stage}']:.7g}") for stage, score in known}
+
+
+def tag(name: str) -> str:
+    """The TensorBoard tag of a score, so that its stages share a chart group: train_digit_acc -> digit_acc/train."""
+    stage, score = name.split("_", 1)
+    return f"{score}/{stage}"
 
 
 class Events(TensorBoardLogger):
@@ -51,13 +60,15 @@ class Record(Callback):
         epoch = trainer.current_epoch + 1
         row = {"epoch": epoch, **scores(trainer)}
         if self.stream is None:
+            parts = (SCORES[:2], SCORES[2:]) if "train_digit_acc" in row else (SCORES[:2],)
+            columns = [f"{stage}_{score}" for part in parts for stage in STAGES for score in part]
             self.stream = self.file.open("w", newline="")
-            self.writer = csv.DictWriter(self.stream, fieldnames=row, lineterminator="\n")
+            self.writer = csv.DictWriter(self.stream, fieldnames=["epoch", *columns], lineterminator="\n")
             self.writer.writeheader()
         self.writer.writerow(row)
         self.stream.flush()
         for logger in trainer.loggers:
-            logger.log_metrics({key: value.item() for key, value in trainer.callback_metrics.items()}, step=epoch)
+            logger.log_metrics({tag(name): value for name, value in row.items() if name != "epoch"}, step=epoch)
             logger.save()
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -88,7 +99,7 @@ class EpochProgress(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         now = scores(trainer)
-        line = "  ".join(f"{stage} {now[f'{stage}_acc']:.3f}" for stage in ("train", "val", "test"))
+        line = "  ".join(f"{stage} {now[f'{stage}_acc']:.3f}" for stage in STAGES if f"{stage}_acc" in now)
         if self.console.is_terminal:
             self.bar.update(self.task, advance=1, description=f"accuracy: {line}", refresh=True)
         else:

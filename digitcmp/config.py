@@ -14,8 +14,15 @@ from omegaconf import OmegaConf
 from digitcmp.datasets import SIZES
 
 CONF = Path(__file__).parents[1] / "conf"
-IRRELEVANT = {"root", "sweep", "force", "dry_run"}  # cannot change a result
+IRRELEVANT = {"root", "sweep", "force", "dry_run", "check_val_every_n_epoch"}  # cannot change a result
 RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}
+ARGUMENTS = ("hidden", "width", "regularization")  # of some backbones; null is a backbone's own choice
+HEADS, SCHEDULES, REGULARIZATIONS = (
+    ("mlp", "ordinal"),
+    ("constant", "cosine", "one_cycle"),
+    ("dropout", "max_pool", "dropblock"),
+)
+MERGED = ("fcnn1", "fcnn2")  # no embedding of each image
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
 
 Settings = dict[str, Any]  # a resolved configuration on one level, paths and switches left out
@@ -35,8 +42,15 @@ def resolve(config: Mapping[str, Any]) -> Settings:
     if lr is None:
         lr = model.get("lr_aux" if config["aux"] else "lr", DEFAULT_LR)
     settings = flatten(config) | {"lr": lr}
-    settings.setdefault("hidden", None)
+    for argument in ARGUMENTS:
+        settings.setdefault(argument, None)
     check(settings)
+    every = config["trainer"]["check_val_every_n_epoch"]
+    if type(every) is not int or every < 1 or settings["epochs"] % every:
+        raise ConfigError(
+            f"trainer.check_val_every_n_epoch={every} is not allowed: a whole number that divides "
+            f"epochs={settings['epochs']}, so that the last epoch is evaluated"
+        )
     return settings
 
 
@@ -68,7 +82,9 @@ def _file() -> dict[str, Any]:
 def typed(name: str) -> str:
     """A setting's key as on the command line: 'train_pairs' -> 'data.train_pairs'."""
     paths = [f"{group}.{key}" for group, value in _file().items() if isinstance(value, dict) for key in value]
-    return {RENAMED.get(path, path.split(".")[1]): path for path in ["model.hidden", *paths]}.get(name, name)
+    return {
+        RENAMED.get(path, path.split(".")[1]): path for path in [*(f"model.{name}" for name in ARGUMENTS), *paths]
+    }.get(name, name)
 
 
 def cell(settings: Settings) -> Settings:
@@ -112,7 +128,10 @@ def check(settings: Settings) -> None:
         fits = type(value) in (int, float) and math.isfinite(value)
         require(key, allowed, fits and (value > 0 or (zero and value == 0)))
 
-    for key in ("aux", "normalize", "shuffle"):
+    def one_of(key: str, values: tuple[str, ...]) -> None:
+        require(key, ", ".join(values), settings[key] in values)
+
+    for key in ("aux", "normalize", "shuffle", "augment", "re_pair", "tta"):
         require(key, "true or false", type(settings[key]) is bool)
     for key in ("epochs", "batch_size", "threads", "train_pairs", "val_pairs", "test_pairs"):
         whole(key, least=1)
@@ -131,7 +150,28 @@ def check(settings: Settings) -> None:
             "a list of whole numbers >= 1" if deep else "a whole number >= 1",
             isinstance(widths, list) and bool(widths) and all(type(n) is int and n >= 1 for n in widths),
         )
-    require("head", "mlp", settings["head"] in ("mlp",))
+    if settings["regularization"] is not None:
+        one_of("regularization", REGULARIZATIONS)
+    if settings["width"] is not None:
+        whole("width", least=1)
+    if settings["bins"] is not None:
+        whole("bins", least=2)
+    one_of("schedule", SCHEDULES)
+    one_of("head", HEADS)
+    merged = settings["model"] in MERGED
+    require(
+        "head",
+        f"{settings['model']} merges both images into one embedding; mlp",
+        not merged or settings["head"] == "mlp",
+    )
+    require("bins", f"{settings['model']} has no branch; null", not merged or settings["bins"] is None)
+    number("weight_decay", "a number >= 0", zero=True)
+    number("label_smoothing", "a number from 0 to below 1", zero=True)
+    require("label_smoothing", "a number from 0 to below 1", settings["label_smoothing"] < 1)
+    if settings["ema"] is not None:
+        number("ema", "a number between 0 and 1, or null", zero=False)
+        require("ema", "a number between 0 and 1, or null", settings["ema"] < 1)
+    require("re_pair", "it uses the digit labels, so only with aux=true", settings["aux"] or not settings["re_pair"])
     train, val, test = (settings[f"{split}_pairs"] for split in ("train", "val", "test"))
     require("batch_size", f"at most the {train} training pairs", settings["batch_size"] <= train)
     require(

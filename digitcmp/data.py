@@ -11,6 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 
 from digitcmp import datasets
+from digitcmp.augmentation import bend
 from digitcmp.seeds import derive
 
 
@@ -48,7 +49,8 @@ class PairData(LightningDataModule):
 
     No image is used twice. One permutation of the training images per seed: training pairs are taken from its
     front, validation pairs from its back, so that the number of one never changes the other. `data_seed` fixes
-    the pairs apart from `seed`, which always orders the batches.
+    the pairs apart from `seed`, which always orders the batches. `augment` bends and moves every training image anew
+    in every epoch; `re_pair` makes new pairs of the training images in every epoch, with targets from their digits.
     """
 
     def __init__(
@@ -60,6 +62,8 @@ class PairData(LightningDataModule):
         seed: int,
         data_seed: int | None = None,
         shuffle: bool = True,
+        augment: bool = False,
+        re_pair: bool = False,
         root: str = "data",
     ) -> None:
         super().__init__()
@@ -67,6 +71,8 @@ class PairData(LightningDataModule):
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.pairs_seed = seed if data_seed is None else data_seed
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
+        self.pairing = torch.Generator().manual_seed(derive(seed, "re_pair")) if re_pair else None
+        self.augmentation = torch.Generator().manual_seed(derive(seed, "augment")) if augment else None
         self.sets: dict[str, Batch] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -109,14 +115,28 @@ class PairData(LightningDataModule):
     def epoch(self) -> Batch:
         """The training pairs in this epoch's order."""
         train = self.sets["train"]
+        if self.pairing is not None:
+            images, digits = train.pairs.flatten(0, 1), train.digits.flatten()
+            rows = torch.randperm(len(digits), generator=self.pairing).view(-1, 2)
+            train = pair(images[rows], digits[rows])
         if self.order is None:
             return train
         return train.take(torch.randperm(len(train.target), generator=self.order))
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment what is trained on, on the device it is trained on."""
+        if self.augmentation is None or self.trainer is None or not self.trainer.training:
+            return batch
+        images = bend(batch.pairs.flatten(0, 1), self.augmentation)
+        return batch._replace(pairs=images.unflatten(0, (-1, 2)))
+
+
+def pair(pairs: Float[Tensor, "batch 2 14 14"], digits: Int[Tensor, "batch 2"]) -> Batch:
+    """These images with the target that their digits give."""
+    return Batch(pairs, (digits[:, 0] <= digits[:, 1]).float(), digits)
 
 
 def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int) -> Batch:
     """The first `2 * pairs` images in this order, two by two."""
     rows = order[: 2 * pairs].reshape(pairs, 2)
-    digits = torch.from_numpy(pool.labels[rows])
-    target = (digits[:, 0] <= digits[:, 1]).float()
-    return Batch(torch.from_numpy(pool.images[rows]).float(), target, digits)
+    return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]))

@@ -1,7 +1,9 @@
 """Comparison heads: an embedding to the logit of `first <= second`; and the head that names the digits."""
 
+import math
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,6 +31,29 @@ class MLPHead(nn.Module):
         return self.layers(embedding).squeeze(1)
 
 
+class OrdinalHead(nn.Module):
+    """Both embeddings read as logits of distributions p and q over ordered bins; no parameters, not in the paper.
+
+    (B, 2, bins) -> (B,) logit of `P(first <= second) = sum over i <= j of p_i q_j`. Raises ValueError for a merged
+    embedding.
+    """
+
+    above: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        if len(shape) == 1:
+            raise ValueError("head=ordinal compares two embeddings, and this backbone merges both images into one")
+        self.register_buffer("above", torch.ones(shape[1], shape[1], dtype=torch.bool).triu(), persistent=False)
+
+    def forward(self, embedding: Float[Tensor, "batch 2 bins"]) -> Float[Tensor, "batch"]:
+        first, second = embedding.log_softmax(dim=2).unbind(dim=1)
+        joint = first.unsqueeze(2) + second.unsqueeze(1)
+        yes = joint.masked_fill(~self.above, -math.inf).logsumexp(dim=(1, 2))
+        no = joint.masked_fill(self.above, -math.inf).logsumexp(dim=(1, 2))
+        return yes - no
+
+
 def digit_head(shape: Shape) -> nn.Module:
     """Digit logits (B, 2, 10) from an embedding of this shape.
 
@@ -42,4 +67,4 @@ def digit_head(shape: Shape) -> nn.Module:
     return nn.Sequential(nn.Linear(shape[0], 2 * DIGITS), nn.Unflatten(1, (2, DIGITS)))
 
 
-HEADS: dict[str, Callable[[Shape], nn.Module]] = {"mlp": MLPHead}
+HEADS: dict[str, Callable[[Shape], nn.Module]] = {"mlp": MLPHead, "ordinal": OrdinalHead}

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import digitcmp.backbones  # noqa: F401  (fills the registry)
 from digitcmp import registry
@@ -25,8 +26,21 @@ def concatenate(outputs: Sequence[PairOutput]) -> PairOutput:
     return PairOutput(torch.cat([output.compare.detach() for output in outputs]), torch.cat(digits) if digits else None)
 
 
+def average(views: Sequence[PairOutput]) -> PairOutput:
+    """The mean probabilities over several outputs for the same pairs, as logits."""
+    compare = torch.stack([view.compare for view in views])
+    digits = [view.digits.log_softmax(dim=2) for view in views if view.digits is not None]
+    return PairOutput(
+        F.logsigmoid(compare).logsumexp(dim=0) - F.logsigmoid(-compare).logsumexp(dim=0),
+        torch.stack(digits).logsumexp(dim=0) if digits else None,
+    )
+
+
 class PairModel(nn.Module):
-    """Any registered backbone under a comparison head and, with `aux`, a digit head: (B, 2, 14, 14) -> PairOutput."""
+    """Any registered backbone under a comparison head and, with `aux`, a digit head: (B, 2, 14, 14) -> PairOutput.
+
+    Raises ValueError if the head cannot compare what the backbone gives.
+    """
 
     def __init__(self, backbone: str, arguments: dict[str, Any], head: str, aux: bool) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """The one LightningModule: any backbone, a comparison head, an optional auxiliary digit loss."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,13 +9,20 @@ from jaxtyping import Float
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitcmp import objective
 from digitcmp.data import Batch
-from digitcmp.model import PairModel, PairOutput, concatenate
+from digitcmp.model import PairModel, PairOutput, average, concatenate
 from digitcmp.seeds import derive
 
 EVALUATION_ROWS = 1000  # pairs evaluated at once
+SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
+SCHEDULES: dict[str, Callable[[float], float]] = {  # of lr, from 0 at the first step to 1 after the last
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
+    "one_cycle": lambda progress: min(progress / 0.3, (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2),
+}
 
 
 class DigitComparison(LightningModule):
@@ -23,7 +31,10 @@ class DigitComparison(LightningModule):
     backbone, arguments: a name of the registry and its keyword arguments; head: a name of `heads.HEADS`.
     aux, aux_weight: the auxiliary digit loss and its lambda (section II.C). lr: of Adam. mean, std: what
     normalises the pixels, in gray values. seed: fixes initial weights and dropout masks. gradient_clip_val: the
-    largest gradient norm of a step, None for no limit. The defaults are the paper's recipe (section III).
+    largest gradient norm of a step, None for no limit. The defaults are the paper's recipe (section III); beyond it
+    there are: bins, the size of a branch's embedding; weight_decay, of AdamW; schedule, of lr over all steps, a name
+    in SCHEDULES; label_smoothing; ema, the decay per step of an average of the weights, which is then what is
+    evaluated; tta, evaluation averaged over the images shifted by a pixel.
     """
 
     def __init__(
@@ -39,6 +50,12 @@ class DigitComparison(LightningModule):
         std: float = 1.0,
         seed: int = 0,
         gradient_clip_val: float | None = None,
+        bins: int | None = None,
+        weight_decay: float = 0.0,
+        schedule: str = "constant",
+        label_smoothing: float = 0.0,
+        ema: float | None = None,
+        tta: bool = False,
     ) -> None:
         super().__init__()
         self.mean: Tensor
@@ -46,7 +63,11 @@ class DigitComparison(LightningModule):
         self.save_hyperparameters(logger=False)  # the logger gets the run's settings at its end, with its scores
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "weights"))
-            self.model = PairModel(backbone, arguments or {}, head, aux)
+            sized = {} if bins is None else {"bins": bins}
+            self.model = PairModel(backbone, (arguments or {}) | sized, head, aux)
+        self.average = None
+        if ema is not None:
+            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
         # a training_step is one epoch of mini-batches: what Lightning does around each costs as much as the step
@@ -54,10 +75,13 @@ class DigitComparison(LightningModule):
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
         """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput."""
-        return self.model((pairs - self.mean) / self.std)
+        model = self.model if self.training or self.average is None else self.average
+        return model((pairs - self.mean) / self.std)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), lr=self.hparams["lr"], fused=True)
+        """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
+        rate, decay = self.hparams["lr"], self.hparams["weight_decay"]
+        return torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay, fused=True)
 
     def on_fit_start(self) -> None:
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
@@ -65,16 +89,21 @@ class DigitComparison(LightningModule):
     def training_step(self, epoch: Batch, _: int) -> None:
         """One epoch: a step of the optimizer for every `batch_size` pairs."""
         optimizer = self.optimizers()
-        assert isinstance(optimizer, LightningOptimizer)
-        clip = self.hparams["gradient_clip_val"]
+        assert isinstance(optimizer, LightningOptimizer) and self.trainer.max_epochs
+        clip, size = self.hparams["gradient_clip_val"], self.hparams["batch_size"]
+        weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
         outputs = []
-        for pairs, target, digits in epoch.split(self.hparams["batch_size"]):
+        for i, (pairs, target, digits) in enumerate(epoch.split(size)):
+            progress = (self.current_epoch + i * size / len(epoch.target)) / self.trainer.max_epochs
+            optimizer.param_groups[0]["lr"] = self.hparams["lr"] * SCHEDULES[self.hparams["schedule"]](progress)
             output = self(pairs)
             optimizer.zero_grad()
-            self.manual_backward(objective.loss(output, target, digits, self.hparams["aux_weight"]))
+            self.manual_backward(objective.loss(output, target, digits, *weights))
             if clip:
                 self.clip_gradients(optimizer.optimizer, clip, gradient_clip_algorithm="norm")
             optimizer.step()
+            if self.average is not None:
+                self.average.update_parameters(self.model)
             outputs.append(output)
         self.report("train", concatenate(outputs), epoch)
 
@@ -85,8 +114,13 @@ class DigitComparison(LightningModule):
         self.report("test", self.evaluate(batch), batch)
 
     def evaluate(self, batch: Batch) -> PairOutput:
-        """The outputs for a whole set, `EVALUATION_ROWS` pairs at a time."""
-        return concatenate([self(rows.pairs) for rows in batch.split(EVALUATION_ROWS)])
+        """The outputs for a whole set, `EVALUATION_ROWS` pairs at a time; with `tta` the mean over shifted images."""
+        shifts = SHIFTS if self.hparams["tta"] else SHIFTS[:1]
+        views = [
+            concatenate([self(rows.pairs.roll(shift, dims=(2, 3))) for rows in batch.split(EVALUATION_ROWS)])
+            for shift in shifts
+        ]
+        return average(views) if self.hparams["tta"] else views[0]
 
     def report(self, stage: str, output: PairOutput, truth: Batch) -> None:
         """Log this stage's scores as `loss/STAGE`, `acc/STAGE`, ...; callbacks read them at the end of the epoch.

@@ -11,16 +11,19 @@ Target = Float[Tensor, "batch"]
 Digits = Int[Tensor, "batch 2"]
 
 
-def loss(output: PairOutput, target: Target, digits: Digits, aux_weight: float) -> Float[Tensor, ""]:
+def loss(
+    output: PairOutput, target: Target, digits: Digits, aux_weight: float, label_smoothing: float = 0.0
+) -> Float[Tensor, ""]:
     """L = BCE(compare) + aux_weight * (CE(digits of image 1) + CE(digits of image 2)), in nats (section II.C).
 
-    Without digit logits the second term is absent.
+    Without digit logits the second term is absent. `label_smoothing` of each true label goes to all evenly.
     """
-    compare = F.binary_cross_entropy_with_logits(output.compare, target)
+    smooth = target * (1 - label_smoothing) + label_smoothing / 2
+    compare = F.binary_cross_entropy_with_logits(output.compare, smooth)
     if output.digits is None:
         return compare
-    # the mean over 2B digits is half the sum of the two means over B
-    return compare + 2 * aux_weight * F.cross_entropy(output.digits.flatten(0, 1), digits.flatten())
+    named = F.cross_entropy(output.digits.flatten(0, 1), digits.flatten(), label_smoothing=label_smoothing)
+    return compare + 2 * aux_weight * named  # the mean over 2B digits is half the sum of the two means over B
 
 
 def scores(output: PairOutput, target: Target, digits: Digits) -> dict[str, float]:

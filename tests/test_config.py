@@ -4,11 +4,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from digitcmp import paper
-from digitcmp.config import CONF, ConfigError, Settings, cell_name, check, config_hash, defaults
+from digitcmp.config import ARGUMENTS, CONF, ConfigError, Settings, cell_name, check, config_hash, defaults
 
 
 def settings(**changes: object) -> Settings:
-    return defaults() | {"model": "ws3", "hidden": None, "lr": 2e-3} | changes
+    return defaults() | dict.fromkeys(ARGUMENTS) | {"model": "ws3", "lr": 2e-3} | changes
 
 
 def test_names_of_cells() -> None:
@@ -40,7 +40,16 @@ def test_hash_covers_cell_and_seed_and_ignores_defaults() -> None:
         ({"seed": -1}, "seed=-1 is not allowed: a whole number >= 0"),
         ({"seed": True}, "seed=true is not allowed"),
         ({"aux": 1}, "aux=1 is not allowed: true or false"),
-        ({"head": "linear"}, "head=linear is not allowed: mlp"),
+        ({"head": "linear"}, "head=linear is not allowed: mlp, ordinal"),
+        ({"model": "fcnn2", "head": "ordinal"}, "head=ordinal is not allowed: fcnn2 merges both images"),
+        ({"model": "fcnn1", "bins": 30}, "bins=30 is not allowed: fcnn1 has no branch; null"),
+        ({"bins": 1}, "bins=1 is not allowed: a whole number >= 2"),
+        ({"regularization": "l2"}, "model.regularization=l2 is not allowed: dropout, max_pool, dropblock"),
+        ({"schedule": "step"}, "schedule=step is not allowed: constant, cosine, one_cycle"),
+        ({"label_smoothing": 1}, "label_smoothing=1 is not allowed: a number from 0 to below 1"),
+        ({"weight_decay": -1}, "weight_decay=-1 is not allowed: a number >= 0"),
+        ({"ema": 1}, "ema=1 is not allowed: a number between 0 and 1, or null"),
+        ({"re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels, so only with aux=true"),
         ({"model": "fcnn3", "hidden": [3]}, "model.hidden=3 is not allowed: a whole number >= 1"),
         ({"model": "fcnn2", "hidden": 3}, "model.hidden=3 is not allowed: a list of whole numbers >= 1"),
         ({"gradient_clip_val": 0}, "trainer.gradient_clip_val=0 is not allowed: a number > 0, or null"),

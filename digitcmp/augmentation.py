@@ -1,0 +1,35 @@
+"""Training images, each bent and moved by its own random amounts."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+ROTATION = math.radians(15)
+SCALE = 0.15  # relative
+SHEAR = 0.2
+SHIFT = 1.5 / 7  # pixels, in half images
+ELASTIC = 0.06  # standard deviation at each of 4x4 points, in half images
+
+
+def bend(images: Float[Tensor, "n h w"], generator: torch.Generator) -> Float[Tensor, "n h w"]:
+    """Rotate (up to 15 degrees), scale and shear, shift (up to 1.5 of 14 pixels) and elastically bend every image.
+
+    The random numbers come from `generator`, on the CPU whatever the images' device, so that every device sees the
+    same ones; what comes in from outside is background, 0.
+    """
+    n, h, w = images.shape
+    turn, shear, *scales_and_shifts = (2 * torch.rand(6, n, generator=generator) - 1).unbind()
+    turn, shear = ROTATION * turn, SHEAR * shear
+    across, down = (1 + SCALE * amount for amount in scales_and_shifts[:2])
+    right, below = (SHIFT * amount for amount in scales_and_shifts[2:])
+    cos, sin = turn.cos(), turn.sin()
+    rows = torch.stack(
+        [across * cos, across * (shear * cos - sin), right, down * sin, down * (shear * sin + cos), below], dim=1
+    )
+    grid = F.affine_grid(rows.view(n, 2, 3), [n, 1, h, w], align_corners=False)
+    bend = ELASTIC * torch.randn(n, 2, 4, 4, generator=generator)
+    grid = grid + F.interpolate(bend, (h, w), mode="bicubic", align_corners=False).movedim(1, 3)
+    return F.grid_sample(images.unsqueeze(1), grid.to(images.device), align_corners=False).squeeze(1)
