@@ -42,6 +42,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
 
     import torch
     from lightning import Trainer
+    from lightning.pytorch.plugins.environments import LightningEnvironment
     from rich.console import Console
 
     from digitcmp import callbacks, paper, screen
@@ -49,6 +50,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     from digitcmp.module import DigitComparison
 
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 of torch 2.14
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # where SLURM is installed
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.set_num_threads(config.threads)
     torch.set_flush_denormal(True)  # Adam's moments of dead pixels go denormal, and those are slow
@@ -77,6 +79,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     shown = [callbacks.EpochProgress(console)] if show else []
     trainer = Trainer(
         **without(config.trainer, "gradient_clip_val"),
+        plugins=[LightningEnvironment()],  # one process a run, in a SLURM job too
         max_epochs=config.epochs,
         logger=callbacks.Events(folder),
         callbacks=[callbacks.Record(folder / runs.METRICS, settings | {"label": label, "params": params}), *shown],

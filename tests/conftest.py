@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from digitcmp.data import PairData
+from digitcmp.module import DigitComparison
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
@@ -37,3 +40,19 @@ def pairs() -> PairData:
     data = PairData("mnist", train_pairs=40, val_pairs=30, test_pairs=20, seed=0)
     data.setup()
     return data
+
+
+def fit(data: PairData, module: DigitComparison, **options: object) -> Trainer:
+    """Train silently, two epochs unless told otherwise."""
+    trainer = Trainer(
+        accelerator="cpu",
+        plugins=[LightningEnvironment()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **{"max_epochs": 2, **options},  # type: ignore[arg-type]
+    )
+    trainer.fit(module, data)
+    return trainer

@@ -77,3 +77,15 @@ def test_no_name_twice_and_no_unknown_name() -> None:
         registry.register(backbones.ws3)
     with pytest.raises(KeyError, match="no backbone 'ws9'; there are .*ws3"):
         registry.build("ws9")
+
+
+@pytest.mark.parametrize(
+    ("regularization", "count"), [("dropout", 162_959), ("max_pool", 42_959), ("dropblock", 162_959)]
+)
+def test_future_work_of_the_paper(regularization: str, count: int) -> None:
+    model = PairModel("ws3", {"regularization": regularization}, "mlp", aux=True)
+    assert parameters(model) == count
+    pairs = torch.randn(5, 2, 14, 14)
+    noisy = regularization != "max_pool"
+    assert torch.equal(model.train()(pairs).compare, model(pairs).compare) is not noisy
+    assert torch.equal(model.eval()(pairs).compare, model(pairs).compare)

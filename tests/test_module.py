@@ -1,29 +1,17 @@
 """The LightningModule: the golden first step, determinism, restoring, options of the Trainer."""
 
+import csv
 from pathlib import Path
 
 import pytest
 import torch
-from lightning import Trainer
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from conftest import fit
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from digitcmp import objective
+from digitcmp.callbacks import Record, scores
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
-
-
-def fit(data: PairData, module: DigitComparison, **options: object) -> Trainer:
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{"max_epochs": 2, **options},  # type: ignore[arg-type]
-    )
-    trainer.fit(module, data)
-    return trainer
 
 
 def ws3(data: PairData, **options: object) -> DigitComparison:
@@ -102,3 +90,51 @@ def test_a_loss_that_is_not_a_number_stops(pairs: PairData) -> None:
 
 def test_bf16(pairs: PairData) -> None:
     assert fit(pairs, ws3(pairs), precision="bf16-mixed").callback_metrics["loss/train"].isfinite()
+
+
+def test_the_rate_follows_its_schedule_step_by_step(pairs: PairData) -> None:
+    rates: dict[str, list[float]] = {"cosine": [], "one_cycle": []}
+    for schedule, seen in rates.items():
+        hook = register_optimizer_step_pre_hook(
+            lambda optimizer, *_, seen=seen: seen.append(optimizer.param_groups[0]["lr"])
+        )
+        fit(pairs, ws3(pairs, schedule=schedule, lr=1.0, batch_size=10), max_epochs=1)
+        hook.remove()
+    assert rates["cosine"] == pytest.approx([1, 0.853553, 0.5, 0.146447], abs=1e-6)
+    assert rates["one_cycle"] == pytest.approx([0, 0.25 / 0.3, 0.811745, 0.283058], abs=1e-6)
+
+
+def test_weights_are_averaged_over_steps(pairs: PairData) -> None:
+    """Evaluation uses decay * average + (1 - decay) * weights of every step, not the last weights."""
+    steps = []
+    module = ws3(pairs, ema=0.5)
+    hook = register_optimizer_step_post_hook(lambda *_: steps.append(next(module.model.parameters()).detach().clone()))
+    fit(pairs, module)
+    hook.remove()
+    expected = steps[0]  # the first step starts the average
+    for weights in steps[1:]:
+        expected = 0.5 * expected + 0.5 * weights
+    assert module.average is not None
+    assert torch.allclose(next(module.average.parameters()), expected, atol=1e-6)
+    batch = pairs.sets["test"]
+    assert torch.equal(
+        module.eval()(batch.pairs).compare, module.average((batch.pairs - module.mean) / module.std).compare
+    )
+    assert len(steps) == 4
+
+
+def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData) -> None:
+    module = ws3(pairs, tta=True).eval()
+    batch = pairs.sets["test"]
+    views = [batch.pairs.roll(shift, dims=(2, 3)) for shift in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
+    expected = torch.stack([module(view).compare.sigmoid() for view in views]).mean(dim=0)
+    assert torch.allclose(module.evaluate(batch).compare.sigmoid(), expected, atol=1e-6)
+
+
+def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:
+    record = Record(tmp_path / "metrics.csv", {})
+    trainer = fit(pairs, ws3(pairs), max_epochs=4, check_val_every_n_epoch=2, callbacks=[record])
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
+    assert [bool(row["val_acc"]) for row in rows] == [False, True, False, True]
+    assert all(row["train_acc"] and row["train_digit_acc"] for row in rows)
+    assert scores(trainer)["val_loss"] == float(rows[-1]["val_loss"])

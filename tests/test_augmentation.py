@@ -1,0 +1,84 @@
+"""Augmentation and re-pairing: only in training, seeded, true to the digits."""
+
+import torch
+from conftest import fit
+
+from digitcmp.augmentation import bend
+from digitcmp.data import Batch, PairData
+from digitcmp.module import DigitComparison
+
+
+def drawn(**options: bool) -> PairData:
+    data = PairData("mnist", train_pairs=40, val_pairs=30, test_pairs=20, seed=0, **options)  # type: ignore[arg-type]
+    data.setup()
+    return data
+
+
+def test_every_image_is_bent_its_own_way(pairs: PairData) -> None:
+    digit = pairs.sets["train"].pairs[0, :1]
+    bent = bend(digit.expand(50, -1, -1), torch.Generator().manual_seed(0))
+    assert len({image.numpy().tobytes() for image in bent}) == 50
+    assert bent.min() >= 0 and bent.max() <= 255
+    # on average the digit stays where it is and keeps its ink
+    assert torch.corrcoef(torch.stack([bent.mean(dim=0).flatten(), digit.flatten()]))[0, 1] > 0.8
+    assert 0.9 < bent.sum() / (50 * digit.sum()) < 1.1
+
+
+def test_no_displacement_leaves_images_alone(pairs: PairData, monkeypatch: object) -> None:
+    import digitcmp.augmentation as augmentation
+
+    for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC"):
+        monkeypatch.setattr(augmentation, name, 0.0)  # type: ignore[attr-defined]
+    images = pairs.sets["train"].pairs.flatten(0, 1)
+    assert torch.allclose(bend(images, torch.Generator()), images, atol=1e-2)
+
+
+def test_augmentation_is_seeded_and_leaves_evaluation_alone(pairs: PairData) -> None:
+    seen: list[list[Batch]] = []
+
+    class Spy(DigitComparison):
+        def training_step(self, epoch: Batch, index: int) -> None:
+            seen[-1].append(epoch)
+            super().training_step(epoch, index)
+
+        def validation_step(self, batch: Batch, index: int, dataloader_idx: int = 0) -> None:
+            assert torch.equal(batch.pairs, pairs.sets[("val", "test")[dataloader_idx]].pairs)
+
+    for _ in range(2):
+        seen.append([])
+        fit(drawn(augment=True), Spy("ws3", batch_size=20))
+    (first, second), again = seen[0], seen[1]
+    assert torch.equal(first.pairs, again[0].pairs) and torch.equal(second.pairs, again[1].pairs)
+    assert not torch.isclose(first.pairs.sum(), second.pairs.sum())
+    assert first.digits.sum() == second.digits.sum()
+
+
+def test_re_paired_targets_are_true() -> None:
+    data = drawn(re_pair=True)
+    epochs = [data.epoch() for _ in range(3)]
+    labels = {
+        image.numpy().tobytes(): digit
+        for image, digit in zip(
+            data.sets["train"].pairs.flatten(0, 1), data.sets["train"].digits.flatten(), strict=True
+        )
+    }
+    for epoch in epochs:
+        assert [
+            labels[image.numpy().tobytes()] for image in epoch.pairs.flatten(0, 1)
+        ] == epoch.digits.flatten().tolist()
+        assert torch.equal(epoch.target, (epoch.digits[:, 0] <= epoch.digits[:, 1]).float())
+        assert {image.numpy().tobytes() for image in epoch.pairs.flatten(0, 1)} == labels.keys()
+    assert not torch.equal(epochs[0].target, epochs[1].target)
+
+
+def test_no_digit_label_leaks() -> None:
+    """Without aux, other digit labels with the same targets change nothing in a run, bit for bit."""
+    weights = []
+    for lie in (False, True):
+        data = drawn(augment=True)
+        if lie:
+            data.sets["train"] = data.sets["train"]._replace(digits=torch.zeros(40, 2, dtype=torch.long))
+        module = DigitComparison("ws3", head="ordinal", bins=30, schedule="one_cycle", ema=0.9)
+        fit(data, module)
+        weights.append(torch.cat([parameter.flatten() for parameter in module.parameters()]))
+    assert torch.equal(*weights)
