@@ -49,6 +49,6 @@ class PairModel(nn.Module):
         self.digit_head = digit_head(self.backbone.shape) if aux else None
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
-        embedding = self.backbone(pairs)
+        embedding = self.backbone(pairs).float()  # in mixed precision too, embeddings are compared in full
         digits = None if self.digit_head is None else self.digit_head(embedding)
         return PairOutput(self.head(embedding), digits)
