@@ -1,9 +1,12 @@
 """What several test files need: the command line as a user types it, and small pairs."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -32,6 +36,41 @@ def train(tmp_path: Path) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Like `train`, but does not wait: the process, the leader of its own group, which is killed after the test."""
+    started = []
+
+    def run(*arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, str(ROOT / "train.py"), *arguments]
+        environment = os.environ | {"COLUMNS": "200"}
+        out = subprocess.PIPE
+        process = subprocess.Popen(
+            command, cwd=tmp_path, stdout=out, stderr=out, text=True, env=environment, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        kill_group(process)
+
+
+def kill_group(process: "subprocess.Popen[str]") -> None:
+    """SIGKILL to a process of `start` and to all its workers, alive or left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def until(condition: Callable[[], object], seconds: float = 300) -> None:
+    """Wait for a state, never for a time: only a test that is broken runs into the limit."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 @pytest.fixture

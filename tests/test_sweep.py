@@ -1,0 +1,113 @@
+"""Sweeps through the command line: what is finished stays, what is missing is trained, what failed is listed."""
+
+import json
+import shlex
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from conftest import Run, Start, kill_group, until
+
+from digitcmp import runs
+
+QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
+SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
+CELL = "model=ws2,aux=false,lr={},epochs=1,test_pairs=40,train_pairs=40,val_pairs=40"
+
+
+def folders(root: Path) -> list[Path]:
+    """The eight run folders of SWEEP, in the order in which they are trained."""
+    return [root / CELL.format(lr) / f"seed={seed}" for lr in ("0.001", "0.002") for seed in range(4)]
+
+
+def finished(folders: list[Path]) -> list[Path]:
+    return [folder for folder in folders if runs.read_result(folder)]
+
+
+def written(folders: list[Path]) -> dict[Path, int]:
+    """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
+def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
+    """A run's result without its wall time, its learning curves and its weights."""
+    result = json.loads((folder / runs.RESULT).read_text())
+    weights = torch.load(folder / runs.CHECKPOINT, weights_only=True)["state_dict"]
+    del result["fit_seconds"]
+    return result, (folder / runs.METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
+
+
+def test_killed_half_way_and_started_again(train: Run, start: Start, tmp_path: Path) -> None:
+    root = tmp_path / "multirun" / "sweep"
+    first, last = folders(root)[:4], folders(root)[4:]
+    with ExitStack() as held:
+        for folder in last:
+            held.enter_context(runs.lock(folder))  # so that no worker gets beyond the first four
+        sweep = start(*SWEEP)
+        until(lambda: finished(first) == first)
+        kill_group(sweep)
+    before = written(first)
+    assert finished(folders(root)) == first
+
+    again = train(*SWEEP).stdout
+    assert "8 runs in multirun/sweep, 4 finished before" in again
+    assert again.count("test accuracy") == 4 and "[8/8]" in again
+    assert finished(folders(root)) == folders(root) and written(first) == before
+
+    whole = written(folders(root))
+    assert "8 runs in multirun/sweep, 8 finished before" in train(*SWEEP).stdout
+    assert "8 runs, 8 finished" in train(*SWEEP, "dry_run=true").stdout
+
+    result = json.loads((last[0] / runs.RESULT).read_text())
+    (last[0] / runs.RESULT).write_text(json.dumps(result | {"batch_size": 10}))  # as if the default had been 10 then
+    refused = train(*SWEEP, code=1)
+    assert "seed=0 holds a finished run with batch_size=10, not batch_size=20" in refused.stderr
+    assert "force=true" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    (last[0] / runs.RESULT).write_text(json.dumps(result))
+
+    in_parallel = [numbers(folder) for folder in folders(root)]
+    train(*SWEEP, "force=true", "hydra/launcher=basic")
+    assert [numbers(folder) for folder in folders(root)] == in_parallel
+    assert not set(written(folders(root)).items()) & set(whole.items())
+
+
+def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> None:
+    sweep = train("experiment=smoke", "model=ws2,ws3", "aux=true", "lr=1e-3,1e30", *QUICK, code=1)
+    lines = sweep.stderr.splitlines()
+    assert "2 not finished:" in lines and "Traceback" not in sweep.stderr
+    for label, model in (("AL3", "ws2"), ("AL4", "ws3")):
+        (at,) = (i for i, line in enumerate(lines) if line.startswith(f"  {label}"))
+        assert f"model={model},aux=true,lr=1e+30" in lines[at]
+        assert "seed=0: the train loss is nan in epoch 1: training diverged, lower lr (1e+30)" in lines[at]
+        python, script, *arguments = shlex.split(lines[at + 1])
+        assert (python, script) == ("python", "train.py")
+        alone = train(*arguments, "dry_run=true").stdout.splitlines()
+        assert alone[0].startswith(f"   0 of 1 finished  {label}") and len(alone) == 2
+    assert len(finished([file.parent for file in tmp_path.rglob(runs.RESULT)])) == 2
+
+
+def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
+    sweeps = [start(*SWEEP, "hydra/launcher=basic") for _ in range(2)]
+    events = set()  # a run that is trained twice has had two of these files, the first one for a while
+    while any(sweep.poll() is None for sweep in sweeps):
+        events.update(tmp_path.rglob("events.out.tfevents.*"))
+        time.sleep(0.01)
+    for sweep in sweeps:
+        out, err = sweep.communicate()
+        assert sweep.returncode == 0, out + err
+    assert finished(folders(tmp_path / "multirun" / "sweep")) == sorted({file.parent for file in events})
+    assert len(events) == 8
+
+
+def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
+    lines = train(*SWEEP, "dry_run=true").stdout.splitlines()
+    assert [line.split()[:4] for line in lines[:2]] == [["0", "of", "4", "finished"]] * 2
+    assert lines[2].startswith("8 runs, 0 finished; the others take about 0:00:0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path: Path) -> None:
+    assert train("-m", "epochs=25,0", code=1).stderr.startswith("epochs=0 is not allowed: ")
+    assert list(tmp_path.iterdir()) == []
