@@ -70,9 +70,12 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
         std=std,
         seed=config.seed,
         gradient_clip_val=config.trainer.gradient_clip_val,
-        **{key: config[key] for key in ("bins", "weight_decay", "schedule", "label_smoothing", "ema", "tta")},
+        **{
+            key: config[key]
+            for key in ("bins", "weight_decay", "schedule", "label_smoothing", "ema", "tta", "ensemble")
+        },
     )
-    params = sum(parameter.numel() for parameter in module.model.parameters() if parameter.requires_grad)
+    params = sum(parameter.numel() for parameter in module.networks.parameters() if parameter.requires_grad)
 
     label = paper.label(config.model.name, config.aux, config.head)
     console = Console()

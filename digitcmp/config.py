@@ -133,7 +133,7 @@ def check(settings: Settings) -> None:
 
     for key in ("aux", "normalize", "shuffle", "augment", "re_pair", "tta"):
         require(key, "true or false", type(settings[key]) is bool)
-    for key in ("epochs", "batch_size", "threads", "train_pairs", "val_pairs", "test_pairs"):
+    for key in ("epochs", "batch_size", "threads", "ensemble", "train_pairs", "val_pairs", "test_pairs"):
         whole(key, least=1)
     whole("seed", least=0)
     if settings["data_seed"] is not None:

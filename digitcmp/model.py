@@ -26,10 +26,12 @@ def concatenate(outputs: Sequence[PairOutput]) -> PairOutput:
     return PairOutput(torch.cat([output.compare.detach() for output in outputs]), torch.cat(digits) if digits else None)
 
 
-def average(views: Sequence[PairOutput]) -> PairOutput:
-    """The mean probabilities over several outputs for the same pairs, as logits."""
-    compare = torch.stack([view.compare for view in views])
-    digits = [view.digits.log_softmax(dim=2) for view in views if view.digits is not None]
+def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
+    """The mean probabilities over several outputs for the same pairs, as logits; a single output as it is."""
+    if len(outputs) == 1:
+        return outputs[0]
+    compare = torch.stack([output.compare for output in outputs])
+    digits = [output.digits.log_softmax(dim=2) for output in outputs if output.digits is not None]
     return PairOutput(
         F.logsigmoid(compare).logsumexp(dim=0) - F.logsigmoid(-compare).logsumexp(dim=0),
         torch.stack(digits).logsumexp(dim=0) if digits else None,

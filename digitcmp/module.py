@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitcmp import objective
 from digitcmp.data import Batch
-from digitcmp.model import PairModel, PairOutput, average, concatenate
+from digitcmp.model import PairModel, PairOutput, concatenate, mean_output
 from digitcmp.seeds import derive
 
 EVALUATION_ROWS = 1000  # pairs evaluated at once
@@ -34,7 +34,8 @@ class DigitComparison(LightningModule):
     largest gradient norm of a step, None for no limit. The defaults are the paper's recipe (section III); beyond it
     there are: bins, the size of a branch's embedding; weight_decay, of AdamW; schedule, of lr over all steps, a name
     in SCHEDULES; label_smoothing; ema, the decay per step of an average of the weights, which is then what is
-    evaluated; tta, evaluation averaged over the images shifted by a pixel.
+    evaluated; tta, evaluation averaged over the images shifted by a pixel; ensemble, so many networks with their own
+    initial weights, trained side by side on the same batches, whose probabilities are averaged.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class DigitComparison(LightningModule):
         label_smoothing: float = 0.0,
         ema: float | None = None,
         tta: bool = False,
+        ensemble: int = 1,
     ) -> None:
         super().__init__()
         self.mean: Tensor
@@ -64,24 +66,31 @@ class DigitComparison(LightningModule):
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "weights"))
             sized = {} if bins is None else {"bins": bins}
-            self.model = PairModel(backbone, (arguments or {}) | sized, head, aux)
+            members = [PairModel(backbone, (arguments or {}) | sized, head, aux) for _ in range(ensemble)]
+        self.networks = nn.ModuleList(members)
         self.average = None
         if ema is not None:
-            self.average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
+            self.average = AveragedModel(self.networks, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
         # a training_step is one epoch of mini-batches: what Lightning does around each costs as much as the step
         self.automatic_optimization = False
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
-        """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput."""
-        model = self.model if self.training or self.average is None else self.average
-        return model((pairs - self.mean) / self.std)
+        """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput, the mean over the ensemble."""
+        return mean_output(self.outputs(pairs))
+
+    def outputs(self, pairs: Float[Tensor, "batch 2 h w"]) -> list[PairOutput]:
+        """What each network of the ensemble says of raw pairs; in evaluation that of its averaged weights."""
+        networks = self.networks if self.training or self.average is None else self.average.module
+        assert isinstance(networks, nn.ModuleList)
+        normalized = (pairs - self.mean) / self.std
+        return [network(normalized) for network in networks]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
         rate, decay = self.hparams["lr"], self.hparams["weight_decay"]
-        return torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=decay, fused=True)
+        return torch.optim.AdamW(self.networks.parameters(), lr=rate, weight_decay=decay, fused=True)
 
     def on_fit_start(self) -> None:
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
@@ -92,20 +101,21 @@ class DigitComparison(LightningModule):
         assert isinstance(optimizer, LightningOptimizer) and self.trainer.max_epochs
         clip, size = self.hparams["gradient_clip_val"], self.hparams["batch_size"]
         weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
-        outputs = []
+        seen = []
         for i, (pairs, target, digits) in enumerate(epoch.split(size)):
             progress = (self.current_epoch + i * size / len(epoch.target)) / self.trainer.max_epochs
             optimizer.param_groups[0]["lr"] = self.hparams["lr"] * SCHEDULES[self.hparams["schedule"]](progress)
-            output = self(pairs)
+            outputs = self.outputs(pairs)
             optimizer.zero_grad()
-            self.manual_backward(objective.loss(output, target, digits, *weights))
+            losses = [objective.loss(output, target, digits, *weights) for output in outputs]
+            self.manual_backward(torch.stack(losses).sum())
             if clip:
                 self.clip_gradients(optimizer.optimizer, clip, gradient_clip_algorithm="norm")
             optimizer.step()
             if self.average is not None:
-                self.average.update_parameters(self.model)
-            outputs.append(output)
-        self.report("train", concatenate(outputs), epoch)
+                self.average.update_parameters(self.networks)
+            seen.append(mean_output(outputs))
+        self.report("train", concatenate(seen), epoch)
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
         self.report(("val", "test")[dataloader_idx], self.evaluate(batch), batch)
@@ -120,7 +130,7 @@ class DigitComparison(LightningModule):
             concatenate([self(rows.pairs.roll(shift, dims=(2, 3))) for rows in batch.split(EVALUATION_ROWS)])
             for shift in shifts
         ]
-        return average(views) if self.hparams["tta"] else views[0]
+        return mean_output(views)
 
     def report(self, stage: str, output: PairOutput, truth: Batch) -> None:
         """Log this stage's scores as `loss/STAGE`, `acc/STAGE`, ...; callbacks read them at the end of the epoch.

@@ -108,7 +108,9 @@ def test_weights_are_averaged_over_steps(pairs: PairData) -> None:
     """Evaluation uses decay * average + (1 - decay) * weights of every step, not the last weights."""
     steps = []
     module = ws3(pairs, ema=0.5)
-    hook = register_optimizer_step_post_hook(lambda *_: steps.append(next(module.model.parameters()).detach().clone()))
+    hook = register_optimizer_step_post_hook(
+        lambda *_: steps.append(next(module.networks.parameters()).detach().clone())
+    )
     fit(pairs, module)
     hook.remove()
     expected = steps[0]  # the first step starts the average
@@ -118,7 +120,7 @@ def test_weights_are_averaged_over_steps(pairs: PairData) -> None:
     assert torch.allclose(next(module.average.parameters()), expected, atol=1e-6)
     batch = pairs.sets["test"]
     assert torch.equal(
-        module.eval()(batch.pairs).compare, module.average((batch.pairs - module.mean) / module.std).compare
+        module.eval()(batch.pairs).compare, module.average.module[0]((batch.pairs - module.mean) / module.std).compare
     )
     assert len(steps) == 4
 
@@ -138,3 +140,17 @@ def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -
     assert [bool(row["val_acc"]) for row in rows] == [False, True, False, True]
     assert all(row["train_acc"] and row["train_digit_acc"] for row in rows)
     assert scores(trainer)["val_loss"] == float(rows[-1]["val_loss"])
+
+
+def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
+    """Its first member is trained exactly as it would be alone; the others start and end elsewhere."""
+    alone, together = ws3(pairs), ws3(pairs, ensemble=3)
+    fit(PairData("mnist", 40, 30, 20, seed=0), alone)
+    fit(PairData("mnist", 40, 30, 20, seed=0), together)
+    for mine, theirs in zip(alone.networks[0].parameters(), together.networks[0].parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    batch = pairs.sets["test"]
+    outputs = together.eval().outputs(batch.pairs)
+    assert len({output.compare.sum().item() for output in outputs}) == 3
+    expected = torch.stack([output.compare.sigmoid() for output in outputs]).mean(dim=0)
+    assert torch.allclose(together(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
