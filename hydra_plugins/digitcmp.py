@@ -158,7 +158,10 @@ class GridSweeper(Sweeper):
         jobs: dict[Path, Job] = {}
         for grid in self.grids:
             own = alternatives(parser.parse_overrides([f"{key}={value}" for key, value in grid.items()]))
-            for overrides in itertools.product(*(own | typed).values()):
+            given = typed
+            if "experiment" in own:  # a recipe to sweep, not the sweep that was typed; its runs stay in this one
+                given = typed | {"experiment": own["experiment"], "sweep": [f"sweep={self.config.sweep}"]}
+            for overrides in itertools.product(*(own | given).values()):
                 groups, values = [], []
                 for override in map(parse, overrides):
                     composes = override.is_delete() or is_group(override.key_or_group)
