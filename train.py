@@ -1,5 +1,6 @@
 """Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
 
+import signal
 import sys
 import time
 import warnings
@@ -34,6 +35,8 @@ def main(config: DictConfig) -> None:
             train(config, settings, folder, show=single)
     except (DataError, runs.RunError, FloatingPointError) as error:
         raise CompactHydraException(str(error)) from None
+    except OSError as error:  # a full disk, a folder that cannot be written
+        raise CompactHydraException(f"{folder}: {error}") from None
 
 
 def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> None:
@@ -41,8 +44,9 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     import logging
 
     import torch
-    from lightning import Trainer
+    from lightning import Callback, Trainer
     from lightning.pytorch.plugins.environments import LightningEnvironment
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
     from rich.console import Console
 
     from digitcmp import callbacks, paper, screen
@@ -79,12 +83,15 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
 
     label = paper.label(config.model.name, config.aux, config.head)
     console = Console()
-    shown = [callbacks.EpochProgress(console)] if show else []
+    events = callbacks.Events(folder)
+    shown: list[Callback] = [callbacks.EpochProgress(console)] if show else []
+    if show if config.pictures is None else config.pictures:
+        shown.append(callbacks.Pictures(data, events))
     trainer = Trainer(
         **without(config.trainer, "gradient_clip_val"),
         plugins=[LightningEnvironment()],  # one process a run, in a SLURM job too
         max_epochs=config.epochs,
-        logger=callbacks.Events(folder),
+        logger=events,
         callbacks=[callbacks.Record(folder / runs.METRICS, settings | {"label": label, "params": params}), *shown],
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -96,10 +103,14 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     if show:
         console.print(screen.header(settings, params, device), highlight=False, soft_wrap=True)
     start = time.perf_counter()
-    trainer.fit(module, data)
+    try:
+        trainer.fit(module, data)
+    except SIGTERMException:  # a SystemExit of status 0, which would pass for success
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    except SystemExit as stop:  # Lightning turns Ctrl-C into status 1
+        sys.exit(130 if stop.code == 1 else stop.code)
     fit_seconds = time.perf_counter() - start
-    if trainer.interrupted:
-        sys.exit(130)
 
     scores = callbacks.scores(trainer)
     result: dict[str, Any] = {

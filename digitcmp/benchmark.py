@@ -102,8 +102,8 @@ def measure_fit(numbers: Numbers, accelerator: str) -> None:
     for label, (model, aux) in CELLS.items():
         with tempfile.TemporaryDirectory() as folder:
             flag = str(aux).lower()
-            ours = f"model={model}", f"aux={flag}", f"trainer.accelerator={accelerator}", "hydra.run.dir=run"
-            process(str(TRAIN), *ours, folder=folder)
+            ours = f"model={model}", f"aux={flag}", f"trainer.accelerator={accelerator}", "pictures=false"
+            process(str(TRAIN), *ours, "hydra.run.dir=run", folder=folder)
             seconds = json.loads(Path(folder, "run/result.json").read_text())["fit_seconds"]
             numbers[f"fit_ratio {label}"].append(seconds / hand(model, flag, "0", accelerator, folder=folder))
             numbers[f"fit_s {label}"].append(seconds)

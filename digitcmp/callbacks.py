@@ -4,12 +4,16 @@ import csv
 from pathlib import Path
 from typing import TextIO
 
+import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitcmp.config import Settings
+from digitcmp.data import Batch, PairData
+from digitcmp.model import PairOutput
+from digitcmp.module import DigitComparison
 
 STAGES, SCORES = ("train", "val", "test"), ("loss", "acc", "digit_acc", "argmax_acc")
 
@@ -82,6 +86,26 @@ class Record(Callback):
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         if self.stream is not None:
             self.stream.close()
+
+
+class Pictures(Callback):
+    """Adds to TensorBoard, at the end, what the network gets wrong in the test pairs."""
+
+    def __init__(self, data: PairData, events: Events) -> None:
+        self.data = data
+        self.events = events
+
+    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        from digitcmp import pictures  # matplotlib is slow to import, and the runs of a sweep draw nothing
+
+        assert isinstance(module, DigitComparison)
+        test = self.data.sets["test"]
+        with torch.inference_mode():
+            output = module.eval().evaluate(Batch(*(tensor.to(module.device) for tensor in test)))
+        digits = None if output.digits is None else output.digits.cpu()
+        for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.networks[0]).items():
+            image = pictures.pixels(figure)
+            self.events.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")
 
 
 class EpochProgress(Callback):

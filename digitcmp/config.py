@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from digitcmp.datasets import SIZES
 
 CONF = Path(__file__).parents[1] / "conf"
-IRRELEVANT = {"root", "sweep", "force", "dry_run", "check_val_every_n_epoch"}  # cannot change a result
+IRRELEVANT = {"root", "sweep", "force", "dry_run", "pictures", "check_val_every_n_epoch"}  # cannot change a result
 RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}
 ARGUMENTS = ("hidden", "width", "regularization")  # of some backbones; null is a backbone's own choice
 HEADS, SCHEDULES, REGULARIZATIONS = (

@@ -1,0 +1,149 @@
+"""What a trained network gets wrong, as figures for TensorBoard."""
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import nn
+
+from digitcmp.data import Batch
+from digitcmp.model import PairOutput
+
+INK, ACCENT = "#333333", "#0072B2"
+GALLERY = (4, 5)  # rows and columns of mistakes
+
+
+def draw(batch: Batch, output: PairOutput, network: nn.Module) -> dict[str, Figure]:
+    """Every figure there is for these pairs, what a network said of them, and the network; by name."""
+    figures = {
+        "mistakes": mistakes(batch, output),
+        "error rate by digits": error_table(batch, output),
+        "calibration": calibration(batch, output),
+    }
+    if output.digits is not None:
+        figures["digit confusion"] = confusion(batch, output)
+    first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
+    if first is not None:
+        figures["first-layer filters"] = filters(first)
+    return figures
+
+
+def pixels(figure: Figure) -> UInt8[np.ndarray, "h w 4"]:
+    """The figure as an RGBA image."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
+
+
+def mistakes(batch: Batch, output: PairOutput) -> Figure:
+    """The wrong answers given with the most confidence: both images, the truth, the answer and its probability."""
+    probability = output.compare.sigmoid()
+    wrong = (output.compare > 0) != batch.target.bool()
+    confidence = torch.where(wrong, (probability - 0.5).abs(), -1)
+    rows, columns = GALLERY
+    chosen = confidence.argsort(descending=True)[: min(rows * columns, int(wrong.sum()))]
+    figure, axes = blank(8, 5.6)
+    axes.set_title(
+        f"{int(wrong.sum())} of {len(wrong)} pairs wrong; the most confident of them", color=INK, fontsize=10
+    )
+    canvas = np.full((rows * 22, columns * 34), 255.0)
+    for i, pair in enumerate(chosen.tolist()):
+        top, left = i // columns * 22, i % columns * 34
+        for image, x in zip(batch.pairs[pair].numpy(), (left, left + 15), strict=True):
+            canvas[top : top + 14, x : x + 14] = 255 - image
+        first, second = batch.digits[pair].tolist()
+        said = f"P({first} ≤ {second}) = {probability[pair]:.3f}"
+        if output.digits is not None:
+            said += "\nseen as {} and {}".format(*output.digits[pair].argmax(dim=1).tolist())
+        axes.text(left + 14, top + 14.5, said, fontsize=7, color=INK, ha="center", va="top")
+    axes.imshow(canvas, cmap="gray", vmin=0, vmax=255)
+    axes.axis("off")
+    return figure
+
+
+def error_table(batch: Batch, output: PairOutput) -> Figure:
+    """Error rate of the comparison for every (first, second) pair of digits, in percent."""
+    first, second = batch.digits.T.numpy()
+    wrong = ((output.compare > 0) != batch.target.bool()).numpy()
+    errors, counts = np.zeros((2, 10, 10))
+    np.add.at(errors, (first, second), wrong)
+    np.add.at(counts, (first, second), 1)
+    rate = 100 * errors / np.maximum(counts, 1)
+    figure, axes = heatmap(rate, [[f"{value:.0f}" if value else "" for value in row] for row in rate])
+    axes.set(xlabel="second digit", ylabel="first digit")
+    axes.set_title("wrong comparisons, % of the pairs of these digits", color=INK, fontsize=10)
+    return figure
+
+
+def confusion(batch: Batch, output: PairOutput) -> Figure:
+    """How often each digit is named as which, in percent of its images."""
+    assert output.digits is not None
+    counts = np.zeros((10, 10))
+    np.add.at(counts, (batch.digits.flatten().numpy(), output.digits.argmax(dim=2).flatten().numpy()), 1)
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    text = [[f"{value:.0f}" if value >= 0.5 else "" for value in row] for row in share]
+    figure, axes = heatmap(share - np.diag(share.diagonal()), text)  # the colour shows the errors
+    axes.set(xlabel="named digit", ylabel="true digit")
+    axes.set_title("digits as the auxiliary head names them, %", color=INK, fontsize=10)
+    return figure
+
+
+def calibration(batch: Batch, output: PairOutput) -> Figure:
+    """The share of pairs with first <= second against the probability the network gives, in ten bins."""
+    probability = output.compare.sigmoid().numpy()
+    bins = np.minimum((10 * probability).astype(int), 9)
+    counts = np.bincount(bins, minlength=10)
+    full = counts > 0
+    said = np.bincount(bins, probability, 10)[full] / counts[full]
+    true = np.bincount(bins, batch.target.numpy(), 10)[full] / counts[full]
+    error = np.abs(said - true) @ counts[full] / counts.sum()
+    figure, axes = blank(4.4, 4)
+    axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
+    axes.scatter(said, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
+    axes.plot(said, true, color=ACCENT, linewidth=1)
+    axes.set(xlabel="probability given to first ≤ second", ylabel="share where it is true", aspect="equal")
+    axes.set_title(f"expected calibration error {error:.3f}; area: pairs", color=INK, fontsize=10)
+    return figure
+
+
+def filters(layer: nn.Conv2d) -> Figure:
+    """The kernels of a convolution on the image, side by side; blue positive, red negative."""
+    kernels = layer.weight.detach()[:, 0].cpu().numpy()
+    columns = min(8, len(kernels))
+    rows = -(-len(kernels) // columns)
+    side = kernels.shape[1] + 1
+    canvas = np.full((rows * side, columns * side), np.nan)
+    for i, kernel in enumerate(kernels):
+        top, left = i // columns * side, i % columns * side
+        canvas[top : top + side - 1, left : left + side - 1] = kernel
+    figure, axes = blank(1 + 0.7 * columns, 0.7 + 0.7 * rows)
+    limit = np.abs(kernels).max()
+    axes.imshow(canvas, cmap="RdBu", vmin=-limit, vmax=limit)
+    axes.axis("off")
+    axes.set_title(f"{len(kernels)} first-layer filters, ±{limit:.2f}", color=INK, fontsize=10)
+    return figure
+
+
+def heatmap(values: np.ndarray, text: list[list[str]]) -> tuple[Figure, Axes]:
+    """Ten by ten digits, a text in each, darker blue for more."""
+    figure, axes = blank(4.4, 4.2)
+    largest = 1.3 * max(values.max(), 1)
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=largest)
+    for row, line in enumerate(text):
+        for column, word in enumerate(line):
+            if word:
+                color = "white" if values[row, column] > 0.6 * largest else INK
+                axes.text(column, row, word, ha="center", va="center", fontsize=7, color=color)
+    axes.set(xticks=range(10), yticks=range(10))
+    return figure, axes
+
+
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of so many inches with one plot."""
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0, labelsize=8, colors=INK)
+    return figure, axes

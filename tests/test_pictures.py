@@ -1,0 +1,51 @@
+"""The figures of a run, from answers made up by hand."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from digitcmp import pictures
+from digitcmp.data import Batch
+from digitcmp.model import PairOutput
+
+DIGITS = torch.tensor([[1, 2], [1, 2], [7, 3], [5, 5]])
+BATCH = Batch(torch.full((4, 2, 14, 14), 128.0), torch.tensor([1.0, 1.0, 0.0, 1.0]), DIGITS)
+NAMED = torch.tensor([[1, 2], [7, 2], [7, 3], [5, 6]])  # six of eight digits right
+OUTPUT = PairOutput(torch.tensor([3.0, -9.0, 2.0, 1.0]), nn.functional.one_hot(NAMED, 10).float())
+
+
+def words(figure: object) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].texts]  # type: ignore[attr-defined]
+
+
+def test_mistakes_come_in_the_order_of_their_confidence() -> None:
+    figure = pictures.mistakes(BATCH, OUTPUT)
+    assert figure.axes[0].get_title().startswith("2 of 4 pairs wrong")
+    assert words(figure) == ["P(1 ≤ 2) = 0.000\nseen as 7 and 2", "P(7 ≤ 3) = 0.881\nseen as 7 and 3"]
+
+
+def test_error_rates_by_digits() -> None:
+    assert words(pictures.error_table(BATCH, OUTPUT)) == ["50", "100"]  # one of two (1, 2); the only (7, 3)
+
+
+def test_digit_confusion() -> None:
+    image = pictures.confusion(BATCH, OUTPUT).axes[0].images[0].get_array()
+    assert image[1, 7] == image[5, 6] == 50 and image.sum() == 100  # half of the ones as 7, half of the fives as 6
+
+
+def test_calibration_by_hand() -> None:
+    """A probability of 0.5 that is true in one of two pairs is perfect; a certain wrong answer is off by 1."""
+    batch = Batch(BATCH.pairs[:2], torch.tensor([1.0, 0.0]), DIGITS[:2])
+    perfect, wrong = PairOutput(torch.zeros(2), None), PairOutput(torch.tensor([-20.0, 20.0]), None)
+    assert "error 0.000" in pictures.calibration(batch, perfect).axes[0].get_title()
+    assert "error 1.000" in pictures.calibration(batch, wrong).axes[0].get_title()
+
+
+def test_a_picture_of_each_kind_where_it_makes_sense() -> None:
+    convolutional, dense = nn.Sequential(nn.Conv2d(1, 5, 3)), nn.Linear(3, 3)
+    assert set(pictures.draw(BATCH, OUTPUT, convolutional)) - set(
+        pictures.draw(BATCH, OUTPUT._replace(digits=None), dense)
+    ) == {"digit confusion", "first-layer filters"}
+    for figure in pictures.draw(BATCH, OUTPUT, convolutional).values():
+        image = pictures.pixels(figure)
+        assert image.dtype == np.uint8 and image.shape[2] == 4 and image.std() > 0
