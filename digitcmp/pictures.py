@@ -44,7 +44,7 @@ def mistakes(batch: Batch, output: PairOutput) -> Figure:
     confidence = torch.where(wrong, (probability - 0.5).abs(), -1)
     rows, columns = GALLERY
     chosen = confidence.argsort(descending=True)[: min(rows * columns, int(wrong.sum()))]
-    figure, axes = blank(8, 5.6)
+    figure, axes = blank(8.0, 5.6)
     axes.set_title(
         f"{int(wrong.sum())} of {len(wrong)} pairs wrong; the most confident of them", color=INK, fontsize=10
     )
@@ -99,7 +99,7 @@ def calibration(batch: Batch, output: PairOutput) -> Figure:
     said = np.bincount(bins, probability, 10)[full] / counts[full]
     true = np.bincount(bins, batch.target.numpy(), 10)[full] / counts[full]
     error = np.abs(said - true) @ counts[full] / counts.sum()
-    figure, axes = blank(4.4, 4)
+    figure, axes = blank(4.4, 4.0)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
     axes.scatter(said, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
     axes.plot(said, true, color=ACCENT, linewidth=1)
