@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import shlex
+import signal
 import sys
 import threading
 import time
@@ -131,18 +132,26 @@ class GridSweeper(Sweeper):
         jobs = self.plan(arguments)
         try:
             to_do = [job for job in jobs if self.config.force or not runs.finished(job.folder, job.settings)]
-        except runs.RunError as error:
+        except (runs.RunError, OSError) as error:
             sys.exit(str(error))
         if self.config.dry_run:
             return print_plan(jobs, to_do)
         root = Path(self.config.hydra.sweep.dir)
         print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
-        if self.config.force:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the launcher ends its workers
+        try:
             for job in to_do:
-                runs.clear(job.folder)
-        for job in to_do:
-            job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
-        errors = self.train(to_do, of=len(jobs))
+                job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
+                if self.config.force:
+                    with runs.lock(job.folder):
+                        runs.clear(job.folder)
+            errors = self.train(to_do, of=len(jobs))
+        except OSError as error:
+            sys.exit(str(error))
+        except (KeyboardInterrupt, SystemExit) as stop:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+            print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
+            sys.exit(stop.code if isinstance(stop, SystemExit) else 130)
         print_table(root)
         if errors:
             self.print_failures(errors)
@@ -179,27 +188,37 @@ class GridSweeper(Sweeper):
     def train(self, jobs: list[Job], of: int) -> dict[Path, tuple[Job, str]]:
         """Launch the jobs, say when each is finished, and return those that are not, with their errors.
 
-        A worker that is killed takes the whole launch with it: what it left is launched again as long as that helps.
+        A worker that is killed takes the whole launch with it. Then the rest is launched again, what was being trained
+        last; and when that does not help, each of those alone, so that one that kills its worker takes no other along.
         """
         errors: dict[Path, tuple[Job, str]] = {}
+        ended = "no result: its process ended before it was finished"
         left = jobs
         with Progress(jobs, of):
             while left:
-                try:
-                    self.launch(left, errors)
-                except Exception as error:  # whatever the launcher raises: joblib's and SLURM's own errors
-                    print(f"the launcher stopped: {str(error).splitlines()[0]}", flush=True)
-                before = len(left)
-                left = [job for job in left if job.folder not in errors and not runs.read_result(job.folder)]
-                if len(left) == before:
-                    break
-        ended = "no result: its process ended before it was finished"
+                self.launch(left, errors)
+                before, left = left, unfinished(left, errors)
+                started = [job for job in left if (job.folder / runs.CONFIG).exists()]
+                if len(left) == len(before):
+                    if not started:
+                        break
+                    for job in started:
+                        self.launch([job], errors)
+                        errors |= {job.folder: (job, ended) for job in unfinished([job], errors)}
+                    left = unfinished(left, errors)
+                else:
+                    left = [job for job in left if job not in started] + started
         return errors | {job.folder: (job, ended) for job in left}
 
     def launch(self, jobs: list[Job], errors: dict[Path, tuple[Job, str]]) -> None:
         subfolder = [f"hydra.sweep.subdir='{job.folder.relative_to(self.config.hydra.sweep.dir)}'" for job in jobs]
         overrides = [[*job.overrides, folder] for job, folder in zip(jobs, subfolder, strict=True)]
-        for job, returned in zip(jobs, self.launcher.launch(overrides, initial_job_idx=0), strict=True):
+        try:
+            returns = self.launcher.launch(overrides, initial_job_idx=0)
+        except Exception as error:  # whatever a launcher raises when it loses a worker or cannot start
+            print(f"the launcher stopped: {(str(error) or repr(error)).splitlines()[0]}", flush=True)
+            return
+        for job, returned in zip(jobs, returns, strict=True):
             if returned.status == JobStatus.FAILED:
                 error = returned._return_value
                 errors[job.folder] = (job, str(error) or type(error).__name__)
@@ -212,6 +231,11 @@ class GridSweeper(Sweeper):
         for job, error in errors.values():
             command = shlex.join(["python", "train.py", "-m", *job.overrides, *hydra])
             print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
+
+
+def unfinished(jobs: Sequence[Job], errors: Mapping[Path, object]) -> list[Job]:
+    """The jobs that have neither a result nor an error."""
+    return [job for job in jobs if job.folder not in errors and not runs.read_result(job.folder)]
 
 
 def alternatives(overrides: Sequence[Override]) -> dict[str, list[str]]:
