@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,12 +17,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from digitcmp.report.effects import arm, differing
 from digitcmp.report.tables import text
 
-STYLE = {
+STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same file everywhere
     "font.size": 8,
     "axes.titlesize": 8,
@@ -47,7 +49,7 @@ STYLE = {
     "savefig.dpi": 200,
     "svg.hashsalt": "digitcmp",  # the same figure is the same file
 }
-COLUMN, PAGE = 3.4, 7.0  # inches
+COLUMN, PAGE, LONG = 3.4, 7.0, 30  # inches, inches, and letters of a name that needs a page
 COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the shared one is the stronger
     "fcnn1": "#000000",
     "fcnn2": "#8c8c8c",
@@ -59,8 +61,8 @@ COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the
     "convnet2": "#cc79a7",
 }
 SPARE = ("#009e73", "#cc79a7", "#b8a800")  # for backbones that are not named above
-FIGURE_6 = [("fcnn3", False), ("ws1", False), ("ws2", False), ("ws3", False)]
-FIGURE_7 = [*FIGURE_6, *((model, True) for model, _ in FIGURE_6)]
+FIGURE_6 = [(model, False) for model in ("fcnn3", "ws1", "ws2", "ws3")]
+FIGURE_7 = [(model, aux) for model, _ in FIGURE_6 for aux in (False, True)]
 FEW = 10  # cells whose curves can still be told apart
 
 
@@ -97,13 +99,11 @@ def colours(models: Iterable[str]) -> dict[str, str]:
 
 def shades(colour: str, n: int) -> list[tuple[float, ...]]:
     """n shades of a colour, from light to dark; one is the colour itself."""
-    base, dark = np.array(to_rgb(colour)), 0.3 * np.array(to_rgb(colour))
-    light = base + 0.55 * (1 - base)
-    places = np.linspace(0, 1, n) if n > 1 else [0.5]
-    return [
-        tuple(np.clip(light + 2 * t * (base - light) if t < 0.5 else base + (2 * t - 1) * (dark - base), 0, 1))
-        for t in places
-    ]
+    base = np.array(to_rgb(colour))
+    if n == 1:
+        return [tuple(base)]
+    light, dark = (1 + base) / 2, base / 5
+    return [tuple(light + t * (dark - light)) for t in np.linspace(0, 1, n)]
 
 
 def seeds(n: Sequence[int] | pd.Series) -> str:
@@ -126,7 +126,7 @@ def band(axes: Axes, curve: pd.DataFrame, colour: object, label: str, dashed: bo
     axes.plot(curve.epoch, curve.test_acc_mean, color=colour, label=label, ls=(0, (3, 1.2)) if dashed else "-")
     std = curve.test_acc_std.fillna(0)
     low, high = curve.test_acc_mean - std, curve.test_acc_mean + std
-    axes.fill_between(curve.epoch, low, high, color=colour, alpha=0.13, lw=0)
+    axes.fill_between(curve.epoch, low, high, color=colour, alpha=0.11, lw=0)
 
 
 def epochs(axes: Axes, last: int) -> None:
@@ -162,7 +162,7 @@ def learning_curves(cells: pd.DataFrame, curves: pd.DataFrame, colour: Mapping[s
 
 def figure5(panels: Mapping[str, pd.DataFrame], curves: pd.DataFrame, colour: Mapping[str, str]) -> Figure:
     """Fig. 5: test accuracy per epoch of the dense networks by width or depth, a panel for each."""
-    titles = {"fcnn3": "FCNN3, width of a branch", "fcnn1": "FCNN1, width", "fcnn2": "merged, by depth"}
+    titles = {"fcnn3": "FCNN3, width of a branch", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}
     figure = Figure(figsize=(PAGE * len(panels) / 3, 2.5))
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for panel, (model, cells) in zip(axes, panels.items(), strict=True):
@@ -177,7 +177,7 @@ def figure5(panels: Mapping[str, pd.DataFrame], curves: pd.DataFrame, colour: Ma
 
 
 def compared(
-    rows: Sequence[tuple], curves: pd.DataFrame, colour: Mapping[str, str], context: str, labels: Sequence[str] = ()
+    rows: Sequence[Any], curves: pd.DataFrame, colour: Mapping[str, str], context: str, labels: Sequence[str] = ()
 ) -> Figure:
     """Test accuracy per epoch of some cells (rows of the table of cells), as in Figs. 6 and 7."""
     figure = Figure(figsize=(COLUMN, 3.0))
@@ -186,8 +186,19 @@ def compared(
     for i, (row, kind) in enumerate(zip(rows, kinds, strict=True)):
         shade = shades(colour[row.model], kinds.count(kind))[kinds[:i].count(kind)]
         band(axes, curves[curves.cell == row.cell], shade, labels[i] if labels else row.label, row.aux)
+        if not math.isnan(row.paper_mean):
+            axes.plot(
+                1.02,
+                row.paper_mean,
+                "<",
+                color=shade,
+                ms=3.5,
+                mfc="white" if row.aux else shade,
+                clip_on=False,
+                transform=axes.get_yaxis_transform(),
+            )
     title = f"mean ± std, {seeds([row.n for row in rows])}"
-    axes.set_title(f"{title}; {context}" if context else title)
+    axes.set_title(f"{title}\n{context}" if context else title)
     axes.set_ylabel("test accuracy")
     epochs(axes, curves.epoch.max())
     longest = max(len(label) for label in labels) if labels else 5
@@ -197,7 +208,8 @@ def compared(
 
 def accuracies(cells: pd.DataFrame, runs: pd.DataFrame, colour: Mapping[str, str]) -> Figure:
     """Test accuracy of every cell: mean, its 95 % interval, each seed as a dot, and the paper's value."""
-    figure = Figure(figsize=(COLUMN, 0.8 + 0.21 * len(cells)))
+    labels = names(cells)
+    figure = Figure(figsize=(COLUMN if max(map(len, labels)) < LONG else PAGE, 0.8 + 0.21 * len(cells)))
     axes = figure.subplots()
     for y, row in enumerate(cells.itertuples()):
         shade = colour[row.model]
@@ -208,8 +220,9 @@ def accuracies(cells: pd.DataFrame, runs: pd.DataFrame, colour: Mapping[str, str
         axes.plot(row.test_acc_mean, y, "o", color=shade, ms=4.5, mfc="white" if row.aux else shade, mew=1.2)
         if not math.isnan(row.paper_mean):
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean")
-    axes.set_yticks(range(len(cells)), names(cells))
+    axes.set_yticks(range(len(cells)), labels)
     axes.set_ylim(len(cells) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("test accuracy")
     axes.set_title(f"mean and 95 % interval, {seeds(cells.n)} (dots)", loc="left")
@@ -234,11 +247,9 @@ def learning_rates(
         for seed in runs[runs.cell.isin(own.cell)].itertuples():
             axes.plot(seed.lr, seed.val_acc, ".", color=shade, ms=2.5, mew=0, alpha=0.6)
         axes.plot(own.lr, own.val_acc_mean, color=shade, ls=(0, (3, 1.2)) if chosen.aux else "-")
-        axes.plot(
-            chosen.lr, chosen.val_acc, "o", color=shade, ms=5.5, mfc="white", mew=1.4, label="selected on validation"
-        )
+        axes.plot(chosen.lr, chosen.val_acc, "o", color=shade, ms=5.5, mfc="white", mew=1.4)
         if not math.isnan(chosen.paper_lr):
-            axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":", label="the paper's rate")
+            axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":")
         axes.set_title(f"{chosen.label} {settings}".strip())
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -246,17 +257,27 @@ def learning_rates(
         axes.set_axis_off()
     figure.supxlabel(f"learning rate ({seeds(cells.n)}, dots)", fontsize=8)
     figure.supylabel("validation accuracy", fontsize=8)
-    figure.legend(handles=panels.flat[0].get_legend_handles_labels()[0], loc="outside upper center", ncols=2)
+    panels.flat[0].set_ylim(bottom=math.floor(50 * cells.val_acc_mean.min() - 1) / 50)
+    selected = Line2D([], [], color="black", ls="", marker="o", ms=5.5, mfc="white", mew=1.4)
+    paper = Line2D([], [], color="black", lw=0.9, ls=":")
+    labels = ["selected on validation", "the paper's rate"]
+    figure.legend([selected, paper], labels, loc="outside upper center", ncols=2)
     return figure
 
 
 def forest(effects: pd.DataFrame) -> Figure:
     """Each effect (rows of the table of effects) with its 95 % interval, by family, beside 0 and the paper's claim."""
+    settings = differing(effects.context)
     ticks, y = [], -1.0
-    figure = Figure(figsize=(COLUMN, 0.9 + 0.18 * (len(effects) + 1.4 * effects.family.nunique())))
+    figure = Figure(
+        figsize=(
+            COLUMN if max(map(len, settings)) < LONG - 12 else PAGE,
+            0.9 + 0.18 * (len(effects) + 1.4 * effects.family.nunique()),
+        )
+    )
     axes = figure.subplots()
     axes.axvline(0, color="black", lw=0.8)
-    for family, rows in effects.assign(settings=differing(effects.context)).groupby("family", sort=False):
+    for family, rows in effects.assign(settings=settings).groupby("family", sort=False):
         y += 1.4
         axes.text(-0.02, y, str(family), transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
         for row in rows.itertuples():
@@ -272,7 +293,8 @@ def forest(effects: pd.DataFrame) -> Figure:
     axes.set_ylim(y + 0.7, -0.4)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("difference in test accuracy")
-    axes.set_title(f"paired mean and 95 % interval, {seeds(effects.n)}", loc="left")
+    axes.tick_params(axis="y", length=0)
+    figure.suptitle(f"paired difference, mean and 95 % interval, {seeds(effects.n)}", fontsize=8)
     marks = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     if marks:
         figure.legend(handles=list(marks.values()), loc="outside lower center", ncols=2)

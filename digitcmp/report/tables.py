@@ -226,7 +226,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def latex(table: pd.DataFrame, caption: str) -> str:
     """A LaTeX table of a DataFrame of text; needs the package booktabs."""
-    special = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$"}
+    special: dict[str, str | int | None] = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$"}
     rows = [" & ".join(row).translate(str.maketrans(special)) for row in [list(table), *table.to_numpy()]]
     columns = "".join("l" if is_text(name) else "r" for name in table)
     body = "".join(f"{row} \\\\\n" for row in rows[1:])
