@@ -323,7 +323,16 @@ def steps(settings: Mapping[str, Any]) -> int:
 
 
 def print_table(root: Path) -> None:
-    """The sweep's cells, each with its mean test accuracy over seeds."""
+    """The sweep's cells, each with its mean test accuracy over seeds beside the paper's."""
+    from rich.console import Console
+
+    from digitcmp.report import tables  # pandas takes a second, which a dry run need not wait for
+
+    table = tables.load([root])[0]
+    if len(table):
+        print()
+        tables.print_cells(tables.cells(table), Console(highlight=False, soft_wrap=True))
+        print(f"\nStatistics and figures: python -m digitcmp.report {shlex.quote(str(root))}")
 
 
 def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
