@@ -1,0 +1,90 @@
+"""The network of a checkpoint, ready to be asked: `digitcmp.load(path).predict(pairs)`."""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from textwrap import shorten
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from digitcmp.module import EVALUATION_ROWS, DigitComparison
+
+
+class CheckpointError(Exception):
+    """A file that is no checkpoint of this project, or not whole; the message names it and says why, in one line."""
+
+
+class Answer(NamedTuple):
+    """Of B pairs: P(first <= second), and P(digit) of both images if the network names digits."""
+
+    probability: Float[np.ndarray, "batch"]
+    digits: Float[np.ndarray, "batch 2 10"] | None
+
+
+class Comparer(nn.Module):
+    """A trained network that answers in probabilities."""
+
+    def __init__(self, network: DigitComparison) -> None:
+        super().__init__()
+        self.network = network
+        self.eval()
+
+    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> tuple[Tensor, ...]:
+        """Raw pixels 0..255 (B, 2, 14, 14) -> P(first <= second) (B,), with aux also P(digit) (B, 2, 10)."""
+        output = self.network(pairs)
+        if output.digits is None:
+            return (output.compare.sigmoid(),)
+        return output.compare.sigmoid(), output.digits.softmax(dim=2)
+
+    def predict(self, pairs: np.ndarray | Tensor | Sequence) -> Float[np.ndarray, "batch"]:
+        """P(first <= second) of pairs (B, 2, 14, 14), gray values 0..255, light digits on a dark ground.
+
+        Raises ValueError for another shape or range.
+        """
+        return self.answer(pairs).probability
+
+    def answer(self, pairs: np.ndarray | Tensor | Sequence) -> Answer:
+        """What `predict` says, and the distribution over digits of every image if the network was trained with aux.
+
+        Raises ValueError as `predict` does.
+        """
+        if not isinstance(pairs, Tensor):
+            pairs = torch.from_numpy(np.array(pairs, dtype=np.float32))
+        if pairs.ndim != 4 or pairs.shape[1:] != (2, 14, 14):
+            raise ValueError(f"pairs have the shape (B, 2, 14, 14), these {tuple(pairs.shape)}")
+        pairs = pairs.detach().cpu().float()
+        if len(pairs):
+            low, high = pairs.min().item(), pairs.max().item()
+            if not (low >= 0 and high <= 255) or 0 < high <= 1:
+                raise ValueError(f"pairs hold gray values from 0 to 255, these go from {low:g} to {high:g}")
+        with torch.inference_mode():
+            batches = [self(batch) for batch in pairs.split(EVALUATION_ROWS)]
+        probability, *digits = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
+        return Answer(probability, digits[0] if digits else None)
+
+
+def load(path: str | Path) -> Comparer:
+    """The network of a checkpoint that train.py wrote, on the CPU. The file is read as data and cannot run code.
+
+    Raises CheckpointError.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(f"{path}: there is no such file")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            network = DigitComparison.load_from_checkpoint(Path(path), map_location="cpu", weights_only=True)
+        comparer = Comparer(network)
+        blank = comparer.predict(np.zeros((1, 2, 14, 14)))
+    except UnpicklingError:
+        raise CheckpointError(f"{path} is no checkpoint, or one that holds code, which is never run") from None
+    except Exception as error:  # what is damaged or not ours raises a dozen different errors
+        reason = shorten(f"{type(error).__name__}: {error}", 120)
+        raise CheckpointError(f"{path} is damaged or not a checkpoint of train.py ({reason})") from None
+    if not np.isfinite(blank).all():
+        raise CheckpointError(f"{path} answers with {blank[0]}: its weights are damaged")
+    return comparer

@@ -1,0 +1,108 @@
+"""Is the first digit <= the second, in your own pictures? python -m digitcmp.predict CHECKPOINT first.png second.png"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from rich.console import Console
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from digitcmp import images
+
+SHADES = " ░▒▓█"
+
+
+class CsvError(Exception):
+    """A table of pictures that cannot be read; the message names the file and says why, in one line."""
+
+
+def main() -> None:
+    """Read the pictures, ask the network, print. Exits with 2 and one line for a file that cannot be read."""
+    parser = argparse.ArgumentParser(
+        prog="python -m digitcmp.predict",
+        description="The probability that the first of two drawn or photographed digits is <= the second.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("pictures", type=Path, nargs="*", help="two PNG or JPEG files, of any size, light or dark")
+    parser.add_argument("--csv", type=Path, help="pairs of files instead, two a line, relative to the CSV's folder")
+    parser.add_argument("--json", action="store_true", help='{"probability": p, "digits": [a, b] or null}, one a line')
+    arguments = parser.parse_args()
+    if len(arguments.pictures) != (0 if arguments.csv else 2):
+        parser.error("two pictures are wanted, or --csv FILE")
+    try:
+        pairs = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
+        seen = np.stack([[images.read(file) for file in pair] for pair in pairs])
+    except (CsvError, images.ImageError) as error:
+        parser.exit(2, f"{error}\n")
+
+    from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
+
+    try:
+        probability, distributions = load(arguments.checkpoint).answer(seen)
+    except CheckpointError as error:
+        parser.exit(2, f"{error}\n")
+    digits = [None] * len(pairs) if distributions is None else distributions.argmax(axis=2).tolist()
+    console = Console()
+    for files, p, named, pair in zip(pairs, probability.tolist(), digits, seen, strict=True):
+        if arguments.json:
+            print(json.dumps({"probability": p, "digits": named}))
+        elif arguments.csv:
+            print(f"{p:.4f}", *([] if named is None else named), *files, sep="  ")
+        else:
+            show(files, p, named, pair, console)
+
+
+def read_csv(file: Path) -> list[list[Path]]:
+    """The pairs of paths in a CSV file without a header. Raises CsvError."""
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise CsvError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    for i, row in enumerate(rows, start=1):
+        if len(row) != 2:
+            raise CsvError(f"{file}, line {i}: two paths are wanted, not {len(row)}")
+    if not rows:
+        raise CsvError(f"{file} holds no pairs")
+    return [[file.parent / path.strip() for path in row] for row in rows]
+
+
+def show(
+    files: list[Path],
+    probability: float,
+    digits: list[int] | None,
+    pair: UInt8[np.ndarray, "2 14 14"],
+    console: Console,
+) -> None:
+    """Both images as the network sees them, the digits it takes them for if it names digits, and the probability."""
+    table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
+    table.add_row(*(Text(file.name) for file in files))
+    table.add_row(*(half_blocks(image) if console.color_system else shades(image) for image in pair))
+    if digits is not None:
+        table.add_row(*(f"looks like a [bold]{digit}[/bold]" for digit in digits))
+    console.print(table, highlight=False)
+    console.print(f"\nP(first <= second) = [bold]{probability:.4f}[/bold]", highlight=False)
+
+
+def half_blocks(image: UInt8[np.ndarray, "14 14"]) -> Text:
+    """Two rows of pixels in a row of characters: the upper in the character's colour, the lower in its ground's."""
+    text = Text()
+    for upper, lower in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
+        for top, bottom in zip(upper, lower, strict=True):
+            text.append("▀", Style(color=f"rgb({top},{top},{top})", bgcolor=f"rgb({bottom},{bottom},{bottom})"))
+        text.append("\n")
+    return text
+
+
+def shades(image: UInt8[np.ndarray, "14 14"]) -> Text:
+    """A row of pixels in a row of characters, for a terminal without colours."""
+    return Text("\n".join("".join(2 * SHADES[gray // 52] for gray in row) for row in image.tolist()) + "\n")
+
+
+if __name__ == "__main__":
+    main()

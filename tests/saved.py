@@ -1,0 +1,19 @@
+"""A trained network on disk, made in this process: what a test of a saved run starts from."""
+
+from pathlib import Path
+
+from conftest import fit
+
+from digitcmp import runs
+from digitcmp.data import PairData
+from digitcmp.module import DigitComparison
+
+
+def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int = 1000, epochs: int = 8) -> Path:
+    """Train for a second (ws3 with aux: AL4, digit accuracy above .9) and save as train.py does."""
+    data = PairData("mnist", train_pairs=pairs, val_pairs=10, test_pairs=10, seed=0)
+    data.setup()
+    mean, std = data.moments
+    module = DigitComparison(backbone, aux=aux, lr=2e-3, mean=mean, std=std)
+    fit(data, module, max_epochs=epochs).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    return folder / runs.CHECKPOINT

@@ -1,0 +1,194 @@
+"""Pictures from anywhere become what MNIST would hold of them, or a line that names the file."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitcmp import datasets, images
+
+MNIST_ROOT = os.environ.get("MNIST_ROOT")
+
+
+def drawing(size: tuple[int, int] = (300, 200), paper: int = 255, ink: int = 0) -> np.ndarray:
+    """A seven off the middle: paper and ink in gray values, (height, width)."""
+    picture = np.full(size, paper, np.uint8)
+    picture[40:56, 20:120] = ink
+    for i in range(140):
+        picture[50 + i, 104 - i // 2 : 120 - i // 2] = ink
+    return picture
+
+
+SEVEN = images.centred(drawing())
+
+
+def difference(image: np.ndarray) -> float:
+    """Mean distance from SEVEN in gray values; to its mirror image it is over 20."""
+    return np.abs(image.astype(float) - SEVEN).mean()
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A gray PNG that promises this size and holds nothing."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
+def test_mnist_stays_as_it_is() -> None:
+    """The box and the centre of mass are MNIST's own: its 28x28 images become what the package holds of them."""
+    file = Path(str(MNIST_ROOT)) / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    originals = np.fromfile(file, np.uint8, 16 + 100 * 28 * 28)[16:].reshape(100, 28, 28)
+    made = np.stack([images.centred(image) for image in originals])
+    assert np.abs(made.astype(float) - datasets.pool2x2(originals)).mean() < 2
+
+
+def test_box_and_centre_of_mass() -> None:
+    rows, columns = (SEVEN.max(axis=axis).nonzero()[0] for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (10, 11)  # 20 pixels cover 10 or 11 blocks of two
+    weights = SEVEN / SEVEN.sum()
+    centre = weights.sum(axis=1) @ np.arange(14), weights.sum(axis=0) @ np.arange(14)
+    assert centre == pytest.approx((6.75, 6.75), abs=0.35)  # pixel 14 of 28, counted in blocks of two
+    assert SEVEN.max() == 255
+
+
+def test_paper_ink_size_and_place_do_not_matter() -> None:
+    light = images.centred(drawing(paper=0, ink=255))
+    faint = images.centred(drawing(paper=200, ink=140))
+    moved = images.centred(np.roll(drawing(), (60, 70), axis=(0, 1)))
+    large = images.centred(drawing().repeat(3, axis=0).repeat(3, axis=1))
+    for other in (light, faint, moved):
+        assert np.abs(other.astype(int) - SEVEN).max() <= 2
+    assert difference(large) < 5
+
+
+def test_a_photo_of_a_drawing() -> None:
+    """Light that falls from one side and grain of the sensor leave the digit much the same."""
+    rng = np.random.default_rng(0)
+    light = np.linspace(130, 230, 200) - np.linspace(0, 40, 300)[:, None]
+    photo = light * np.where(drawing() == 0, 0.4, 1) + rng.normal(0, 4, (300, 200))
+    assert difference(images.centred(photo.astype(np.uint8))) < 15
+
+
+@pytest.mark.parametrize("picture", [np.full((50, 50), 255), np.zeros((1, 1)), np.tile(np.arange(200), (90, 1))])
+def test_nothing_drawn(picture: np.ndarray) -> None:
+    with pytest.raises(images.ImageError, match="there is no digit in it"):
+        images.centred(picture.astype(np.uint8))
+
+
+def test_a_dot_at_the_edge() -> None:
+    picture = np.zeros((40, 3), np.uint8)
+    picture[39, 2] = 255
+    assert images.centred(picture).max() == 255
+
+
+@pytest.mark.parametrize("kind", ["gray", "RGB", "palette", "bilevel", "16 bits", "transparent", "white ink", "JPEG"])
+def test_kinds_of_files(kind: str, tmp_path: Path) -> None:
+    picture, file = Image.fromarray(drawing()), tmp_path / "seven.png"
+    if kind == "RGB":
+        picture = Image.merge("RGB", [picture] * 3)
+    elif kind == "palette":
+        picture = picture.convert("P")
+    elif kind == "bilevel":
+        picture = picture.convert("1")
+    elif kind == "16 bits":
+        picture = Image.fromarray(drawing().astype(np.uint16) * 257)
+    elif kind in ("transparent", "white ink"):
+        ink = Image.new("L", picture.size, 0 if kind == "transparent" else 255)
+        picture = Image.merge("LA", [ink, Image.fromarray(255 - drawing())])
+    elif kind == "JPEG":
+        file = tmp_path / "seven.jpg"
+    picture.save(file)
+    assert np.abs(images.read(file).astype(int) - SEVEN).max() <= (16 if kind == "JPEG" else 1)
+
+
+def test_a_phone_held_sideways(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    Image.fromarray(np.rot90(drawing())).save(tmp_path / "seven.jpg", exif=exif)
+    assert np.abs(images.read(tmp_path / "seven.jpg").astype(int) - SEVEN).max() <= 16
+
+
+def test_a_name_says_nothing(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "seven.jpg", format="PNG")
+    assert np.array_equal(images.read(tmp_path / "seven.jpg"), SEVEN)
+
+
+def broken(kind: str, file: Path) -> None:
+    """Write a file that is not one whole, still, gray or RGB picture with a digit."""
+    seven = Image.fromarray(drawing())
+    if kind == "animated":
+        seven.save(file, save_all=True, append_images=[Image.fromarray(drawing()[::-1])])
+    elif kind == "CMYK":
+        Image.merge("CMYK", [seven] * 4).save(file, format="JPEG")
+    elif kind == "truncated":
+        seven.save(file)
+        file.write_bytes(file.read_bytes()[:-200])
+    elif kind == "huge":
+        file.write_bytes(png_header(50_000, 50_000))
+    elif kind == "large":
+        file.write_bytes(png_header(10_000, 10_000))
+    elif kind == "hollow":
+        file.write_bytes(png_header(100, 100))
+    elif kind == "GIF":
+        seven.save(file, format="GIF")
+    elif kind == "text":
+        file.write_text("a digit\n")
+    elif kind == "empty":
+        file.touch()
+    elif kind == "blank":
+        Image.new("L", (60, 60), 255).save(file)
+    elif kind == "folder":
+        file.mkdir()
+
+
+BROKEN = {
+    "missing": "cannot be read: No such file or directory",
+    "folder": "cannot be read: Is a directory",
+    "empty": "is not a PNG or JPEG picture",
+    "text": "is not a PNG or JPEG picture",
+    "GIF": "is not a PNG or JPEG picture",
+    "truncated": "cannot be read: image file is truncated",
+    "hollow": "cannot be read: ",
+    "huge": "cannot be read: Image size .2500000000 pixels. exceeds limit",
+    "large": "cannot be read: Image size .100000000 pixels. exceeds limit",
+    "CMYK": "cannot be read: it is in CMYK, gray or RGB is wanted",
+    "animated": "cannot be read: it is animated",
+    "blank": "cannot be read: there is no digit in it",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_files_are_named(kind: str, tmp_path: Path) -> None:
+    broken(kind, tmp_path / "first.png")
+    with pytest.raises(images.ImageError, match=f"first.png {BROKEN[kind]}") as error:
+        images.read(tmp_path / "first.png")
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
+    """100 files, each a PNG or JPEG with a few bytes changed or an end cut off."""
+    rng = np.random.default_rng(0)
+    Image.fromarray(drawing()[30:200, :130]).save(tmp_path / "whole.png")
+    Image.fromarray(drawing()[30:200, :130]).save(tmp_path / "whole.jpg")
+    read = 0
+    for i in range(100):
+        data = bytearray((tmp_path / ("whole.png", "whole.jpg")[i % 2]).read_bytes())
+        for place in rng.integers(0, len(data), 1 + i % 5):
+            data[place] = rng.integers(0, 256)
+        if i % 7 == 0:
+            del data[rng.integers(0, len(data)) :]
+        (tmp_path / "damaged").write_bytes(data)
+        try:
+            assert images.read(tmp_path / "damaged").shape == (14, 14)
+            read += 1
+        except images.ImageError as error:
+            assert str(error).startswith(f"{tmp_path / 'damaged'} ")
+    assert 0 < read < 100
