@@ -15,7 +15,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from digitcmp import runs
 from digitcmp.config import Settings, cell_name, config_hash, resolve
-from digitcmp.datasets import DataError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -33,7 +32,7 @@ def main(config: DictConfig) -> None:
             runs.clear(folder)
             runs.write(folder / runs.CONFIG, OmegaConf.to_yaml(config, resolve=True))
             train(config, settings, folder, show=single)
-    except (DataError, runs.RunError, FloatingPointError) as error:
+    except (runs.RunError, FloatingPointError) as error:
         raise CompactHydraException(str(error)) from None
     except OSError as error:  # a full disk, a folder that cannot be written
         raise CompactHydraException(f"{folder}: {error}") from None

@@ -11,8 +11,6 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from digitcmp.datasets import SIZES
-
 CONF = Path(__file__).parents[1] / "conf"
 IRRELEVANT = {"root", "sweep", "force", "dry_run", "pictures", "check_val_every_n_epoch"}  # cannot change a result
 RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}
@@ -23,6 +21,7 @@ HEADS, SCHEDULES, REGULARIZATIONS = (
     ("dropout", "max_pool", "dropblock"),
 )
 MERGED = ("fcnn1", "fcnn2")  # no embedding of each image
+SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
 
 Settings = dict[str, Any]  # a resolved configuration on one level, paths and switches left out

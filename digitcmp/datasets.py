@@ -12,12 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from digitcmp.config import SIZES
+from digitcmp.runs import RunError
+
 PACKAGED = Path(__file__).with_name("mnist14.npz")
 TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
-SIZES = {"train": 60_000, "test": 10_000}  # images of each of these data sets
 
 
-class DataError(Exception):
+class DataError(RunError):
     """A data set that is not there or not whole; the message names the file and the way to get it."""
 
 
