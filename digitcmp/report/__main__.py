@@ -41,11 +41,16 @@ def main() -> None:
     }
     files |= {name: text.encode() for name, text in texts.items()}
     out = arguments.out or arguments.folders[0] / "report"
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        partial = out / f"{name}.partial"
-        partial.write_bytes(content)
-        partial.replace(out / name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (out / f"{name}.partial").write_bytes(content)
+        for name in files:  # only now that all of them are on the disk
+            (out / f"{name}.partial").replace(out / name)
+    except OSError as error:
+        for name in files:
+            (out / f"{name}.partial").unlink(missing_ok=True)
+        parser.exit(1, f"cannot write the report into {out}: {error.strerror}\n")
 
     console = Console(highlight=False, soft_wrap=True)
     tables.print_cells(cells, console)

@@ -162,7 +162,7 @@ def learning_curves(cells: pd.DataFrame, curves: pd.DataFrame, colour: Mapping[s
 
 def figure5(panels: Mapping[str, pd.DataFrame], curves: pd.DataFrame, colour: Mapping[str, str]) -> Figure:
     """Fig. 5: test accuracy per epoch of the dense networks by width or depth, a panel for each."""
-    titles = {"fcnn3": "FCNN3, width of a branch", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}
+    titles = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}
     figure = Figure(figsize=(PAGE * len(panels) / 3, 2.5))
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for panel, (model, cells) in zip(axes, panels.items(), strict=True):
@@ -198,6 +198,8 @@ def compared(
                 transform=axes.get_yaxis_transform(),
             )
     title = f"mean ± std, {seeds([row.n for row in rows])}"
+    if any(not math.isnan(row.paper_mean) for row in rows):
+        title += "; ◂ the paper's last epoch"
     axes.set_title(f"{title}\n{context}" if context else title)
     axes.set_ylabel("test accuracy")
     epochs(axes, curves.epoch.max())

@@ -100,7 +100,7 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
     means = groups.agg(["mean", "std"])
     means.columns = [f"{score}_{statistic}" for score, statistic in means.columns]
     means.insert(0, "n", groups.size())
-    return means.dropna(axis=1, how="all").reset_index()
+    return means.reset_index()
 
 
 def selection(cells: pd.DataFrame) -> pd.DataFrame:
