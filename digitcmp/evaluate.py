@@ -1,0 +1,135 @@
+"""The test metrics of a saved run on any pairs: python -m digitcmp.evaluate CHECKPOINT data.test_pairs=5000"""
+
+import argparse
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from digitcmp import datasets, runs
+
+LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
+KEYS = ("data", "data.test_pairs", "data.root", "seed")
+NAMES = {
+    "test_acc": "accuracy",
+    "test_loss": "loss",
+    "digit_acc": "digit accuracy",
+    "argmax_acc": "comparing predicted digits",
+}
+
+
+class OverrideError(Exception):
+    """An override that is not allowed; the message names it and says what is, in one line."""
+
+
+def main() -> None:
+    """Evaluate, print, write. Exits with 2 and one line for what is not allowed or cannot be read."""
+    parser = argparse.ArgumentParser(
+        prog="python -m digitcmp.evaluate",
+        description="The test metrics of a saved run, on its own test pairs unless told otherwise. "
+        "Writes them beside the run, as evaluation,...json.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=f"{', '.join(KEYS)} (which draws the pairs)")
+    arguments = parser.parse_args()
+    try:
+        overrides = parse(arguments.overrides)
+    except OverrideError as error:
+        parser.exit(2, f"{error}\n")
+
+    from digitcmp.checkpoint import CheckpointError  # torch takes seconds
+
+    try:
+        result = evaluate(arguments.checkpoint, overrides)
+        file = write(arguments.checkpoint, result)
+    except (CheckpointError, datasets.DataError, OSError) as error:
+        parser.exit(2, f"{error}\n")
+    print(f"{result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
+    for key, name in NAMES.items():
+        if result[key] is not None:
+            print(f"{name:<28}{result[key]:.4f}")
+    print(f"Written to {file}")
+
+
+def parse(overrides: Iterable[str]) -> dict[str, Any]:
+    """['data=kmnist', 'seed=3'] -> {'data': 'kmnist', 'seed': 3}. Raises OverrideError."""
+    parsed: dict[str, Any] = {}
+    for override in overrides:
+        key, _, text = override.partition("=")
+        if key not in KEYS or not text:
+            raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in KEYS)}")
+        if key in LEAST and not (text.isdecimal() and int(text) >= LEAST[key]):
+            raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
+        if key == "data" and text not in datasets.TORCHVISION:
+            raise OverrideError(f"{override} is not allowed: {', '.join(datasets.TORCHVISION)}")
+        parsed[key] = int(text) if key in LEAST else text
+    return parsed
+
+
+def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
+    """The metrics under the names they have in result.json, with what they were measured on and by.
+
+    What `overrides` does not say is as in the run: data set, number of test pairs, seed of the pairs. A checkpoint
+    without its run's result.json is evaluated on 1,000 MNIST pairs drawn with its own seed. Raises CheckpointError,
+    DataError.
+    """
+    import torch
+
+    from digitcmp import objective
+    from digitcmp.checkpoint import load
+    from digitcmp.data import PairData
+
+    network = load(checkpoint).network
+    run = runs.read_result(run_folder(checkpoint)) or {}
+    seed = run.get("data_seed")
+    data = PairData(
+        overrides.get("data", run.get("dataset", "mnist")),
+        train_pairs=0,
+        val_pairs=0,
+        test_pairs=overrides.get("data.test_pairs", run.get("test_pairs", 1000)),
+        seed=overrides.get("seed", network.hparams["seed"] if seed is None else seed),
+        root=overrides.get("data.root", "data"),
+    )
+    data.setup()
+    pairs = data.sets["test"]
+    with torch.inference_mode():
+        scores = objective.scores(network.evaluate(pairs), pairs.target, pairs.digits)
+    scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
+    return {
+        "checkpoint": checkpoint.name,
+        "checkpoint_crc": runs.checksum(checkpoint),
+        "dataset": data.name,
+        "test_pairs": len(pairs.target),
+        "seed": data.pairs_seed,
+        "test_loss": scores["loss"],
+        "test_acc": scores["acc"],
+        "digit_acc": scores.get("digit_acc"),
+        "argmax_acc": scores.get("argmax_acc"),
+        **runs.provenance(),
+    }
+
+
+def run_folder(checkpoint: Path) -> Path:
+    """The run's folder if the checkpoint lies where train.py writes it, else the checkpoint's own."""
+    folder = checkpoint.resolve().parent
+    return folder.parent if folder.name == Path(runs.CHECKPOINT).parent.name else folder
+
+
+def write(checkpoint: Path, result: dict[str, Any]) -> Path:
+    """Write the result beside the run and return its file; another evaluation of that name stays, ours gets a number.
+
+    Raises OSError.
+    """
+    text = json.dumps(result, indent=1) + "\n"
+    name = ",".join(["evaluation", *(f"{key}={result[key]}" for key in ("dataset", "test_pairs", "seed"))])
+    for number in itertools.count(1):
+        file = run_folder(checkpoint) / f"{name}{'' if number == 1 else f',{number}'}.json"
+        if not file.exists() or file.read_text() == text:
+            break
+    runs.write(file, text)
+    return file
+
+
+if __name__ == "__main__":
+    main()

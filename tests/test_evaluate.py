@@ -1,0 +1,106 @@
+"""A saved run evaluated again: on its own pairs the same numbers, on others new ones, each in its file."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from saved import checkpoint
+from test_data import fake_torchvision
+
+from digitcmp import datasets, evaluate, runs
+
+
+@pytest.fixture(scope="module")
+def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("al4"))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """`python -m digitcmp.evaluate ARGUMENTS`, in this process: its exit code."""
+    monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, arguments)])
+    try:
+        evaluate.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def files(folder: Path) -> dict[str, dict]:
+    return {file.name: json.loads(file.read_text()) for file in folder.glob("evaluation*")}
+
+
+def test_on_its_own_pairs_a_run_says_what_it_said(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("data.train_pairs=100", "data.val_pairs=20", "data.test_pairs=300", "data.seed=7", "epochs=2")
+    train("model=ws3", "aux=true", "seed=3", *small, "hydra.run.dir=out")
+    assert run(monkeypatch, tmp_path / "out" / runs.CHECKPOINT) == 0
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    found = files(tmp_path / "out")["evaluation,dataset=mnist,test_pairs=300,seed=7.json"]
+    for key in ("test_loss", "test_acc", "digit_acc", "argmax_acc"):
+        assert found[key] == pytest.approx(result[key], abs=1e-5)
+    assert found["checkpoint_crc"] == result["checkpoint_crc"]
+    out, err = capsys.readouterr()
+    assert out.splitlines()[:2] == ["mnist, 300 test pairs, seed 7", f"accuracy{result['test_acc']:>26.4f}"]
+    assert len(out.splitlines()) == 6 and err == ""
+
+
+def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for overrides in (["data.test_pairs=5000"], ["data.test_pairs=5000", "seed=1"], []):
+        assert run(monkeypatch, al4, *overrides) == 0
+    found = files(al4.parents[1])
+    assert sorted((one["test_pairs"], one["seed"]) for one in found.values()) == [(1000, 0), (5000, 0), (5000, 1)]
+    accuracies = {one["test_acc"] for one in found.values()}
+    assert len(accuracies) == 3 and all(0.85 < accuracy < 1 for accuracy in accuracies)
+
+
+def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_torchvision(tmp_path / "data", "kmnist")
+    datasets.load.cache_clear()
+    assert run(monkeypatch, al4, "data=kmnist", f"data.root={tmp_path / 'data'}", "data.test_pairs=25") == 0
+    assert files(al4.parents[1])["evaluation,dataset=kmnist,test_pairs=25,seed=0.json"]["digit_acc"] < 0.5
+
+
+def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = checkpoint(tmp_path, "fcnn1", aux=False, pairs=40, epochs=1)
+    moved = shutil.copy(plain, tmp_path / "copy.ckpt")
+    assert run(monkeypatch, moved) == 0
+    (found,) = files(tmp_path).values()
+    assert found["digit_acc"] is None and found["argmax_acc"] is None and found["test_pairs"] == 1000
+
+
+def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
+    result = {"dataset": "mnist", "test_pairs": 5, "seed": 0, "test_acc": 0.5}
+    first = evaluate.write(tmp_path / "last.ckpt", result)
+    assert evaluate.write(tmp_path / "last.ckpt", result) == first
+    other = evaluate.write(tmp_path / "last.ckpt", result | {"test_acc": 0.6})
+    assert other.name == "evaluation,dataset=mnist,test_pairs=5,seed=0,2.json"
+    assert [json.loads(file.read_text())["test_acc"] for file in (first, other)] == [0.5, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.root=, seed="),
+        ("data", "data is not allowed: data=, "),
+        ("data=digits", "data=digits is not allowed: mnist, fashion_mnist, kmnist"),
+        ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
+        ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
+        ("seed=-1", "seed=-1 is not allowed: a whole number >= 0"),
+        ("data.test_pairs=5001", "5001 pairs asked of mnist's 10000 test images, which make 5000"),
+    ],
+)
+def test_what_is_not_allowed_ends_with_2_and_a_line(
+    override: str, message: str, al4: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, al4, override) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(message) and err.count("\n") == 1
+
+
+def test_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, tmp_path / "last.ckpt") == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'last.ckpt'}: there is no such file\n"
