@@ -1,0 +1,63 @@
+"""A saved network as an ONNX file, for use without this project: python -m digitcmp.export CHECKPOINT model.onnx"""
+
+import argparse
+import logging
+import os
+import warnings
+from pathlib import Path
+
+
+def main() -> None:
+    """Export and say what the file takes and gives. Exits with 2 and one line for a file that fails."""
+    parser = argparse.ArgumentParser(
+        prog="python -m digitcmp.export",
+        description="Write a saved network as ONNX: any number of pairs of images in, probabilities out.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("file", type=Path, help="the file to write, model.onnx")
+    arguments = parser.parse_args()
+
+    from digitcmp.checkpoint import CheckpointError  # torch takes seconds
+
+    try:
+        outputs = export(arguments.checkpoint, arguments.file)
+    except (CheckpointError, OSError) as error:
+        parser.exit(2, f"{error}\n")
+    print(f"Wrote {arguments.file}: pairs (B, 2, 14, 14) float32, gray values 0..255 -> {', '.join(outputs)}")
+
+
+def export(checkpoint: Path, file: Path) -> list[str]:
+    """Write the network of a checkpoint to `file`, whole or not at all, and return its outputs.
+
+    Input `pairs` (B, 2, 14, 14), float32 gray values 0..255. Outputs `probability` (B,), P(first <= second), and with
+    aux `digits` (B, 2, 10), P(digit). Raises CheckpointError, OSError.
+    """
+    import torch
+
+    from digitcmp.checkpoint import load
+
+    comparer = load(checkpoint)
+    pairs = torch.zeros(2, 2, 14, 14)
+    outputs = ["probability", "digits"][: len(comparer(pairs))]
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
+        program = torch.onnx.export(
+            comparer,
+            (pairs,),
+            input_names=["pairs"],
+            output_names=outputs,
+            dynamic_shapes={"pairs": {0: torch.export.Dim("batch")}},
+            verbose=False,
+        )
+    assert program is not None
+    partial = file.with_name(f"{file.name}.partial")
+    try:
+        program.save(partial, external_data=False)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+    return outputs
+
+
+if __name__ == "__main__":
+    main()

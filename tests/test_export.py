@@ -1,0 +1,74 @@
+"""An exported network answers as the network does, without torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from conftest import ROOT
+from saved import checkpoint
+
+import digitcmp
+from digitcmp import datasets, export
+
+PAIRS = datasets.load("mnist", Path())["test"].images[:46].reshape(23, 2, 14, 14).astype(np.float32)
+
+
+@pytest.mark.parametrize(("backbone", "aux"), [("ws3", True), ("fcnn1", False)])
+@pytest.mark.parametrize("n", [1, 2, 23])
+def test_onnxruntime_agrees_with_torch(
+    backbone: str, aux: bool, n: int, exported: dict[str, tuple[Path, Path]]
+) -> None:
+    saved, file = exported[backbone]
+    session = onnxruntime.InferenceSession(file)
+    assert [output.name for output in session.get_outputs()] == ["probability", "digits"][: 1 + aux]
+    probability, *digits = session.run(None, {"pairs": PAIRS[:n]})
+    answer = digitcmp.load(saved).answer(PAIRS[:n])
+    assert probability == pytest.approx(answer.probability, abs=1e-5)
+    if aux:
+        assert digits[0] == pytest.approx(answer.digits, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
+    """Checkpoint and ONNX file of two networks, hardly trained."""
+    made = {}
+    for backbone, aux in (("ws3", True), ("fcnn1", False)):
+        folder = tmp_path_factory.mktemp(backbone)
+        saved = checkpoint(folder, backbone, aux, pairs=40, epochs=1)
+        export.export(saved, folder / "model.onnx")
+        assert [file.name for file in folder.iterdir() if file.is_file()] == ["model.onnx"]
+        made[backbone] = saved, folder / "model.onnx"
+    return made
+
+
+def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    """As typed: one line, no warnings of a library."""
+    command = [sys.executable, "-m", "digitcmp.export", str(exported["ws3"][0]), "model.onnx"]
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Wrote model.onnx: pairs (B, 2, 14, 14) float32, gray values 0..255 -> probability, digits"
+    ]
+    assert done.stderr == ""
+    onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
+def test_what_fails_ends_with_2_and_a_line(
+    exported: dict[str, tuple[Path, Path]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for saved, file, message in (
+        (tmp_path / "last.ckpt", tmp_path / "model.onnx", "last.ckpt: there is no such file\n"),
+        (exported["fcnn1"][0], tmp_path / "nowhere" / "model.onnx", "model.onnx"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["export", str(saved), str(file)])
+        with pytest.raises(SystemExit) as stop:
+            export.main()
+        err = capsys.readouterr().err
+        assert stop.value.code == 2 and message in err and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
