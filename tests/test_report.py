@@ -218,6 +218,15 @@ def test_settings_that_differ_have_a_column(make: Make, tmp_path: Path) -> None:
     assert list(cells.paper_mean.notna()) == [False, False, False, True]  # Fig. 5 has 300-150-50
 
 
+def test_order_is_by_value_with_the_default_among_the_others(make: Make, tmp_path: Path) -> None:
+    for pairs in (2000, 62, 1000, 250):
+        make("ws3", 0.8, train_pairs=pairs, head="ordinal")
+        make("ws3", 0.8, train_pairs=pairs)
+    cells = tables.cells(tables.load([tmp_path])[0])
+    assert list(cells.train_pairs) == [62, 250, 1000, 2000] * 2
+    assert list(cells["head"]) == ["mlp"] * 4 + ["ordinal"] * 4
+
+
 def test_curves(grid: Path) -> None:
     curves = tables.curves(tables.load([grid])[0])
     first = curves[(curves.cell == "model=ws1,aux=false,lr=0.0008") & (curves.epoch == 2)].iloc[0]
@@ -280,6 +289,12 @@ def test_exit_2_and_nothing_written(tmp_path: Path, make: Make) -> None:
     done = report(tmp_path / "sweep", code=2)
     assert done.stderr == f"no finished run in {tmp_path / 'sweep'}\n"
     assert not (tmp_path / "sweep" / "report").exists()
+
+
+def test_a_report_that_cannot_be_written_is_one_line(grid: Path) -> None:
+    (grid / "report").write_text("a file where the folder should be")
+    done = report(grid, code=1)
+    assert done.stderr == f"cannot write the report into {grid / 'report'}: File exists\n"
 
 
 def test_the_end_table_imports_neither_torch_nor_matplotlib() -> None:

@@ -48,8 +48,8 @@ def main() -> None:
         for name in files:  # only now that all of them are on the disk
             (out / f"{name}.partial").replace(out / name)
     except OSError as error:
-        for name in files:
-            (out / f"{name}.partial").unlink(missing_ok=True)
+        for partial in out.glob("*.partial"):
+            partial.unlink()
         parser.exit(1, f"cannot write the report into {out}: {error.strerror}\n")
 
     console = Console(highlight=False, soft_wrap=True)

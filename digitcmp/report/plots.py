@@ -117,7 +117,8 @@ def names(cells: pd.DataFrame) -> list[str]:
     keys = cells.cell.map(arm)
     rates = keys.duplicated(keep=False)
     lr = [f"lr={text(value)}" if several else "" for several, value in zip(rates, cells.lr, strict=True)]
-    own = differing(context for context, *_ in keys)
+    settings = [[one for one in context.split(",") if not one.startswith("head=")] for context, *_ in keys]
+    own = differing(map(",".join, settings))  # the label names the head
     return [" ".join(filter(None, parts)) for parts in zip(cells.label, own, lr, strict=True)]
 
 
@@ -199,8 +200,8 @@ def compared(
             )
     title = f"mean ± std, {seeds([row.n for row in rows])}"
     if any(not math.isnan(row.paper_mean) for row in rows):
-        title += "; ◂ the paper's last epoch"
-    axes.set_title(f"{title}\n{context}" if context else title)
+        title += "; ◂ the paper's result"
+    figure.suptitle(f"{title}\n{context}" if context else title, fontsize=8)
     axes.set_ylabel("test accuracy")
     epochs(axes, curves.epoch.max())
     longest = max(len(label) for label in labels) if labels else 5
@@ -227,7 +228,7 @@ def accuracies(cells: pd.DataFrame, runs: pd.DataFrame, colour: Mapping[str, str
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("test accuracy")
-    axes.set_title(f"mean and 95 % interval, {seeds(cells.n)} (dots)", loc="left")
+    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)} (dots)", fontsize=8)
     if handles := axes.get_legend_handles_labels()[0][:1]:
         figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure

@@ -55,11 +55,14 @@ def order(run: pd.Series) -> tuple[Any, ...]:
     """Sorts runs as the paper lists its cells, then by their other settings, learning rate and seed."""
     cell = (run.model, bool(run.aux))
     rank = paper.CELLS.index(cell) if cell in paper.CELLS else len(paper.CELLS)
-    context, settings = arm(run.cell)[0], []
-    for setting in context.split(",") if context else []:
-        key, value = setting.split("=", 1)
-        numbers = value.split("-") if value.replace("-", "").replace(".", "").isdigit() else []
-        settings.append((key, len(numbers), [float(number) for number in numbers], value))
+    settings = []
+    for key in sorted(set(run.index) - {"model", "aux", "lr", "seed", "path", *runs.RESULT_KEYS}):
+        value = run[key]
+        numbers = value if isinstance(value, list) else [value] if isinstance(value, int | float | np.number) else []
+        if isinstance(value, bool | np.bool_ | str):  # the default first
+            settings.append((int(value != defaults().get(key)), [], str(value)))
+        else:  # null, numbers, lists by their length
+            settings.append((len(numbers), [-1 if number != number else number for number in numbers], ""))
     return rank, *cell, settings, run.lr, run.seed
 
 
