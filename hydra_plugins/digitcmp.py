@@ -49,13 +49,17 @@ def settings_of(config: DictConfig) -> Settings:
 
 
 class CheckConfig(Callback):
-    """Ends a single run whose configuration is not allowed, before its folder is made."""
+    """Ends a single run whose configuration is not allowed before its folder is made, or whose folder cannot be."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         settings = settings_of(without_hydra(config))
         if config.dry_run:
             print(f"would train {cell_name(settings)}, seed {settings['seed']}, into {config.hydra.run.dir}")
             sys.exit(0)
+        try:
+            Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.exit(str(error))
 
 
 def help_text() -> str:

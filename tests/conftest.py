@@ -1,12 +1,13 @@
 """What several test files need: the command line as a user types it, and small pairs."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
+from digitcmp import runs
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
 
@@ -63,6 +65,20 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+
+
+def written(folders: Iterable[Path]) -> dict[Path, int]:
+    """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
+def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
+    """A run's result without its wall time and commit, its learning curves and its weights."""
+    result = json.loads((folder / runs.RESULT).read_text())
+    weights = torch.load(folder / runs.CHECKPOINT, weights_only=True)["state_dict"]
+    del result["fit_seconds"], result["git_commit"]
+    return result, (folder / runs.METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
 
 
 def until(condition: Callable[[], object], seconds: float = 300) -> None:

@@ -6,8 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-import torch
-from conftest import Run, Start, kill_group, until
+from conftest import Run, Start, kill_group, numbers, until, written
 
 from digitcmp import runs
 
@@ -23,20 +22,6 @@ def folders(root: Path) -> list[Path]:
 
 def finished(folders: list[Path]) -> list[Path]:
     return [folder for folder in folders if runs.read_result(folder)]
-
-
-def written(folders: list[Path]) -> dict[Path, int]:
-    """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
-    return {file: file.stat().st_mtime_ns for file in files}
-
-
-def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
-    """A run's result without its wall time, its learning curves and its weights."""
-    result = json.loads((folder / runs.RESULT).read_text())
-    weights = torch.load(folder / runs.CHECKPOINT, weights_only=True)["state_dict"]
-    del result["fit_seconds"]
-    return result, (folder / runs.METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
 
 
 def test_killed_half_way_and_started_again(train: Run, start: Start, tmp_path: Path) -> None:
