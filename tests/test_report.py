@@ -242,7 +242,7 @@ def test_the_whole_report(grid: Path, make: Make) -> None:
     figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
     assert {file.name for file in out.iterdir()} == names | figures
     assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # whole, on 80 columns too
-    assert "1 runs are missing" in done.stdout
+    assert "missing runs: 1;" in done.stdout
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
     assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
     table = pd.read_csv(out / "runs.csv")

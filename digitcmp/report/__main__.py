@@ -63,7 +63,7 @@ def main() -> None:
         console.print()
         tables.print_table(tables.selection_text(selection), console)
     if missing:
-        console.print(f"\n{len(missing)} runs are missing; report.md lists them")
+        console.print(f"\nmissing runs: {len(missing)}; report.md lists them")
     for warning in warnings:
         console.print(f"\nWARNING: {warning}", style="bold red", markup=False)
     console.print(f"\nWritten to {out}: {'  '.join(sorted(files))}", markup=False)

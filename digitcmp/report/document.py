@@ -78,7 +78,7 @@ def document(
         parts += [part for name in curves for part in embedded(figures, name)]
 
     if missing:
-        parts.append(f"## Missing\n\n{len(missing)} runs are not finished:\n")
+        parts.append(f"## Missing\n\nRuns that are not finished: {len(missing)}\n")
         parts.append("".join(f"- {folder.parent.name}/{folder.name}\n" for folder in missing))
     return "\n".join(parts)
 

@@ -60,7 +60,7 @@ COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the
     "convnet": "#009e73",
     "convnet2": "#cc79a7",
 }
-SPARE = ("#009e73", "#cc79a7", "#b8a800")  # for backbones that are not named above
+SPARE = ("#b8a800", "#882255", "#44aa99")  # for backbones that are not named above
 FIGURE_6 = [(model, False) for model in ("fcnn3", "ws1", "ws2", "ws3")]
 FIGURE_7 = [(model, aux) for model, _ in FIGURE_6 for aux in (False, True)]
 FEW = 10  # cells whose curves can still be told apart
@@ -141,7 +141,7 @@ def learning_curves(cells: pd.DataFrame, curves: pd.DataFrame, colour: Mapping[s
     drawn: dict[str, Figure] = {}
     if curves.epoch.nunique() < 2:
         return drawn
-    widths = cells[cells.cell.str.contains("hidden=")]
+    widths = cells[cells.cell.str.contains("hidden=") & ~cells.aux.astype(bool)]
     panels = {model: group for model, group in widths.groupby("model") if len(group) > 1}
     if panels.keys() & {"fcnn1", "fcnn2", "fcnn3"}:
         drawn["figure5"] = figure5(
