@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from digitcmp import runs
-from digitcmp.config import Settings, cell_name, config_hash, resolve
+from digitcmp.config import Settings, cell, cell_name, config_hash, resolve
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -35,7 +35,7 @@ def main(config: DictConfig) -> None:
     except (runs.RunError, FloatingPointError) as error:
         raise CompactHydraException(str(error)) from None
     except OSError as error:  # a full disk, a folder that cannot be written
-        raise CompactHydraException(f"{folder}: {error}") from None
+        raise CompactHydraException(f"{folder}: {error.strerror or error}") from None
 
 
 def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> None:
@@ -82,6 +82,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
 
     label = paper.label(config.model.name, config.aux, config.head)
     console = Console()
+    hparams = cell(settings) | {"label": label, "head": config.head, "seed": config.seed, "params": params}
     events = callbacks.Events(folder)
     shown: list[Callback] = [callbacks.EpochProgress(console)] if show else []
     if show if config.pictures is None else config.pictures:
@@ -91,7 +92,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
         plugins=[LightningEnvironment()],  # one process a run, in a SLURM job too
         max_epochs=config.epochs,
         logger=events,
-        callbacks=[callbacks.Record(folder / runs.METRICS, settings | {"label": label, "params": params}), *shown],
+        callbacks=[callbacks.Record(folder / runs.METRICS, hparams), *shown],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -10,11 +10,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from digitcmp.config import Settings
 from digitcmp.data import Batch, PairData
 from digitcmp.model import PairOutput
 from digitcmp.module import DigitComparison
 
+HPARAMS_SCORES = ("test_acc", "val_acc", "test_digit_acc", "test_argmax_acc")
 STAGES, SCORES = ("train", "val", "test"), ("loss", "acc", "digit_acc", "argmax_acc")
 
 
@@ -52,12 +52,12 @@ class Events(TensorBoardLogger):
 class Record(Callback):
     """Writes each epoch's scores, counted from 1, as a row of metrics.csv and to the logger, for all to watch.
 
-    At the end the logger gets `settings` and the final scores, a row of TensorBoard's HParams table.
+    At the end the logger gets `hparams` and the final scores, a row of TensorBoard's HParams table.
     """
 
-    def __init__(self, file: Path, settings: Settings) -> None:
+    def __init__(self, file: Path, hparams: dict[str, Any]) -> None:
         self.file = file
-        self.settings = settings
+        self.hparams = hparams
         self.stream: TextIO | None = None
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -76,12 +76,12 @@ class Record(Callback):
             logger.save()
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
-        final = {f"final/{name}": value for name, value in scores(trainer).items() if not name.endswith("loss")}
-        made_with = {
-            name: value for name, value in self.settings.items() if isinstance(value, bool | int | float | str)
-        }
+        last = scores(trainer)
+        final = {f"final/{name}": last[name] for name in HPARAMS_SCORES if name in last}
+        # TensorBoard shows a truth value as 0 or 1 and takes no list
+        shown = {k: str(v).lower() if isinstance(v, bool | list) else v for k, v in self.hparams.items()}
         for logger in trainer.loggers:
-            logger.log_hyperparams(made_with, final)
+            logger.log_hyperparams(shown, final)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         if self.stream is not None:
