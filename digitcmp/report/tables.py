@@ -55,7 +55,7 @@ def order(run: pd.Series) -> tuple[Any, ...]:
     """Sorts runs as the paper lists its cells, then by their other settings, learning rate and seed."""
     cell = (run.model, bool(run.aux))
     rank = paper.CELLS.index(cell) if cell in paper.CELLS else len(paper.CELLS)
-    settings: list[tuple[int, list[float], str]] = []
+    settings: list[tuple[int, list[Any], str]] = []
     for key in sorted(set(run.index) - {"model", "aux", "lr", "seed", "path", *runs.RESULT_KEYS}):
         value = run[key]
         numbers = value if isinstance(value, list) else [value] if isinstance(value, int | float | np.number) else []
