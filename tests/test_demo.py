@@ -1,0 +1,271 @@
+"""The page as a visitor sees it, in a real browser; and the server, which answers whatever it is sent."""
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from saved import checkpoint
+from test_images import BROKEN, broken, drawing
+
+import digitcmp
+from digitcmp import demo
+
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+BINARY = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.fixture(scope="module")
+def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("al4"))
+
+
+@pytest.fixture(scope="module")
+def server(al4: Path) -> Iterator[demo.Server]:
+    with serving(al4) as server:
+        yield from running(server)
+
+
+@pytest.fixture(scope="module")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Server]:
+    """Serves a network that names no digits."""
+    with serving(checkpoint(tmp_path_factory.mktemp("plain"), aux=False, pairs=40, epochs=1)) as server:
+        yield from running(server)
+
+
+def serving(saved: Path) -> demo.Server:
+    return demo.Server(digitcmp.load(saved), port=0)
+
+
+def running(server: demo.Server) -> Iterator[demo.Server]:
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+
+
+def request(
+    server: demo.Server, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, dict(response.headers), response.read()
+    finally:
+        connection.close()
+
+
+def canvases(*digits: np.ndarray | None) -> bytes:
+    """The body that the page sends: nothing, or a picture in the corner of the canvas."""
+    body = np.zeros((2, demo.SIDE, demo.SIDE), np.uint8)
+    for canvas, digit in zip(body, digits, strict=True):
+        if digit is not None:
+            canvas[: digit.shape[0], : digit.shape[1]] = digit
+    return body.tobytes()
+
+
+def seven() -> np.ndarray:
+    return 255 - drawing()[30:200:2, :130:2]
+
+
+def one() -> np.ndarray:
+    digit = np.zeros((100, 60), np.uint8)
+    digit[10:90, 30:39] = 255
+    return digit
+
+
+def test_the_page_needs_nothing_from_elsewhere(server: demo.Server) -> None:
+    status, headers, page = request(server, "GET", "/")
+    assert status == 200 and headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert b"http:" not in page and b"https:" not in page
+    assert b">AL4<" in page
+
+
+def test_only_this_machine_is_served(server: demo.Server) -> None:
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_answers(server: demo.Server) -> None:
+    answer = json.loads(request(server, "POST", "/compare", canvases(one(), seven()), BINARY)[2])
+    assert answer["probability"] > 0.9
+    assert [int(np.argmax(digits)) for digits in answer["digits"]] == [1, 7]
+    assert [len(image) for image in answer["seen"]] == [196, 196]
+    assert json.loads(request(server, "POST", "/compare", canvases(seven(), one()), BINARY)[2])["probability"] < 0.1
+
+
+def test_one_digit_is_seen_before_the_other_is_drawn(server: demo.Server) -> None:
+    answer = json.loads(request(server, "POST", "/compare", canvases(None, seven()), BINARY)[2])
+    assert answer["probability"] is None and answer["digits"] is None
+    assert answer["seen"][0] is None and max(answer["seen"][1]) == 255
+
+
+def test_without_aux(plain_server: demo.Server) -> None:
+    answer = json.loads(request(plain_server, "POST", "/compare", canvases(one(), seven()), BINARY)[2])
+    assert 0 <= answer["probability"] <= 1 and answer["digits"] is None
+    assert b'<main class="no-digits">' in request(plain_server, "GET", "/")[2]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/favicon.ico", {}, 404),
+        ("GET", "/../../etc/passwd", {}, 404),
+        ("POST", "/", BINARY, 404),
+        ("PUT", "/compare", BINARY, 501),
+        ("OPTIONS", "/compare", {"Origin": "http://elsewhere.example"}, 501),
+        ("POST", "/compare", {"Content-Type": "text/plain"}, 415),
+        ("POST", "/compare", {}, 415),
+        ("POST", "/compare", BINARY | {"Transfer-Encoding": "chunked"}, 411),
+        ("POST", "/compare", BINARY | {"Content-Length": "99999999999"}, 413),
+        ("POST", "/compare", BINARY | {"Content-Length": "-1"}, 413),
+        ("POST", "/compare", BINARY | {"Content-Length": "<script>"}, 413),
+        ("GET", "/", {"Host": "elsewhere.example"}, 403),  # a name that leads to 127.0.0.1
+        ("POST", "/compare", {"Host": "127.0.0.1.elsewhere.example"}, 403),
+        ("GET", "/", {"Host": ""}, 403),
+        ("GET", "/" + 70_000 * "a", {}, 414),
+    ],
+)
+def test_what_is_refused(method: str, path: str, headers: dict[str, str], status: int, server: demo.Server) -> None:
+    found, answered, body = request(server, method, path, headers=headers)
+    assert found == status and answered["Content-Type"] == "application/json"
+    assert list(json.loads(body)) == ["error"]
+
+
+def test_names_of_this_machine(server: demo.Server) -> None:
+    for name in ("localhost", "127.0.0.1", f"localhost:{server.server_port}", "localhost:9000"):  # ssh -L 9000:...
+        assert request(server, "GET", "/", headers={"Host": name})[0] == 200
+
+
+@pytest.mark.parametrize("kind", sorted(BROKEN.keys() - {"missing", "folder"}))
+def test_files_are_refused(kind: str, server: demo.Server, tmp_path: Path) -> None:
+    broken(kind, tmp_path / "file.png")
+    status, _, body = request(server, "POST", "/compare", (tmp_path / "file.png").read_bytes(), BINARY)
+    assert status == 413 and f"{demo.BODY} bytes are wanted" in json.loads(body)["error"]
+
+
+def test_garbage_of_the_right_size(server: demo.Server) -> None:
+    rng = np.random.default_rng(0)
+    bodies = [
+        rng.integers(0, 256, demo.BODY, dtype=np.uint8).tobytes(),
+        b"\xff" * demo.BODY,
+        b"\0\xff" * (demo.BODY // 2),
+    ]
+    for body in bodies:
+        status, _, answer = request(server, "POST", "/compare", body, BINARY)
+        assert status == 200 and list(json.loads(answer)) == ["seen", "probability", "digits"]
+
+
+def test_the_server_survives_garbage(server: demo.Server, capfd: pytest.CaptureFixture[str]) -> None:
+    head = b"POST /compare HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+    for sent in (b"\0\xff" * 500, b"\r\n\r\n", b"GET\r\n\r\n", head + b"Content-Length: 39200\r\n\r\nshort", b""):
+        with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            reply = b"".join(iter(lambda: connection.recv(10_000), b""))  # noqa: B023
+            assert b'{"error"' in reply or reply == b""
+    for _ in range(5):  # hangs up at once
+        connection = socket.create_connection(("127.0.0.1", server.server_port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.sendall(head)
+        connection.close()
+    assert request(server, "GET", "/")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_command(al4: Path) -> None:
+    """As typed: says where, and Ctrl-C ends it."""
+    command = [sys.executable, "-m", "digitcmp.demo", str(al4), "--port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline().startswith("Draw at http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0 and process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("saved", "port", "message"),
+    [
+        (True, "taken", "is not available: "),
+        (True, "70000", "is not available: "),
+        (False, "0", "there is no such file"),
+    ],
+)
+def test_what_fails_ends_with_2_and_a_line(
+    saved: bool,
+    port: str,
+    message: str,
+    al4: Path,
+    server: demo.Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    port = str(server.server_port) if port == "taken" else port
+    monkeypatch.setattr(sys, "argv", ["demo", str(al4 if saved else al4.with_name("gone.ckpt")), "--port", port])
+    with pytest.raises(SystemExit) as stop:
+        demo.main()
+    err = capsys.readouterr().err
+    assert stop.value.code == 2 and message in err and err.count("\n") == 1
+
+
+@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
+def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
+    """A one and a seven drawn stroke by stroke, then swapped, then cleared; the answers read from the page."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    switches = "headless=new no-sandbox disable-gpu no-first-run disable-background-networking disable-component-update"
+    for switch in [*switches.split(), "disable-sync", f"user-data-dir={tmp_path}", "window-size=1000,900"]:
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options, Service(CHROMEDRIVER)) as browser:
+
+        def texts() -> tuple[str, str, list[str]]:
+            """When the last answer is shown: relation, percentage, the digits named."""
+            idle = "return document.documentElement.dataset.state === 'idle'"
+            WebDriverWait(browser, 30).until(lambda _: browser.execute_script(idle))
+            relation, percent = (browser.find_element(By.CSS_SELECTOR, css).text for css in (".relation", "#percent"))
+            return relation, percent, [row.text for row in browser.find_elements(By.CSS_SELECTOR, "li.top")]
+
+        def draw(field: int, *points: tuple[int, int]) -> None:
+            canvas = browser.find_elements(By.CSS_SELECTOR, ".pad canvas")[field]
+            strokes = ActionChains(browser, duration=10).move_to_element_with_offset(canvas, *points[0])
+            strokes.click_and_hold()
+            for point in points[1:]:
+                strokes.move_to_element_with_offset(canvas, *point)
+            strokes.release().perform()
+
+        browser.get(f"http://127.0.0.1:{server.server_port}")
+        assert browser.find_element(By.ID, "words").text == "Draw a digit in both fields."
+        draw(0, (10, -90), (5, 0), (0, 90))
+        assert texts() == ("≤", "", [])
+        assert browser.find_element(By.ID, "words").text == "Now the second digit."
+        draw(1, (-60, -80), (60, -80), (20, 10), (0, 90))
+        relation, percent, digits = texts()
+        assert (relation, digits) == ("≤", ["1", "7"]) and float(percent.strip("> %")) > 90
+        browser.find_element(By.CSS_SELECTOR, ".swap").click()
+        relation, percent, digits = texts()
+        assert (relation, digits) == (">", ["7", "1"]) and float(percent.strip("< %")) < 10
+        lit = "return [...arguments[0].getContext('2d').getImageData(0, 0, 14, 14).data].filter(v => v > 99).length"
+        seen = browser.find_elements(By.CSS_SELECTOR, ".seen canvas")
+        assert all(browser.execute_script(lit, canvas) > 196 for canvas in seen)  # more than the opacities
+        browser.find_elements(By.CSS_SELECTOR, ".clear")[0].click()
+        assert texts() == ("≤", "", [])
+        assert browser.get_log("browser") == []  # no errors, nothing the page was denied
