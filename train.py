@@ -1,11 +1,13 @@
 """Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
 
 import signal
+import os
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import hydra
 from hydra.core.hydra_config import HydraConfig

@@ -38,6 +38,8 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    if accelerator == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # as train.py does
     device = "cuda" if accelerator == "gpu" else accelerator
     data = PairData("mnist", 1000, 1000, 1000, seed)
     data.setup()

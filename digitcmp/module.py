@@ -78,13 +78,16 @@ class DigitComparison(LightningModule):
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
         """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput, the mean over the ensemble."""
-        return mean_output(self.outputs(pairs))
+        return mean_output(self.outputs(self.normalize(pairs)))
 
-    def outputs(self, pairs: Float[Tensor, "batch 2 h w"]) -> list[PairOutput]:
-        """What each network of the ensemble says of raw pairs; in evaluation that of its averaged weights."""
+    def normalize(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 h w"]:
+        """Raw pixels as the networks take them: less their mean, in standard deviations."""
+        return (pairs - self.mean) / self.std
+
+    def outputs(self, normalized: Float[Tensor, "batch 2 h w"]) -> list[PairOutput]:
+        """What each network of the ensemble says; in evaluation that with its averaged weights."""
         networks = self.networks if self.training or self.average is None else self.average.module
         assert isinstance(networks, nn.ModuleList)
-        normalized = (pairs - self.mean) / self.std
         return [network(normalized) for network in networks]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -102,13 +105,14 @@ class DigitComparison(LightningModule):
         clip, size = self.hparams["gradient_clip_val"], self.hparams["batch_size"]
         weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
         seen = []
-        for i, (pairs, target, digits) in enumerate(epoch.split(size)):
+        normalized = epoch._replace(pairs=self.normalize(epoch.pairs))
+        for i, (pairs, target, digits) in enumerate(normalized.split(size)):
             progress = (self.current_epoch + i * size / len(epoch.target)) / self.trainer.max_epochs
             optimizer.param_groups[0]["lr"] = self.hparams["lr"] * SCHEDULES[self.hparams["schedule"]](progress)
             outputs = self.outputs(pairs)
             optimizer.zero_grad()
             losses = [objective.loss(output, target, digits, *weights) for output in outputs]
-            self.manual_backward(torch.stack(losses).sum())
+            self.manual_backward(sum(losses[1:], losses[0]))
             if clip:
                 self.clip_gradients(optimizer.optimizer, clip, gradient_clip_algorithm="norm")
             optimizer.step()

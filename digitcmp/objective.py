@@ -18,8 +18,9 @@ def loss(
 
     Without digit logits the second term is absent. `label_smoothing` of each true label goes to all evenly.
     """
-    smooth = target * (1 - label_smoothing) + label_smoothing / 2
-    compare = F.binary_cross_entropy_with_logits(output.compare, smooth)
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / 2
+    compare = F.binary_cross_entropy_with_logits(output.compare, target)
     if output.digits is None:
         return compare
     named = F.cross_entropy(output.digits.flatten(0, 1), digits.flatten(), label_smoothing=label_smoothing)

@@ -120,7 +120,7 @@ def test_weights_are_averaged_over_steps(pairs: PairData) -> None:
     assert torch.allclose(next(module.average.parameters()), expected, atol=1e-6)
     batch = pairs.sets["test"]
     assert torch.equal(
-        module.eval()(batch.pairs).compare, module.average.module[0]((batch.pairs - module.mean) / module.std).compare
+        module.eval()(batch.pairs).compare, module.average.module[0](module.normalize(batch.pairs)).compare
     )
     assert len(steps) == 4
 
@@ -150,7 +150,7 @@ def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
     for mine, theirs in zip(alone.networks[0].parameters(), together.networks[0].parameters(), strict=True):
         assert torch.equal(mine, theirs)
     batch = pairs.sets["test"]
-    outputs = together.eval().outputs(batch.pairs)
+    outputs = together.eval().outputs(together.normalize(batch.pairs))
     assert len({output.compare.sum().item() for output in outputs}) == 3
     expected = torch.stack([output.compare.sigmoid() for output in outputs]).mean(dim=0)
     assert torch.allclose(together(batch.pairs).compare.sigmoid(), expected, atol=1e-6)

@@ -28,6 +28,18 @@ def test_loss_by_hand() -> None:
     )
 
 
+def test_smoothed_labels_by_hand() -> None:
+    """Smoothing by 0.2 asks for 0.9 where the truth is 1, and for 0.82 and nine times 0.02 of ten digits."""
+    compare, target = torch.tensor([math.log(3)]), torch.tensor([1.0])
+    logits = torch.zeros(1, 2, 10)
+    logits[..., 7] = math.log(9)
+    bce = 0.9 * math.log(4 / 3) + 0.1 * math.log(4)
+    digit = 0.82 * math.log(2) + 0.18 * math.log(18)
+    output = PairOutput(compare, logits)
+    smoothed = loss(output, target, torch.tensor([[7, 7]]), 0.5, label_smoothing=0.2)
+    assert smoothed.item() == pytest.approx(bce + 0.5 * 2 * digit, rel=1e-6)
+
+
 def test_loss_of_extreme_logits_is_finite() -> None:
     output = PairOutput(torch.tensor([1e4, -1e4]), None)
     assert loss(output, torch.tensor([0.0, 1.0]), torch.zeros(2, 2, dtype=torch.int64), 1.0).item() == 1e4
