@@ -143,7 +143,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
 
 def without(config: DictConfig, *keys: str) -> dict[str, Any]:
     """A group of the configuration as keyword arguments, less these."""
-    return {key: value for key, value in OmegaConf.to_container(config).items() if key not in keys}
+    return {key: value for key, value in OmegaConf.to_container(config, resolve=True).items() if key not in keys}
 
 
 if __name__ == "__main__":
