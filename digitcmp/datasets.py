@@ -7,6 +7,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from digitcmp.config import SIZES
 from digitcmp.runs import RunError
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
+IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 
@@ -42,7 +44,7 @@ def load(name: str, root: Path) -> dict[str, Pool]:
             raise DataError(f"{file} is missing: reinstall the package or build it, python -m digitcmp.datasets ROOT")
         build(name, root, file, download=True)
     try:
-        with np.load(file) as arrays:  # zip checks the CRC of every array it reads
+        with file.open("rb") as stream, np.load(stream) as arrays:  # zip checks the CRC of every array it reads
             return {
                 split: Pool(arrays[f"{split}_images"], arrays[f"{split}_labels"].astype(np.int64)) for split in SIZES
             }
@@ -60,17 +62,19 @@ def build(name: str, root: Path, file: Path, download: bool) -> None:
     """
     from torchvision import datasets
 
+    read = getattr(datasets, TORCHVISION[name])
+    raw = root / TORCHVISION[name] / "raw"
+    download = download and not all((raw / idx).exists() for idx in IDX)
     arrays = {}
-    for split in SIZES:
-        try:
-            dataset = getattr(datasets, TORCHVISION[name])(root, train=split == "train", download=download)
-        except Exception as error:  # RuntimeError, URLError, OSError: whatever stopped the download
-            raise DataError(
-                f"no {TORCHVISION[name]} in {root / TORCHVISION[name] / 'raw'} and no download ({error}); it needs "
-                "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
-            ) from error
-        arrays[f"{split}_images"] = pool2x2(dataset.data.numpy())
-        arrays[f"{split}_labels"] = dataset.targets.numpy().astype(np.uint8)
+    with TemporaryDirectory() as elsewhere:  # where half a download cannot be taken for a whole one later
+        for split in SIZES:
+            try:
+                dataset = read(elsewhere if download else root, train=split == "train", download=download)
+            except Exception as error:  # RuntimeError, URLError, OSError: whatever stopped the download
+                message = f"no {TORCHVISION[name]} in {raw} and no download ({error}); it needs {', '.join(IDX)}"
+                raise DataError(message) from error
+            arrays[f"{split}_images"] = pool2x2(dataset.data.numpy())
+            arrays[f"{split}_labels"] = dataset.targets.numpy().astype(np.uint8)
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(f".{os.getpid()}.partial")
     try:

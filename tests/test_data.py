@@ -82,6 +82,9 @@ def test_same_seed_same_pairs_whatever_else_is_asked_for(seed: int, train: int, 
     for split in ("train", "val", "test"):
         n = min(len(one.sets[split].target), len(other.sets[split].target))
         assert torch.equal(one.sets[split].pairs[:n], other.sets[split].pairs[:n])
+        assert torch.equal(
+            one.sets[split].target, (one.sets[split].digits[:, 0] <= one.sets[split].digits[:, 1]).float()
+        )
     used = images(one, "train", "val", "test")
     assert len(set(used)) == len(used) == 2 * (train + val + test)
 
@@ -153,6 +156,38 @@ def test_without_files_and_network(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(datasets.DataError, match="KMNIST/raw and no download.*needs train-images-idx3-ubyte"):
         datasets.load("kmnist", tmp_path)
     assert not (tmp_path / "KMNIST" / "pooled14.npz").exists()
+
+
+def test_a_download_that_stops_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves nothing that the next start would take for the data set."""
+    fake_torchvision(tmp_path / "server", "kmnist")
+    served: list[str] = []
+
+    def download(url: str, download_root: str, filename: str, md5: str) -> None:
+        idx = filename.removesuffix(".gz")
+        content = (tmp_path / "server" / "KMNIST" / "raw" / idx).read_bytes()
+        served.append(idx)
+        broken = len(served) == 3
+        (Path(download_root) / idx).write_bytes(content[:50] if broken else content)
+        if broken:
+            raise OSError("connection lost")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", download)
+    with pytest.raises(datasets.DataError, match="connection lost"):
+        datasets.load("kmnist", tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+    assert len(datasets.load("kmnist", tmp_path / "root")["test"].labels) == 50
+    assert [file.name for file in (tmp_path / "root").rglob("*")] == ["KMNIST", "pooled14.npz"]
+
+
+@pytest.mark.parametrize("keep", [0, 1000])
+def test_truncated_cache(tmp_path: Path, keep: int) -> None:
+    fake_torchvision(tmp_path, "kmnist")
+    datasets.load("kmnist", tmp_path)
+    datasets.load.cache_clear()
+    os.truncate(tmp_path / "KMNIST" / "pooled14.npz", keep)
+    with pytest.raises(datasets.DataError, match="KMNIST/pooled14.npz is damaged .*delete it"):
+        datasets.load("kmnist", tmp_path)
 
 
 def test_damaged_packaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
