@@ -223,7 +223,7 @@ class GridSweeper(Sweeper):
             print(f"the launcher stopped: {(str(error) or repr(error)).splitlines()[0]}", flush=True)
             return
         for job, returned in zip(jobs, returns, strict=True):
-            if returned.status == JobStatus.FAILED:
+            if returned.status == JobStatus.FAILED and not runs.read_result(job.folder):
                 error = returned._return_value
                 errors[job.folder] = (job, str(error) or type(error).__name__)
 
