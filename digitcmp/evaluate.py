@@ -10,7 +10,7 @@ from typing import Any
 from digitcmp import datasets, runs
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
-KEYS = ("data", "data.test_pairs", "data.root", "seed")
+KEYS = ("data", "data.test_pairs", "data.root", "seed", "tta")
 NAMES = {
     "test_acc": "accuracy",
     "test_loss": "loss",
@@ -63,7 +63,9 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
         if key == "data" and text not in datasets.TORCHVISION:
             raise OverrideError(f"{override} is not allowed: {', '.join(datasets.TORCHVISION)}")
-        parsed[key] = int(text) if key in LEAST else text
+        if key == "tta" and text not in ("true", "false"):
+            raise OverrideError(f"{override} is not allowed: true or false")
+        parsed[key] = int(text) if key in LEAST else text == "true" if key == "tta" else text
     return parsed
 
 
@@ -92,6 +94,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         root=overrides.get("data.root", "data"),
     )
     data.setup()
+    network.hparams["tta"] = overrides.get("tta", network.hparams["tta"])
     pairs = data.sets["test"]
     with torch.inference_mode():
         scores = objective.scores(network.evaluate(pairs), pairs.target, pairs.digits)
@@ -102,6 +105,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "dataset": data.name,
         "test_pairs": len(pairs.target),
         "seed": data.pairs_seed,
+        "tta": network.hparams["tta"],
         "test_loss": scores["loss"],
         "test_acc": scores["acc"],
         "digit_acc": scores.get("digit_acc"),
@@ -123,6 +127,7 @@ def write(checkpoint: Path, result: dict[str, Any]) -> Path:
     """
     text = json.dumps(result, indent=1) + "\n"
     name = ",".join(["evaluation", *(f"{key}={result[key]}" for key in ("dataset", "test_pairs", "seed"))])
+    name += ",tta" if result["tta"] else ""
     for number in itertools.count(1):
         file = run_folder(checkpoint) / f"{name}{'' if number == 1 else f',{number}'}.json"
         if not file.exists() or file.read_text() == text:

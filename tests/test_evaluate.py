@@ -49,12 +49,13 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
 
 
 def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for overrides in (["data.test_pairs=5000"], ["data.test_pairs=5000", "seed=1"], []):
+    for overrides in (["data.test_pairs=5000"], ["data.test_pairs=5000", "seed=1"], [], ["tta=true"]):
         assert run(monkeypatch, al4, *overrides) == 0
     found = files(al4.parents[1])
-    assert sorted((one["test_pairs"], one["seed"]) for one in found.values()) == [(1000, 0), (5000, 0), (5000, 1)]
+    what = sorted((one["test_pairs"], one["seed"], one["tta"]) for one in found.values())
+    assert what == [(1000, 0, False), (1000, 0, True), (5000, 0, False), (5000, 1, False)]
     accuracies = {one["test_acc"] for one in found.values()}
-    assert len(accuracies) == 3 and all(0.85 < accuracy < 1 for accuracy in accuracies)
+    assert len(accuracies) == 4 and all(0.85 < accuracy < 1 for accuracy in accuracies)
 
 
 def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
-    result = {"dataset": "mnist", "test_pairs": 5, "seed": 0, "test_acc": 0.5}
+    result = {"dataset": "mnist", "test_pairs": 5, "seed": 0, "tta": False, "test_acc": 0.5}
     first = evaluate.write(tmp_path / "last.ckpt", result)
     assert evaluate.write(tmp_path / "last.ckpt", result) == first
     other = evaluate.write(tmp_path / "last.ckpt", result | {"test_acc": 0.6})
@@ -84,11 +85,12 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.root=, seed="),
+        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.root=, seed=, tta="),
         ("data", "data is not allowed: data=, "),
         ("data=digits", "data=digits is not allowed: mnist, fashion_mnist, kmnist"),
         ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
         ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
+        ("tta=1", "tta=1 is not allowed: true or false"),
         ("seed=-1", "seed=-1 is not allowed: a whole number >= 0"),
         ("data.test_pairs=5001", "5001 pairs asked of mnist's 10000 test images, which make 5000"),
     ],
