@@ -21,6 +21,7 @@ from digitcmp.module import DigitComparison
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, CI's too, ignore Ctrl-C
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -11,6 +11,11 @@ if [ "$1" = stop ]; then
     for file in "$folder"/pid/slurmd.* "$folder"/pid/slurmctld "$folder"/pid/munged; do
         if [ -e "$file" ]; then kill -9 "$(cat "$file")" 2>/dev/null || true; fi
     done
+    for process in /proc/[0-9]*; do  # steps outlive their slurmd
+        if grep -qsz '^slurmstepd:' "$process/cmdline" && grep -qszx "SLURM_CONF=$SLURM_CONF" "$process/environ"; then
+            kill -9 "${process#/proc/}" || true
+        fi
+    done
     exit
 fi
 
