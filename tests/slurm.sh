@@ -8,6 +8,10 @@ export SLURM_CONF=$folder/slurm.conf
 
 if [ "$1" = stop ]; then
     timeout 20 scancel --full --signal=KILL --user="$(id -un)" || true
+    for _ in $(seq 100); do
+        if [ -z "$(squeue --noheader 2>/dev/null)" ]; then break; fi
+        sleep 0.2
+    done
     for file in "$folder"/pid/slurmd.* "$folder"/pid/slurmctld "$folder"/pid/munged; do
         if [ -e "$file" ]; then kill -9 "$(cat "$file")" 2>/dev/null || true; fi
     done
