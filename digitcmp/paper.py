@@ -1,14 +1,15 @@
-"""What the paper (Salimbeni, Zeller, Mutlu, EPFL) says, each number with its table or figure."""
+"""What the paper (Salimbeni, Zeller, Mutlu, EPFL) says, each number with its table or figure; and what others got."""
 
 from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """A published test accuracy over 10 runs; `std` is None where only a figure shows it."""
+    """A published test accuracy over n runs; `std` is None where only a figure shows it."""
 
     mean: float
     std: float | None
     source: str
+    n: int = 10
 
 
 class Claim(NamedTuple):
@@ -33,6 +34,22 @@ ACCURACY = {
     "AL2": Published(0.884, 0.007, "Table I"),
     "AL3": Published(0.902, 0.012, "Table I"),
     "AL4": Published(0.914, 0.015, "Table I"),
+}
+
+OTHERS = {  # published by others on the same task, from 1,000 training pairs and their digits; sources on GitHub
+    "puckvg": Published(
+        *(0.9826, 0.0034, "puckvg/EE-559-Team: shared LeNet, digit loss, its two argmax digits compared"),
+    ),
+    "raphaelreis": Published(
+        *(0.9801, 0.0047, "raphaelreis/EE559-DeepLearning-MiniProjects: WS + AL, shifted, rotated and swapped images"),
+    ),
+    "riccardocadei": Published(
+        *(0.9704, 0.0106, "riccardocadei/DCNN-for-Digits-Comparison: deep WS + AL, re-paired digits, 200 epochs", 3),
+    ),
+    "azadoks": Published(0.9497, 0.0090, "azadoks/EE-559: WS + AL, 20,000 parameters", 32),
+    "riccardocadei, no AL": Published(
+        *(0.9357, 0.0283, "riccardocadei/DCNN-for-Digits-Comparison: deep WS, re-paired digits", 3),
+    ),
 }
 
 LEARNING_RATES = {  # Table II

@@ -137,11 +137,6 @@ def read(roots: Iterable[Path]) -> pd.DataFrame:
     return pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
 
 
-def missing(roots: Iterable[Path]) -> list[Path]:
-    """Run folders that a sweep made and no run has finished."""
-    return [folder for folder in folders(list(roots)) if not (folder / RESULT).exists()]
-
-
 def curves(table: pd.DataFrame) -> pd.DataFrame:
     """metrics.csv of these runs (rows of `read`), one row per epoch, with `path`, `cell` and `seed`."""
     import pandas as pd

@@ -39,3 +39,9 @@ def test_the_papers_own_differences() -> None:
     assert published["WS2 − FCNN3"] == 0.014  # .845 - .831
     assert published["(AL3 − WS2) − (AL1 − FCNN3)"] == 0.007  # .057 - .050
     assert published["FCNN1+AL − FCNN1"] != published["FCNN1+AL − FCNN1"]  # nan: the paper has no FCNN1+AL
+
+
+def test_others_published_more_than_the_paper() -> None:
+    best = paper.ACCURACY["AL4"].mean
+    assert all(best < one.mean < 1 and one.std and one.n >= 3 for one in paper.OTHERS.values())
+    assert paper.OTHERS["puckvg"].mean == 0.9826

@@ -1,6 +1,8 @@
 """The report of a small made-up sweep: its tables, what it refuses and what it warns of."""
 
+import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from rich.console import Console
 from digitcmp import paper, runs
 from digitcmp.config import cell_name, config_hash, defaults
 from digitcmp.report import tables
-from digitcmp.report.effects import effects
+from digitcmp.report.effects import FAMILIES, effects
 
 Make = Callable[..., Path]
 
@@ -70,6 +72,23 @@ def grid(make: Make, tmp_path: Path) -> Path:
     return tmp_path / "sweep"
 
 
+@pytest.fixture
+def factorial(make: Make, tmp_path: Path) -> Path:
+    """WS1 and WS3, with and without AL, ordinal head and augmentation, x 2 seeds, less what is in `without`.
+
+    Sharing adds .01, AL .04 (.02 with the ordinal head), the ordinal head .06, augmentation .08; the second seed .003
+    more in all, and its AL .002 more.
+    """
+    for shared, aux, ordinal, augment, seed in itertools.product((False, True), repeat=5):
+        accuracy = 0.7 + 0.01 * shared + 0.04 * aux + 0.06 * ordinal + 0.08 * augment - 0.02 * aux * ordinal
+        make(
+            *("ws3" if shared else "ws1", accuracy + 0.003 * seed + 0.002 * seed * aux),
+            **{"aux": aux, "head": "ordinal" if ordinal else "mlp", "augment": augment, "seed": int(seed)},
+            **{"epochs": 50, "lr": 2e-3 if aux else 1e-3},
+        )
+    return tmp_path / "sweep"
+
+
 def report(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-m", "digitcmp.report", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "80"}, timeout=120)
@@ -116,6 +135,125 @@ def test_effects_only_between_cells_equal_in_all_but_the_ingredient(make: Make, 
     assert list(found.context) == ["train_pairs=250"]
     assert found["mean"][0] == pytest.approx(0.095)
     assert np.isnan(found.published[0])  # the paper trains on 1,000 pairs
+
+
+def test_factorial_by_hand(factorial: Path) -> None:
+    found = effects(tables.load([factorial])[0])
+    found = found[found.family.isin(FAMILIES[:3])].set_index("effect")
+    assert len(found) == 15 and list(found.index)[:5] == ["sharing", "AL", "ordinal", "augment", "sharing × AL"]
+    assert set(found.context) == {"model=ws1|ws3,epochs=50"}
+    expected = dict.fromkeys(found.index, 0.0) | {"sharing": 0.01, "augment": 0.08, "AL × ordinal": -0.02}
+    expected |= {"ordinal": 0.05}  # .06 without AL, .04 with it
+    expected |= {"AL": 0.031}  # .04 and .02 by head, and .002 for one of two seeds
+    assert dict(found["mean"]) == pytest.approx(expected, abs=1e-9)
+    low, high = found.ci_low["AL"], found.ci_high["AL"]  # .030 and .032: std .00141, t(.975, 1) = 12.706
+    assert (low, high) == pytest.approx((0.031 - 0.012706, 0.031 + 0.012706), abs=1e-6)
+    assert found.p["AL"] == pytest.approx(0.0205, abs=1e-4)
+    assert found.p_holm["AL"] == found.p["AL"]  # the other three of the family have p 0
+    assert list(found.loc[found.p == 1].index) == [name for name, mean in expected.items() if mean == 0]
+
+
+def test_factorial_of_three_factors(factorial: Path) -> None:
+    for folder in factorial.glob("*head=ordinal*"):
+        shutil.rmtree(folder)
+    found = effects(tables.load([factorial])[0])
+    found = found[found.family.isin(FAMILIES[:3])].set_index("effect")
+    assert len(found) == 7 and "ordinal" not in found.index
+    assert found["mean"]["AL"] == pytest.approx(0.041)
+
+
+def test_factorial_is_refused_where_a_cell_or_a_seed_is_missing(factorial: Path) -> None:
+    table, missing, _ = tables.load([factorial])
+    reasons = (
+        "different seeds: AL2 and 14 more have 0 1, AL4+ordinal augmented has 1",
+        "missing runs: no run of AL4+ordinal augmented is finished",  # nor planned
+    )
+    for seed, reason in enumerate(reasons):
+        gone = table[(table.label == "AL4+ordinal") & table.augment.astype(bool) & (table.seed == seed)]
+        table = table.drop(gone.index)
+        found = effects(table, missing)
+        found = found[found.family.isin(FAMILIES[:3])]
+        assert len(found) == 15 and found["mean"].isna().all()
+        assert set(found.refused) == {reason}
+    folder = next(factorial.glob("model=ws3,aux=false,lr=0.001,augment=true,epochs=50/seed=1"))
+    shutil.rmtree(folder)
+    folder.mkdir()
+    found = effects(*tables.load([factorial])[:2])
+    assert set(found[found.family.isin(FAMILIES[:3])].refused) == {"missing runs: WS3 augmented lacks seed=1"}
+
+
+def test_one_factor_at_a_time_is_no_factorial(make: Make, tmp_path: Path) -> None:
+    for seed in range(2):
+        for change in ({}, {"aux": True}, {"head": "ordinal"}, {"augment": True}):
+            make("ws3", 0.8, seed=seed, **change)
+    assert list(effects(tables.load([tmp_path])[0]).effect) == ["AL4 − WS3"]
+
+
+def test_regularization(make: Make, tmp_path: Path) -> None:
+    for seed, aux in itertools.product(range(2), (False, True)):
+        make("ws3", 0.8 + 0.01 * seed, seed=seed, aux=aux)
+        make("ws3", 0.83 + 0.01 * seed, seed=seed, aux=aux, regularization="dropout")
+        make("ws3", 0.79 + 0.01 * seed, seed=seed, aux=aux, regularization="max_pool")
+    make("ws2", 0.8, regularization="dropout")  # nothing to compare it with
+    found = effects(tables.load([tmp_path])[0])
+    found = found[found.family == "regularization"].set_index("effect")
+    assert list(found.index) == ["WS3+dropout − WS3", "WS3+max_pool − WS3", "AL4+dropout − AL4", "AL4+max_pool − AL4"]
+    assert list(found["mean"]) == pytest.approx([0.03, -0.01, 0.03, -0.01])
+
+
+def test_pairs(make: Make, tmp_path: Path) -> None:
+    for pairs, epochs in ((62, 300), (8000, 3), (1000, 24)):
+        for seed in range(2):
+            make("ws3", 0.9 - 10 / pairs + 0.01 * seed, train_pairs=pairs, epochs=epochs, seed=seed)
+            make("ws3", 0.95 - 10 / pairs, train_pairs=pairs, epochs=epochs, head="ordinal", ema=0.99, seed=seed)
+        make("ws2", 0.9, train_pairs=pairs)
+        make("ws2", 0.9, train_pairs=pairs, epochs=50)  # two lengths at each number: no series
+    make("ws1", 0.9)  # a single number of pairs
+    pairs = tables.pairs(tables.cells(tables.load([tmp_path])[0]))
+    assert list(pairs.series) == ["WS3"] * 3 + ["WS3+ordinal"] * 3
+    assert list(pairs.train_pairs) == [62, 1000, 8000] * 2
+    text = tables.pairs_text(pairs)
+    assert list(text) == ["pairs", "WS3", "WS3+ordinal"]
+    assert list(text.iloc[1]) == ["1,000", "0.895 ± 0.007", "0.940 ± 0.000"]
+    report(tmp_path, "--out", tmp_path / "out")
+    assert "| 1,000 | 0.895 ± 0.007 | 0.940 ± 0.000 |" in (tmp_path / "out" / "report.md").read_text()
+    assert (tmp_path / "out" / "pairs.svg").exists()
+
+
+def test_cells_of_one_label_are_told_apart_by_their_own_settings(make: Make, tmp_path: Path) -> None:
+    for more in ({}, {"ensemble": 3, "tta": True}):
+        make("convnet", 0.991, aux=True, head="ordinal", augment=True, re_pair=True, epochs=128, **more)
+        make("convnet", 0.987, head="ordinal", augment=True, bins=30, epochs=192, **more)
+    make("ws3", 0.8, normalize=False)
+    cells = tables.cells(tables.load([tmp_path])[0])
+    own = ["convnet+ordinal", "convnet+ordinal ensemble=3, tta"]
+    assert tables.names(cells) == ["WS3", *own, *(name.replace("+", "+AL+", 1) for name in own)]
+    text = tables.cells_text(cells)
+    assert list(text.ensemble) == ["1", "1", "3", "1", "3"]
+    assert list(text.tta) == ["false", "false", "true", "false", "true"]
+    assert list(text["test accuracy"]) == ["0.800", "0.9870", "0.9870", "0.9910", "0.9910"]
+
+
+def test_others_stand_beside_results_in_their_reach(make: Make, tmp_path: Path) -> None:
+    make("ws3", 0.923, aux=True, sweep="paper")
+    make("convnet", 0.99, sweep="other", dataset="kmnist")
+    assert tables.others(tables.cells(tables.load([tmp_path])[0])).empty
+    make("convnet", 0.95, sweep="beyond")
+    others = tables.others(tables.cells(tables.load([tmp_path])[0]))
+    assert list(others.work) == [*paper.OTHERS, "the paper's AL4"]
+    assert list(tables.others_text(others)["test accuracy"])[::5] == ["0.9826 ± 0.0034", "0.914 ± 0.015"]
+    report(tmp_path / "beyond")
+    text = (tmp_path / "beyond" / "report" / "report.md").read_text()
+    assert "| puckvg/EE-559-Team: shared LeNet" in text
+
+
+def test_the_command_names_the_seeds_that_are_not_the_experiments(make: Make, tmp_path: Path) -> None:
+    for seed in range(11):
+        make("ws3", 0.8, sweep="table1", seed=seed)
+        if seed in (9, 10):
+            report(tmp_path / "table1")
+            line = "`python train.py -m experiment=table1" + (" 'seed=range(11)'`" if seed == 10 else "`")
+            assert line in (tmp_path / "table1" / "report" / "report.md").read_text()
 
 
 def test_refused_where_seeds_differ(make: Make, tmp_path: Path) -> None:
@@ -280,6 +418,15 @@ def test_figures_of_the_paper_are_drawn_where_their_cells_are(make: Make, tmp_pa
     assert figures["widths"] == {"accuracy", "figure5"}
     assert figures["rates"] == {"learning_rates"}
     assert not (tmp_path / "table" / "report").exists()
+
+
+def test_the_figure_of_a_factorial_is_drawn_once_it_is_whole(factorial: Path) -> None:
+    report(factorial)
+    assert (factorial / "report" / "factorial.svg").exists()
+    assert "](factorial.svg)" in (factorial / "report" / "report.md").read_text()
+    shutil.rmtree(next(factorial.glob("*augment=true*")))
+    report(factorial, "--out", factorial / "out")
+    assert not (factorial / "out" / "factorial.svg").exists()
 
 
 def test_exit_2_and_nothing_written(tmp_path: Path, make: Make) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from digitcmp.report.stats import Effect, holm, mean_interval, paired_effect, verdict
+from digitcmp.report.stats import Effect, holm, interval, mean_interval, paired_effect, verdict
 
 A = np.array([0.845, 0.832, 0.851, 0.840, 0.829])
 B = np.array([0.816, 0.821, 0.809, 0.830, 0.826])
@@ -70,3 +70,8 @@ def test_holm_by_hand() -> None:
 )
 def test_verdicts(low: float, high: float, claim: float | None, expected: str) -> None:
     assert verdict(Effect((low + high) / 2, low, high, 0.01, 10), claim) == expected
+
+
+def test_interval_from_a_published_mean_and_deviation() -> None:
+    values = np.array([0.97, 0.98, 0.96])
+    assert interval(0.97, 0.01, 3) == pytest.approx(mean_interval(values))

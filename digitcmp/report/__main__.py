@@ -24,10 +24,11 @@ def main() -> None:
         parser.exit(2, f"no finished run in {', '.join(map(str, arguments.folders))}\n")
     cells, curves = tables.cells(table), tables.curves(table)
     selection, differences = tables.selection(cells), effects(table, missing)
+    pairs, others = tables.pairs(cells), tables.others(cells)
 
     from digitcmp.report import plots  # matplotlib takes half a second, which a wrong folder need not wait for
 
-    figures = plots.figures(cells, curves, table, differences, selection)
+    figures = plots.figures(cells, curves, table, differences, selection, pairs, others)
     files = {f"{name}.{form}": plots.save(figure, form) for name, figure in figures.items() for form in ("png", "svg")}
     texts = {
         "cells.csv": cells.to_csv(index=False, float_format="%.6g"),
@@ -36,7 +37,8 @@ def main() -> None:
         "effects.csv": differences.to_csv(index=False, float_format="%.6g"),
         "table.tex": tables.latex(tables.cells_text(cells), r"Test accuracy, mean $\pm$ standard deviation over seeds"),
         "report.md": document(
-            arguments.folders, table, cells, differences, selection, missing, warnings, list(figures)
+            *(arguments.folders, table, cells, differences, selection, pairs, others, missing, warnings),
+            figures=list(figures),
         ),
     }
     files |= {name: text.encode() for name, text in texts.items()}

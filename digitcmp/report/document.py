@@ -7,12 +7,27 @@ import pandas as pd
 
 from digitcmp import paper
 from digitcmp.config import CONF
-from digitcmp.report.tables import MADE_WITH, cells_text, effects_text, markdown, refusals, selection_text
+from digitcmp.report.effects import FAMILIES
+from digitcmp.report.tables import (
+    MADE_WITH,
+    cells_text,
+    effects_text,
+    markdown,
+    others_text,
+    pairs_text,
+    refusals,
+    selection_text,
+)
 
 CAPTIONS = {
     "accuracy": "Test accuracy of every cell. Filled: without the auxiliary loss, open: with it.",
     "effects": "Differences in test accuracy, paired by seed.",
-    "learning_rates": "Mean validation accuracy by learning rate. Dashed: with the auxiliary loss.",
+    "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by head and augmentation. Filled: "
+    "without the auxiliary loss, open: with it.",
+    "pairs": "Test error by number of training pairs. Filled: without the auxiliary loss, open and dashed: with it; "
+    "squares: ordinal head.",
+    "learning_rates": "Mean validation accuracy by learning rate. Dashed: with the auxiliary loss. "
+    "A seed that collapsed below the axis shows only in the mean.",
     "figure5": "Fig. 5 of the paper: the dense networks by width and depth.",
     "figure6": "Fig. 6 of the paper: weight sharing.",
     "figure7": "Fig. 7 of the paper: the auxiliary loss. Dashed: with it.",
@@ -26,6 +41,8 @@ def document(
     cells: pd.DataFrame,
     effects: pd.DataFrame,
     selection: pd.DataFrame,
+    pairs: pd.DataFrame,
+    others: pd.DataFrame,
     missing: Sequence[Path],
     warnings: Sequence[str],
     figures: Sequence[str],
@@ -47,6 +64,20 @@ def document(
     )
     parts += embedded(figures, "accuracy")
 
+    if len(others):
+        parts.append("## Others\n")
+        parts.append(markdown(others_text(others)))
+        parts.append(
+            "What others published on this task: mean ± standard deviation over n runs, and the 95 % t-interval of the "
+            "mean that follows from them.\n"
+        )
+
+    if len(pairs):
+        parts.append("## Pairs\n")
+        parts.append(markdown(pairs_text(pairs)))
+        parts.append("Test accuracy by number of training pairs.\n")
+        parts += embedded(figures, "pairs")
+
     if len(selection):
         parts.append("## Selected learning rates\n")
         parts.append(markdown(selection_text(selection)))
@@ -67,12 +98,19 @@ def document(
                 "*undecided*: it contains both; else *does not hold*, with the size found. paper's table: the same "
                 f"difference between the paper's means. Its claims: auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} "
                 f"({paper.AUXILIARY_CLAIM.source}), sharing {paper.SHARING_CLAIM.effect:+.2f} "
-                f"({paper.SHARING_CLAIM.source}); of two branches and of the interaction it claims no size.\n"
+                f"({paper.SHARING_CLAIM.source}); of the rest it claims no size.\n"
             )
+            if (effects.family == FAMILIES[0]).any():
+                parts.append(
+                    "main effect: the mean difference over all cells of the other factors (sharing; AL, the auxiliary "
+                    "loss; ordinal, the ordinal head; augment, augmentation). Interaction of two factors: how much "
+                    "more one adds where the other is on; of three: how much more that is where the third is on.\n"
+                )
+            parts += [part for name in figures if name.startswith("factorial") for part in embedded(figures, name)]
             parts += embedded(figures, "effects")
         parts.append("".join(f"- {line}\n" for line in refusals(effects)))
 
-    curves = [name for name in figures if name not in ("accuracy", "learning_rates", "effects")]
+    curves = [name for name in figures if name.startswith(("figure", "curves"))]
     if curves:
         parts.append("## Learning curves\n")
         parts += [part for name in curves for part in embedded(figures, name)]
@@ -88,8 +126,12 @@ def what_was_run(roots: Sequence[Path], runs: pd.DataFrame, cells: pd.DataFrame,
     lines = []
     for root in roots:
         name = root.resolve().name
-        known = (CONF / "experiment" / f"{name}.yaml").exists()
-        lines.append(f"- `python train.py -m experiment={name}`\n" if known else f"- the runs in `{name}`\n")
+        file = CONF / "experiment" / f"{name}.yaml"
+        seeds = f"range({runs.seed.max() + 1})"
+        more = "" if file.exists() and f"seed: {seeds}" in file.read_text() else f" 'seed={seeds}'"
+        lines.append(
+            f"- `python train.py -m experiment={name}{more}`\n" if file.exists() else f"- the runs in `{name}`\n"
+        )
     n = f"{cells.n.min()}" if cells.n.nunique() == 1 else f"{cells.n.min()} to {cells.n.max()}"
     lines.append(f"- {len(runs)} runs: {len(cells)} cells, n = {n} seeds each; {len(missing)} missing\n")
     lines.append(

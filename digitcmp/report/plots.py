@@ -6,6 +6,7 @@ the auxiliary loss. Widths are those of a column (3.4 inches) or a page (7).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -18,10 +19,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from digitcmp.report.effects import arm, differing
-from digitcmp.report.tables import text
+from digitcmp import paper
+from digitcmp.report.effects import FAMILIES, arm, at_levels, differing, factorials
+from digitcmp.report.tables import names
 
 STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same file everywhere
@@ -60,6 +62,7 @@ COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the
     "convnet": "#009e73",
     "convnet2": "#cc79a7",
 }
+OTHERS = "#7f7f7f"  # what others published
 SPARE = ("#b8a800", "#882255", "#44aa99")  # for backbones that are not named above
 FIGURE_6 = [(model, False) for model in ("fcnn3", "ws1", "ws2", "ws3")]
 FIGURE_7 = [(model, aux) for model, _ in FIGURE_6 for aux in (False, True)]
@@ -67,19 +70,32 @@ FEW = 10  # cells whose curves can still be told apart
 
 
 def figures(
-    cells: pd.DataFrame, curves: pd.DataFrame, runs: pd.DataFrame, effects: pd.DataFrame, selection: pd.DataFrame
+    cells: pd.DataFrame,
+    curves: pd.DataFrame,
+    runs: pd.DataFrame,
+    effects: pd.DataFrame,
+    selection: pd.DataFrame,
+    pairs: pd.DataFrame,
+    others: pd.DataFrame,
 ) -> dict[str, Figure]:
     """Every figure that the tables of a report can fill, by file name; runs: one row per run (rows of `runs.read`)."""
     colour = colours(cells.model)
     drawn: dict[str, Figure] = {}
     with matplotlib.rc_context(STYLE):
+        shown = effects[effects.refused.isna()]
+        factorial = shown[shown.family.isin(FAMILIES[:3])]
         if len(selection):
             drawn["learning_rates"] = learning_rates(cells, runs, selection, colour)
         else:
-            drawn["accuracy"] = accuracies(cells, runs, colour)
+            if len(pairs):
+                drawn["pairs"] = pairs_figure(pairs, runs, others, colour)
+            if len(pairs) < len(cells):
+                drawn["accuracy"] = accuracies(cells, runs, others, colour)
             drawn |= learning_curves(cells, curves, colour)
-        if (shown := effects[effects.refused.isna()]).size:
-            drawn["effects"] = forest(shown)
+        if len(factorial):
+            drawn |= factorial_figures(cells, runs, shown, colour)
+        if len(shown):
+            drawn["effects"] = forest(factorial if len(factorial) else shown)  # the others are in the factorial's
     return drawn
 
 
@@ -112,16 +128,6 @@ def seeds(n: Sequence[int] | pd.Series) -> str:
     return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
 
 
-def names(cells: pd.DataFrame) -> list[str]:
-    """Label, and the settings that tell this cell from the others, those left out that none differs in."""
-    keys = cells.cell.map(arm)
-    rates = keys.duplicated(keep=False)
-    lr = [f"lr={text(value)}" if several else "" for several, value in zip(rates, cells.lr, strict=True)]
-    settings = [[one for one in context.split(",") if not one.startswith("head=")] for context, *_ in keys]
-    own = differing(map(",".join, settings))  # the label names the head
-    return [" ".join(filter(None, parts)) for parts in zip(cells.label, own, lr, strict=True)]
-
-
 def band(axes: Axes, curve: pd.DataFrame, colour: object, label: str, dashed: bool = False) -> None:
     """Mean test accuracy of one cell per epoch, and one std over seeds either side of it."""
     axes.plot(curve.epoch, curve.test_acc_mean, color=colour, label=label, ls=(0, (3, 1.2)) if dashed else "-")
@@ -139,7 +145,7 @@ def epochs(axes: Axes, last: int) -> None:
 def learning_curves(cells: pd.DataFrame, curves: pd.DataFrame, colour: Mapping[str, str]) -> dict[str, Figure]:
     """Figs. 5, 6 and 7 of the paper wherever their cells are in the table; of a few other cells, one plain figure."""
     drawn: dict[str, Figure] = {}
-    if curves.epoch.nunique() < 2:
+    if curves.cell.value_counts().max() < 2:
         return drawn
     widths = cells[cells.cell.str.contains("hidden=") & ~cells.aux.astype(bool)]
     panels = {model: group for model, group in widths.groupby("model") if len(group) > 1}
@@ -209,22 +215,32 @@ def compared(
     return figure
 
 
-def accuracies(cells: pd.DataFrame, runs: pd.DataFrame, colour: Mapping[str, str]) -> Figure:
-    """Test accuracy of every cell: mean, its 95 % interval, each seed as a dot, and the paper's value."""
-    labels = names(cells)
-    figure = Figure(figsize=(COLUMN if max(map(len, labels)) < LONG else PAGE, 0.8 + 0.21 * len(cells)))
+def point(axes: Axes, row: Any, y: float, shade: str, runs: pd.DataFrame, below: float = 0.22) -> None:
+    """One cell at height y: mean, its 95 % interval, and each seed as a dot so much below."""
+    one = runs[runs.cell == row.cell]
+    axes.plot(one.test_acc, np.full(len(one), y + below), ".", color=shade, ms=2.5, mew=0, alpha=0.7)
+    if not math.isnan(row.ci_low):
+        axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6)
+    axes.plot(row.test_acc_mean, y, "o", color=shade, ms=4.5, mfc="white" if row.aux else shade, mew=1.2)
+
+
+def accuracies(cells: pd.DataFrame, runs: pd.DataFrame, others: pd.DataFrame, colour: Mapping[str, str]) -> Figure:
+    """Test accuracy of every cell: mean, its 95 % interval, each seed as a dot, and what the paper and others got."""
+    labels = [*names(cells), *others.work]
+    figure = Figure(figsize=(COLUMN if max(map(len, labels)) < LONG else PAGE, 0.8 + 0.21 * len(labels)))
     axes = figure.subplots()
     for y, row in enumerate(cells.itertuples()):
-        shade = colour[row.model]
-        one = runs[runs.cell == row.cell]
-        axes.plot(one.test_acc, np.full(len(one), y + 0.22), ".", color=shade, ms=2.5, mew=0, alpha=0.7)
-        if not math.isnan(row.ci_low):
-            axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6)
-        axes.plot(row.test_acc_mean, y, "o", color=shade, ms=4.5, mfc="white" if row.aux else shade, mew=1.2)
+        point(axes, row, y, colour[row.model], runs)
         if not math.isnan(row.paper_mean):
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean")
-    axes.set_yticks(range(len(cells)), labels)
-    axes.set_ylim(len(cells) - 0.4, -0.6)
+    for y, row in enumerate(others.itertuples(), start=len(cells)):
+        axes.plot([row.ci_low, row.ci_high], [y, y], color=OTHERS, lw=1.6)
+        axes.plot(row.mean, y, "s", color=OTHERS, ms=4, mew=0)
+    if len(others):
+        axes.axhline(len(cells) - 0.5, color="black", lw=0.6)
+        axes.set_xlim(min(others["mean"].min(), runs.test_acc.min()) - 0.01, 1)  # three runs have wide intervals
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("test accuracy")
@@ -262,9 +278,9 @@ def learning_rates(
     figure.supylabel("validation accuracy", fontsize=8)
     panels.flat[0].set_ylim(bottom=math.floor(50 * cells.val_acc_mean.min() - 1) / 50)
     selected = Line2D([], [], color="black", ls="", marker="o", ms=5.5, mfc="white", mew=1.4)
-    paper = Line2D([], [], color="black", lw=0.9, ls=":")
+    published = Line2D([], [], color="black", lw=0.9, ls=":")
     labels = ["selected on validation", "the paper's rate"]
-    figure.legend([selected, paper], labels, loc="outside upper center", ncols=2)
+    figure.legend([selected, published], labels, loc="outside upper center", ncols=2)
     return figure
 
 
@@ -301,4 +317,117 @@ def forest(effects: pd.DataFrame) -> Figure:
     marks = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     if marks:
         figure.legend(handles=list(marks.values()), loc="outside lower center", ncols=2)
+    return figure
+
+
+def factorial_figures(
+    cells: pd.DataFrame, runs: pd.DataFrame, effects: pd.DataFrame, colour: Mapping[str, str]
+) -> dict[str, Figure]:
+    """A figure for every whole 2^k design among the cells, by file name."""
+    arms = dict(zip(cells.cell.map(arm), cells.itertuples(), strict=True))
+    drawn: dict[str, Figure] = {}
+    for group, (sharing, aux, ordinal, augment) in factorials(arms).items():
+        rows = [
+            [arms.get(at_levels(group, (shared, loss, head, more))) for loss, shared in itertools.product(aux, sharing)]
+            for more, head in itertools.product(augment, ordinal)
+        ]
+        if all(all(row) for row in rows):
+            drawn[f"factorial_{group[1]}" if drawn else "factorial"] = factorial(rows, runs, effects, colour)
+    return drawn
+
+
+def factorial(
+    rows: Sequence[Sequence[Any]], runs: pd.DataFrame, effects: pd.DataFrame, colour: Mapping[str, str]
+) -> Figure:
+    """Accuracy of the cells of a 2^k design, and what the auxiliary loss and sharing add, with the paper's claims.
+
+    rows: for each augmentation and head, its cells (rows of the table of cells).
+    """
+    claims = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
+    titles = {"auxiliary loss": "what the auxiliary loss adds", "sharing": "what sharing adds"}
+    found = {(effect.context, effect.effect): effect for effect in effects.itertuples()}
+    panels = [family for family in claims if family in set(effects.family)]
+    figure = Figure(figsize=(PAGE, 0.95 + 0.5 * len(rows)))
+    axes = figure.subplots(1, 1 + len(panels), sharey=True, width_ratios=[1.3] + [1.0] * len(panels), squeeze=False)[0]
+    axes[0].set_title("test accuracy")
+    for panel, family in zip(axes[1:], panels, strict=True):
+        panel.axvline(0, color="black", lw=0.8)
+        panel.axvline(claims[family], color="black", lw=0.9, ls=":")
+        panel.set_title(titles[family])
+        panel.xaxis.set_major_formatter(lambda x, _: f"{x:+.2f}" if x else "0")
+    ticks = []
+    for y, row in enumerate(rows):
+        ticks.append(f"{row[0].head} head" + ",\naugmented" * ("augment=true" in row[0].cell))
+        for i, cell in enumerate(row):
+            point(axes[0], cell, y + 0.2 * (i - (len(row) - 1) / 2), colour[cell.model], runs, below=0.08)
+        drawn = dict.fromkeys(panels, 0)
+        for low, high in itertools.combinations(row, 2):
+            name = f"{paper.label(high.model, high.aux)} − {paper.label(low.model, low.aux)}"
+            if effect := found.get((arm(low.cell)[0], name)):  # equal in all but the loss, or sharing
+                panel, shade = axes[1 + panels.index(effect.family)], colour[high.model]
+                at = y - 0.12 + 0.24 * drawn[effect.family]
+                panel.plot([effect.ci_low, effect.ci_high], [at, at], color=shade, lw=1.6)
+                panel.plot(effect.mean, at, "o", color=shade, ms=4.5, mew=1.2, mfc="white" if low.aux else shade)
+                drawn[effect.family] += 1
+    axes[0].set_yticks(range(len(rows)), [tick.replace("mlp", "MLP") for tick in ticks])
+    axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    for panel in axes:
+        panel.tick_params(axis="y", length=0)
+        panel.grid(axis="y", visible=False)
+        for y in range(1, len(rows)):
+            panel.axhline(y - 0.5, color="#e6e6e6", lw=0.6)
+    marks = {}
+    for cell in rows[0]:
+        shade = colour[cell.model]
+        mark = Line2D([], [], color=shade, marker="o", ms=4.5, mew=1.2, mfc="white" if cell.aux else shade)
+        marks[paper.label(cell.model, cell.aux)] = mark
+    marks["the paper's claim"] = Line2D([], [], color="black", lw=0.9, ls=":")
+    figure.suptitle(f"mean and 95 % interval, {seeds([cell.n for row in rows for cell in row])} (dots)", fontsize=8)
+    figure.legend(marks.values(), marks, loc="outside lower center", ncols=len(marks))
+    return figure
+
+
+def pairs_figure(pairs: pd.DataFrame, runs: pd.DataFrame, others: pd.DataFrame, colour: Mapping[str, str]) -> Figure:
+    """Test error against training pairs, a line for each series (rows of `tables.pairs`), at the published levels."""
+    figure = Figure(figsize=(PAGE, 3.6))
+    axes = figure.subplots()
+    for series, own in pairs.groupby("series", sort=False):
+        first = own.iloc[0]
+        shade = colour[first.model]
+        one = runs[runs.cell.isin(own.cell)]
+        axes.plot(one.train_pairs, 1 - one.test_acc, ".", color=shade, ms=3, mew=0, alpha=0.6)
+        axes.plot(
+            own.train_pairs,
+            1 - own.test_acc_mean,
+            marker="s" if first["head"] == "ordinal" else "o",
+            color=shade,
+            ls=(0, (3, 1.2)) if first.aux else "-",
+            ms=4.5,
+            mew=1.2,
+            mfc="white" if first.aux else shade,
+            label=series,
+        )
+    low, high = 0.8 * (1 - pairs.test_acc_mean.max()), 1.25 * (1 - pairs.test_acc_mean.min())
+    published = {f"the paper's {name}": paper.ACCURACY[name].mean for name in ("WS3", "AL4")}
+    published |= dict(zip(others.work, others["mean"], strict=True))
+    at = low
+    for work, mean in sorted(published.items(), key=lambda one: -one[1]):
+        axes.axhline(1 - mean, color=OTHERS, lw=0.6, ls=":")
+        axes.plot(1000, 1 - mean, "D", color="black", ms=3.5, mfc="white", mew=0.9, zorder=4)
+        at = max(1 - mean, at * (high / low) ** 0.04)  # no label on another
+        axes.text(1.015, at, f"{work} {mean:.3f}", transform=axes.get_yaxis_transform(), fontsize=6.5, va="center")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    ticks = sorted(set(pairs.train_pairs))
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.set_yticks([0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002])
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_formatter("{x:g}")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("training pairs")
+    axes.set_ylabel("test error (1 − accuracy)")
+    figure.suptitle(f"mean of {seeds(pairs.n)} (dots); diamonds: published, from 1,000 pairs", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=4)
     return figure

@@ -19,10 +19,14 @@ class Effect(NamedTuple):
 
 def mean_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
     """The 95 % t-interval of the mean over seeds; (nan, nan) for fewer than two."""
-    n = len(values)
-    if n < 2:
-        return np.nan, np.nan
-    mean, half = values.mean(), stdtrit(n - 1, 0.975) * values.std(ddof=1) / np.sqrt(n)
+    return (
+        interval(float(values.mean()), float(values.std(ddof=1)), len(values)) if len(values) > 1 else (np.nan, np.nan)
+    )
+
+
+def interval(mean: float, std: float, n: int) -> tuple[float, float]:
+    """The 95 % t-interval of a mean from the sample standard deviation of n values."""
+    half = float(stdtrit(n - 1, 0.975)) * std / np.sqrt(n)
     return float(mean - half), float(mean + half)
 
 

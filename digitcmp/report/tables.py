@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,14 @@ def load(roots: Iterable[Path]) -> tuple[pd.DataFrame, list[Path], list[str]]:
 
 
 def order(run: pd.Series) -> tuple[Any, ...]:
-    """Sorts runs as the paper lists its cells, then by their other settings, learning rate and seed."""
+    """Sorts runs as the paper lists its cells, then by head, pairs, their other settings, learning rate and seed."""
     cell = (run.model, bool(run.aux))
     rank = paper.CELLS.index(cell) if cell in paper.CELLS else len(paper.CELLS)
     settings: list[tuple[int, list[Any], str]] = []
-    for key in sorted(set(run.index) - {"model", "aux", "lr", "seed", "path", *runs.RESULT_KEYS}):
-        value = run[key]
+    first = {"head", "train_pairs"} & set(run.index)
+    others = set(run.index) - {"model", "aux", "lr", "seed", "path", *first, *runs.RESULT_KEYS}
+    for key in [*sorted(first), *sorted(others)]:
+        value = run[key] if isinstance(run[key], list) or run[key] == run[key] else None
         numbers = value if isinstance(value, list) else [value] if isinstance(value, int | float | np.number) else []
         if isinstance(value, bool | np.bool_ | str):  # the default first
             settings.append((int(value != defaults().get(key)), [], str(value)))
@@ -127,6 +129,48 @@ def selection(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def names(cells: pd.DataFrame, without: Sequence[str] = ()) -> list[str]:
+    """Each cell's label, and the settings that tell it from the others of that label, less those in `without`."""
+    keys = cells.cell.map(arm)
+    hidden = {"head", *without}  # the label names the head
+    settings = keys.map(lambda key: ",".join(one for one in key[0].split(",") if one.split("=")[0] not in hidden))
+    for _, same in settings.groupby(cells.label):
+        settings[same.index] = [one.replace("=true", "") for one in differing(same)]
+    rates = np.where(keys.duplicated(keep=False), "lr=" + cells.lr.map(text), "")
+    return [" ".join(filter(None, parts)) for parts in zip(cells.label, settings, rates, strict=True)]
+
+
+def pairs(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of every series over three or more numbers of training pairs, with `series`, its name; or none.
+
+    A series is equal in all but train_pairs, and epochs, which keep the number of steps the same; one with several
+    epochs at one number of pairs is none.
+    """
+    series = cells.assign(series=names(cells, without=("train_pairs", "epochs")))
+    found = [
+        own.sort_values("train_pairs")
+        for _, own in series.groupby("series", sort=False)
+        if len(own) >= 3 and own.train_pairs.is_unique
+    ]
+    return pd.concat(found) if found else series.iloc[:0]
+
+
+def others(cells: pd.DataFrame) -> pd.DataFrame:
+    """What others and the paper published on its task, once a cell of 1,000 MNIST pairs is in their reach; or none.
+
+    Columns: `work mean std source n ci_low ci_high`.
+    """
+    rows = [
+        {"work": work, **one._asdict()}
+        | dict(zip(("ci_low", "ci_high"), stats.interval(one.mean, one.std, one.n), strict=True))
+        for work, one in (paper.OTHERS | {"the paper's AL4": paper.ACCURACY["AL4"]}).items()
+        if one.std is not None
+    ]
+    found = pd.DataFrame(rows)
+    best = cells[(cells.train_pairs == 1000) & ~cells.cell.str.contains("dataset=")].test_acc_mean.max()
+    return found if best > min(one.mean for one in paper.OTHERS.values()) else found.iloc[:0]
+
+
 def text(value: Any) -> str:
     """A setting or number as it reads in a table: [300, 50] -> '300-50', None -> ''."""
     if isinstance(value, list | tuple):
@@ -139,8 +183,14 @@ def text(value: Any) -> str:
 
 
 def spread(mean: float, std: float) -> str:
-    """0.845 ± 0.014"""
-    return "" if np.isnan(mean) else f"{mean:.3f}" if np.isnan(std) else f"{mean:.3f} ± {std:.3f}"
+    """0.845 ± 0.014, 0.9912 ± 0.0011"""
+    form = decimals(mean)
+    return "" if np.isnan(mean) else f"{mean:{form}}" if np.isnan(std) else f"{mean:{form}} ± {std:{form}}"
+
+
+def decimals(mean: float) -> str:
+    """The format of an accuracy: from 0.98 on, the fourth decimal still is a digit of the error."""
+    return ".4f" if mean >= 0.98 else ".3f"
 
 
 def interval(low: float, high: float, form: str = ".3f") -> str:
@@ -162,8 +212,11 @@ def cells_text(cells: pd.DataFrame) -> pd.DataFrame:
         {"cell": row.label, "lr": text(row.lr)}
         | {key: text(row[key]) for key in settings}
         | {"n": str(row.n), "test accuracy": spread(row.test_acc_mean, row.test_acc_std)}
-        | {"95 % interval": interval(row.ci_low, row.ci_high), "validation": score(row.val_acc_mean)}
-        | {"digits": score(row.digit_acc_mean), "argmax": score(row.argmax_acc_mean)}
+        | {"95 % interval": interval(row.ci_low, row.ci_high, decimals(row.test_acc_mean))}
+        | {
+            name: score(row[f"{key}_mean"], decimals(row[f"{key}_mean"]))
+            for name, key in (("validation", "val_acc"), ("digits", "digit_acc"), ("argmax", "argmax_acc"))
+        }
         | {"parameters": f"{row.params:,}", "paper": spread(row.paper_mean, row.paper_std)}
         | {"difference": score(row.test_acc_mean - row.paper_mean, "+.3f")}
         for _, row in cells.iterrows()
@@ -182,6 +235,28 @@ def effects_text(effects: pd.DataFrame) -> pd.DataFrame:
         if row.refused is None or row.refused != row.refused
     ]
     return filled(pd.DataFrame(rows))
+
+
+def pairs_text(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracy by number of training pairs, a column for each series, to be read."""
+    values = pairs.assign(value=[spread(row.test_acc_mean, row.test_acc_std) for row in pairs.itertuples()])
+    table = values.pivot(index="train_pairs", columns="series", values="value").fillna("")
+    table = table[list(dict.fromkeys(pairs.series))].reset_index()
+    return table.assign(train_pairs=table.train_pairs.map("{:,}".format)).rename(columns={"train_pairs": "pairs"})
+
+
+def others_text(others: pd.DataFrame) -> pd.DataFrame:
+    """The table of what others published, to be read."""
+    rows = [
+        {
+            "work": row.source if row.work in paper.OTHERS else row.work,
+            "n": str(row.n),
+            "test accuracy": spread(row.mean, row.std),
+        }
+        | {"95 % interval": interval(row.ci_low, row.ci_high, decimals(row.mean))}
+        for row in others.itertuples(index=False)
+    ]
+    return pd.DataFrame(rows)
 
 
 def refusals(effects: pd.DataFrame) -> list[str]:
@@ -217,7 +292,7 @@ def p_value(p: float) -> str:
 
 def is_text(name: str) -> bool:
     """Whether a column reads from the left; the others are numbers."""
-    return name in ("cell", "family", "effect", "settings", "verdict")
+    return name in ("cell", "family", "effect", "settings", "verdict", "work")
 
 
 def markdown(table: pd.DataFrame) -> str:
