@@ -197,7 +197,7 @@ def test_regularization(make: Make, tmp_path: Path) -> None:
     make("ws2", 0.8, regularization="dropout")  # nothing to compare it with
     found = effects(tables.load([tmp_path])[0])
     found = found[found.family == "regularization"].set_index("effect")
-    assert list(found.index) == ["WS3+dropout − WS3", "WS3+max_pool − WS3", "AL4+dropout − AL4", "AL4+max_pool − AL4"]
+    assert list(found.index) == ["WS3 dropout − WS3", "WS3 max_pool − WS3", "AL4 dropout − AL4", "AL4 max_pool − AL4"]
     assert list(found["mean"]) == pytest.approx([0.03, -0.01, 0.03, -0.01])
 
 

@@ -56,6 +56,9 @@ def main() -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     tables.print_cells(cells, console)
+    if len(pairs):
+        console.print()
+        tables.print_table(tables.pairs_text(pairs), console)
     if differences.refused.isna().any():
         console.print()
         tables.print_table(tables.effects_text(differences), console)

@@ -65,10 +65,10 @@ def document(
     parts += embedded(figures, "accuracy")
 
     if len(others):
-        parts.append("## Others\n")
+        parts.append("## What others published\n")
         parts.append(markdown(others_text(others)))
         parts.append(
-            "What others published on this task: mean ± standard deviation over n runs, and the 95 % t-interval of the "
+            "On the same task: mean ± standard deviation over n runs, and the 95 % t-interval of the "
             "mean that follows from them.\n"
         )
 
@@ -128,7 +128,8 @@ def what_was_run(roots: Sequence[Path], runs: pd.DataFrame, cells: pd.DataFrame,
         name = root.resolve().name
         file = CONF / "experiment" / f"{name}.yaml"
         seeds = f"range({runs.seed.max() + 1})"
-        more = "" if file.exists() and f"seed: {seeds}" in file.read_text() else f" 'seed={seeds}'"
+        own = bool(missing) or (file.exists() and f"seed: {seeds}" in file.read_text())
+        more = "" if own else f" 'seed={seeds}'"
         lines.append(
             f"- `python train.py -m experiment={name}{more}`\n" if file.exists() else f"- the runs in `{name}`\n"
         )

@@ -172,7 +172,7 @@ def regularization_effects(planned: Sequence[Arm]) -> Iterator[Difference]:
         for own in [setting for setting in settings if setting.startswith("regularization=")]:
             plain = (",".join(setting for setting in settings if setting != own), *key[1:])
             if plain in planned:
-                name = f"{title(plain)}+{own.removeprefix('regularization=')} − {title(plain)}"
+                name = f"{title(plain)} {own.removeprefix('regularization=')} − {title(plain)}"
                 yield Difference("regularization", name, plain[0], [key], [plain])
 
 

@@ -59,12 +59,12 @@ def order(run: pd.Series) -> tuple[Any, ...]:
     first = {"head", "train_pairs"} & set(run.index)
     others = set(run.index) - {"model", "aux", "lr", "seed", "path", *first, *runs.RESULT_KEYS}
     for key in [*sorted(first), *sorted(others)]:
-        value = run[key] if isinstance(run[key], list) or run[key] == run[key] else None
-        numbers = value if isinstance(value, list) else [value] if isinstance(value, int | float | np.number) else []
+        value = run[key]
         if isinstance(value, bool | np.bool_ | str):  # the default first
             settings.append((int(value != defaults().get(key)), [], str(value)))
-        else:  # null, numbers, lists by their length
-            settings.append((len(numbers), [-1 if number != number else number for number in numbers], ""))
+        else:  # numbers, lists by their length; null, which is nan beside numbers, before them
+            numbers = [one for one in (value if isinstance(value, list) else [value]) if one is not None and one == one]
+            settings.append((len(numbers), numbers, ""))
     return rank, *cell, settings, run.lr, run.seed
 
 
@@ -135,7 +135,7 @@ def names(cells: pd.DataFrame, without: Sequence[str] = ()) -> list[str]:
     hidden = {"head", *without}  # the label names the head
     settings = keys.map(lambda key: ",".join(one for one in key[0].split(",") if one.split("=")[0] not in hidden))
     for _, same in settings.groupby(cells.label):
-        settings[same.index] = [one.replace("=true", "") for one in differing(same)]
+        settings[same.index] = [one.replace("=true", "").replace("regularization=", "") for one in differing(same)]
     rates = np.where(keys.duplicated(keep=False), "lr=" + cells.lr.map(text), "")
     return [" ".join(filter(None, parts)) for parts in zip(cells.label, settings, rates, strict=True)]
 
@@ -260,11 +260,11 @@ def others_text(others: pd.DataFrame) -> pd.DataFrame:
 
 
 def refusals(effects: pd.DataFrame) -> list[str]:
-    """A line for each reason why effects were refused, with the effects."""
+    """A line for each reason why effects were refused in some context, with the effects."""
     refused = effects[effects.refused.notna()]
-    which = refused.effect + refused.context.map(lambda context: f" ({context})" if context else "")
     return [
-        f"no statistics for {', '.join(rows)}: {reason}" for reason, rows in which.groupby(refused.refused, sort=False)
+        f"no statistics for {', '.join(rows.effect)}{f' ({context})' if context else ''}: {reason}"
+        for (context, reason), rows in refused.groupby(["context", "refused"], sort=False)
     ]
 
 
