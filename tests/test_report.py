@@ -141,7 +141,7 @@ def test_factorial_by_hand(factorial: Path) -> None:
     found = effects(tables.load([factorial])[0])
     found = found[found.family.isin(FAMILIES[:3])].set_index("effect")
     assert len(found) == 15 and list(found.index)[:5] == ["sharing", "AL", "ordinal", "augment", "sharing × AL"]
-    assert set(found.context) == {"model=ws1|ws3,epochs=50"}
+    assert set(found.context) == {"model=ws1/ws3,epochs=50"}
     expected = dict.fromkeys(found.index, 0.0) | {"sharing": 0.01, "augment": 0.08, "AL × ordinal": -0.02}
     expected |= {"ordinal": 0.05}  # .06 without AL, .04 with it
     expected |= {"AL": 0.031}  # .04 and .02 by head, and .002 for one of two seeds

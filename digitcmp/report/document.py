@@ -89,6 +89,7 @@ def document(
 
     if len(effects):
         parts.append("## Effects\n")
+        parts += [part for name in figures if name.startswith("factorial") for part in embedded(figures, name)]
         if effects.refused.isna().any():
             parts.append(markdown(effects_text(effects)))
             parts.append(
@@ -106,7 +107,6 @@ def document(
                     "loss; ordinal, the ordinal head; augment, augmentation). Interaction of two factors: how much "
                     "more one adds where the other is on; of three: how much more that is where the third is on.\n"
                 )
-            parts += [part for name in figures if name.startswith("factorial") for part in embedded(figures, name)]
             parts += embedded(figures, "effects")
         parts.append("".join(f"- {line}\n" for line in refusals(effects)))
 

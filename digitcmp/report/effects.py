@@ -136,7 +136,7 @@ def factorial_effects(planned: Iterable[Arm]) -> Iterator[Difference]:
     for group, factors in factorials(planned).items():
         varied = [i for i, factor in enumerate(factors) if len(factor) == 2]
         cells = list(itertools.product(*factors))
-        models = "|".join(dict.fromkeys(at_levels(group, cell)[1] for cell in cells))
+        models = "/".join(dict.fromkeys(at_levels(group, cell)[1] for cell in cells))
         for order in range(1, len(varied) + 1):
             for chosen in itertools.combinations(varied, order):
                 sides: tuple[list[Arm], list[Arm]] = [], []

@@ -83,7 +83,7 @@ def figures(
     drawn: dict[str, Figure] = {}
     with matplotlib.rc_context(STYLE):
         shown = effects[effects.refused.isna()]
-        factorial = shown[shown.family.isin(FAMILIES[:3])]
+        of_design = shown[shown.family.isin(FAMILIES[:3])]  # main effects and interactions
         if len(selection):
             drawn["learning_rates"] = learning_rates(cells, runs, selection, colour)
         else:
@@ -92,10 +92,10 @@ def figures(
             if len(pairs) < len(cells):
                 drawn["accuracy"] = accuracies(cells, runs, others, colour)
             drawn |= learning_curves(cells, curves, colour)
-        if len(factorial):
+        if len(of_design):
             drawn |= factorial_figures(cells, runs, shown, colour)
         if len(shown):
-            drawn["effects"] = forest(factorial if len(factorial) else shown)  # the others are in the factorial's
+            drawn["effects"] = forest(of_design if len(of_design) else shown)  # the others are in the factorial's
     return drawn
 
 
