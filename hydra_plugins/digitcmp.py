@@ -82,6 +82,7 @@ model=NAME, a backbone; with aux=true it also learns to name the digits:
 
 head=NAME, how the two embeddings are compared:
   mlp                the paper's: one small dense layer more
+  ordinal            no parameters: both embeddings are distributions over ordered bins; branches only
 
 data=NAME:
 {choices("data")}
