@@ -68,7 +68,7 @@ def help_text() -> str:
     def choices(group: str) -> str:
         files = sorted((CONF / group).glob("*.yaml"))
         comments = [file.read_text().removeprefix("# @package _global_\n").splitlines()[0] for file in files]
-        return "\n".join(f"  {file.stem:<18} {line.lstrip('# ')}" for file, line in zip(files, comments, strict=True))
+        return "\n".join(f"  {file.stem:<24} {line.lstrip('# ')}" for file, line in zip(files, comments, strict=True))
 
     knobs = (CONF / "config.yaml").read_text().split("\nseed:")[1].split("\nhydra:")[0]
     return f"""Is the first digit <= the second? Train a network on pairs of 14x14 digits.
@@ -81,8 +81,8 @@ model=NAME, a backbone; with aux=true it also learns to name the digits:
 {choices("model")}
 
 head=NAME, how the two embeddings are compared:
-  mlp                the paper's: one small dense layer more
-  ordinal            no parameters: both embeddings are distributions over ordered bins; branches only
+  mlp                      the paper's: one small dense layer more
+  ordinal                  no parameters: both embeddings are distributions over ordered bins; branches only
 
 data=NAME:
 {choices("data")}
