@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+import torch.utils.tensorboard  # Lightning would import it in the middle of the fit
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console

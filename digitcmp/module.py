@@ -17,7 +17,7 @@ from digitcmp.model import PairModel, PairOutput, concatenate, mean_output
 from digitcmp.seeds import derive
 
 EVALUATION_ROWS = 1000  # pairs evaluated at once
-SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
+SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
 SCHEDULES: dict[str, Callable[[float], float]] = {  # of lr, from 0 at the first step to 1 after the last
     "constant": lambda progress: 1.0,
     "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
@@ -129,15 +129,13 @@ class DigitComparison(LightningModule):
 
     def evaluate(self, batch: Batch) -> PairOutput:
         """The outputs for a whole set, `EVALUATION_ROWS` pairs at a time; with `tta` the mean over shifted images."""
-        shifts = SHIFTS if self.hparams["tta"] else SHIFTS[:1]
-        views = [
-            concatenate([self(rows.pairs.roll(shift, dims=(2, 3))) for rows in batch.split(EVALUATION_ROWS)])
-            for shift in shifts
-        ]
-        return mean_output(views)
+        views = [batch.pairs]
+        if self.hparams["tta"]:
+            views += [batch.pairs.roll(shift, dims=(2, 3)) for shift in SHIFTS]
+        return mean_output([concatenate([self(rows) for rows in view.split(EVALUATION_ROWS)]) for view in views])
 
     def report(self, stage: str, output: PairOutput, truth: Batch) -> None:
-        """Log this stage's scores as `loss/STAGE`, `acc/STAGE`, ...; callbacks read them at the end of the epoch.
+        """Give callbacks this stage's scores as `loss/STAGE`, `acc/STAGE`, ... in trainer.callback_metrics.
 
         Raises FloatingPointError if the loss is no longer a number.
         """
@@ -147,5 +145,5 @@ class DigitComparison(LightningModule):
                 f"the {stage} loss is {scores['loss']} in epoch {self.current_epoch + 1}: training diverged, "
                 f"lower lr ({self.hparams['lr']:g})"
             )
-        values = {f"{name}/{stage}": value for name, value in scores.items()}
-        self.log_dict(values, on_step=False, on_epoch=True, logger=False, add_dataloader_idx=False, batch_size=1)
+        # self.log would do the same for 0.6 ms a value, a tenth of a small network's run
+        self.trainer.callback_metrics.update({f"{name}/{stage}": torch.tensor(value) for name, value in scores.items()})
