@@ -1,16 +1,15 @@
 """Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
 
-import os
 import signal
 import sys
 import time
 import warnings
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import env_override
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -108,7 +107,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if config.trainer.accelerator == "cpu" else {}
     start = time.perf_counter()
     try:
-        with mock.patch.dict(os.environ, hidden):
+        with env_override(hidden):
             trainer.fit(module, data)
     except SIGTERMException:  # a SystemExit of status 0, which would pass for success
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -21,15 +21,14 @@ def bend(images: Float[Tensor, "n h w"], generator: torch.Generator) -> Float[Te
     same ones; what comes in from outside is background, 0.
     """
     n, h, w = images.shape
-    turn, shear, *scales_and_shifts = (2 * torch.rand(6, n, generator=generator) - 1).unbind()
-    turn, shear = ROTATION * turn, SHEAR * shear
-    across, down = (1 + SCALE * amount for amount in scales_and_shifts[:2])
-    right, below = (SHIFT * amount for amount in scales_and_shifts[2:])
+    turn, shear, across, down, right, below = (2 * torch.rand(6, n, generator=generator) - 1).unbind()
+    turn, shear, right, below = ROTATION * turn, SHEAR * shear, SHIFT * right, SHIFT * below
+    across, down = 1 + SCALE * across, 1 + SCALE * down
     cos, sin = turn.cos(), turn.sin()
     rows = torch.stack(
         [across * cos, across * (shear * cos - sin), right, down * sin, down * (shear * sin + cos), below], dim=1
     )
     grid = F.affine_grid(rows.view(n, 2, 3), [n, 1, h, w], align_corners=False)
-    bend = ELASTIC * torch.randn(n, 2, 4, 4, generator=generator)
-    grid = grid + F.interpolate(bend, (h, w), mode="bicubic", align_corners=False).movedim(1, 3)
+    displacement = ELASTIC * torch.randn(n, 2, 4, 4, generator=generator)
+    grid = grid + F.interpolate(displacement, (h, w), mode="bicubic", align_corners=False).movedim(1, 3)
     return F.grid_sample(images.unsqueeze(1), grid.to(images.device), align_corners=False).squeeze(1)

@@ -38,7 +38,7 @@ class Branches(Backbone):
         self.branches = nn.ModuleList(branch() for _ in range(1 if shared else 2))
         self.shape = (2, bins)
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 d"]:
+    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 bins"]:
         if len(self.branches) == 1:
             return self.branches[0](pairs.flatten(0, 1).unsqueeze(1)).unflatten(0, (-1, 2))
         return torch.stack([branch(pairs[:, i : i + 1]) for i, branch in enumerate(self.branches)], dim=1)
@@ -91,7 +91,7 @@ def modern_branch(width: int, bins: int) -> nn.Module:
         nn.ReLU(),
         nn.Linear(4 * width, bins),
     )
-    return branch.to(memory_format=torch.channels_last)  # 1.2 times as fast, 1.5 times in bf16
+    return branch.to(memory_format=torch.channels_last)  # faster on a CPU, most of all in bf16
 
 
 @register

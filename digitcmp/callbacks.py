@@ -11,6 +11,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from digitcmp import pictures
 from digitcmp.data import Batch, PairData
 from digitcmp.model import PairOutput
 from digitcmp.module import DigitComparison
@@ -97,8 +98,6 @@ class Pictures(Callback):
         self.events = events
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
-        from digitcmp import pictures  # matplotlib is slow to import, and the runs of a sweep draw nothing
-
         assert isinstance(module, DigitComparison)
         test = self.data.sets["test"]
         with torch.inference_mode():

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ CONF = Path(__file__).parents[1] / "conf"
 IRRELEVANT = {"root", "sweep", "force", "dry_run", "pictures", "check_val_every_n_epoch"}  # cannot change a result
 RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}
 ARGUMENTS = ("hidden", "width", "regularization")  # of some backbones; null is a backbone's own choice
-HEADS, SCHEDULES, REGULARIZATIONS = (
-    ("mlp", "ordinal"),
-    ("constant", "cosine", "one_cycle"),
-    ("dropout", "max_pool", "dropblock"),
-)
+HEADS = {
+    "mlp": "the paper's: one small dense layer more",
+    "ordinal": "no parameters: both embeddings are distributions over ordered bins; branches only",
+}
+SCHEDULES, REGULARIZATIONS = ("constant", "cosine", "one_cycle"), ("dropout", "max_pool", "dropblock")
 MERGED = ("fcnn1", "fcnn2")  # no embedding of each image
 SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
@@ -127,7 +127,7 @@ def check(settings: Settings) -> None:
         fits = type(value) in (int, float) and math.isfinite(value)
         require(key, allowed, fits and (value > 0 or (zero and value == 0)))
 
-    def one_of(key: str, values: tuple[str, ...]) -> None:
+    def one_of(key: str, values: Iterable[str]) -> None:
         require(key, ", ".join(values), settings[key] in values)
 
     for key in ("aux", "normalize", "shuffle", "augment", "re_pair", "tta"):

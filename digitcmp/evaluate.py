@@ -65,7 +65,9 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: {', '.join(datasets.TORCHVISION)}")
         if key == "tta" and text not in ("true", "false"):
             raise OverrideError(f"{override} is not allowed: true or false")
-        parsed[key] = int(text) if key in LEAST else text == "true" if key == "tta" else text
+        parsed[key] = int(text) if key in LEAST else text
+    if "tta" in parsed:
+        parsed["tta"] = parsed["tta"] == "true"
     return parsed
 
 

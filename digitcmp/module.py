@@ -125,7 +125,9 @@ class DigitComparison(LightningModule):
         self.report(("val", "test")[dataloader_idx], self.evaluate(batch), batch)
 
     def test_step(self, batch: Batch, _: int) -> None:
-        self.report("test", self.evaluate(batch), batch)
+        output = self.evaluate(batch)
+        self.report("test", output, batch)
+        self.log_dict(objective.scores(output, batch.target, batch.digits), batch_size=len(batch.target))
 
     def evaluate(self, batch: Batch) -> PairOutput:
         """The outputs for a whole set, `EVALUATION_ROWS` pairs at a time; with `tta` the mean over shifted images."""

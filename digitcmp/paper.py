@@ -37,18 +37,16 @@ ACCURACY = {
 }
 
 OTHERS = {  # published by others on the same task, from 1,000 training pairs and their digits; sources on GitHub
-    "puckvg": Published(
-        *(0.9826, 0.0034, "puckvg/EE-559-Team: shared LeNet, digit loss, its two argmax digits compared"),
-    ),
+    "puckvg": Published(0.9826, 0.0034, "puckvg/EE-559-Team: shared LeNet, digit loss, its two argmax digits compared"),
     "raphaelreis": Published(
-        *(0.9801, 0.0047, "raphaelreis/EE559-DeepLearning-MiniProjects: WS + AL, shifted, rotated and swapped images"),
+        0.9801, 0.0047, "raphaelreis/EE559-DeepLearning-MiniProjects: WS + AL, shifted, rotated and swapped images"
     ),
     "riccardocadei": Published(
-        *(0.9704, 0.0106, "riccardocadei/DCNN-for-Digits-Comparison: deep WS + AL, re-paired digits, 200 epochs", 3),
+        0.9704, 0.0106, "riccardocadei/DCNN-for-Digits-Comparison: deep WS + AL, re-paired digits, 200 epochs", 3
     ),
     "azadoks": Published(0.9497, 0.0090, "azadoks/EE-559: WS + AL, 20,000 parameters", 32),
     "riccardocadei, no AL": Published(
-        *(0.9357, 0.0283, "riccardocadei/DCNN-for-Digits-Comparison: deep WS, re-paired digits", 3),
+        0.9357, 0.0283, "riccardocadei/DCNN-for-Digits-Comparison: deep WS, re-paired digits", 3
     ),
 }
 

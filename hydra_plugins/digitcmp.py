@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import paper, runs
-from digitcmp.config import CONF, ConfigError, Settings, cell_name, resolve
+from digitcmp.config import CONF, HEADS, ConfigError, Settings, cell_name, resolve
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -70,6 +70,7 @@ def help_text() -> str:
         comments = [file.read_text().removeprefix("# @package _global_\n").splitlines()[0] for file in files]
         return "\n".join(f"  {file.stem:<24} {line.lstrip('# ')}" for file, line in zip(files, comments, strict=True))
 
+    heads = "\n".join(f"  {name:<24} {line}" for name, line in HEADS.items())
     knobs = (CONF / "config.yaml").read_text().split("\nseed:")[1].split("\nhydra:")[0]
     return f"""Is the first digit <= the second? Train a network on pairs of 14x14 digits.
 
@@ -81,8 +82,7 @@ model=NAME, a backbone; with aux=true it also learns to name the digits:
 {choices("model")}
 
 head=NAME, how the two embeddings are compared:
-  mlp                      the paper's: one small dense layer more
-  ordinal                  no parameters: both embeddings are distributions over ordered bins; branches only
+{heads}
 
 data=NAME:
 {choices("data")}
@@ -311,15 +311,15 @@ def clock(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def estimate(settings: Settings) -> float:
-    """Seconds that a run takes on one core, from the committed runs of table1 and the number of its steps."""
-    reference = CONF.parent / "multirun/table1/report/runs.csv"
-    if not reference.exists():
-        return 3e-3 * steps(settings)
-    with reference.open() as file:
-        rows = list(csv.DictReader(file))
-    same = [row for row in rows if row["label"] == paper.label(settings["model"], settings["aux"])] or rows
-    return steps(settings) * sum(float(row["fit_seconds"]) for row in same) / sum(steps(row) for row in same)
+@cache
+def seconds_per_step(model: str, aux: bool) -> float:
+    """The least that a step of this network took in the committed reports, whose sweeps shared their machine."""
+    seconds = []
+    for file in CONF.parent.glob("multirun/*/report/runs.csv"):
+        with file.open() as stream:
+            rows = [row for row in csv.DictReader(stream) if (row["model"], row["aux"]) == (model, str(aux))]
+        seconds += [float(row["fit_seconds"]) / steps(row) for row in rows]
+    return min(seconds, default=3e-3)
 
 
 def steps(settings: Mapping[str, Any]) -> int:
@@ -345,5 +345,7 @@ def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
     total, left = (Counter(job.title.rsplit(" seed=", 1)[0] for job in some) for some in (jobs, to_do))
     for title, n in total.items():
         print(f"{n - left[title]:>4} of {n} finished  {title}")
-    seconds = sum(estimate(job.settings) for job in to_do) / (os.cpu_count() or 1)
+    seconds = sum(
+        steps(job.settings) * seconds_per_step(job.settings["model"], job.settings["aux"]) for job in to_do
+    ) / (os.cpu_count() or 1)
     print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")

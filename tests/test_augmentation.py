@@ -1,8 +1,10 @@
 """Augmentation and re-pairing: only in training, seeded, true to the digits."""
 
+import pytest
 import torch
 from conftest import fit
 
+from digitcmp import augmentation
 from digitcmp.augmentation import bend
 from digitcmp.data import Batch, PairData
 from digitcmp.module import DigitComparison
@@ -24,11 +26,9 @@ def test_every_image_is_bent_its_own_way(pairs: PairData) -> None:
     assert 0.9 < bent.sum() / (50 * digit.sum()) < 1.1
 
 
-def test_no_displacement_leaves_images_alone(pairs: PairData, monkeypatch: object) -> None:
-    import digitcmp.augmentation as augmentation
-
+def test_no_displacement_leaves_images_alone(pairs: PairData, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC"):
-        monkeypatch.setattr(augmentation, name, 0.0)  # type: ignore[attr-defined]
+        monkeypatch.setattr(augmentation, name, 0.0)
     images = pairs.sets["train"].pairs.flatten(0, 1)
     assert torch.allclose(bend(images, torch.Generator()), images, atol=1e-2)
 

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from digitcmp import paper
+from digitcmp import config, heads, module, paper
 from digitcmp.config import ARGUMENTS, CONF, ConfigError, Settings, cell_name, check, config_hash, defaults
 
 
@@ -75,3 +75,9 @@ def test_labels() -> None:
     assert labels == ["FCNN1", "FCNN2", "FCNN3", "WS1", "WS2", "WS3", "AL1", "AL2", "AL3", "AL4"]
     assert paper.label("fcnn1", aux=True) == "FCNN1+AL"
     assert paper.label("convnet", aux=True) == "convnet+AL"
+
+
+def test_what_is_allowed_is_what_there_is() -> None:
+    """The configuration is checked before torch is imported, so it names heads and schedules itself."""
+    assert set(config.HEADS) == set(heads.HEADS)
+    assert set(config.SCHEDULES) == set(module.SCHEDULES)

@@ -154,3 +154,12 @@ def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
     assert len({output.compare.sum().item() for output in outputs}) == 3
     expected = torch.stack([output.compare.sigmoid() for output in outputs]).mean(dim=0)
     assert torch.allclose(together(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
+
+
+def test_the_trainers_own_test_returns_the_scores(pairs: PairData) -> None:
+    trainer = fit(pairs, module := ws3(pairs))
+    expected = scores(trainer)
+    [found] = trainer.test(module, pairs, verbose=False)
+    assert found == pytest.approx(
+        {name: expected[f"test_{name}"] for name in ("loss", "acc", "digit_acc", "argmax_acc")}
+    )

@@ -37,8 +37,7 @@ def main() -> None:
         "effects.csv": differences.to_csv(index=False, float_format="%.6g"),
         "table.tex": tables.latex(tables.cells_text(cells), r"Test accuracy, mean $\pm$ standard deviation over seeds"),
         "report.md": document(
-            *(arguments.folders, table, cells, differences, selection, pairs, others, missing, warnings),
-            figures=list(figures),
+            arguments.folders, table, cells, differences, selection, pairs, others, missing, warnings, list(figures)
         ),
     }
     files |= {name: text.encode() for name, text in texts.items()}

@@ -144,7 +144,8 @@ def what_was_run(roots: Sequence[Path], runs: pd.DataFrame, cells: pd.DataFrame,
 
 def embedded(figures: Sequence[str], name: str) -> list[str]:
     """The figure with its caption, if it was drawn."""
-    caption = CAPTIONS.get(
-        name, f"{CAPTIONS[name.split('_')[0]]} {name.partition('_')[2]}" if name not in CAPTIONS else ""
-    )
-    return [f"![{caption}]({name}.svg)\n\n*{caption}*\n"] if name in figures else []
+    if name not in figures:
+        return []
+    kind, _, which = name.partition("_")
+    caption = CAPTIONS[name] if name in CAPTIONS else f"{CAPTIONS[kind]} {which}"
+    return [f"![{caption}]({name}.svg)\n\n*{caption}*\n"]

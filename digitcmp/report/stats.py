@@ -19,9 +19,9 @@ class Effect(NamedTuple):
 
 def mean_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
     """The 95 % t-interval of the mean over seeds; (nan, nan) for fewer than two."""
-    return (
-        interval(float(values.mean()), float(values.std(ddof=1)), len(values)) if len(values) > 1 else (np.nan, np.nan)
-    )
+    if len(values) < 2:
+        return np.nan, np.nan
+    return interval(float(values.mean()), float(values.std(ddof=1)), len(values))
 
 
 def interval(mean: float, std: float, n: int) -> tuple[float, float]:
