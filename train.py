@@ -1,5 +1,6 @@
 """Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
 
+import multiprocessing
 import signal
 import sys
 import time
@@ -24,6 +25,8 @@ def main(config: DictConfig) -> None:
     settings = resolve(OmegaConf.to_container(config, resolve=True))
     folder = Path(HydraConfig.get().runtime.output_dir)
     single = HydraConfig.get().mode is RunMode.RUN
+    if not single and multiprocessing.parent_process():  # a worker, which its sweep ends at Ctrl-C
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with runs.lock(folder):
             if not config.force and (result := runs.finished(folder, settings)):

@@ -143,7 +143,9 @@ class GridSweeper(Sweeper):
             return print_plan(jobs, to_do)
         root = Path(self.config.hydra.sweep.dir)
         print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the launcher ends its workers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as for a shell's background jobs
+                signal.signal(number, stop)
         try:
             for job in to_do:
                 job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
@@ -153,10 +155,9 @@ class GridSweeper(Sweeper):
             errors = self.train(to_do, of=len(jobs))
         except OSError as error:
             sys.exit(str(error))
-        except (KeyboardInterrupt, SystemExit) as stop:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        except SystemExit:
             print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
-            sys.exit(stop.code if isinstance(stop, SystemExit) else 130)
+            raise
         print_table(root)
         if errors:
             self.print_failures(errors)
@@ -236,6 +237,13 @@ class GridSweeper(Sweeper):
         for job, error in errors.values():
             command = shlex.join(["python", "train.py", "-m", *job.overrides, *hydra])
             print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
+
+
+def stop(number: int, _: object) -> None:
+    """End the program at the first Ctrl-C or kill; a second one must not keep the launcher from ending its workers."""
+    for following in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(following, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def unfinished(jobs: Sequence[Job], errors: Mapping[Path, object]) -> list[Job]:
