@@ -127,7 +127,7 @@ class EpochProgress(Callback):
         if self.console.is_terminal:
             self.bar.update(self.task, advance=1, description=f"accuracy: {line}", refresh=True)
         else:
-            self.console.print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  accuracy: {line}")
+            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  accuracy: {line}", flush=True)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self.bar.stop()
