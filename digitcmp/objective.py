@@ -34,7 +34,8 @@ def scores(output: PairOutput, target: Target, digits: Digits) -> dict[str, floa
     """
     result = {
         "loss": F.binary_cross_entropy_with_logits(output.compare, target),
-        "acc": binary_accuracy(output.compare, target, validate_args=False),
+        # torchmetrics takes numbers that all lie in [0, 1] for probabilities, and those of a constant answer may
+        "acc": binary_accuracy(output.compare > 0, target, validate_args=False),
     }
     if output.digits is not None:
         predicted = output.digits.argmax(dim=2)

@@ -57,3 +57,11 @@ def test_scores_by_hand() -> None:
     expected = [math.log1p(math.exp(-1)), math.log1p(math.exp(1)), math.log1p(math.exp(2)), math.log1p(math.exp(-3))]
     assert result["loss"] == pytest.approx(sum(expected) / 4, rel=1e-6)
     assert scores(PairOutput(compare, None), target, digits).keys() == {"loss", "acc"}
+
+
+@pytest.mark.parametrize(("logit", "accuracy"), [(0.2, 0.75), (-0.2, 0.25), (3.0, 0.75)])
+def test_a_constant_answer_is_right_as_often_as_it_is_true(logit: float, accuracy: float) -> None:
+    """0.2 is a logit, P = .55, and no probability under one half."""
+    target = torch.tensor([1.0, 1.0, 0.0, 1.0])
+    output = PairOutput(torch.full((4,), logit), None)
+    assert scores(output, target, torch.zeros(4, 2, dtype=torch.int64))["acc"] == accuracy
