@@ -1,12 +1,13 @@
 """Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
 
+import logging
 import multiprocessing
 import signal
 import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,6 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from digitcmp import runs
 from digitcmp.config import Settings, cell, cell_name, config_hash, resolve
+
+if TYPE_CHECKING:  # they bring torch, which an answer need not wait for
+    from lightning import Trainer
+    from rich.console import Console
+
+    from digitcmp.data import PairData
+    from digitcmp.module import DigitComparison
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -33,34 +41,85 @@ def main(config: DictConfig) -> None:
                 if single:
                     print(f"{folder} holds this run, finished: test accuracy {result['test_acc']:.4f}")
                 return
-            runs.clear(folder)
-            runs.write(folder / runs.CONFIG, OmegaConf.to_yaml(config, resolve=True))
             train(config, settings, folder, show=single)
     except (runs.RunError, FloatingPointError) as error:
         raise CompactHydraException(str(error)) from None
     except OSError as error:  # a full disk, a folder that cannot be written
-        raise CompactHydraException(f"{folder}: {error.strerror or error}") from None
+        raise CompactHydraException(f"{error.filename or folder}: {error.strerror or error}") from None
 
 
 def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> None:
-    """Data -> module -> fit -> checkpoint -> result.json, in that order."""
-    import logging
-
+    """Assemble -> clear the folder -> fit -> checkpoint -> result.json, in that order."""
     import torch
-    from lightning import Callback, Trainer
-    from lightning.pytorch.plugins.environments import LightningEnvironment
-    from lightning.pytorch.utilities.exceptions import SIGTERMException
+    from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
     from rich.console import Console
 
     from digitcmp import callbacks, paper, screen
-    from digitcmp.data import PairData
-    from digitcmp.module import DigitComparison
 
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 of torch 2.14
     warnings.filterwarnings("ignore", "The `srun` command is available")  # where SLURM is installed
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     torch.set_num_threads(config.threads)
     torch.set_flush_denormal(True)  # Adam's moments of dead pixels go denormal, and those are slow
+
+    console = Console()
+    origin = runs.provenance()
+    try:
+        data, module, trainer = assemble(config, settings, folder, console if show else None)
+    except (ValueError, TypeError, MisconfigurationException) as error:  # what only a network or Lightning can refuse
+        raise runs.RunError(str(error).splitlines()[0]) from None
+    device = str(trainer.strategy.root_device)
+    if show:
+        console.print(screen.header(settings, module.params, device), highlight=False, soft_wrap=True)
+    runs.clear(folder)
+    runs.write(folder / runs.CONFIG, OmegaConf.to_yaml(config, resolve=True))
+    # on the CPU, torch 2.15 looks for a GPU driver in every step, a tenth of its time, unless no GPU is visible
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if config.trainer.accelerator == "cpu" else {}
+    start = time.perf_counter()
+    try:
+        with env_override(hidden):
+            trainer.fit(module, data)
+    except SIGTERMException:  # a SystemExit of status 0, which would pass for success
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    except SystemExit as stop:  # Lightning turns Ctrl-C into status 1
+        sys.exit(130 if stop.code == 1 else stop.code)
+    fit_seconds = time.perf_counter() - start
+
+    scores = callbacks.scores(trainer)
+    result: dict[str, Any] = {
+        **settings,
+        "cell": cell_name(settings),
+        "label": paper.label(config.model.name, config.aux, config.head),
+        "params": module.params,
+        **{
+            f"{split}_{score}": scores[f"{split}_{score}"]
+            for split in ("train", "val", "test")
+            for score in ("loss", "acc")
+        },
+        "digit_acc": scores.get("test_digit_acc"),
+        "argmax_acc": scores.get("test_argmax_acc"),
+        "fit_seconds": fit_seconds,
+        "device": device,
+        **origin,
+        "config_hash": config_hash(settings),
+    }
+    trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    runs.record(folder, result)
+    if show:
+        screen.summary(result, folder, console)
+
+
+def assemble(
+    config: DictConfig, settings: Settings, folder: Path, console: "Console | None"
+) -> "tuple[PairData, DigitComparison, Trainer]":
+    """The pairs, the network and the trainer of a run; it shows itself on the console, if there is one."""
+    from lightning import Callback, Trainer
+    from lightning.pytorch.plugins.environments import LightningEnvironment
+
+    from digitcmp import callbacks, paper
+    from digitcmp.data import PairData
+    from digitcmp.module import DigitComparison
 
     data = PairData(seed=config.seed, data_seed=config.data.seed, **without(config.data, "seed"))
     data.setup()
@@ -82,17 +141,15 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
             for key in ("bins", "weight_decay", "schedule", "label_smoothing", "ema", "tta", "ensemble")
         },
     )
-    params = sum(parameter.numel() for parameter in module.networks.parameters() if parameter.requires_grad)
-
     label = paper.label(config.model.name, config.aux, config.head)
-    console = Console()
-    hparams = cell(settings) | {"label": label, "head": config.head, "seed": config.seed, "params": params}
+    hparams = cell(settings) | {"label": label, "head": config.head, "seed": config.seed, "params": module.params}
     events = callbacks.Events(folder)
-    shown: list[Callback] = [callbacks.EpochProgress(console)] if show else []
-    if show if config.pictures is None else config.pictures:
+    shown: list[Callback] = [callbacks.EpochProgress(console)] if console else []
+    if bool(console) if config.pictures is None else config.pictures:
         shown.append(callbacks.Pictures(data, events))
     trainer = Trainer(
         **without(config.trainer, "gradient_clip_val"),
+        devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
         plugins=[LightningEnvironment()],  # one process a run, in a SLURM job too
         max_epochs=config.epochs,
         logger=events,
@@ -103,44 +160,7 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
-    device = str(trainer.strategy.root_device)
-    if show:
-        console.print(screen.header(settings, params, device), highlight=False, soft_wrap=True)
-    # on the CPU, torch 2.15 looks for a GPU driver in every step, a tenth of its time, unless no GPU is visible
-    hidden = {"CUDA_VISIBLE_DEVICES": ""} if config.trainer.accelerator == "cpu" else {}
-    start = time.perf_counter()
-    try:
-        with env_override(hidden):
-            trainer.fit(module, data)
-    except SIGTERMException:  # a SystemExit of status 0, which would pass for success
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTERM)
-    except SystemExit as stop:  # Lightning turns Ctrl-C into status 1
-        sys.exit(130 if stop.code == 1 else stop.code)
-    fit_seconds = time.perf_counter() - start
-
-    scores = callbacks.scores(trainer)
-    result: dict[str, Any] = {
-        **settings,
-        "cell": cell_name(settings),
-        "label": label,
-        "params": params,
-        **{
-            f"{split}_{score}": scores[f"{split}_{score}"]
-            for split in ("train", "val", "test")
-            for score in ("loss", "acc")
-        },
-        "digit_acc": scores.get("test_digit_acc"),
-        "argmax_acc": scores.get("test_argmax_acc"),
-        "fit_seconds": fit_seconds,
-        "device": device,
-        **runs.provenance(),
-        "config_hash": config_hash(settings),
-    }
-    trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
-    runs.record(folder, result)
-    if show:
-        screen.summary(result, folder, console)
+    return data, module, trainer
 
 
 def without(config: DictConfig, *keys: str) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Pictures(Callback):
         with torch.inference_mode():
             output = module.eval().evaluate(Batch(*(tensor.to(module.device) for tensor in test)))
         digits = None if output.digits is None else output.digits.cpu()
-        for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.networks[0]).items():
+        for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.current[0]).items():
             image = pictures.pixels(figure)
             self.events.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")
 
@@ -128,6 +128,9 @@ class EpochProgress(Callback):
             self.bar.update(self.task, advance=1, description=f"accuracy: {line}", refresh=True)
         else:
             print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  accuracy: {line}", flush=True)
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self.bar.stop()  # which shows the cursor again
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self.bar.stop()

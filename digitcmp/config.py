@@ -23,6 +23,9 @@ SCHEDULES, REGULARIZATIONS = ("constant", "cosine", "one_cycle"), ("dropout", "m
 MERGED = ("fcnn1", "fcnn2")  # no embedding of each image
 SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
+ACCELERATORS = ("cpu", "gpu", "auto", "cuda", "mps")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+REAL = ("lr", "aux_weight", "weight_decay", "label_smoothing", "ema", "gradient_clip_val")
 
 Settings = dict[str, Any]  # a resolved configuration on one level, paths and switches left out
 
@@ -44,6 +47,10 @@ def resolve(config: Mapping[str, Any]) -> Settings:
     for argument in ARGUMENTS:
         settings.setdefault(argument, None)
     check(settings)
+    settings |= {key: float(settings[key]) for key in REAL if settings[key] is not None}  # 2 and 2.0 are one cell
+    for switch, allowed in (("force", (True, False)), ("dry_run", (True, False)), ("pictures", (True, False, None))):
+        if (value := config[switch]) not in allowed or type(value) is int:
+            raise ConfigError(f"{switch}={shown(value)} is not allowed: {', '.join(map(shown, allowed))}")
     every = config["trainer"]["check_val_every_n_epoch"]
     if type(every) is not int or every < 1 or settings["epochs"] % every:
         raise ConfigError(
@@ -104,6 +111,11 @@ def config_hash(settings: Settings) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
+def shown(value: Any) -> str:
+    """A value as on the command line: true, null, [300,50]."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "-".join(_text(item) for item in value)
@@ -116,7 +128,7 @@ def check(settings: Settings) -> None:
 
     def require(key: str, allowed: str, fits: bool) -> None:
         if not fits:
-            raise ConfigError(f"{typed(key)}={_text(settings[key])} is not allowed: {allowed}")
+            raise ConfigError(f"{typed(key)}={shown(settings[key])} is not allowed: {allowed}")
 
     def whole(key: str, least: int) -> None:
         value = settings[key]
@@ -141,13 +153,15 @@ def check(settings: Settings) -> None:
     number("aux_weight", "a number >= 0", zero=True)
     if settings["gradient_clip_val"] is not None:
         number("gradient_clip_val", "a number > 0, or null", zero=False)
-    if settings["hidden"] is not None:
-        deep = settings["model"] == "fcnn2"
-        widths = settings["hidden"] if deep else [settings["hidden"]]
+    if (hidden := settings["hidden"]) is not None:
+        deep = {"fcnn1": False, "fcnn2": True, "fcnn3": False, "ws2": False}.get(settings["model"])
+        widths = hidden if isinstance(hidden, list) else [hidden]
         require(
             "hidden",
             "a list of whole numbers >= 1" if deep else "a whole number >= 1",
-            isinstance(widths, list) and bool(widths) and all(type(n) is int and n >= 1 for n in widths),
+            deep in (None, isinstance(hidden, list))
+            and bool(widths)
+            and all(type(n) is int and n >= 1 for n in widths),
         )
     if settings["regularization"] is not None:
         one_of("regularization", REGULARIZATIONS)
@@ -156,6 +170,8 @@ def check(settings: Settings) -> None:
     if settings["bins"] is not None:
         whole("bins", least=2)
     one_of("schedule", SCHEDULES)
+    one_of("accelerator", ACCELERATORS)
+    one_of("precision", PRECISIONS)
     one_of("head", HEADS)
     merged = settings["model"] in MERGED
     require(
@@ -173,6 +189,11 @@ def check(settings: Settings) -> None:
     require("re_pair", "it uses the digit labels, so only with aux=true", settings["aux"] or not settings["re_pair"])
     train, val, test = (settings[f"{split}_pairs"] for split in ("train", "val", "test"))
     require("batch_size", f"at most the {train} training pairs", settings["batch_size"] <= train)
+    require(
+        "batch_size",
+        f"of {train} training pairs it leaves a last batch of one, which the batch norm of convnet2 cannot take",
+        settings["model"] != "convnet2" or train % settings["batch_size"] != 1 % settings["batch_size"],
+    )
     require(
         "train_pairs",
         f"with {val} validation pairs at most {SIZES['train'] // 2 - val}; {settings['dataset']} has "

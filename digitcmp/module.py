@@ -78,17 +78,24 @@ class DigitComparison(LightningModule):
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
         """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput, the mean over the ensemble."""
-        return mean_output(self.outputs(self.normalize(pairs)))
+        normalized = self.normalize(pairs)
+        return mean_output([network(normalized) for network in self.current])
 
     def normalize(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 h w"]:
         """Raw pixels as the networks take them: less their mean, in standard deviations."""
         return (pairs - self.mean) / self.std
 
-    def outputs(self, normalized: Float[Tensor, "batch 2 h w"]) -> list[PairOutput]:
-        """What each network of the ensemble says; in evaluation that with its averaged weights."""
+    @property
+    def current(self) -> nn.ModuleList:
+        """The networks that answer: those that are trained; in evaluation their averages, if there are any."""
         networks = self.networks if self.training or self.average is None else self.average.module
         assert isinstance(networks, nn.ModuleList)
-        return [network(normalized) for network in networks]
+        return networks
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, of all networks of an ensemble."""
+        return sum(parameter.numel() for parameter in self.networks.parameters() if parameter.requires_grad)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
@@ -109,7 +116,7 @@ class DigitComparison(LightningModule):
         for i, (pairs, target, digits) in enumerate(normalized.split(size)):
             progress = (self.current_epoch + i * size / len(epoch.target)) / self.trainer.max_epochs
             optimizer.param_groups[0]["lr"] = self.hparams["lr"] * SCHEDULES[self.hparams["schedule"]](progress)
-            outputs = self.outputs(pairs)
+            outputs = [network(pairs) for network in self.networks]
             optimizer.zero_grad()
             losses = [objective.loss(output, target, digits, *weights) for output in outputs]
             self.manual_backward(sum(losses[1:], losses[0]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -24,9 +24,9 @@ def draw(batch: Batch, output: PairOutput, network: nn.Module) -> dict[str, Figu
     }
     if output.digits is not None:
         figures["digit confusion"] = confusion(batch, output)
-    first = next((layer for layer in network.modules() if isinstance(layer, nn.Conv2d)), None)
-    if first is not None:
-        figures["first-layer filters"] = filters(first)
+    kernels = [layer.weight for layer in network.modules() if isinstance(layer, nn.Conv2d) and layer.in_channels == 1]
+    if kernels:  # of each branch's first layer
+        figures["first-layer filters"] = filters(torch.cat(kernels).detach()[:, 0].cpu().numpy())
     return figures
 
 
@@ -108,9 +108,8 @@ def calibration(batch: Batch, output: PairOutput) -> Figure:
     return figure
 
 
-def filters(layer: nn.Conv2d) -> Figure:
-    """The kernels of a convolution on the image, side by side; blue positive, red negative."""
-    kernels = layer.weight.detach()[:, 0].cpu().numpy()
+def filters(kernels: Float[np.ndarray, "n h w"]) -> Figure:
+    """The kernels of convolutions on the image, side by side; blue positive, red negative."""
     columns = min(8, len(kernels))
     rows = -(-len(kernels) // columns)
     side = kernels.shape[1] + 1

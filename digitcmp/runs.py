@@ -52,8 +52,9 @@ def finished(folder: Path, settings: Settings) -> dict[str, Any] | None:
     result = read_result(folder)
     if result is None:
         return None
-    for key, value in settings.items():
-        if (there := result.get(key, defaults().get(key))) != value:
+    for key in [*settings, *(result.keys() - set(RESULT_KEYS) - settings.keys())]:
+        there, value = (some.get(key, defaults().get(key)) for some in (result, settings))
+        if there != value:
             raise RunError(
                 f"{folder} holds a finished run with {key}={there}, not {key}={value}: "
                 "choose another folder (sweep=NAME), or force=true to train it again"
@@ -66,16 +67,14 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     try:
         result = json.loads((folder / RESULT).read_text())
         damaged = METRICS if checksum(folder / METRICS) != result["metrics_crc"] else None
+        if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
+            damaged = CHECKPOINT
     except FileNotFoundError as error:
         if Path(error.filename).name == RESULT:
             return None
         damaged = METRICS
     except (ValueError, KeyError, TypeError):
         damaged = RESULT
-    else:
-        checkpoint = folder / CHECKPOINT
-        if checkpoint.exists() and checksum(checkpoint) != result["checkpoint_crc"]:
-            damaged = CHECKPOINT
     if damaged:
         print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
         return None
@@ -117,7 +116,10 @@ def checksum(file: Path) -> str:
 def provenance() -> dict[str, str]:
     """`git_commit` of this code (with -dirty where it differs from it) and the `versions` that numbers depend on."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+    except FileNotFoundError:  # no git on this machine
+        commit = "unknown"
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
     return {"git_commit": commit, "versions": f"python {sys.version.split()[0]}, {packages}"}
 

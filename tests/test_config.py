@@ -50,10 +50,14 @@ def test_hash_covers_cell_and_seed_and_ignores_defaults() -> None:
         ({"weight_decay": -1}, "weight_decay=-1 is not allowed: a number >= 0"),
         ({"ema": 1}, "ema=1 is not allowed: a number between 0 and 1, or null"),
         ({"re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels, so only with aux=true"),
-        ({"model": "fcnn3", "hidden": [3]}, "model.hidden=3 is not allowed: a whole number >= 1"),
+        ({"model": "fcnn3", "hidden": [3]}, r"model.hidden=\[3\] is not allowed: a whole number >= 1"),
         ({"model": "fcnn2", "hidden": 3}, "model.hidden=3 is not allowed: a list of whole numbers >= 1"),
         ({"gradient_clip_val": 0}, "trainer.gradient_clip_val=0 is not allowed: a number > 0, or null"),
         ({"threads": 0}, "threads=0 is not allowed"),
+        ({"accelerator": "gup"}, "trainer.accelerator=gup is not allowed: cpu, gpu, auto, cuda, mps"),
+        ({"precision": 16}, "trainer.precision=16 is not allowed: 32-true, 16-mixed, bf16-mixed"),
+        ({"model": "convnet2", "train_pairs": 21}, "batch_size=20 is not allowed: of 21 training pairs it leaves"),
+        ({"model": "convnet2", "batch_size": 1}, "batch_size=1 is not allowed: of 1000 training pairs it leaves"),
     ],
 )
 def test_what_is_not_allowed(changes: Settings, message: str) -> None:

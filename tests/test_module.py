@@ -150,7 +150,7 @@ def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
     for mine, theirs in zip(alone.networks[0].parameters(), together.networks[0].parameters(), strict=True):
         assert torch.equal(mine, theirs)
     batch = pairs.sets["test"]
-    outputs = together.eval().outputs(together.normalize(batch.pairs))
+    outputs = [network(together.normalize(batch.pairs)) for network in together.eval().networks]
     assert len({output.compare.sum().item() for output in outputs}) == 3
     expected = torch.stack([output.compare.sigmoid() for output in outputs]).mean(dim=0)
     assert torch.allclose(together(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
