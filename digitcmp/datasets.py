@@ -3,7 +3,6 @@
 `python -m digitcmp.datasets ROOT` builds the packaged file again from MNIST's idx files in the torchvision root ROOT.
 """
 
-import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from digitcmp.config import SIZES
-from digitcmp.runs import RunError
+from digitcmp.runs import RunError, whole
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -76,13 +75,8 @@ def build(name: str, root: Path, file: Path, download: bool) -> None:
             arrays[f"{split}_images"] = pool2x2(dataset.data.numpy())
             arrays[f"{split}_labels"] = dataset.targets.numpy().astype(np.uint8)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, **arrays)
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(file) as partial, partial.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def pool2x2(images: UInt8[np.ndarray, "n 28 28"]) -> UInt8[np.ndarray, "n 14 14"]:
@@ -96,6 +90,6 @@ if __name__ == "__main__":
         sys.exit("usage: python -m digitcmp.datasets ROOT   (MNIST's idx files lie in ROOT/MNIST/raw)")
     try:
         build("mnist", Path(sys.argv[1]), PACKAGED, download=False)
-    except DataError as error:
+    except (DataError, OSError) as error:
         sys.exit(str(error))
     print(f"wrote {PACKAGED}")

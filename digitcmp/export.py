@@ -2,9 +2,10 @@
 
 import argparse
 import logging
-import os
 import warnings
 from pathlib import Path
+
+from digitcmp import runs
 
 
 def main() -> None:
@@ -50,12 +51,8 @@ def export(checkpoint: Path, file: Path) -> list[str]:
             verbose=False,
         )
     assert program is not None
-    partial = file.with_name(f"{file.name}.partial")
-    try:
+    with runs.whole(file) as partial:
         program.save(partial, external_data=False)
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
     return outputs
 
 

@@ -63,6 +63,9 @@ LEARNING_RATES = {  # Table II
     "AL4": 2e-3,
 }
 
+SAME_NETWORK = {"accelerator", "data_seed", "normalize", "precision", "shuffle", "test_pairs", "threads", "val_pairs"}
+WIDTHS = {"hidden=500", "hidden=500-250-50", "hidden=300-150-50"}  # the last is Fig. 5's L=3, FCNN2's .825
+
 AUXILIARY_CLAIM = Claim(0.10, "section V: AL had a considerable impact (+0.1)")
 SHARING_CLAIM = Claim(0.03, "section V: WS only added +0.03")
 
@@ -73,6 +76,15 @@ def label(model: str, aux: bool, head: str = "mlp") -> str:
     if aux:
         name = AUXILIARY.get(model, f"{name}+AL")
     return name if head == "mlp" else f"{name}+{head}"
+
+
+def as_published(context: str) -> bool:
+    """Whether the paper's numbers are of the same networks and task, trained as long: its habits may differ.
+
+    context: a cell's name after its model, aux and lr, 'data_seed=0,hidden=500'.
+    """
+    settings = context.split(",") if context else []
+    return all(setting.split("=")[0] in SAME_NETWORK or setting in WIDTHS for setting in settings)
 
 
 def published(name: str) -> Published | None:

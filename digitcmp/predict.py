@@ -58,18 +58,18 @@ def main() -> None:
 
 
 def read_csv(file: Path) -> list[list[Path]]:
-    """The pairs of paths in a CSV file without a header. Raises CsvError."""
+    """The pairs of paths in a CSV file without a header, empty lines left out. Raises CsvError."""
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeError, csv.Error) as error:
         raise CsvError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     for i, row in enumerate(rows, start=1):
-        if len(row) != 2:
+        if row and len(row) != 2:
             raise CsvError(f"{file}, line {i}: two paths are wanted, not {len(row)}")
-    if not rows:
+    if not any(rows):
         raise CsvError(f"{file} holds no pairs")
-    return [[file.parent / path.strip() for path in row] for row in rows]
+    return [[file.parent / path.strip() for path in row] for row in rows if row]
 
 
 def show(

@@ -91,14 +91,23 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A temporary path beside `file`; what is written there takes its place at the end, or is removed if that fails."""
+    partial = file.parent / f"{file.name}.{os.getpid()}.partial"
+    try:
+        yield partial
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def write(file: Path, text: str) -> None:
-    """Write a whole file or none: under a temporary name, to the disk, then in its place."""
-    partial = file.with_name(f"{file.name}.partial")
-    with partial.open("w") as stream:
+    """Write a whole file or none, and onto the disk."""
+    with whole(file) as partial, partial.open("w") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(partial, file)
 
 
 def record(folder: Path, result: dict[str, Any]) -> None:

@@ -23,7 +23,8 @@ def header(settings: Settings, params: int, device: str) -> str:
 
 def summary(result: dict[str, Any], folder: Path, console: Console) -> None:
     """The result beside the paper's number for its cell, and where to look further."""
-    published = paper.published(result["label"])
+    context = ",".join(result["cell"].split(",")[3:])
+    published = paper.published(result["label"]) if paper.as_published(context) else None
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(result["label"])
     for split in ("train", "val", "test"):

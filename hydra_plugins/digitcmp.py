@@ -184,7 +184,10 @@ class GridSweeper(Sweeper):
                 # composing takes 50 ms, setting a value 0.1 ms: compose once for every choice of groups
                 choice = tuple(override.input_line for override in groups)
                 if choice not in composed:
-                    composed[choice] = without_hydra(self.loader.load_sweep_config(self.config, list(choice)))
+                    config = self.loader.load_sweep_config(self.config, list(choice))
+                    if "experiment" not in own and config.hydra.sweeper.grids != self.config.hydra.sweeper.grids:
+                        sys.exit(f"{' '.join(choice)}: a sweep of its own, start it alone")
+                    composed[choice] = without_hydra(config)
                 settings = settings_of(with_values(composed[choice], values))
                 name = f"{cell_name(settings)}/seed={settings['seed']}"
                 folder = Path(self.config.hydra.sweep.dir, name)

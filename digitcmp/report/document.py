@@ -127,7 +127,12 @@ def what_was_run(roots: Sequence[Path], runs: pd.DataFrame, cells: pd.DataFrame,
     for root in roots:
         name = root.resolve().name
         file = CONF / "experiment" / f"{name}.yaml"
-        seeds = f"range({runs.seed.max() + 1})"
+        own_seeds = sorted(
+            {int(seed) for seed, path in zip(runs.seed, runs.path, strict=True) if root in Path(path).parents}
+        )
+        seeds = f"range({len(own_seeds)})"
+        if own_seeds != list(range(len(own_seeds))):
+            seeds = ",".join(map(str, own_seeds))
         own = bool(missing) or (file.exists() and f"seed: {seeds}" in file.read_text())
         more = "" if own else f" 'seed={seeds}'"
         lines.append(

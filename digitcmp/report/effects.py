@@ -18,8 +18,6 @@ FAMILIES = (  # Holm corrects inside each
 )
 FACTORS = ("sharing", "AL", "ordinal", "augment")
 ORDINAL, AUGMENTED = "head=ordinal", "augment=true"
-SAME_NETWORK = {"accelerator", "data_seed", "normalize", "precision", "shuffle", "test_pairs", "threads", "val_pairs"}
-PAPER_WIDTHS = {"hidden=500", "hidden=500-250-50", "hidden=300-150-50"}  # the last is Fig. 5's L=3, FCNN2's .825
 COLUMNS = (
     *("family", "effect", "context", "n", "mean", "ci_low", "ci_high", "p", "p_holm"),
     *("claim", "published", "verdict", "refused"),
@@ -91,12 +89,6 @@ def differing(contexts: Iterable[str]) -> list[str]:
     return [", ".join(setting for setting in one if setting not in common) for one in settings]
 
 
-def as_published(context: str) -> bool:
-    """Whether the paper's numbers are of the same networks and task, trained as long: its habits may differ."""
-    settings = context.split(",") if context else []
-    return all(setting.split("=")[0] in SAME_NETWORK or setting in PAPER_WIDTHS for setting in settings)
-
-
 def levels(key: Arm) -> tuple[tuple[str, str], tuple[bool, ...]]:
     """An arm's group, (the rest of its context, the backbone that does not share), and its level of each factor."""
     context, model, aux = key
@@ -161,7 +153,7 @@ def ingredient_effects(planned: Sequence[Arm]) -> Iterator[Difference]:
                 yield Difference(
                     *(contrast.family, contrast.name, context, plus, minus),
                     claim=contrast.claim.effect if contrast.claim else None,
-                    published=contrast.published if as_published(context) else None,
+                    published=contrast.published if paper.as_published(context) else None,
                 )
 
 

@@ -147,8 +147,9 @@ def learning_curves(cells: pd.DataFrame, curves: pd.DataFrame, colour: Mapping[s
     drawn: dict[str, Figure] = {}
     if curves.cell.value_counts().max() < 2:
         return drawn
-    widths = cells[cells.cell.str.contains("hidden=") & ~cells.aux.astype(bool)]
-    panels = {model: group for model, group in widths.groupby("model") if len(group) > 1}
+    varied = cells if "hidden" in cells else cells[:0].assign(hidden=None)
+    widths = varied[varied.cell.str.contains("hidden=") & ~varied.aux.astype(bool)]
+    panels = {model: group for model, group in widths.groupby("model") if len(group) > 1 and group.hidden.is_unique}
     if panels.keys() & {"fcnn1", "fcnn2", "fcnn3"}:
         drawn["figure5"] = figure5(
             {model: panels[model] for model in ("fcnn3", "fcnn1", "fcnn2") if model in panels}, curves, colour

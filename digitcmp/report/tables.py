@@ -15,7 +15,7 @@ from rich.text import Text
 from digitcmp import paper, runs
 from digitcmp.config import defaults
 from digitcmp.report import stats
-from digitcmp.report.effects import arm, as_published, differing
+from digitcmp.report.effects import arm, differing
 
 MADE_WITH = ("versions", "git_commit", "device")
 
@@ -81,7 +81,7 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, group in table.groupby("cell", sort=False):
         first = group.iloc[0]
-        published = paper.published(first.label) if as_published(arm(str(name))[0]) else None
+        published = paper.published(first.label) if paper.as_published(arm(str(name))[0]) else None
         low, high = stats.mean_interval(group.test_acc.to_numpy(float))
         rows.append(
             {key: first[key] for key in ("label", "model", "head", "aux", "lr", "train_pairs")}
