@@ -39,7 +39,8 @@ def main(config: DictConfig) -> None:
         with runs.lock(folder):
             if not config.force and (result := runs.finished(folder, settings)):
                 if single:
-                    print(f"{folder} holds this run, finished: test accuracy {result['test_acc']:.4f}")
+                    label, accuracy = result["label"], result["test_acc"]
+                    print(f"{folder} holds this run, finished: {label}, test accuracy {accuracy:.4f}")
                 return
             train(config, settings, folder, show=single)
     except (runs.RunError, FloatingPointError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from digitcmp import datasets, runs
+from digitcmp import datasets, paper, runs
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 KEYS = ("data", "data.test_pairs", "data.root", "seed", "tta")
@@ -45,7 +45,7 @@ def main() -> None:
         file = write(arguments.checkpoint, result)
     except (CheckpointError, datasets.DataError, OSError) as error:
         parser.exit(2, f"{error}\n")
-    print(f"{result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
+    print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():
         if result[key] is not None:
             print(f"{name:<28}{result[key]:.4f}")
@@ -74,9 +74,9 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
 def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     """The metrics under the names they have in result.json, with what they were measured on and by.
 
-    What `overrides` does not say is as in the run: data set, number of test pairs, seed of the pairs. A checkpoint
-    without its run's result.json is evaluated on 1,000 MNIST pairs drawn with its own seed. Raises CheckpointError,
-    DataError.
+    In float32. What `overrides` does not say is as in the run: data set, number of test pairs, seed of the pairs. A
+    checkpoint without its run's result.json is evaluated on 1,000 MNIST pairs drawn with its own seed. Raises
+    CheckpointError, DataError.
     """
     import torch
 
@@ -102,6 +102,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         scores = objective.scores(network.evaluate(pairs), pairs.target, pairs.digits)
     scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
     return {
+        "label": paper.label(network.hparams["backbone"], network.hparams["aux"], network.hparams["head"]),
         "checkpoint": checkpoint.name,
         "checkpoint_crc": runs.checksum(checkpoint),
         "dataset": data.name,

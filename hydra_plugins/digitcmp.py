@@ -54,7 +54,8 @@ class CheckConfig(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         settings = settings_of(without_hydra(config))
         if config.dry_run:
-            print(f"would train {cell_name(settings)}, seed {settings['seed']}, into {config.hydra.run.dir}")
+            label = paper.label(settings["model"], settings["aux"], settings["head"])
+            print(f"would train {label}, {cell_name(settings)}, seed {settings['seed']}, into {config.hydra.run.dir}")
             sys.exit(0)
         try:
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)

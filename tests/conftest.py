@@ -31,9 +31,9 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def train(tmp_path: Path) -> Run:
     """`train('model=ws3', ...)` runs train.py with these arguments in an empty folder."""
 
-    def run(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, code: int | None = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "train.py"), *arguments]
-        environment = os.environ | {"COLUMNS": "200"}
+        environment = os.environ | {"COLUMNS": "200"} | variables
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done

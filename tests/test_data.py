@@ -99,6 +99,7 @@ def test_all_of_the_pool_can_be_used() -> None:
 def test_seeds() -> None:
     assert images(draw(0), "train") != images(draw(1), "train")  # 0 is a seed like any other
     assert images(draw(0, data_seed=5), "train") == images(draw(1, data_seed=5), "train") == images(draw(5), "train")
+    assert images(draw(1, data_seed=0), "train") == images(draw(0), "train")
     assert not torch.equal(draw(0, data_seed=5).epoch().target, draw(1, data_seed=5).epoch().target)
 
 

@@ -44,7 +44,7 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
         assert found[key] == pytest.approx(result[key], abs=1e-5)
     assert found["checkpoint_crc"] == result["checkpoint_crc"]
     out, err = capsys.readouterr()
-    assert out.splitlines()[:2] == ["mnist, 300 test pairs, seed 7", f"accuracy{result['test_acc']:>26.4f}"]
+    assert out.splitlines()[:2] == ["AL4: mnist, 300 test pairs, seed 7", f"accuracy{result['test_acc']:>26.4f}"]
     assert len(out.splitlines()) == 6 and err == ""
 
 

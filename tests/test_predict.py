@@ -216,7 +216,9 @@ def test_csv(
     al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = Path(pictures[0]).with_name("pairs.csv")
-    table.write_text(f"one.png,seven.jpg\n{pictures[1]}, one.png\n")
+    table.write_text(
+        f"one.png,seven.jpg\n\n{pictures[1]}, one.png\n", encoding="utf-8-sig"
+    )  # as a spreadsheet saves it
     assert run(monkeypatch, al4, "--csv", table, "--json") == 0
     assert [json.loads(line)["digits"] for line in capsys.readouterr().out.splitlines()] == [[1, 7], [7, 1]]
     assert run(monkeypatch, al4, "--csv", table) == 0

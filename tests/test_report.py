@@ -256,6 +256,24 @@ def test_the_command_names_the_seeds_that_are_not_the_experiments(make: Make, tm
             assert line in (tmp_path / "table1" / "report" / "report.md").read_text()
 
 
+def test_the_commands_of_several_sweeps_name_their_own_seeds(make: Make, tmp_path: Path) -> None:
+    for seed in (0, 1, 4):
+        make("ws3", 0.8, sweep="table1", seed=seed)
+    for seed in range(10):
+        make("ws3", 0.8, sweep="authors", seed=seed, normalize=False)
+    report(tmp_path / "table1", tmp_path / "authors")
+    text = (tmp_path / "table1" / "report" / "report.md").read_text()
+    assert "`python train.py -m experiment=table1 'seed=0,1,4'`" in text
+    assert "`python train.py -m experiment=authors`" in text
+
+
+def test_one_width_of_each_network_is_no_figure5(make: Make, tmp_path: Path) -> None:
+    for model, batch_size in (("fcnn1", 10), ("fcnn1", 40), ("ws2", 40)):
+        make(model, 0.8, hidden=300, batch_size=batch_size)
+    report(tmp_path / "sweep")
+    assert not (tmp_path / "sweep" / "report" / "figure5.svg").exists()
+
+
 def test_refused_where_seeds_differ(make: Make, tmp_path: Path) -> None:
     for seed in (0, 1):
         make("ws3", 0.8, seed=seed)

@@ -93,6 +93,19 @@ def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
+    planned = train("-m", "model=ws2", "aux_weight=2,2.0", "lr=1,1.0", "dry_run=true").stdout.splitlines()
+    assert planned[0] == "   0 of 1 finished  WS2    model=ws2,aux=false,lr=1.0,aux_weight=2.0"
+    assert planned[1].startswith("1 runs, 0 finished")
+
+
+def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
+    refused = train("-m", "experiment=smoke,table1", code=1)
+    assert refused.stderr == "experiment=smoke: a sweep of its own, start it alone\n"
+    assert "4 runs, 0 finished" in train("-m", "experiment=best,best_unlabelled", "seed=0,1", "dry_run=true").stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path: Path) -> None:
     assert train("-m", "epochs=25,0", code=1).stderr.startswith("epochs=0 is not allowed: ")
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ import torch
 from conftest import Run
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from digitcmp import paper
 from digitcmp.config import CONF
@@ -77,7 +78,30 @@ def test_events_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
     scalars = events.Tags()["scalars"]
     assert {f"{score}/{stage}" for score in ("loss", "acc") for stage in ("train", "val", "test")} <= set(scalars)
     assert [event.step for event in events.Scalars("loss/test")] == list(range(1, 26))
-    assert "_hparams_/session_start_info" in events.Tags().get("scalars", []) or "final/test_acc" in scalars
+    for score in ("test_acc", "val_acc"):
+        assert events.Scalars(f"final/{score}")[-1].value == pytest.approx(result(run[0])[score])
+    hparams = HParamsPluginData.FromString(
+        events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    ).session_start_info.hparams
+    assert (hparams["label"].string_value, hparams["head"].string_value) == ("AL4", "mlp")
+    assert (hparams["lr"].number_value, hparams["params"].number_value) == (2e-3, 162_959)
+
+
+@pytest.mark.parametrize(("arguments", "drawn"), [((), True), (("pictures=false",), False)])
+def test_pictures_of_a_single_run(train: Run, tmp_path: Path, arguments: tuple[str], drawn: bool) -> None:
+    train(*QUICK, "model=ws1", "aux=true", "ema=0.9", "hydra.run.dir=out", *arguments)
+    images = EventAccumulator(str(tmp_path / "out")).Reload().Tags()["images"]
+    kinds = ["mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters"]
+    assert images == (kinds if drawn else [])
+
+
+def test_sweeps_draw_only_when_asked(train: Run, tmp_path: Path) -> None:
+    train("-m", *QUICK, "model=ws2", "pictures=null,true", "hydra/launcher=basic", "sweep=s")
+    [folder] = (tmp_path / "multirun/s").glob("*/seed=0")
+    assert "mistakes" in EventAccumulator(str(folder)).Reload().Tags()["images"]
+    train("-m", *QUICK, "model=ws2", "hydra/launcher=basic", "sweep=plain")
+    [folder] = (tmp_path / "multirun/plain").glob("*/seed=0")
+    assert EventAccumulator(str(folder)).Reload().Tags()["images"] == []
 
 
 def test_checkpoint_restores_and_repeats_the_result(run: tuple[Path, CompletedProcess[str]]) -> None:
@@ -123,13 +147,43 @@ def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
     assert result(tmp_path / "out")["seed"] == 1
 
 
-@pytest.mark.parametrize("bad", ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=5000"])
+BAD = ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=5000", "force=no", "trainer.precision=8"]
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
     done = train(bad, code=1)
     key, value = bad.split("=")
     assert done.stderr.startswith(f"{key}={value} is not allowed: ")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ("+trainer.typo=1", "unexpected keyword argument 'typo'"),
+        ("trainer.accelerator=mps", "can not run on your system"),
+        ("model.hidden=300", "unexpected keyword argument 'hidden'"),
+    ],
+)
+def test_what_only_lightning_refuses_leaves_a_finished_run(train: Run, tmp_path: Path, bad: str, message: str) -> None:
+    train(*QUICK, "hydra.run.dir=out")
+    before = (tmp_path / "out/result.json").read_text()
+    done = train(*QUICK, "hydra.run.dir=out", "force=true", bad if "hidden" not in bad else f"+{bad}", code=1)
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert (tmp_path / "out/result.json").read_text() == before
+
+
+def test_the_papers_number_stands_only_beside_its_own_task(train: Run, tmp_path: Path) -> None:
+    assert "paper (" not in train(*QUICK, "hydra.run.dir=out").stdout
+
+
+def test_an_answer_does_not_wait_for_torch(train: Run, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    for arguments, code in ((["--help"], 0), (["experiment=table1", "dry_run=true"], 0), (["epochs=0"], 1)):
+        assert "torch was imported" not in train(*arguments, code=code, PYTHONPATH=str(tmp_path)).stderr
+    assert "torch was imported" in train(*QUICK, code=None, PYTHONPATH=str(tmp_path)).stderr
 
 
 def test_unknown_names_get_hydras_list(train: Run, tmp_path: Path) -> None:
@@ -157,7 +211,7 @@ def test_lightning_options_pass_through(train: Run, tmp_path: Path) -> None:
 
 
 def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
-    assert "would train model=ws3,aux=false,lr=0.0013, seed 0" in train("dry_run=true").stdout
+    assert "would train WS3, model=ws3,aux=false,lr=0.0013, seed 0" in train("dry_run=true").stdout
     text = train("--help").stdout
     for name in [*paper.BACKBONES, "kmnist", "table1", "python train.py -m"]:
         assert name in text
