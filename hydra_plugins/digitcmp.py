@@ -1,19 +1,11 @@
 """What Hydra needs to know of digitcmp: the check before a run, the help text, and the sweeper."""
 
 import copy
-import csv
 import itertools
-import math
-import os
 import shlex
 import signal
 import sys
-import threading
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import paper, runs
 from digitcmp.config import CONF, HEADS, ConfigError, Settings, cell_name, resolve
+from digitcmp.sweep import Job, Progress, print_plan, print_table
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -98,22 +91,6 @@ Hydra's own help and shell completion: python train.py --hydra-help
 
 
 OmegaConf.register_new_resolver("digitcmp_help", help_text, replace=True)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run of the sweep: what to type for it, its settings and its folder."""
-
-    overrides: list[str]
-    settings: Settings
-    folder: Path
-
-    @property
-    def title(self) -> str:
-        """The paper's name of the cell, the cell's own name, and the seed."""
-        cell = self.settings
-        label = paper.label(cell["model"], cell["aux"], cell["head"])
-        return f"{label:<6} {cell_name(cell)} seed={cell['seed']}"
 
 
 class GridSweeper(Sweeper):
@@ -280,84 +257,3 @@ def with_values(config: DictConfig, overrides: Sequence[Override]) -> DictConfig
             reason = str(error).splitlines()[0]
             raise HydraException(f"Could not override '{override.key_or_group}': {reason}") from None
     return config
-
-
-class Progress:
-    """Says when a run of the sweep is finished, whichever launcher trains it: a thread that looks for results."""
-
-    def __init__(self, jobs: Sequence[Job], of: int) -> None:
-        self.waiting = list(jobs)
-        self.jobs, self.of = len(jobs), of
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
-
-    def __enter__(self) -> "Progress":
-        self.start = time.monotonic()
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.thread.join()
-
-    def watch(self) -> None:
-        while not self.over.wait(0.2):
-            self.look()
-        self.look()
-
-    def look(self) -> None:
-        for job in [job for job in self.waiting if (job.folder / runs.RESULT).exists()]:
-            self.waiting.remove(job)
-            result = runs.read_result(job.folder)
-            if result is None:
-                continue
-            done = self.jobs - len(self.waiting)
-            left = (time.monotonic() - self.start) / done * len(self.waiting)
-            count = f"[{self.of - len(self.waiting)}/{self.of}]"
-            accuracy = f"test accuracy {result['test_acc']:.4f}"
-            print(f"{count} {job.title}  {accuracy}  {result['fit_seconds']:.1f} s, {clock(left)} left", flush=True)
-
-
-def clock(seconds: float) -> str:
-    """3725 -> 1:02:05"""
-    return str(timedelta(seconds=round(seconds)))
-
-
-@cache
-def seconds_per_step(model: str, aux: bool) -> float:
-    """The least that a step of this network took in the committed reports, whose sweeps shared their machine."""
-    seconds = []
-    for file in CONF.parent.glob("multirun/*/report/runs.csv"):
-        with file.open() as stream:
-            rows = [row for row in csv.DictReader(stream) if (row["model"], row["aux"]) == (model, str(aux))]
-        seconds += [float(row["fit_seconds"]) / steps(row) for row in rows]
-    return min(seconds, default=3e-3)
-
-
-def steps(settings: Mapping[str, Any]) -> int:
-    """Steps of the optimizer in a run."""
-    return int(settings["epochs"]) * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
-
-
-def print_table(root: Path) -> None:
-    """The sweep's cells, each with its mean test accuracy over seeds beside the paper's."""
-    from rich.console import Console
-
-    from digitcmp.report import tables  # pandas takes a second, which a dry run need not wait for
-
-    table = tables.load([root])[0]
-    if len(table):
-        print()
-        tables.print_cells(tables.cells(table), Console(highlight=False, soft_wrap=True))
-        print(f"\nStatistics and figures: python -m digitcmp.report {shlex.quote(str(root))}")
-
-
-def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
-    """The cells of a sweep, how many runs of each are finished, and how long the others will take on this machine."""
-    total, left = (Counter(job.title.rsplit(" seed=", 1)[0] for job in some) for some in (jobs, to_do))
-    for title, n in total.items():
-        print(f"{n - left[title]:>4} of {n} finished  {title}")
-    seconds = sum(
-        steps(job.settings) * seconds_per_step(job.settings["model"], job.settings["aux"]) for job in to_do
-    ) / (os.cpu_count() or 1)
-    print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")
