@@ -46,7 +46,8 @@ def main(config: DictConfig) -> None:
     except (runs.RunError, FloatingPointError) as error:
         raise CompactHydraException(str(error)) from None
     except OSError as error:  # a full disk, a folder that cannot be written
-        raise CompactHydraException(f"{error.filename or folder}: {error.strerror or error}") from None
+        where = f": {error.filename}" if error.filename else ""
+        raise CompactHydraException(f"{folder}: {error.strerror or error}{where}") from None
 
 
 def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> None:
