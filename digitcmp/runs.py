@@ -157,3 +157,16 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
         for run in table.itertuples()
     ]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def evaluations(table: pd.DataFrame) -> pd.DataFrame:
+    """What digitcmp.evaluate wrote beside these runs (rows of `read`) of their checkpoints; `cell` and `run_seed` added."""
+    import pandas as pd
+
+    found = []
+    for run in table.itertuples():
+        for file in sorted(Path(run.path).glob("evaluation,*.json")):
+            result = json.loads(file.read_text())
+            if result["checkpoint_crc"] == run.checkpoint_crc:  # not of what was trained here before
+                found.append({"cell": run.cell, "run_seed": run.seed} | result)
+    return pd.DataFrame(found)

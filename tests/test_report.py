@@ -1,6 +1,7 @@
 """The report of a small made-up sweep: its tables, what it refuses and what it warns of."""
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -265,6 +266,26 @@ def test_the_commands_of_several_sweeps_name_their_own_seeds(make: Make, tmp_pat
     text = (tmp_path / "table1" / "report" / "report.md").read_text()
     assert "`python train.py -m experiment=table1 'seed=0,1,4'`" in text
     assert "`python train.py -m experiment=authors`" in text
+
+
+def test_later_evaluations_have_a_table(make: Make, tmp_path: Path) -> None:
+    for seed, accuracy in ((0, 0.8), (1, 0.9)):
+        folder = make("ws3", 0.7, seed=seed)
+        crc = runs.read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+        for name, own, checkpoint in (("a", accuracy, crc), ("b", 0.1, "another")):
+            result = {
+                "checkpoint_crc": checkpoint,
+                "dataset": "mnist",
+                "test_pairs": 5000,
+                "tta": True,
+                "test_acc": own,
+            }
+            (folder / f"evaluation,{name}.json").write_text(json.dumps(result))
+    report(tmp_path / "sweep")
+    text = (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert "| WS3 | mnist | 5,000 | true | 2 | 0.850 ± 0.071 | [0.215, 1.485] |" in text
+    table = pd.read_csv(tmp_path / "sweep" / "report" / "evaluations.csv")
+    assert table[["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
 def test_one_width_of_each_network_is_no_figure5(make: Make, tmp_path: Path) -> None:

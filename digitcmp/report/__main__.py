@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from digitcmp import runs
 from digitcmp.report import tables
 from digitcmp.report.document import document
 from digitcmp.report.effects import effects
@@ -25,6 +26,8 @@ def main() -> None:
     cells, curves = tables.cells(table), tables.curves(table)
     selection, differences = tables.selection(cells), effects(table, missing)
     pairs, others = tables.pairs(cells), tables.others(cells)
+    evaluated = runs.evaluations(table)
+    evaluations = tables.evaluations(evaluated, cells)
 
     from digitcmp.report import plots  # matplotlib takes half a second, which a wrong folder need not wait for
 
@@ -37,9 +40,21 @@ def main() -> None:
         "effects.csv": differences.to_csv(index=False, float_format="%.6g"),
         "table.tex": tables.latex(tables.cells_text(cells), r"Test accuracy, mean $\pm$ standard deviation over seeds"),
         "report.md": document(
-            arguments.folders, table, cells, differences, selection, pairs, others, missing, warnings, list(figures)
+            arguments.folders,
+            table,
+            cells,
+            differences,
+            selection,
+            pairs,
+            others,
+            evaluations,
+            missing,
+            warnings,
+            list(figures),
         ),
     }
+    if len(evaluated):
+        texts["evaluations.csv"] = evaluated.to_csv(index=False)
     files |= {name: text.encode() for name, text in texts.items()}
     out = arguments.out or arguments.folders[0] / "report"
     try:
@@ -55,6 +70,9 @@ def main() -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     tables.print_cells(cells, console)
+    if len(evaluations):
+        console.print()
+        tables.print_table(tables.evaluations_text(evaluations), console)
     if len(pairs):
         console.print()
         tables.print_table(tables.pairs_text(pairs), console)

@@ -12,6 +12,7 @@ from digitcmp.report.tables import (
     MADE_WITH,
     cells_text,
     effects_text,
+    evaluations_text,
     markdown,
     others_text,
     pairs_text,
@@ -43,6 +44,7 @@ def document(
     selection: pd.DataFrame,
     pairs: pd.DataFrame,
     others: pd.DataFrame,
+    evaluations: pd.DataFrame,
     missing: Sequence[Path],
     warnings: Sequence[str],
     figures: Sequence[str],
@@ -63,6 +65,14 @@ def document(
         "where the paper has this network on this task; difference: ours less the paper's.\n"
     )
     parts += embedded(figures, "accuracy")
+
+    if len(evaluations):
+        parts.append("## Evaluated again\n")
+        parts.append(markdown(evaluations_text(evaluations)))
+        parts.append(
+            "The saved networks of these runs by `python -m digitcmp.evaluate`. tta: the mean over the images as they "
+            "are and shifted by a pixel.\n"
+        )
 
     if len(others):
         parts.append("## What others published\n")

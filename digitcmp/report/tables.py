@@ -171,6 +171,27 @@ def others(cells: pd.DataFrame) -> pd.DataFrame:
     return found if best > min(one.mean for one in paper.OTHERS.values()) else found.iloc[:0]
 
 
+def evaluations(evaluated: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Mean and spread over seeds of what digitcmp.evaluate found (rows of `runs.evaluations`), a row per cell and task.
+
+    Columns: `label dataset test_pairs tta n test_acc_mean test_acc_std ci_low ci_high`. A run counts once for a task.
+    """
+    if evaluated.empty:
+        return evaluated
+    task = ["cell", "dataset", "test_pairs", "tta"]
+    once = evaluated.drop_duplicates([*task, "run_seed"])
+    label = dict(zip(cells.cell, names(cells), strict=True))
+    rows = []
+    for key, group in once.groupby(task, sort=False):
+        low, high = stats.mean_interval(group.test_acc.to_numpy(float))
+        rows.append(
+            {"label": label[key[0]], **dict(zip(task[1:], key[1:], strict=True)), "n": len(group)}
+            | {"test_acc_mean": group.test_acc.mean(), "test_acc_std": group.test_acc.std()}
+            | {"ci_low": low, "ci_high": high}
+        )
+    return pd.DataFrame(rows)
+
+
 def text(value: Any) -> str:
     """A setting or number as it reads in a table: [300, 50] -> '300-50', None -> ''."""
     if isinstance(value, list | tuple):
@@ -255,6 +276,23 @@ def others_text(others: pd.DataFrame) -> pd.DataFrame:
         }
         | {"95 % interval": interval(row.ci_low, row.ci_high, decimals(row.mean))}
         for row in others.itertuples(index=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def evaluations_text(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """The table of later evaluations to be read, as text."""
+    rows = [
+        {
+            "cell": row.label,
+            "data": row.dataset,
+            "test pairs": f"{row.test_pairs:,}",
+            "tta": text(row.tta),
+            "n": str(row.n),
+        }
+        | {"test accuracy": spread(row.test_acc_mean, row.test_acc_std)}
+        | {"95 % interval": interval(row.ci_low, row.ci_high, decimals(row.test_acc_mean))}
+        for row in evaluations.itertuples()
     ]
     return pd.DataFrame(rows)
 
