@@ -160,7 +160,7 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluations(table: pd.DataFrame) -> pd.DataFrame:
-    """What digitcmp.evaluate wrote beside these runs (rows of `read`) of their checkpoints; `cell` and `run_seed` added."""
+    """What digitcmp.evaluate wrote beside these runs (rows of `read`) of their checkpoints, and `cell`, `run_seed`."""
     import pandas as pd
 
     found = []

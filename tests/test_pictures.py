@@ -6,7 +6,7 @@ from torch import nn
 
 from digitcmp import pictures
 from digitcmp.data import Batch
-from digitcmp.model import PairOutput
+from digitcmp.model import PairModel, PairOutput
 
 DIGITS = torch.tensor([[1, 2], [1, 2], [7, 3], [5, 5]])
 BATCH = Batch(torch.full((4, 2, 14, 14), 128.0), torch.tensor([1.0, 1.0, 0.0, 1.0]), DIGITS)
@@ -39,6 +39,13 @@ def test_calibration_by_hand() -> None:
     perfect, wrong = PairOutput(torch.zeros(2), None), PairOutput(torch.tensor([-20.0, 20.0]), None)
     assert "error 0.000" in pictures.calibration(batch, perfect).axes[0].get_title()
     assert "error 1.000" in pictures.calibration(batch, wrong).axes[0].get_title()
+
+
+def test_the_filters_are_those_of_every_branch() -> None:
+    title = (
+        pictures.draw(BATCH, OUTPUT, PairModel("ws1", {}, "mlp", aux=False))["first-layer filters"].axes[0].get_title()
+    )
+    assert title.startswith("10 first-layer filters")  # five of each
 
 
 def test_a_picture_of_each_kind_where_it_makes_sense() -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from conftest import Run, Start, kill_group, numbers, until, written
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp import runs
 
@@ -18,6 +19,11 @@ CELL = "model=ws2,aux=false,lr={},epochs=1,test_pairs=40,train_pairs=40,val_pair
 def folders(root: Path) -> list[Path]:
     """The eight run folders of SWEEP, in the order in which they are trained."""
     return [root / CELL.format(lr) / f"seed={seed}" for lr in ("0.001", "0.002") for seed in range(4)]
+
+
+def pictures(folder: Path) -> list[str]:
+    """The names of the pictures that TensorBoard would show of a run."""
+    return EventAccumulator(str(folder)).Reload().Tags()["images"]
 
 
 def finished(folders: list[Path]) -> list[Path]:
@@ -53,8 +59,10 @@ def test_killed_half_way_and_started_again(train: Run, start: Start, tmp_path: P
     (last[0] / runs.RESULT).write_text(json.dumps(result))
 
     in_parallel = [numbers(folder) for folder in folders(root)]
-    train(*SWEEP, "force=true", "hydra/launcher=basic")
+    assert not any(pictures(folder) for folder in folders(root))
+    train(*SWEEP, "force=true", "hydra/launcher=basic", "pictures=true")
     assert [numbers(folder) for folder in folders(root)] == in_parallel
+    assert all("mistakes" in pictures(folder) for folder in folders(root))
     assert not set(written(folders(root)).items()) & set(whole.items())
 
 
