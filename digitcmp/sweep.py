@@ -76,12 +76,13 @@ def clock(seconds: float) -> str:
 
 
 @cache
-def seconds_per_step(model: str, aux: bool) -> float:
+def seconds_per_step(model: str, aux: bool, precision: str) -> float:
     """The least that a step of this network took in the committed reports, whose sweeps shared their machine."""
     seconds = []
     for file in CONF.parent.glob("multirun/*/report/runs.csv"):
         with file.open() as stream:
-            rows = [row for row in csv.DictReader(stream) if (row["model"], row["aux"]) == (model, str(aux))]
+            same = {"model": model, "aux": str(aux), "precision": precision}
+            rows = [row for row in csv.DictReader(stream) if same.items() <= row.items()]
         seconds += [float(row["fit_seconds"]) / steps(row) for row in rows]
     return min(seconds, default=3e-3)
 
@@ -110,6 +111,7 @@ def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
     for title, n in total.items():
         print(f"{n - left[title]:>4} of {n} finished  {title}")
     seconds = sum(
-        steps(job.settings) * seconds_per_step(job.settings["model"], job.settings["aux"]) for job in to_do
+        steps(cell) * seconds_per_step(cell["model"], cell["aux"], cell["precision"])
+        for cell in (job.settings for job in to_do)
     ) / (os.cpu_count() or 1)
     print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")
