@@ -76,15 +76,15 @@ def clock(seconds: float) -> str:
 
 
 @cache
-def seconds_per_step(model: str, aux: bool, precision: str) -> float:
-    """The least that a step of this network took in the committed reports, whose sweeps shared their machine."""
-    seconds = []
+def seconds_per_step() -> dict[tuple[str, str, str], float]:
+    """The least that a step took in the committed reports, whose sweeps shared a machine, by model, aux, precision."""
+    least: dict[tuple[str, str, str], float] = {}
     for file in CONF.parent.glob("multirun/*/report/runs.csv"):
         with file.open() as stream:
-            same = {"model": model, "aux": str(aux), "precision": precision}
-            rows = [row for row in csv.DictReader(stream) if same.items() <= row.items()]
-        seconds += [float(row["fit_seconds"]) / steps(row) for row in rows]
-    return min(seconds, default=3e-3)
+            for row in csv.DictReader(stream):
+                key = row["model"], row["aux"], row["precision"]
+                least[key] = min(float(row["fit_seconds"]) / steps(row), least.get(key, math.inf))
+    return least
 
 
 def steps(settings: Mapping[str, Any]) -> int:
@@ -110,8 +110,9 @@ def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
     total, left = (Counter(job.title.rsplit(" seed=", 1)[0] for job in some) for some in (jobs, to_do))
     for title, n in total.items():
         print(f"{n - left[title]:>4} of {n} finished  {title}")
+    known = seconds_per_step()
     seconds = sum(
-        steps(cell) * seconds_per_step(cell["model"], cell["aux"], cell["precision"])
+        steps(cell) * known.get((cell["model"], str(cell["aux"]), cell["precision"]), 3e-3)
         for cell in (job.settings for job in to_do)
     ) / (os.cpu_count() or 1)
     print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")
