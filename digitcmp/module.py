@@ -132,9 +132,7 @@ class DigitComparison(LightningModule):
         self.report(("val", "test")[dataloader_idx], self.evaluate(batch), batch)
 
     def test_step(self, batch: Batch, _: int) -> None:
-        output = self.evaluate(batch)
-        self.report("test", output, batch)
-        self.log_dict(objective.scores(output, batch.target, batch.digits), batch_size=len(batch.target))
+        self.log_dict(self.report("test", self.evaluate(batch), batch), batch_size=len(batch.target))
 
     def evaluate(self, batch: Batch) -> PairOutput:
         """The outputs for a whole set, `EVALUATION_ROWS` pairs at a time; with `tta` the mean over shifted images."""
@@ -143,8 +141,8 @@ class DigitComparison(LightningModule):
             views += [batch.pairs.roll(shift, dims=(2, 3)) for shift in SHIFTS]
         return mean_output([concatenate([self(rows) for rows in view.split(EVALUATION_ROWS)]) for view in views])
 
-    def report(self, stage: str, output: PairOutput, truth: Batch) -> None:
-        """Give callbacks this stage's scores as `loss/STAGE`, `acc/STAGE`, ... in trainer.callback_metrics.
+    def report(self, stage: str, output: PairOutput, truth: Batch) -> dict[str, float]:
+        """This stage's scores, which callbacks find as `loss/STAGE`, `acc/STAGE`, ... in trainer.callback_metrics.
 
         Raises FloatingPointError if the loss is no longer a number.
         """
@@ -156,3 +154,4 @@ class DigitComparison(LightningModule):
             )
         # self.log would do the same for 0.6 ms a value, a tenth of a small network's run
         self.trainer.callback_metrics.update({f"{name}/{stage}": torch.tensor(value) for name, value in scores.items()})
+        return scores
