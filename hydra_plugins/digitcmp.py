@@ -154,6 +154,7 @@ class GridSweeper(Sweeper):
             given = typed
             if "experiment" in own:  # a recipe to sweep, not the sweep that was typed; its runs stay in this one
                 given = typed | {"experiment": own["experiment"], "sweep": [f"sweep={self.config.sweep}"]}
+            configs: dict[tuple[str, ...], DictConfig] = {}
             for overrides in itertools.product(*(own | given).values()):
                 groups, values = [], []
                 for override in map(parse, overrides):
@@ -166,7 +167,9 @@ class GridSweeper(Sweeper):
                     if "experiment" not in own and config.hydra.sweeper.grids != self.config.hydra.sweeper.grids:
                         sys.exit(f"{' '.join(choice)}: a sweep of its own, start it alone")
                     composed[choice] = without_hydra(config)
-                settings = settings_of(with_values(composed[choice], values))
+                if choice not in configs:  # one for all runs of a grid, which set the same keys
+                    configs[choice] = copy.deepcopy(composed[choice])
+                settings = settings_of(set_values(configs[choice], values))
                 name = f"{cell_name(settings)}/seed={settings['seed']}"
                 folder = Path(self.config.hydra.sweep.dir, name)
                 jobs[folder] = Job(list(overrides), settings, folder)
@@ -246,13 +249,18 @@ def alternatives(overrides: Sequence[Override]) -> dict[str, list[str]]:
     return values
 
 
-def with_values(config: DictConfig, overrides: Sequence[Override]) -> DictConfig:
-    """A copy of the configuration with these values. Raises HydraException for a key that it does not have."""
-    config = copy.deepcopy(config)
-    for override in overrides:
+def set_values(config: DictConfig, overrides: Sequence[Override]) -> DictConfig:
+    """The configuration with these values set, as a copy only where one is a mapping, which Hydra merges.
+
+    Raises HydraException for a key that it does not have.
+    """
+    values = [override.value() for override in overrides]
+    if any(isinstance(value, dict) for value in values):
+        config = copy.deepcopy(config)
+    for override, value in zip(overrides, values, strict=True):
         new = override.is_add() or override.is_force_add()
         try:
-            OmegaConf.update(config, override.key_or_group, override.value(), force_add=new)
+            OmegaConf.update(config, override.key_or_group, value, force_add=new)
         except OmegaConfBaseException as error:
             reason = str(error).splitlines()[0]
             raise HydraException(f"Could not override '{override.key_or_group}': {reason}") from None

@@ -107,6 +107,12 @@ def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
     assert planned[1].startswith("1 runs, 0 finished")
 
 
+def test_a_mapping_does_not_reach_the_next_run(train: Run) -> None:
+    planned = train("-m", "+trainer.options={a:1},{b:2},3", "seed=0,1", "dry_run=true").stdout.splitlines()
+    assert [line.split("options=")[1] for line in planned[:-1]] == ["__a___1_", "__b___2_", "3"]
+    assert all(line.startswith("   0 of 2 finished") for line in planned[:-1])
+
+
 def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
     refused = train("-m", "experiment=smoke,table1", code=1)
     assert refused.stderr == "experiment=smoke: a sweep of its own, start it alone\n"
