@@ -77,19 +77,25 @@ def clock(seconds: float) -> str:
 
 @cache
 def seconds_per_step() -> dict[tuple[str, str, str], float]:
-    """The least that a step took in the committed reports, whose sweeps shared a machine, by model, aux, precision."""
+    """The least that a step took in the committed reports, whose sweeps shared a machine, by model, aux, precision.
+
+    Of networks as wide as they are when nothing is said; another width is taken to cost as much.
+    """
     least: dict[tuple[str, str, str], float] = {}
     for file in CONF.parent.glob("multirun/*/report/runs.csv"):
         with file.open() as stream:
             for row in csv.DictReader(stream):
+                if row.get("width"):
+                    continue
                 key = row["model"], row["aux"], row["precision"]
                 least[key] = min(float(row["fit_seconds"]) / steps(row), least.get(key, math.inf))
     return least
 
 
 def steps(settings: Mapping[str, Any]) -> int:
-    """Steps of the optimizer in a run."""
-    return int(settings["epochs"]) * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
+    """Steps of the optimizer in a run, counted for every network of an ensemble (older reports have no such column)."""
+    networks = int(settings.get("ensemble", 1))
+    return networks * int(settings["epochs"]) * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
 
 
 def print_table(root: Path) -> None:

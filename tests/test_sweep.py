@@ -10,6 +10,7 @@ from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp import runs
+from digitcmp.sweep import steps
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
@@ -99,6 +100,12 @@ def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
     assert [line.split()[:4] for line in lines[:2]] == [["0", "of", "4", "finished"]] * 2
     assert lines[2].startswith("8 runs, 0 finished; the others take about 0:00:0")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_estimate_counts_every_network_of_an_ensemble() -> None:
+    settings = {"epochs": 2, "train_pairs": 50, "batch_size": 20}
+    assert steps(settings) == steps(settings | {"ensemble": 1}) == 6  # a third, smaller batch in each epoch
+    assert steps(settings | {"epochs": "2", "ensemble": "3"}) == 18  # as a report's csv has them
 
 
 def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
