@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +128,8 @@ def provenance() -> dict[str, str]:
         commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
     except FileNotFoundError:  # no git on this machine
         commit = "unknown"
+    from importlib.metadata import version  # a dry run need not wait for it
+
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
     return {"git_commit": commit, "versions": f"python {sys.version.split()[0]}, {packages}"}
 

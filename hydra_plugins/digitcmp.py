@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.errors import HydraException
+from hydra.errors import CompactHydraException, HydraException
 from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -24,6 +25,19 @@ from omegaconf.errors import OmegaConfBaseException
 from digitcmp import paper, runs
 from digitcmp.config import CONF, HEADS, ConfigError, Settings, cell_name, resolve
 from digitcmp.sweep import Job, Progress, print_plan, print_table
+
+
+class YamlLoader(yaml.CSafeLoader):
+    """Reads Hydra's files in C, a tenth of a dry run faster, and says in one line what is wrong with one."""
+
+    def get_single_data(self) -> Any:
+        try:
+            return super().get_single_data()
+        except yaml.YAMLError as error:
+            raise CompactHydraException(" ".join(str(error).split())) from None
+
+
+yaml.SafeLoader = YamlLoader  # type: ignore[misc]  # what OmegaConf derives its own from
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -147,6 +161,7 @@ class GridSweeper(Sweeper):
         parse = cache(parser.parse_override)
         is_group = cache(lambda key: bool(self.loader.get_group_options(key)))
         typed = alternatives(parser.parse_overrides(arguments))
+        root = Path(self.config.hydra.sweep.dir)
         composed: dict[tuple[str, ...], DictConfig] = {}
         jobs: dict[Path, Job] = {}
         for grid in self.grids:
@@ -166,12 +181,12 @@ class GridSweeper(Sweeper):
                     config = self.loader.load_sweep_config(self.config, list(choice))
                     if "experiment" not in own and config.hydra.sweeper.grids != self.config.hydra.sweeper.grids:
                         sys.exit(f"{' '.join(choice)}: a sweep of its own, start it alone")
-                    composed[choice] = without_hydra(config)
+                    composed[choice] = config
                 if choice not in configs:  # one for all runs of a grid, which set the same keys
-                    configs[choice] = copy.deepcopy(composed[choice])
+                    configs[choice] = without_hydra(composed[choice])
                 settings = settings_of(set_values(configs[choice], values))
                 name = f"{cell_name(settings)}/seed={settings['seed']}"
-                folder = Path(self.config.hydra.sweep.dir, name)
+                folder = root / name
                 jobs[folder] = Job(list(overrides), settings, folder)
         return list(jobs.values())
 

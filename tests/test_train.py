@@ -171,6 +171,14 @@ def test_unknown_names_get_hydras_list(train: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_broken_yaml_is_named_in_a_line(train: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine/model").mkdir(parents=True)
+    (tmp_path / "mine/model/mine.yaml").write_text("name: ws3\nwidth: [1\nlr: 2\n")
+    done = train("--config-dir=mine", "model=mine", code=1)
+    assert done.stderr.startswith("while parsing a flow sequence in ") and 'mine.yaml", line 2' in done.stderr
+    assert "Traceback" not in done.stderr and [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
 def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     done = train(*QUICK, "lr=1e12", "hydra.run.dir=out", code=1)
     assert "the train loss is nan in epoch 1: training diverged, lower lr (1e+12)" in done.stderr
