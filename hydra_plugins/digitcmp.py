@@ -159,7 +159,7 @@ class GridSweeper(Sweeper):
         """Every run of the sweep once. Ends the program with one line at the first setting that is not allowed."""
         parser = OverridesParser.create(config_loader=self.loader)
         parse = cache(parser.parse_override)
-        is_group = cache(lambda key: bool(self.loader.get_group_options(key)))
+        folders = self.loader.list_groups("")
         typed = alternatives(parser.parse_overrides(arguments))
         root = Path(self.config.hydra.sweep.dir)
         composed: dict[tuple[str, ...], DictConfig] = {}
@@ -173,7 +173,7 @@ class GridSweeper(Sweeper):
             for overrides in itertools.product(*(own | given).values()):
                 groups, values = [], []
                 for override in map(parse, overrides):
-                    composes = override.is_delete() or is_group(override.key_or_group)
+                    composes = override.is_delete() or override.key_or_group.split("/")[0] in folders
                     (groups if composes else values).append(override)
                 # composing takes 50 ms, setting a value 0.1 ms: compose once for every choice of groups
                 choice = tuple(override.input_line for override in groups)
