@@ -81,6 +81,8 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     try:
         with env_override(hidden):
             trainer.fit(module, data)
+    except MisconfigurationException as error:  # what Lightning refuses only now
+        raise runs.RunError(str(error).splitlines()[0]) from None
     except SIGTERMException:  # a SystemExit of status 0, which would pass for success
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
@@ -89,6 +91,8 @@ def train(config: DictConfig, settings: Settings, folder: Path, show: bool) -> N
     fit_seconds = time.perf_counter() - start
 
     scores = callbacks.scores(trainer)
+    if trainer.current_epoch < config.epochs or not {"train_loss", "val_loss", "test_loss"} <= scores.keys():
+        raise runs.RunError(f"{folder}: an option of the trainer kept the last epoch from being trained and evaluated")
     result: dict[str, Any] = {
         **settings,
         "cell": cell_name(settings),

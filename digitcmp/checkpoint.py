@@ -36,7 +36,7 @@ class Comparer(nn.Module):
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> tuple[Tensor, ...]:
         """Raw pixels 0..255 (B, 2, 14, 14) -> P(first <= second) (B,), with aux also P(digit) (B, 2, 10)."""
-        output = self.network(pairs)
+        output = self.network.answer(pairs)
         if output.digits is None:
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)

@@ -39,6 +39,9 @@ def resolve(config: Mapping[str, Any]) -> Settings:
 
     Raises ConfigError for the first value that is not allowed.
     """
+    for group in ("model", "data"):
+        if not isinstance(config.get(group), Mapping):
+            raise ConfigError(f"{group}={shown(config.get(group))} is not allowed: a file of conf/{group}")
     model = config["model"]
     lr = config["lr"]
     if lr is None:

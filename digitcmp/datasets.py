@@ -37,6 +37,8 @@ def load(name: str, root: Path) -> dict[str, Pool]:
 
     Downloads what is missing. Raises DataError naming the folder and its files if that fails.
     """
+    if name not in TORCHVISION:
+        raise DataError(f"no data set {name!r}; there are {', '.join(TORCHVISION)}")
     file = PACKAGED if name == "mnist" else root / TORCHVISION[name] / "pooled14.npz"
     if not file.exists():
         if name == "mnist":

@@ -100,7 +100,9 @@ class DigitComparison(LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
         rate, decay = self.hparams["lr"], self.hparams["weight_decay"]
-        return torch.optim.AdamW(self.networks.parameters(), lr=rate, weight_decay=decay, fused=True)
+        # in mixed precision Lightning clips no gradients for a fused optimizer
+        fused = not self.hparams["gradient_clip_val"] or self.trainer.precision == "32-true"
+        return torch.optim.AdamW(self.networks.parameters(), lr=rate, weight_decay=decay, fused=fused)
 
     def on_fit_start(self) -> None:
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
@@ -135,11 +137,13 @@ class DigitComparison(LightningModule):
         self.log_dict(self.report("test", self.evaluate(batch), batch), batch_size=len(batch.target))
 
     def evaluate(self, batch: Batch) -> PairOutput:
-        """The outputs for a whole set, `EVALUATION_ROWS` pairs at a time; with `tta` the mean over shifted images."""
-        views = [batch.pairs]
-        if self.hparams["tta"]:
-            views += [batch.pairs.roll(shift, dims=(2, 3)) for shift in SHIFTS]
-        return mean_output([concatenate([self(rows) for rows in view.split(EVALUATION_ROWS)]) for view in views])
+        """The answers to a whole set, `EVALUATION_ROWS` pairs at a time."""
+        return concatenate([self.answer(rows) for rows in batch.pairs.split(EVALUATION_ROWS)])
+
+    def answer(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+        """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
+        shifts = SHIFTS if self.hparams["tta"] else ()
+        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(2, 3))) for shift in shifts)])
 
     def report(self, stage: str, output: PairOutput, truth: Batch) -> dict[str, float]:
         """This stage's scores, which callbacks find as `loss/STAGE`, `acc/STAGE`, ... in trainer.callback_metrics.

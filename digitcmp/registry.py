@@ -32,9 +32,9 @@ def register(builder: Builder) -> Builder:
 
 
 def build(name: str, **arguments: Any) -> Backbone:
-    """The backbone `name`, made with these arguments. Raises KeyError with the known names for any other."""
+    """The backbone `name`, made with these arguments. Raises ValueError with the known names for any other."""
     if name not in _builders:
-        raise KeyError(f"no backbone {name!r}; there are {', '.join(names())}")
+        raise ValueError(f"no backbone {name!r}; there are {', '.join(names())}")
     return _builders[name](**arguments)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import zlib
@@ -36,8 +35,14 @@ class RunError(Exception):
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends."""
+    """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends.
+
+    Raises RunError for a folder in which somebody else's files have the names of ours.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    theirs = [name for name in (CONFIG, METRICS, RESULT) if (folder / name).exists()]
+    if theirs and not (folder / ".lock").exists() and not read_result(folder):
+        raise RunError(f"{folder} holds a {theirs[0]} that is no run's: choose another folder")
     with (folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -81,13 +86,12 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what an unfinished run left in its folder, its result first."""
-    for name in (RESULT, METRICS, CONFIG):
+    """Remove what an earlier run left in its folder, its result first."""
+    for name in (RESULT, METRICS, CONFIG, CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
     for pattern in ("events.out.tfevents.*", "*.partial"):
         for file in folder.glob(pattern):
             file.unlink()
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 @contextmanager
@@ -161,13 +165,21 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluations(table: pd.DataFrame) -> pd.DataFrame:
-    """What digitcmp.evaluate wrote beside these runs (rows of `read`) of their checkpoints, and `cell`, `run_seed`."""
+    """What digitcmp.evaluate wrote beside these runs (rows of `read`) of their checkpoints, and of the run `cell`,
+    `run_seed` and whether the pairs are its `own_pairs`. A damaged file is named on stderr and left out.
+    """
     import pandas as pd
 
     found = []
     for run in table.itertuples():
         for file in sorted(Path(run.path).glob("evaluation,*.json")):
-            result = json.loads(file.read_text())
-            if result["checkpoint_crc"] == run.checkpoint_crc:  # not of what was trained here before
-                found.append({"cell": run.cell, "run_seed": run.seed} | result)
+            try:
+                result = json.loads(file.read_text())
+                if result["checkpoint_crc"] != run.checkpoint_crc:  # of what was trained here before
+                    continue
+                own = result["seed"] == (run.seed if pd.isna(run.data_seed) else run.data_seed)
+            except (ValueError, KeyError, TypeError):
+                print(f"{file} is damaged: left out", file=sys.stderr)
+                continue
+            found.append({"cell": run.cell, "run_seed": run.seed, "own_pairs": own} | result)
     return pd.DataFrame(found)

@@ -20,11 +20,16 @@ from digitcmp.config import CONF, Settings, cell_name
 
 @dataclass(frozen=True)
 class Job:
-    """A run of the sweep: what to type for it, its settings and its folder."""
+    """A run of the sweep: what to type for it, its settings, its folder, and what `force` is to replace there."""
 
     overrides: list[str]
     settings: Settings
     folder: Path
+    old: Mapping[str, int | None]
+
+    def wrote(self, name: str) -> bool:
+        """Whether this sweep's run has written this file of its folder."""
+        return written(self.folder / name) not in (None, self.old.get(name))
 
     @property
     def title(self) -> str:
@@ -32,6 +37,11 @@ class Job:
         cell = self.settings
         label = paper.label(cell["model"], cell["aux"], cell["head"])
         return f"{label:<6} {cell_name(cell)} seed={cell['seed']}"
+
+
+def written(file: Path) -> int | None:
+    """When the file was written, in nanoseconds; None if there is none."""
+    return file.stat().st_mtime_ns if file.exists() else None
 
 
 class Progress:
@@ -58,7 +68,7 @@ class Progress:
         self.look()
 
     def look(self) -> None:
-        for job in [job for job in self.waiting if (job.folder / runs.RESULT).exists()]:
+        for job in [job for job in self.waiting if job.wrote(runs.RESULT)]:
             self.waiting.remove(job)
             result = runs.read_result(job.folder)
             if result is None:

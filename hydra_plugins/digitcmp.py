@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import paper, runs
 from digitcmp.config import CONF, HEADS, ConfigError, Settings, cell_name, resolve
-from digitcmp.sweep import Job, Progress, print_plan, print_table
+from digitcmp.sweep import Job, Progress, print_plan, print_table, written
 
 
 class YamlLoader(yaml.CSafeLoader):
@@ -41,8 +41,10 @@ yaml.SafeLoader = YamlLoader  # type: ignore[misc]  # what OmegaConf derives its
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
-    """The project's own part of a composed configuration."""
-    return OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    """The project's own part of a composed configuration, which takes no key that it does not have."""
+    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    OmegaConf.set_struct(own, True)
+    return own
 
 
 def settings_of(config: DictConfig) -> Settings:
@@ -141,9 +143,6 @@ class GridSweeper(Sweeper):
         try:
             for job in to_do:
                 job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
-                if self.config.force:
-                    with runs.lock(job.folder):
-                        runs.clear(job.folder)
             errors = self.train(to_do, of=len(jobs))
         except OSError as error:
             sys.exit(str(error))
@@ -187,7 +186,8 @@ class GridSweeper(Sweeper):
                 settings = settings_of(set_values(configs[choice], values))
                 name = f"{cell_name(settings)}/seed={settings['seed']}"
                 folder = root / name
-                jobs[folder] = Job(list(overrides), settings, folder)
+                old = {name: written(folder / name) for name in (runs.CONFIG, runs.RESULT)} if self.config.force else {}
+                jobs[folder] = Job(list(overrides), settings, folder, old)
         return list(jobs.values())
 
     def train(self, jobs: list[Job], of: int) -> dict[Path, tuple[Job, str]]:
@@ -203,7 +203,7 @@ class GridSweeper(Sweeper):
             while left:
                 self.launch(left, errors)
                 before, left = left, unfinished(left, errors)
-                started = [job for job in left if (job.folder / runs.CONFIG).exists()]
+                started = [job for job in left if job.wrote(runs.CONFIG)]
                 if len(left) == len(before):
                     if not started:
                         break
@@ -224,7 +224,7 @@ class GridSweeper(Sweeper):
             print(f"the launcher stopped: {(str(error) or repr(error)).splitlines()[0]}", flush=True)
             return
         for job, returned in zip(jobs, returns, strict=True):
-            if returned.status == JobStatus.FAILED and not runs.read_result(job.folder):
+            if returned.status == JobStatus.FAILED and unfinished([job], {}):
                 error = returned._return_value
                 errors[job.folder] = (job, str(error) or type(error).__name__)
 
@@ -247,17 +247,21 @@ def stop(number: int, _: object) -> None:
 
 def unfinished(jobs: Sequence[Job], errors: Mapping[Path, object]) -> list[Job]:
     """The jobs that have neither a result nor an error."""
-    return [job for job in jobs if job.folder not in errors and not runs.read_result(job.folder)]
+    return [
+        job
+        for job in jobs
+        if job.folder not in errors and not (job.wrote(runs.RESULT) and runs.read_result(job.folder))
+    ]
 
 
 def alternatives(overrides: Sequence[Override]) -> dict[str, list[str]]:
-    """The overrides a sweep makes of each key. Raises HydraException for an interval, which a grid cannot hold."""
+    """The overrides a sweep makes of each key. Raises CompactHydraException for an interval, which no grid holds."""
     values = {}
     for override in overrides:
         key = override.get_key_element()
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
-                raise HydraException(f"{override.input_line}: a grid takes a list, range() or choice()")
+                raise CompactHydraException(f"{override.input_line}: a grid takes a list, range() or choice()")
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         else:
             values[key] = [f"{key}={override.get_value_element_as_str()}"]
@@ -267,7 +271,7 @@ def alternatives(overrides: Sequence[Override]) -> dict[str, list[str]]:
 def set_values(config: DictConfig, overrides: Sequence[Override]) -> DictConfig:
     """The configuration with these values set, as a copy only where one is a mapping, which Hydra merges.
 
-    Raises HydraException for a key that it does not have.
+    Raises CompactHydraException for a key that it does not have.
     """
     values = [override.value() for override in overrides]
     if any(isinstance(value, dict) for value in values):
@@ -278,5 +282,5 @@ def set_values(config: DictConfig, overrides: Sequence[Override]) -> DictConfig:
             OmegaConf.update(config, override.key_or_group, value, force_add=new)
         except OmegaConfBaseException as error:
             reason = str(error).splitlines()[0]
-            raise HydraException(f"Could not override '{override.key_or_group}': {reason}") from None
+            raise CompactHydraException(f"Could not override '{override.key_or_group}': {reason}") from None
     return config

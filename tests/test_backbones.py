@@ -75,7 +75,7 @@ def test_hidden_widths() -> None:
 def test_no_name_twice_and_no_unknown_name() -> None:
     with pytest.raises(ValueError, match="'ws3' is registered twice"):
         registry.register(backbones.ws3)
-    with pytest.raises(KeyError, match="no backbone 'ws9'; there are .*ws3"):
+    with pytest.raises(ValueError, match="no backbone 'ws9'; there are .*ws3"):
         registry.build("ws9")
 
 

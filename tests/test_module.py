@@ -10,6 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from digitcmp import objective
 from digitcmp.callbacks import Record, scores
+from digitcmp.checkpoint import Comparer
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
 
@@ -131,6 +132,7 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
     views = [batch.pairs.roll(shift, dims=(2, 3)) for shift in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
     expected = torch.stack([module(view).compare.sigmoid() for view in views]).mean(dim=0)
     assert torch.allclose(module.evaluate(batch).compare.sigmoid(), expected, atol=1e-6)
+    assert torch.allclose(Comparer(module)(batch.pairs)[0], expected, atol=1e-6)  # what predict and the demo say
 
 
 def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:

@@ -39,3 +39,13 @@ def test_every_experiment_command_and_file_named_is_there() -> None:
     assert all((ROOT / path).exists() for path in re.findall(r"\]\(([\w/.]+)\)", README))
     modules = re.findall(r"python -m digitcmp\.(\w+)", README)
     assert all(list((ROOT / "digitcmp").glob(f"{name}*")) for name in modules)
+
+
+def test_table_i_is_what_the_reports_say() -> None:
+    rows = re.findall(r"^\| (\w+) \|.*\| \*\*(\S+)\*\* ± (\S+) \| (\S+) ± (\S+) \|$", README, flags=re.MULTILINE)
+    assert len(rows) == 10
+    for sweep, columns in (("table1", slice(1, 3)), ("authors", slice(3, 5))):
+        report = (ROOT / f"multirun/{sweep}/report/report.md").read_text()
+        for label, *numbers in ((row[0], *row[columns]) for row in rows):
+            found = re.search(rf"^\| {label} \|.*? 0(\.\d+) ± 0(\.\d+) \|", report, flags=re.MULTILINE)
+            assert found and list(found.groups()) == numbers, (sweep, label)

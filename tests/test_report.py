@@ -277,15 +277,22 @@ def test_later_evaluations_have_a_table(make: Make, tmp_path: Path) -> None:
                 "checkpoint_crc": checkpoint,
                 "dataset": "mnist",
                 "test_pairs": 5000,
+                "seed": seed,
                 "tta": True,
                 "test_acc": own,
             }
             (folder / f"evaluation,{name}.json").write_text(json.dumps(result))
+            if name == "a":  # other pairs are another task; a damaged file spoils no report
+                other = json.dumps(result | {"seed": 100, "test_acc": 0.6})
+                (folder / "evaluation,A.json").write_text(other)
+                (folder / "evaluation,c.json").write_text("{")
     report(tmp_path / "sweep")
     text = (tmp_path / "sweep" / "report" / "report.md").read_text()
     assert "| WS3 | mnist | 5,000 | true | 2 | 0.850 ± 0.071 | [0.215, 1.485] |" in text
+    assert "| WS3 | mnist, pairs of seed 100 | 5,000 | true | 2 | 0.600 ± 0.000 |" in text
     table = pd.read_csv(tmp_path / "sweep" / "report" / "evaluations.csv")
-    assert table[["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
+    own = table[table.own_pairs]
+    assert own[["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
 def test_one_width_of_each_network_is_no_figure5(make: Make, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -130,3 +131,31 @@ def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
 def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path: Path) -> None:
     assert train("-m", "epochs=25,0", code=1).stderr.startswith("epochs=0 is not allowed: ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (["lrr=1,2"], "Could not override 'lrr'"),
+        (["model=ws3", "model.width=8,16"], "Could not override 'model.width'"),
+        (["seed=interval(0,3)"], "a grid takes a list, range() or choice()"),
+    ],
+)
+def test_a_key_that_there_is_not_stops_a_sweep_before_it_starts(
+    train: Run, tmp_path: Path, bad: list[str], message: str
+) -> None:
+    refused = train("-m", *bad, code=1).stderr
+    assert message in refused and "Traceback" not in refused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_force_loses_nothing_before_the_new_run_begins(train: Run, tmp_path: Path) -> None:
+    sweep = ["-m", "model=ws2", "epochs=1", "seed=0,1", "data.train_pairs=40", "data.val_pairs=20", "sweep=s"]
+    train(*sweep)
+    before = sorted((tmp_path / "multirun/s").rglob("result.json"))
+    refused = train(*sweep, "force=true", "hydra.launcher.n_jobs=0", code=1)  # a launcher that cannot start
+    assert "2 not finished" in refused.stderr
+    assert len(before) == 2 and all(file.exists() for file in before)
+    times = {file: file.stat().st_mtime_ns for file in before}
+    assert "[2/2]" in train(*sweep, "force=true").stdout
+    assert all(file.stat().st_mtime_ns > times[file] for file in before)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -46,7 +47,8 @@ def test_learns(run: tuple[Path, CompletedProcess[str]]) -> None:
 
 def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
     folder, _ = run
-    files = {file.relative_to(folder).as_posix().split(".17")[0] for file in folder.rglob("*") if file.is_file()}
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    files = {re.sub(r"(tfevents).*", r"\1", name) for name in names}
     assert files == {
         ".lock",
         "config.yaml",
@@ -168,7 +170,14 @@ def test_unknown_names_get_hydras_list(train: Run, tmp_path: Path) -> None:
     models = train("model=ws9", code=1).stderr
     assert "Could not find 'model/ws9'" in models and "ws3" in models
     assert "Key 'epoch' is not in struct" in train("epoch=3", code=1).stderr
+    assert "model=null is not allowed: a file of conf/model" in train("~model", code=1).stderr
     assert list(tmp_path.iterdir()) == []
+    for name, message in (
+        ("model.name=ws9", "no backbone 'ws9'; there are "),
+        ("data.name=cifar", "no data set 'cifar'"),
+    ):
+        unknown = train(name, code=1).stderr
+        assert message in unknown and "Traceback" not in unknown
 
 
 def test_a_broken_yaml_is_named_in_a_line(train: Run, tmp_path: Path) -> None:
@@ -192,9 +201,39 @@ def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
 
 
 def test_lightning_options_pass_through(train: Run, tmp_path: Path) -> None:
-    done = train(*QUICK, "+trainer.limit_val_batches=1", "trainer.gradient_clip_val=0.5", "hydra.run.dir=out")
+    done = train(*QUICK, "+trainer.max_time=00:00:10:00", "trainer.gradient_clip_val=0.5", "hydra.run.dir=out")
     assert result(tmp_path / "out")["gradient_clip_val"] == 0.5
     assert "paper (" not in done.stdout  # its number is of another task
+
+
+@pytest.mark.parametrize(
+    "option, message",
+    [
+        ("+trainer.limit_val_batches=0", "kept the last epoch from being trained and evaluated"),
+        ("+trainer.max_steps=1", "kept the last epoch from being trained and evaluated"),
+        ("+trainer.accumulate_grad_batches=2", "accumulate_grad_batches"),
+    ],
+)
+def test_an_option_that_spoils_the_run_leaves_no_result(train: Run, tmp_path: Path, option: str, message: str) -> None:
+    done = train(*QUICK, "epochs=3", option, "hydra.run.dir=out", code=1)
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out/result.json").exists()
+
+
+def test_gradients_are_clipped_in_mixed_precision(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.5", "hydra.run.dir=out")
+    assert result(tmp_path / "out")["precision"] == "bf16-mixed"
+
+
+def test_files_of_others_are_left_alone(train: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine/checkpoints").mkdir(parents=True)
+    (tmp_path / "mine/checkpoints/thesis.ckpt").touch()
+    train(*QUICK, "hydra.run.dir=mine")
+    assert (tmp_path / "mine/checkpoints/thesis.ckpt").exists()
+    (tmp_path / "config.yaml").write_text("mine")
+    refused = train(*QUICK, "hydra.run.dir=.", "force=true", code=1)
+    assert "holds a config.yaml that is no run's: choose another folder" in refused.stderr
+    assert (tmp_path / "config.yaml").read_text() == "mine"
 
 
 def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:

@@ -174,10 +174,13 @@ def others(cells: pd.DataFrame) -> pd.DataFrame:
 def evaluations(evaluated: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread over seeds of what digitcmp.evaluate found (rows of `runs.evaluations`), a row per cell and task.
 
-    Columns: `label dataset test_pairs tta n test_acc_mean test_acc_std ci_low ci_high`. A run counts once for a task.
+    Columns: `label dataset test_pairs tta n test_acc_mean test_acc_std ci_low ci_high`. A run counts once for a task;
+    pairs of another seed than the run's own are another task, and `dataset` says so.
     """
     if evaluated.empty:
         return evaluated
+    others = evaluated.dataset + evaluated.seed.map(", pairs of seed {}".format)
+    evaluated = evaluated.assign(dataset=evaluated.dataset.where(evaluated.own_pairs, others))
     task = ["cell", "dataset", "test_pairs", "tta"]
     once = evaluated.drop_duplicates([*task, "run_seed"])
     label = dict(zip(cells.cell, names(cells), strict=True))
