@@ -20,7 +20,7 @@ from digitcmp.config import CONF, Settings, cell_name
 
 @dataclass(frozen=True)
 class Job:
-    """A run of the sweep: what to type for it, its settings, its folder, and what `force` is to replace there."""
+    """A run of the sweep: what to type for it, its settings, its folder, and when the files there were written."""
 
     overrides: list[str]
     settings: Settings

@@ -184,9 +184,8 @@ class GridSweeper(Sweeper):
                 if choice not in configs:  # one for all runs of a grid, which set the same keys
                     configs[choice] = without_hydra(composed[choice])
                 settings = settings_of(set_values(configs[choice], values))
-                name = f"{cell_name(settings)}/seed={settings['seed']}"
-                folder = root / name
-                old = {name: written(folder / name) for name in (runs.CONFIG, runs.RESULT)} if self.config.force else {}
+                folder = root / cell_name(settings) / f"seed={settings['seed']}"
+                old = {file: written(folder / file) for file in (runs.CONFIG, runs.RESULT)}
                 jobs[folder] = Job(list(overrides), settings, folder, old)
         return list(jobs.values())
 
