@@ -36,6 +36,7 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
     from digitcmp import paper
     from digitcmp.data import PairData
     from digitcmp.model import PairModel
+    from digitcmp.module import EVALUATION_ROWS
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -73,7 +74,7 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
         with torch.inference_mode():
             for split in ("val", "test"):
                 pairs, target, _ = sets[split]
-                compare = torch.cat([network(rows).compare for rows in pairs.split(200)])  # faster than all at once
+                compare = torch.cat([network(rows).compare for rows in pairs.split(EVALUATION_ROWS)])
                 row.append(F.binary_cross_entropy_with_logits(compare, target).item())
                 row.append(((compare > 0) == (target > 0)).float().mean().item())
         history.append(row)

@@ -35,7 +35,8 @@ class Pool(NamedTuple):
 def load(name: str, root: Path) -> dict[str, Pool]:
     """The pools 'train' and 'test' of the data set `name`; `root` is torchvision's folder, not used for mnist.
 
-    Downloads what is missing. Raises DataError naming the folder and its files if that fails.
+    Downloads what is missing. Raises DataError naming the folder and its files if that fails, and for an
+    unknown name.
     """
     if name not in TORCHVISION:
         raise DataError(f"no data set {name!r}; there are {', '.join(TORCHVISION)}")

@@ -28,7 +28,7 @@ from digitcmp.sweep import Job, Progress, print_plan, print_table, written
 
 
 class YamlLoader(yaml.CSafeLoader):
-    """Reads Hydra's files in C, a tenth of a dry run faster, and says in one line what is wrong with one."""
+    """Reads Hydra's files in C, 0.07 s of a dry run of table1, and says in one line what is wrong with one."""
 
     def get_single_data(self) -> Any:
         try:
