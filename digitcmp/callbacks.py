@@ -41,7 +41,7 @@ def tag(name: str) -> str:
     return f"{score}/{stage}"
 
 
-class Events(TensorBoardLogger):
+class RunFolderLogger(TensorBoardLogger):
     """TensorBoard events directly in the run's folder, so that TensorBoard names the run by its path."""
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class Events(TensorBoardLogger):
         self.experiment.flush()  # and no hparams.yaml: config.yaml says more
 
 
-class Record(Callback):
+class MetricsWriter(Callback):
     """Writes each epoch's scores, counted from 1, as a row of metrics.csv and to the logger, for all to watch.
 
     At the end the logger gets `hparams` and the final scores, a row of TensorBoard's HParams table.
@@ -93,9 +93,9 @@ class Record(Callback):
 class Pictures(Callback):
     """Adds to TensorBoard, at the end, what the network gets wrong in the test pairs."""
 
-    def __init__(self, data: PairData, events: Events) -> None:
+    def __init__(self, data: PairData, logger: RunFolderLogger) -> None:
         self.data = data
-        self.events = events
+        self.logger = logger
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, DigitComparison)
@@ -105,7 +105,7 @@ class Pictures(Callback):
         digits = None if output.digits is None else output.digits.cpu()
         for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.current[0]).items():
             image = pictures.pixels(figure)
-            self.events.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")
+            self.logger.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")
 
 
 class EpochProgress(Callback):

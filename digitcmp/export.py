@@ -51,7 +51,7 @@ def export(checkpoint: Path, file: Path) -> list[str]:
             verbose=False,
         )
     assert program is not None
-    with runs.whole(file) as partial:
+    with runs.atomic_write(file) as partial:
         program.save(partial, external_data=False)
     return outputs
 

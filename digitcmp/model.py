@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import digitcmp.backbones  # noqa: F401  (fills the registry)
-from digitcmp import registry
-from digitcmp.heads import HEADS, digit_head
+from digitcmp import backbones
+from digitcmp.heads import HEADS
+from digitcmp.layers import digit_head
 
 
 class PairOutput(NamedTuple):
@@ -46,8 +46,8 @@ class PairModel(nn.Module):
 
     def __init__(self, backbone: str, arguments: dict[str, Any], head: str, aux: bool) -> None:
         super().__init__()
-        self.backbone = registry.build(backbone, **arguments)
-        self.head = HEADS[head](self.backbone.shape)
+        self.backbone = backbones.build(backbone, **arguments)
+        self.head = HEADS[head].build(self.backbone.shape)
         self.digit_head = digit_head(self.backbone.shape) if aux else None
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:

@@ -1,7 +1,6 @@
 """The one LightningModule: any backbone, a comparison head, an optional auxiliary digit loss."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,21 +13,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from digitcmp import objective
 from digitcmp.data import Batch
 from digitcmp.model import PairModel, PairOutput, concatenate, mean_output
+from digitcmp.schedules import SCHEDULES
 from digitcmp.seeds import derive
 
 EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
-SCHEDULES: dict[str, Callable[[float], float]] = {  # of lr, from 0 at the first step to 1 after the last
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-    "one_cycle": lambda progress: min(progress / 0.3, (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2),
-}
 
 
 class DigitComparison(LightningModule):
     """Learns `first digit <= second digit` from raw pairs (B, 2, 14, 14), pixels 0..255.
 
-    backbone, arguments: a name of the registry and its keyword arguments; head: a name of `heads.HEADS`.
+    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`.
     aux, aux_weight: the auxiliary digit loss and its lambda (section II.C). lr: of Adam. mean, std: what
     normalises the pixels, in gray values. seed: fixes initial weights and dropout masks. gradient_clip_val: the
     largest gradient norm of a step, None for no limit. The defaults are the paper's recipe (section III); beyond it
@@ -51,6 +46,7 @@ class DigitComparison(LightningModule):
         std: float = 1.0,
         seed: int = 0,
         gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str = "norm",
         bins: int | None = None,
         weight_decay: float = 0.0,
         schedule: str = "constant",
@@ -123,7 +119,9 @@ class DigitComparison(LightningModule):
             losses = [objective.loss(output, target, digits, *weights) for output in outputs]
             self.manual_backward(sum(losses[1:], losses[0]))
             if clip:
-                self.clip_gradients(optimizer.optimizer, clip, gradient_clip_algorithm="norm")
+                self.clip_gradients(
+                    optimizer.optimizer, clip, gradient_clip_algorithm=self.hparams["gradient_clip_algorithm"]
+                )
             optimizer.step()
             if self.average is not None:
                 self.average.update_parameters(self.networks)

@@ -9,7 +9,7 @@ from conftest import fit
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from digitcmp import objective
-from digitcmp.callbacks import Record, scores
+from digitcmp.callbacks import MetricsWriter, scores
 from digitcmp.checkpoint import Comparer
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
@@ -136,7 +136,7 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
 
 
 def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:
-    record = Record(tmp_path / "metrics.csv", {})
+    record = MetricsWriter(tmp_path / "metrics.csv", {})
     trainer = fit(pairs, ws3(pairs), max_epochs=4, check_val_every_n_epoch=2, callbacks=[record])
     rows = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
     assert [bool(row["val_acc"]) for row in rows] == [False, True, False, True]
