@@ -1,9 +1,7 @@
 """Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m."""
 
-import inspect
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -13,12 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from digitcmp import grid, process
 from digitcmp.config import Run
 
-SETTINGS: dict[str, Any] = {"version_base": "1.3", "config_path": "conf", "config_name": "config"}
-if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # Hydra 1.4 calls what is trusted alone
-    SETTINGS["execution_whitelist"] = ["hydra_plugins.*"]
 
-
-@hydra.main(**SETTINGS)
+@hydra.main(config_path="conf", config_name="config", **process.HYDRA)
 def main(config: DictConfig) -> None:
     """Train one run in the folder that Hydra made for it: with a screen of its own, or as a job of a sweep."""
     run = Run.of(OmegaConf.to_container(config, resolve=True))

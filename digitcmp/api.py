@@ -7,7 +7,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from digitcmp import training
+from digitcmp import process, training
 from digitcmp.config import CONF, Run
 from digitcmp.fields import ConfigError, shown
 
@@ -20,7 +20,9 @@ def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> di
     allowed, RunError, FloatingPointError.
     """
     given = [*overrides, *(f"{key}={shown(value)}" for key, value in knobs.items())]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(
+        str(CONF), **{key: value for key, value in process.HYDRA.items() if key == "version_base"}
+    ):
         config = compose("config", given, return_hydra_config=True)
         if config.hydra.sweeper.grids != [{}]:
             raise ConfigError(f"{' '.join(given)} is a sweep: python train.py {' '.join(given)}")

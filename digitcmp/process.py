@@ -1,6 +1,7 @@
 """What guards a process that trains: its errors, its signals, its warnings, and the GPU that it must not look for."""
 
 import contextlib
+import inspect
 import logging
 import multiprocessing
 import os
@@ -13,7 +14,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import hydra
 import yaml
 from hydra.core.utils import env_override
 from hydra.errors import HydraException
@@ -23,6 +26,9 @@ from digitcmp.config import HELP, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
 from digitcmp.runs import RunError
 
+HYDRA: Any = {"version_base": "1.3"}
+if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
+    HYDRA = {"execution_whitelist": ["hydra_plugins.*"]}
 MENDABLE = (  # errors of whoever typed the command
     *(ConfigError, RunError, FloatingPointError, OSError),
     *(HydraException, OmegaConfBaseException, yaml.YAMLError),

@@ -19,8 +19,9 @@ from digitcmp.config import Run
 from digitcmp.fields import ConfigError
 from digitcmp.sweep import Job, sweep
 
-OmegaConf.register_new_resolver("digitcmp_help", help.text, replace=True)
-OmegaConf.register_new_resolver("digitcmp_label", paper.label, replace=True)
+register = OmegaConf.register_new_resolver if "version_base" in process.HYDRA else OmegaConf.register_resolver
+register("digitcmp_help", help.text, replace=True)
+register("digitcmp_label", paper.label, replace=True)
 
 
 def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
@@ -69,7 +70,8 @@ class GridSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.loader)
         groups = self.loader.list_groups("")
         jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose))
-        options = [*self.config.hydra.overrides.hydra, *(["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else [])]
+        options = [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
+        options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
         sweep(jobs, self.launch, root, self.config.force, self.config.dry_run, options)
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
