@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitcmp import pictures
-from digitcmp.data import Batch, PairData
+from digitcmp.data import PairData
 from digitcmp.model import PairOutput
 from digitcmp.module import DigitComparison
 
@@ -101,7 +101,7 @@ class Pictures(Callback):
         assert isinstance(module, DigitComparison)
         test = self.data.sets["test"]
         with torch.inference_mode():
-            output = module.eval().evaluate(Batch(*(tensor.to(module.device) for tensor in test)))
+            output = module.eval().predict_all(test.pairs.to(module.device))
         digits = None if output.digits is None else output.digits.cpu()
         for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.current[0]).items():
             image = pictures.pixels(figure)

@@ -5,19 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitcmp import objective
-from digitcmp.data import Batch
-from digitcmp.model import PairModel, PairOutput, concatenate, mean_output
+from digitcmp.model import PairEnsemble, PairOutput, concatenate, mean_output
+from digitcmp.pairs import Batch
 from digitcmp.seeds import derive
 
-EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
-SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
 SCHEDULES: dict[str, Callable[[float], float]] = {  # of lr, from 0 at the first step to 1 after the last
     "constant": lambda progress: 1.0,
     "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
@@ -25,17 +20,13 @@ SCHEDULES: dict[str, Callable[[float], float]] = {  # of lr, from 0 at the first
 }
 
 
-class DigitComparison(LightningModule):
+class DigitComparison(PairEnsemble, LightningModule):
     """Learns `first digit <= second digit` from raw pairs (B, 2, 14, 14), pixels 0..255.
 
-    backbone, arguments: a name of the registry and its keyword arguments; head: a name of `heads.HEADS`.
-    aux, aux_weight: the auxiliary digit loss and its lambda (section II.C). lr: of Adam. mean, std: what
-    normalises the pixels, in gray values. seed: fixes initial weights and dropout masks. gradient_clip_val: the
-    largest gradient norm of a step, None for no limit. The defaults are the paper's recipe (section III); beyond it
-    there are: bins, the size of a branch's embedding; weight_decay, of AdamW; schedule, of lr over all steps, a name
-    in SCHEDULES; label_smoothing; ema, the decay per step of an average of the weights, which is then what is
-    evaluated; tta, evaluation averaged over the images shifted by a pixel; ensemble, so many networks with their own
-    initial weights, trained side by side on the same batches, whose probabilities are averaged.
+    What it is made of is PairEnsemble's: backbone, arguments, head, aux, mean, std, bins, ema, tta, ensemble.
+    aux_weight: lambda of the auxiliary digit loss (section II.C). lr: of Adam. seed: fixes initial weights and dropout
+    masks. gradient_clip_val: the largest gradient norm of a step, None for no limit. weight_decay: of AdamW. schedule:
+    of lr over all steps, a name in SCHEDULES. The defaults are the paper's recipe (section III).
     """
 
     def __init__(
@@ -59,43 +50,12 @@ class DigitComparison(LightningModule):
         tta: bool = False,
         ensemble: int = 1,
     ) -> None:
-        super().__init__()
-        self.mean: Tensor
-        self.std: Tensor
+        super().__init__(
+            backbone, arguments, head, aux, mean, std, seed, bins=bins, ema=ema, tta=tta, ensemble=ensemble
+        )
         self.save_hyperparameters(logger=False)  # the logger gets the run's settings at its end, with its scores
-        with torch.random.fork_rng():
-            torch.manual_seed(derive(seed, "weights"))
-            sized = {} if bins is None else {"bins": bins}
-            members = [PairModel(backbone, (arguments or {}) | sized, head, aux) for _ in range(ensemble)]
-        self.networks = nn.ModuleList(members)
-        self.average = None
-        if ema is not None:
-            self.average = AveragedModel(self.networks, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
-        self.register_buffer("mean", torch.tensor(mean))
-        self.register_buffer("std", torch.tensor(std))
         # a training_step is one epoch of mini-batches: what Lightning does around each costs as much as the step
         self.automatic_optimization = False
-
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
-        """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput, the mean over the ensemble."""
-        normalized = self.normalize(pairs)
-        return mean_output([network(normalized) for network in self.current])
-
-    def normalize(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 h w"]:
-        """Raw pixels as the networks take them: less their mean, in standard deviations."""
-        return (pairs - self.mean) / self.std
-
-    @property
-    def current(self) -> nn.ModuleList:
-        """The networks that answer: those that are trained; in evaluation their averages, if there are any."""
-        networks = self.networks if self.training or self.average is None else self.average.module
-        assert isinstance(networks, nn.ModuleList)
-        return networks
-
-    @property
-    def params(self) -> int:
-        """Trainable parameters, of all networks of an ensemble."""
-        return sum(parameter.numel() for parameter in self.networks.parameters() if parameter.requires_grad)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
@@ -131,19 +91,10 @@ class DigitComparison(LightningModule):
         self.report("train", concatenate(seen), epoch)
 
     def validation_step(self, batch: Batch, _: int, dataloader_idx: int = 0) -> None:
-        self.report(("val", "test")[dataloader_idx], self.evaluate(batch), batch)
+        self.report(("val", "test")[dataloader_idx], self.predict_all(batch.pairs), batch)
 
     def test_step(self, batch: Batch, _: int) -> None:
-        self.log_dict(self.report("test", self.evaluate(batch), batch), batch_size=len(batch.target))
-
-    def evaluate(self, batch: Batch) -> PairOutput:
-        """The answers to a whole set, `EVALUATION_ROWS` pairs at a time."""
-        return concatenate([self.answer(rows) for rows in batch.pairs.split(EVALUATION_ROWS)])
-
-    def answer(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
-        """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
-        shifts = SHIFTS if self.hparams["tta"] else ()
-        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(2, 3))) for shift in shifts)])
+        self.log_dict(self.report("test", self.predict_all(batch.pairs), batch), batch_size=len(batch.target))
 
     def report(self, stage: str, output: PairOutput, truth: Batch) -> dict[str, float]:
         """This stage's scores, which callbacks find as `loss/STAGE`, `acc/STAGE`, ... in trainer.callback_metrics.

@@ -131,8 +131,10 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
     batch = pairs.sets["test"]
     views = [batch.pairs.roll(shift, dims=(2, 3)) for shift in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
     expected = torch.stack([module(view).compare.sigmoid() for view in views]).mean(dim=0)
-    assert torch.allclose(module.evaluate(batch).compare.sigmoid(), expected, atol=1e-6)
-    assert torch.allclose(Comparer(module)(batch.pairs)[0], expected, atol=1e-6)  # what predict and the demo say
+    assert torch.allclose(module.predict_all(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
+    assert torch.allclose(
+        Comparer(module, module.hparams)(batch.pairs)[0], expected, atol=1e-6
+    )  # what predict and the demo say
 
 
 def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:
