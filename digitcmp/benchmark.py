@@ -35,8 +35,7 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
 
     from digitcmp import paper
     from digitcmp.data import PairData
-    from digitcmp.model import PairModel
-    from digitcmp.module import EVALUATION_ROWS
+    from digitcmp.model import EVALUATION_ROWS, PairModel
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

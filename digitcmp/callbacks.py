@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitcmp import pictures
-from digitcmp.data import Batch, PairData
+from digitcmp.data import PairData
 from digitcmp.model import PairOutput
 from digitcmp.module import DigitComparison
+from digitcmp.scores import STAGES, names
 
 HPARAMS_SCORES = ("test_acc", "val_acc", "test_digit_acc", "test_argmax_acc")
-STAGES, SCORES = ("train", "val", "test"), ("loss", "acc", "digit_acc", "argmax_acc")
 
 
 def scores(trainer: Trainer) -> dict[str, float]:
@@ -29,16 +29,13 @@ def scores(trainer: Trainer) -> dict[str, float]:
     epoch = min(trainer.current_epoch + 1, trainer.max_epochs or 0)  # after the last one, Lightning counts on
     stages = STAGES if epoch % (trainer.check_val_every_n_epoch or 1) == 0 else STAGES[:1]
     logged = trainer.callback_metrics  # which keeps what earlier epochs logged
-    names = [(stage, score) for part in (SCORES[:2], SCORES[2:]) for stage in stages for score in part]
-    known = [(stage, score) for stage, score in names if f"{score}/{stage}" in logged]
     # seven digits are what float32 holds: .926, not .9259999990463257
-    return {f"{stage}_{score}": float(f"{logged[f'{score}/{stage}']:.7g}") for stage, score in known}
+    return {name: float(f"{logged[name]:.7g}") for name in names(stages) if name in logged}
 
 
 def tag(name: str) -> str:
-    """The TensorBoard tag of a score, so that its stages share a chart group: train_digit_acc -> digit_acc/train."""
-    stage, score = name.split("_", 1)
-    return f"{score}/{stage}"
+    """The TensorBoard tag of a score, so that its stages share a group: train_acc -> acc/train_acc."""
+    return f"{name.split('_', 1)[1]}/{name}"
 
 
 class RunFolderLogger(TensorBoardLogger):
@@ -66,8 +63,7 @@ class MetricsWriter(Callback):
         epoch = trainer.current_epoch + 1
         row = {"epoch": epoch, **scores(trainer)}
         if self.stream is None:
-            parts = (SCORES[:2], SCORES[2:]) if "train_digit_acc" in row else (SCORES[:2],)
-            columns = [f"{stage}_{score}" for part in parts for stage in STAGES for score in part]
+            columns = names(aux="train_digit_acc" in row)
             self.stream = self.file.open("w", newline="")
             self.writer = csv.DictWriter(self.stream, fieldnames=["epoch", *columns], lineterminator="\n")
             self.writer.writeheader()
@@ -101,7 +97,7 @@ class Pictures(Callback):
         assert isinstance(module, DigitComparison)
         test = self.data.sets["test"]
         with torch.inference_mode():
-            output = module.eval().evaluate(Batch(*(tensor.to(module.device) for tensor in test)))
+            output = module.eval().predict_all(test.pairs.to(module.device))
         digits = None if output.digits is None else output.digits.cpu()
         for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.current[0]).items():
             image = pictures.pixels(figure)

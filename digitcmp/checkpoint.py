@@ -1,25 +1,26 @@
 """The network of a checkpoint, ready to be asked: `digitcmp.load(path).predict(pairs)`."""
 
+import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from textwrap import shorten
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from digitcmp.module import EVALUATION_ROWS, DigitComparison
+from digitcmp.model import EVALUATION_ROWS, PairEnsemble
 
 
 class CheckpointError(Exception):
     """A file that is no checkpoint of this project, or not whole; the message names it and says why, in one line."""
 
 
-class Answer(NamedTuple):
+class Prediction(NamedTuple):
     """Of B pairs: P(first <= second), and P(digit) of both images if the network names digits."""
 
     probability: Float[np.ndarray, "batch"]
@@ -27,16 +28,17 @@ class Answer(NamedTuple):
 
 
 class Comparer(nn.Module):
-    """A trained network that answers in probabilities."""
+    """A trained network that answers in probabilities; `hparams` is what DigitComparison was made with."""
 
-    def __init__(self, network: DigitComparison) -> None:
+    def __init__(self, network: PairEnsemble, hparams: Mapping[str, Any]) -> None:
         super().__init__()
         self.network = network
+        self.hparams = dict(hparams)
         self.eval()
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> tuple[Tensor, ...]:
         """Raw pixels 0..255 (B, 2, 14, 14) -> P(first <= second) (B,), with aux also P(digit) (B, 2, 10)."""
-        output = self.network.answer(pairs)
+        output = self.network.forward_tta(pairs)
         if output.digits is None:
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
@@ -46,9 +48,9 @@ class Comparer(nn.Module):
 
         Raises ValueError for another shape or range.
         """
-        return self.answer(pairs).probability
+        return self.predict_digits(pairs).probability
 
-    def answer(self, pairs: np.ndarray | Tensor | Sequence) -> Answer:
+    def predict_digits(self, pairs: np.ndarray | Tensor | Sequence) -> Prediction:
         """What `predict` says, and the distribution over digits of every image if the network was trained with aux.
 
         Raises ValueError as `predict` does.
@@ -65,7 +67,7 @@ class Comparer(nn.Module):
         with torch.inference_mode():
             batches = [self(batch) for batch in pairs.split(EVALUATION_ROWS)]
         probability, *digits = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
-        return Answer(probability, digits[0] if digits else None)
+        return Prediction(probability, digits[0] if digits else None)
 
 
 def load(path: str | Path) -> Comparer:
@@ -77,8 +79,12 @@ def load(path: str | Path) -> Comparer:
         raise CheckpointError(f"{path}: there is no such file")
     try:
         with warnings.catch_warnings(action="ignore"):
-            network = DigitComparison.load_from_checkpoint(Path(path), map_location="cpu", weights_only=True)
-        comparer = Comparer(network)
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        hparams = checkpoint["hyper_parameters"]
+        made_of = inspect.signature(PairEnsemble).parameters.keys() & hparams.keys()
+        network = PairEnsemble(**{key: hparams[key] for key in made_of})
+        network.load_state_dict(checkpoint["state_dict"])
+        comparer = Comparer(network, hparams)
         blank = comparer.predict(np.zeros((1, 2, 14, 14)))
     except UnpicklingError:
         raise CheckpointError(f"{path} is no checkpoint, or one that holds code, which is never run") from None

@@ -1,34 +1,14 @@
-"""The pairs: one LightningDataModule that draws them, the same for the same seed whatever else is asked for."""
+"""The pairs of a run, as a LightningDataModule."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
 from lightning import LightningDataModule
-from torch import Tensor
 
-from digitcmp import datasets
 from digitcmp.augmentation import bend
+from digitcmp.pairs import Batch, draw_sets, pair
 from digitcmp.seeds import derive
-
-
-class Batch(NamedTuple):
-    """B pairs: raw pixels 0..255; target 1 where the first digit <= the second; both digits."""
-
-    pairs: Float[Tensor, "batch 2 14 14"]
-    target: Float[Tensor, "batch"]
-    digits: Int[Tensor, "batch 2"]
-
-    def take(self, rows: Int[Tensor, "rows"]) -> "Batch":
-        """These rows, in this order."""
-        return Batch(*(tensor[rows] for tensor in self))
-
-    def split(self, size: int) -> "Iterator[Batch]":
-        """Consecutive batches of `size` pairs; the last one may be smaller."""
-        return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))
 
 
 class Once:
@@ -67,7 +47,7 @@ class PairData(LightningDataModule):
         root: str = "data",
     ) -> None:
         super().__init__()
-        self.name, self.root = name, Path(root)
+        self.dataset, self.root = name, Path(root)
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.pairs_seed = seed if data_seed is None else data_seed
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
@@ -80,21 +60,8 @@ class PairData(LightningDataModule):
 
         Raises DataError if the data set is not there or holds too few images.
         """
-        if self.sets:
-            return
-        pools = datasets.load(self.name, self.root)
-        for split, wanted in (("train", self.counts["train"] + self.counts["val"]), ("test", self.counts["test"])):
-            if 2 * wanted > (there := len(pools[split].labels)):
-                raise datasets.DataError(
-                    f"{wanted} pairs asked of {self.name}'s {there} {split} images, which make {there // 2}"
-                )
-        rng = np.random.default_rng(derive(self.pairs_seed, "pairs"))
-        train, test = (rng.permutation(len(pools[split].labels)) for split in ("train", "test"))
-        self.sets = {
-            "train": draw(pools["train"], train, self.counts["train"]),
-            "val": draw(pools["train"], train[::-1], self.counts["val"]),
-            "test": draw(pools["test"], test, self.counts["test"]),
-        }
+        if not self.sets:
+            self.sets = draw_sets(self.dataset, self.root, self.counts, self.pairs_seed)
 
     @property
     def moments(self) -> tuple[float, float]:
@@ -129,14 +96,3 @@ class PairData(LightningDataModule):
             return batch
         images = bend(batch.pairs.flatten(0, 1), self.augmentation)
         return batch._replace(pairs=images.unflatten(0, (-1, 2)))
-
-
-def pair(pairs: Float[Tensor, "batch 2 14 14"], digits: Int[Tensor, "batch 2"]) -> Batch:
-    """These images with the target that their digits give."""
-    return Batch(pairs, (digits[:, 0] <= digits[:, 1]).float(), digits)
-
-
-def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int) -> Batch:
-    """The first `2 * pairs` images in this order, two by two."""
-    rows = order[: 2 * pairs].reshape(pairs, 2)
-    return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]))

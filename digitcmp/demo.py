@@ -63,7 +63,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, comparer: Comparer, port: int) -> None:
         super().__init__((HOST, port), Handler)
         self.comparer = comparer
-        made_with = comparer.network.hparams
+        made_with = comparer.hparams
         name = paper.label(made_with["backbone"], made_with["aux"], made_with["head"])
         page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(name))
         self.page = page.replace("{aux}", "" if made_with["aux"] else "no-digits").encode()
@@ -149,7 +149,7 @@ def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
         "digits": None,
     }
     if all(image is not None for image in seen):
-        probability, digits = comparer.answer([seen])
+        probability, digits = comparer.predict_digits([seen])
         result["probability"] = probability[0].item()
         result["digits"] = None if digits is None else digits[0].tolist()
     return result

@@ -82,33 +82,28 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 
     from digitcmp import objective
     from digitcmp.checkpoint import load
-    from digitcmp.data import PairData
+    from digitcmp.pairs import draw_sets
 
-    network = load(checkpoint).network
+    comparer = load(checkpoint)
+    hparams, network = comparer.hparams, comparer.network
     run = runs.read_result(run_folder(checkpoint)) or {}
-    seed = run.get("data_seed")
-    data = PairData(
-        overrides.get("data", run.get("dataset", "mnist")),
-        train_pairs=0,
-        val_pairs=0,
-        test_pairs=overrides.get("data.test_pairs", run.get("test_pairs", 1000)),
-        seed=overrides.get("seed", network.hparams["seed"] if seed is None else seed),
-        root=overrides.get("data.root", "data"),
-    )
-    data.setup()
-    network.hparams["tta"] = overrides.get("tta", network.hparams["tta"])
-    pairs = data.sets["test"]
+    name = overrides.get("data", run.get("dataset", "mnist"))
+    seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
+    seed = overrides.get("seed", seed)
+    counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
+    pairs = draw_sets(name, Path(overrides.get("data.root", "data")), counts, seed)["test"]
+    network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
-        scores = objective.scores(network.evaluate(pairs), pairs.target, pairs.digits)
+        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits)
     scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
     return {
-        "label": paper.label(network.hparams["backbone"], network.hparams["aux"], network.hparams["head"]),
+        "label": paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
         "checkpoint": checkpoint.name,
         "checkpoint_crc": runs.checksum(checkpoint),
-        "dataset": data.name,
+        "dataset": name,
         "test_pairs": len(pairs.target),
-        "seed": data.pairs_seed,
-        "tta": network.hparams["tta"],
+        "seed": seed,
+        "tta": network.tta,
         "test_loss": scores["loss"],
         "test_acc": scores["acc"],
         "digit_acc": scores.get("digit_acc"),

@@ -1,4 +1,4 @@
-"""A backbone, a comparison head and an optional digit head as one network."""
+"""A backbone, a comparison head and an optional digit head as one network; networks that answer together."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,10 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitcmp import backbones
 from digitcmp.heads import HEADS
 from digitcmp.layers import digit_head
+from digitcmp.seeds import derive
+
+EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
+SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
 
 
 class PairOutput(NamedTuple):
@@ -54,3 +59,74 @@ class PairModel(nn.Module):
         embedding = self.backbone(pairs).float()  # in mixed precision too, embeddings are compared in full
         digits = None if self.digit_head is None else self.digit_head(embedding)
         return PairOutput(self.head(embedding), digits)
+
+
+class PairEnsemble(nn.Module):
+    """What a checkpoint holds: one PairModel or several, which answer together for raw pixels 0..255.
+
+    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux: with a
+    digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the size
+    of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
+    tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many PairModels, each with its initial
+    weights, whose probabilities are averaged.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        arguments: dict[str, Any] | None = None,
+        head: str = "mlp",
+        aux: bool = False,
+        mean: float = 0.0,
+        std: float = 1.0,
+        seed: int = 0,
+        bins: int | None = None,
+        ema: float | None = None,
+        tta: bool = False,
+        ensemble: int = 1,
+    ) -> None:
+        super().__init__()
+        self.tta = tta
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(seed, "weights"))
+            sized = {} if bins is None else {"bins": bins}
+            members = [PairModel(backbone, (arguments or {}) | sized, head, aux) for _ in range(ensemble)]
+        self.networks = nn.ModuleList(members)
+        self.average = None
+        if ema is not None:
+            self.average = AveragedModel(self.networks, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+        """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput, the mean over the ensemble."""
+        normalized = self.normalize(pairs)
+        return mean_output([network(normalized) for network in self.current])
+
+    def forward_tta(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+        """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
+        shifts = SHIFTS if self.tta else ()
+        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(2, 3))) for shift in shifts)])
+
+    def predict_all(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+        """`forward_tta` of any number of pairs, `EVALUATION_ROWS` at a time."""
+        return concatenate([self.forward_tta(rows) for rows in pairs.split(EVALUATION_ROWS)])
+
+    def normalize(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 h w"]:
+        """Raw pixels as the networks take them: less their mean, in standard deviations."""
+        return (pairs - self.mean) / self.std
+
+    @property
+    def current(self) -> nn.ModuleList:
+        """The networks that answer: those that are trained; in evaluation their averages, if there are any."""
+        networks = self.networks if self.training or self.average is None else self.average.module
+        assert isinstance(networks, nn.ModuleList)
+        return networks
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, of all networks of an ensemble."""
+        return sum(parameter.numel() for parameter in self.networks.parameters() if parameter.requires_grad)

@@ -1,9 +1,8 @@
 """The loss and the scores: pure functions of a network's output and the truth."""
 
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
 
 from digitcmp.model import PairOutput
 
@@ -34,13 +33,15 @@ def scores(output: PairOutput, target: Target, digits: Digits) -> dict[str, floa
     """
     result = {
         "loss": F.binary_cross_entropy_with_logits(output.compare, target),
-        # torchmetrics takes numbers that all lie in [0, 1] for probabilities, and those of a constant answer may
-        "acc": binary_accuracy(output.compare > 0, target, validate_args=False),
+        "acc": accuracy(output.compare > 0, target.bool()),
     }
     if output.digits is not None:
         predicted = output.digits.argmax(dim=2)
-        result["digit_acc"] = multiclass_accuracy(
-            predicted.flatten(), digits.flatten(), num_classes=10, average="micro", validate_args=False
-        )
-        result["argmax_acc"] = ((predicted[:, 0] <= predicted[:, 1]) == target.bool()).float().mean()
+        result["digit_acc"] = accuracy(predicted, digits)
+        result["argmax_acc"] = accuracy(predicted[:, 0] <= predicted[:, 1], target.bool())
     return {name: value.item() for name, value in result.items()}
+
+
+def accuracy(predicted: Shaped[Tensor, "*shape"], truth: Shaped[Tensor, "*shape"]) -> Float[Tensor, ""]:
+    """The share of entries that are equal."""
+    return (predicted == truth).float().mean()

@@ -43,7 +43,7 @@ def main() -> None:
     from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
 
     try:
-        probability, distributions = load(arguments.checkpoint).answer(seen)
+        probability, distributions = load(arguments.checkpoint).predict_digits(seen)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
     digits = [None] * len(pairs) if distributions is None else distributions.argmax(axis=2).tolist()

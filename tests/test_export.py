@@ -25,10 +25,10 @@ def test_onnxruntime_agrees_with_torch(
     session = onnxruntime.InferenceSession(file)
     assert [output.name for output in session.get_outputs()] == ["probability", "digits"][: 1 + aux]
     probability, *digits = session.run(None, {"pairs": PAIRS[:n]})
-    answer = digitcmp.load(saved).answer(PAIRS[:n])
-    assert probability == pytest.approx(answer.probability, abs=1e-5)
+    prediction = digitcmp.load(saved).predict_digits(PAIRS[:n])
+    assert probability == pytest.approx(prediction.probability, abs=1e-5)
     if aux:
-        assert digits[0] == pytest.approx(answer.digits, abs=1e-5)
+        assert digits[0] == pytest.approx(prediction.digits, abs=1e-5)
 
 
 @pytest.fixture(scope="module")

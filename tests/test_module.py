@@ -90,7 +90,7 @@ def test_a_loss_that_is_not_a_number_stops(pairs: PairData) -> None:
 
 
 def test_bf16(pairs: PairData) -> None:
-    assert fit(pairs, ws3(pairs), precision="bf16-mixed").callback_metrics["loss/train"].isfinite()
+    assert fit(pairs, ws3(pairs), precision="bf16-mixed").callback_metrics["train_loss"].isfinite()
 
 
 def test_the_rate_follows_its_schedule_step_by_step(pairs: PairData) -> None:
@@ -131,8 +131,10 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
     batch = pairs.sets["test"]
     views = [batch.pairs.roll(shift, dims=(2, 3)) for shift in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
     expected = torch.stack([module(view).compare.sigmoid() for view in views]).mean(dim=0)
-    assert torch.allclose(module.evaluate(batch).compare.sigmoid(), expected, atol=1e-6)
-    assert torch.allclose(Comparer(module)(batch.pairs)[0], expected, atol=1e-6)  # what predict and the demo say
+    assert torch.allclose(module.predict_all(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
+    assert torch.allclose(
+        Comparer(module, module.hparams)(batch.pairs)[0], expected, atol=1e-6
+    )  # what predict and the demo say
 
 
 def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:
@@ -158,10 +160,12 @@ def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
     assert torch.allclose(together(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
 
 
-def test_the_trainers_own_test_returns_the_scores(pairs: PairData) -> None:
+def test_validate_and_test_return_the_scores(pairs: PairData) -> None:
+    """The Trainer's methods, on the weights that fit left: what its last epoch said, under the same names."""
     trainer = fit(pairs, module := ws3(pairs))
     expected = scores(trainer)
-    [found] = trainer.test(module, pairs, verbose=False)
-    assert found == pytest.approx(
-        {name: expected[f"test_{name}"] for name in ("loss", "acc", "digit_acc", "argmax_acc")}
-    )
+    validation, test = trainer.validate(module, pairs, verbose=False)
+    [tested] = trainer.test(module, pairs, verbose=False)
+    assert list(validation) == ["val_loss", "val_acc", "val_digit_acc", "val_argmax_acc"]
+    assert validation | test == pytest.approx({name: expected[name] for name in [*validation, *test]})
+    assert tested == test and list(test) == ["test_loss", "test_acc", "test_digit_acc", "test_argmax_acc"]

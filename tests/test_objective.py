@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
 
 from digitcmp.model import PairOutput
 from digitcmp.objective import loss, scores
@@ -65,3 +66,17 @@ def test_a_constant_answer_is_right_as_often_as_it_is_true(logit: float, accurac
     target = torch.tensor([1.0, 1.0, 0.0, 1.0])
     output = PairOutput(torch.full((4,), logit), None)
     assert scores(output, target, torch.zeros(4, 2, dtype=torch.int64))["acc"] == accuracy
+
+
+@pytest.mark.parametrize("n", [1, 7, 1000, 4999])
+def test_scores_are_those_of_torchmetrics_bit_for_bit(n: int) -> None:
+    generator = torch.Generator().manual_seed(n)
+    compare, logits = torch.randn(n, generator=generator), torch.randn(n, 2, 10, generator=generator)
+    digits = torch.randint(10, (n, 2), generator=generator)
+    target = (digits[:, 0] <= digits[:, 1]).float()
+    result = scores(PairOutput(compare, logits), target, digits)
+    named = logits.argmax(dim=2)
+    assert result["acc"] == binary_accuracy(compare > 0, target).item()
+    assert result["argmax_acc"] == binary_accuracy(named[:, 0] <= named[:, 1], target).item()
+    expected = multiclass_accuracy(logits.flatten(0, 1), digits.flatten(), num_classes=10, average="micro")
+    assert result["digit_acc"] == expected.item()

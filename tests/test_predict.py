@@ -79,12 +79,12 @@ def test_predict_takes_numpy_tensors_and_lists(network: Comparer) -> None:
     assert network.predict(many) == pytest.approx(np.tile(probability, 60), abs=1e-5)
 
 
-def test_answer_names_digits(network: Comparer, plain: Path) -> None:
+def test_predict_digits(network: Comparer, plain: Path) -> None:
     pool = datasets.load("mnist", Path())["test"]
-    digits = network.answer(pool.images[:200].reshape(100, 2, 14, 14)).digits
+    digits = network.predict_digits(pool.images[:200].reshape(100, 2, 14, 14)).digits
     assert digits is not None and digits.sum(axis=2) == pytest.approx(np.ones((100, 2)), abs=1e-5)
     assert (digits.argmax(axis=2).flatten() == pool.labels[:200]).mean() > 0.9
-    assert digitcmp.load(plain).answer(np.zeros((3, 2, 14, 14))).digits is None
+    assert digitcmp.load(plain).predict_digits(np.zeros((3, 2, 14, 14))).digits is None
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_photographed_test_digits_are_named_like_the_originals(network: Comparer
         photo = light * (1 - 0.75 * ink) + rng.normal(0, 4, ink.shape)
         taken.append(images.centred(photo.astype(np.uint8)))
     named, before = (
-        network.answer(digits.reshape(50, 2, 14, 14)).digits
+        network.predict_digits(digits.reshape(50, 2, 14, 14)).digits
         for digits in (np.stack(taken), datasets.pool2x2(originals))
     )
     assert named is not None and before is not None

@@ -79,8 +79,10 @@ def test_metrics_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
 def test_events_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
     events = EventAccumulator(str(run[0])).Reload()
     scalars = events.Tags()["scalars"]
-    assert {f"{score}/{stage}" for score in ("loss", "acc") for stage in ("train", "val", "test")} <= set(scalars)
-    assert [event.step for event in events.Scalars("loss/test")] == list(range(1, 26))
+    assert {f"{score}/{stage}_{score}" for score in ("loss", "acc") for stage in ("train", "val", "test")} <= set(
+        scalars
+    )
+    assert [event.step for event in events.Scalars("loss/test_loss")] == list(range(1, 26))
     for score in ("test_acc", "val_acc"):
         assert events.Scalars(f"final/{score}")[-1].value == pytest.approx(result(run[0])[score])
     kinds = ["mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters"]

@@ -1,0 +1,62 @@
+"""Pairs of digits, drawn from a data set: the same for the same seed, whatever else is asked for."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from digitcmp import datasets
+from digitcmp.seeds import derive
+
+
+class Batch(NamedTuple):
+    """B pairs: raw pixels 0..255; target 1 where the first digit <= the second; both digits."""
+
+    pairs: Float[Tensor, "batch 2 14 14"]
+    target: Float[Tensor, "batch"]
+    digits: Int[Tensor, "batch 2"]
+
+    def take(self, rows: Int[Tensor, "rows"]) -> "Batch":
+        """These rows, in this order."""
+        return Batch(*(tensor[rows] for tensor in self))
+
+    def split(self, size: int) -> "Iterator[Batch]":
+        """Consecutive batches of `size` pairs; the last one may be smaller."""
+        return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))
+
+
+def draw_sets(name: str, root: Path, counts: Mapping[str, int], seed: int) -> dict[str, Batch]:
+    """The pairs `train`, `val` and `test` of a data set, so many of each; no image is used twice.
+
+    One permutation of the training images per seed: training pairs are taken from its front, validation pairs from its
+    back, so that the number of one never changes the other. `root` as in `datasets.load`. Raises DataError if the data
+    set is not there or holds too few images.
+    """
+    pools = datasets.load(name, root)
+    for split, wanted in (("train", counts["train"] + counts["val"]), ("test", counts["test"])):
+        if 2 * wanted > (there := len(pools[split].labels)):
+            raise datasets.DataError(
+                f"{wanted} pairs asked of {name}'s {there} {split} images, which make {there // 2}"
+            )
+    rng = np.random.default_rng(derive(seed, "pairs"))
+    train, test = (rng.permutation(len(pools[split].labels)) for split in ("train", "test"))
+    return {
+        "train": draw(pools["train"], train, counts["train"]),
+        "val": draw(pools["train"], train[::-1], counts["val"]),
+        "test": draw(pools["test"], test, counts["test"]),
+    }
+
+
+def pair(pairs: Float[Tensor, "batch 2 14 14"], digits: Int[Tensor, "batch 2"]) -> Batch:
+    """These images with the target that their digits give."""
+    return Batch(pairs, (digits[:, 0] <= digits[:, 1]).float(), digits)
+
+
+def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int) -> Batch:
+    """The first `2 * pairs` images in this order, two by two."""
+    rows = order[: 2 * pairs].reshape(pairs, 2)
+    return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]))

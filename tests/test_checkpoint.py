@@ -1,0 +1,101 @@
+"""A checkpoint read again: with torch alone, whichever version of this project wrote it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from PIL import Image
+from saved import checkpoint
+from test_images import drawing
+
+import digitcmp
+from digitcmp.module import DigitComparison
+
+FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
+COMMANDS = {
+    "predict": ["-m", "digitcmp.predict", "{saved}", "seven.png", "seven.png"],
+    "evaluate": ["-m", "digitcmp.evaluate", "{saved}", "data.test_pairs=10"],
+    "export": ["-m", "digitcmp.export", "{saved}", "model.onnx"],
+    "demo": ["-c", "import digitcmp, digitcmp.demo; digitcmp.demo.Server(digitcmp.load('{saved}'), port=0)"],
+}
+
+
+@pytest.fixture(scope="module")
+def fcnn1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network hardly trained."""
+    return checkpoint(tmp_path_factory.mktemp("fcnn1"), "fcnn1", aux=False, pairs=40, epochs=1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_inference_imports_torch_alone(command: str, fcnn1: Path, tmp_path: Path) -> None:
+    for name in FORBIDDEN:
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{command} imports {name}')")
+    Image.fromarray(drawing()).save(tmp_path / "seven.png")
+    arguments = [argument.format(saved=fcnn1) for argument in COMMANDS[command]]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def members(prefix: str) -> dict[str, torch.Tensor]:
+    """The weights of an AL4 that says `first <= second` with P = sigmoid(1), whatever it is shown."""
+    shapes = {
+        "backbone.branches.0.0": (5, 1, 3, 3),
+        "backbone.branches.0.2": (8, 5, 3, 3),
+        "backbone.branches.0.5": (200, 800),
+        "backbone.branches.0.7": (10, 200),
+        "head.layers.2": (15, 20),
+        "head.layers.4": (1, 15),
+    }
+    weights = {f"{prefix}.{layer}.weight": torch.zeros(shape) for layer, shape in shapes.items()}
+    biases = {f"{prefix}.{layer}.bias": torch.zeros(shape[0]) for layer, shape in shapes.items()}
+    return weights | biases | {f"{prefix}.head.layers.4.bias": torch.ones(1)}
+
+
+def test_the_format_of_a_checkpoint_stays(tmp_path: Path) -> None:
+    """As the first version wrote one, of an ensemble of two with averaged weights, by hand."""
+    hyper_parameters = {
+        "backbone": "ws3",
+        "arguments": {"regularization": None},
+        "head": "mlp",
+        "aux": True,
+        "aux_weight": 1.0,
+        "lr": 0.002,
+        "batch_size": 20,
+        "mean": 30.0,
+        "std": 70.0,
+        "seed": 0,
+        "gradient_clip_val": None,
+        "bins": None,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "label_smoothing": 0.0,
+        "ema": 0.9,
+        "tta": True,
+        "ensemble": 2,
+    }
+    state_dict = {"mean": torch.tensor(30.0), "std": torch.tensor(70.0), "average.n_averaged": torch.tensor(9)}
+    for prefix in ("networks.0", "networks.1", "average.module.0", "average.module.1"):
+        state_dict |= members(prefix)
+    file = tmp_path / "last.ckpt"
+    written = {"pytorch-lightning_version": "2.6.6", "epoch": 2, "global_step": 10, "loops": {}}
+    torch.save(written | {"state_dict": state_dict, "hyper_parameters": hyper_parameters}, file)
+    assert digitcmp.load(file).predict(np.zeros((1, 2, 14, 14))) == pytest.approx(torch.ones(1).sigmoid().numpy())
+    module = DigitComparison.load_from_checkpoint(file, weights_only=True)
+    assert module.state_dict().keys() == state_dict.keys()
+    assert {key: module.hparams[key] for key in hyper_parameters} == hyper_parameters
+
+
+def test_the_module_and_the_loaded_network_agree(fcnn1: Path) -> None:
+    module = DigitComparison.load_from_checkpoint(fcnn1, weights_only=True).eval()
+    pairs = torch.randint(256, (230, 2, 14, 14), generator=torch.Generator().manual_seed(0)).float()
+    with torch.inference_mode():
+        expected = module.predict_all(pairs).compare.sigmoid().numpy()
+    assert np.array_equal(digitcmp.load(fcnn1).predict(pairs), expected)
