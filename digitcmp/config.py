@@ -20,6 +20,7 @@ from digitcmp import paper
 from digitcmp.backbones import NETWORKS
 from digitcmp.fields import (
     BelowOne,
+    Betas,
     Bins,
     ConfigError,
     Count,
@@ -33,6 +34,7 @@ from digitcmp.fields import (
     validate,
 )
 from digitcmp.heads import HEADS
+from digitcmp.optimizers import OPTIMIZERS
 from digitcmp.schedules import SCHEDULES
 from digitcmp.tasks import TASKS
 
@@ -149,8 +151,12 @@ class Run(Group):
     lr: Positive
     epochs: Count
     batch_size: Count
-    schedule: Annotated[str, OneOf(SCHEDULES)]
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)]
+    momentum: BelowOne
+    nesterov: bool
+    betas: Betas | None
     weight_decay: NonNegative
+    schedule: Annotated[str, OneOf(SCHEDULES)]
     label_smoothing: BelowOne
     ema: Fraction | None
     ensemble: Count
@@ -203,6 +209,11 @@ class Run(Group):
             network.branches or not HEADS[self.head].branches_only,
         )
         require("bins", self.bins, f"{network.name} has no branch that takes it; null", network.sized or not self.bins)
+        for key in ("momentum", "nesterov", "betas", "weight_decay"):
+            takers = [name for name, optimizer in OPTIMIZERS.items() if key in optimizer.arguments]
+            value = getattr(self, key)
+            require(key, value, f"an argument of optimizer={'|'.join(takers)}", not value or self.optimizer in takers)
+        require("nesterov", self.nesterov, "it needs a momentum", self.momentum > 0 or not self.nesterov)
         require("data.re_pair", True, "it uses the digit labels, so only with aux=true", self.aux or not data.re_pair)
         require("batch_size", size, f"at most the {data.train_pairs} training pairs", size <= data.train_pairs)
         last = data.train_pairs % size or size

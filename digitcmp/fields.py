@@ -21,6 +21,8 @@ NonNegative = Annotated[float, Field(ge=0, description="a number >= 0")]
 Fraction = Annotated[float, Field(gt=0, lt=1, description="a number between 0 and 1")]
 BelowOne = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1")]
 
+Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
+
 
 class ConfigError(Exception):
     """A key or a value that is not allowed; the message names it and says what is, in one line."""

@@ -64,9 +64,9 @@ class PairModel(nn.Module):
 class PairEnsemble(nn.Module):
     """What a checkpoint holds: one PairModel or several, which answer together for raw pixels 0..255.
 
-    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux: with a
-    digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the size
-    of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
+    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux:
+    with a digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the
+    size of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
     tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many PairModels, each with its initial
     weights, whose probabilities are averaged.
     """

@@ -1,14 +1,17 @@
 """The one LightningModule: any backbone, a comparison head, an optional auxiliary digit loss."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 from digitcmp import objective
 from digitcmp.model import PairEnsemble, PairOutput, concatenate, mean_output
+from digitcmp.optimizers import OPTIMIZERS
 from digitcmp.pairs import Batch
 from digitcmp.schedules import SCHEDULES
 from digitcmp.seeds import derive
@@ -18,9 +21,11 @@ class DigitComparison(PairEnsemble, LightningModule):
     """Learns `first digit <= second digit` from raw pairs (B, 2, 14, 14), pixels 0..255.
 
     What it is made of is PairEnsemble's: backbone, arguments, head, aux, mean, std, bins, ema, tta, ensemble.
-    aux_weight: lambda of the auxiliary digit loss (section II.C). lr: of Adam. seed: fixes initial weights and dropout
-    masks. gradient_clip_val: the largest gradient norm of a step, None for no limit. weight_decay: of AdamW. schedule:
-    of lr over all steps, a name in SCHEDULES. The defaults are the paper's recipe (section III).
+    aux_weight: lambda of the auxiliary digit loss (section II.C). seed: fixes initial weights and dropout masks.
+    optimizer: a name in OPTIMIZERS, with lr, momentum, nesterov, betas and weight_decay if it takes them. schedule: of
+    lr over all steps, a name in SCHEDULES. gradient_clip_val: the largest gradient norm of a step, or with
+    gradient_clip_algorithm "value" the largest element, None for no limit. The defaults are the paper's recipe
+    (section III).
     """
 
     def __init__(
@@ -38,6 +43,10 @@ class DigitComparison(PairEnsemble, LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str = "norm",
         bins: int | None = None,
+        optimizer: str = "adam",
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        betas: Sequence[float] | None = None,
         weight_decay: float = 0.0,
         schedule: str = "constant",
         label_smoothing: float = 0.0,
@@ -51,15 +60,24 @@ class DigitComparison(PairEnsemble, LightningModule):
         self.save_hyperparameters(logger=False)  # the logger gets the run's settings at its end, with its scores
         # a training_step is one epoch of mini-batches: what Lightning does around each costs as much as the step
         self.automatic_optimization = False
+        self.progress = 0.0  # of the run, from 0 before the first step to 1 after the last
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
-        rate, decay = self.hparams["lr"], self.hparams["weight_decay"]
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """torch's own optimizer of that name, and its learning rate by the schedule at every step."""
+        chosen = OPTIMIZERS[self.hparams["optimizer"]]
+        arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
         # in mixed precision Lightning clips no gradients for a fused optimizer
-        fused = not self.hparams["gradient_clip_val"] or self.trainer.precision == "32-true"
-        return torch.optim.AdamW(self.networks.parameters(), lr=rate, weight_decay=decay, fused=fused)
+        if chosen.fused and (not self.hparams["gradient_clip_val"] or self.trainer.precision == "32-true"):
+            arguments["fused"] = True
+        kind = getattr(torch.optim, chosen.torch_name)
+        optimizer = kind(self.networks.parameters(), lr=self.hparams["lr"], **arguments)
+        schedule = SCHEDULES[self.hparams["schedule"]]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_fit_start(self) -> None:
+        assert self.trainer.max_epochs
+        self.epochs = self.trainer.max_epochs  # some callbacks add one at the end
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
 
     def training_step(self, epoch: Batch, _: int) -> None:
@@ -67,16 +85,11 @@ class DigitComparison(PairEnsemble, LightningModule):
         normalized = epoch._replace(pairs=self.normalize(epoch.pairs))
         outputs, done = [], 0
         for batch in normalized.split(self.hparams["batch_size"]):
-            self.set_rate(self.current_epoch + done / len(epoch.target))
             outputs.append(self.step(batch))
             done += len(batch.target)
+            self.progress = (self.current_epoch + done / len(epoch.target)) / self.epochs
+            self.lr_schedulers().step()  # type: ignore[union-attr, call-arg]
         self.publish_scores("train", concatenate(outputs), epoch)
-
-    def set_rate(self, epochs: float) -> None:
-        """The learning rate after so many epochs."""
-        assert self.trainer.max_epochs
-        progress = epochs / self.trainer.max_epochs
-        self.optimizer.param_groups[0]["lr"] = self.hparams["lr"] * SCHEDULES[self.hparams["schedule"]](progress)
 
     def step(self, batch: Batch) -> PairOutput:
         """One step of the optimizer on a mini-batch of normalised pairs; what the networks said before it."""

@@ -1,6 +1,7 @@
 """Training one run, from its configuration to its result."""
 
 import copy
+import inspect
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from digitcmp.config import Run
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
 
+KNOBS = inspect.signature(DigitComparison).parameters.keys()  # what the module takes of a run's settings
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
 
@@ -90,15 +92,9 @@ def assemble(run: Run, folder: Path, console: Console) -> tuple[PairData, DigitC
         module = DigitComparison(
             backbone=run.model.name,
             arguments=run.model.arguments,
-            batch_size=run.batch_size,
             mean=mean,
             std=std,
-            gradient_clip_val=run.trainer.gradient_clip_val,
-            gradient_clip_algorithm=run.trainer.gradient_clip_algorithm,
-            **run.model_dump(
-                include={"head", "aux", "aux_weight", "lr", "seed", "bins", "weight_decay", "schedule"}
-                | {"label_smoothing", "ema", "tta", "ensemble"}
-            ),
+            **{key: value for key, value in run.settings.items() if key in KNOBS},
         )
         try_batches(module, len(data.sets["train"].target) % run.batch_size or run.batch_size)
     except Exception as error:  # whatever a network of one's own raises

@@ -130,6 +130,18 @@ def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
         ({"schedule": "step"}, "schedule=step is not allowed: constant, cosine, one_cycle"),
         ({"label_smoothing": 1}, "label_smoothing=1 is not allowed: a number from 0 to below 1"),
         ({"weight_decay": -1}, "weight_decay=-1 is not allowed: a number >= 0"),
+        (
+            {"weight_decay": 0.1},
+            "weight_decay=0.1 is not allowed: an argument of optimizer=adamw|nadam|radam|rmsprop|sgd",
+        ),
+        ({"momentum": 0.9}, "momentum=0.9 is not allowed: an argument of optimizer=rmsprop|sgd"),
+        (
+            {"optimizer": "sgd", "betas": [0.9, 0.99]},
+            "betas=[0.9,0.99] is not allowed: an argument of optimizer=adam|adamw|nadam|radam",
+        ),
+        ({"betas": [0.9]}, "betas=[0.9] is not allowed: two numbers from 0 to below 1, or null"),
+        ({"optimizer": "sgd", "nesterov": True}, "nesterov=true is not allowed: it needs a momentum"),
+        ({"optimizer": "lion"}, "optimizer=lion is not allowed: adam, adamw, nadam, radam, rmsprop, sgd"),
         ({"ema": 1}, "ema=1 is not allowed: a number between 0 and 1, or null"),
         ({"data__re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels, so only with aux=true"),
         ({"model": "fcnn3", "model__hidden": [3]}, "model.hidden=[3] is not allowed: a whole number >= 1, or null"),

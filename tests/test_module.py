@@ -24,7 +24,7 @@ def test_golden_first_step(pairs: PairData) -> None:
     """The loss before and after one step on the first 20 pairs of seed 0, as first measured."""
     module = ws3(pairs)
     batch = next(pairs.sets["train"].split(20))
-    optimizer = module.configure_optimizers()
+    optimizer = module.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload]
     before = objective.loss(module(batch.pairs), batch.target, batch.digits, aux_weight=1.0)
     before.backward()
     optimizer.step()
@@ -37,7 +37,7 @@ def test_an_epoch_is_adam_over_its_batches(pairs: PairData) -> None:
     """Lightning's fit ends with the very weights of a plain loop over the same batches."""
     module, plain = ws3(pairs), ws3(pairs)
     fit(PairData("mnist", 40, 30, 20, seed=0), module)
-    optimizer = plain.configure_optimizers()
+    optimizer = plain.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload]
     for _ in range(2):
         for batch in pairs.epoch().split(20):
             optimizer.zero_grad()
@@ -45,6 +45,44 @@ def test_an_epoch_is_adam_over_its_batches(pairs: PairData) -> None:
             optimizer.step()
     for trained, expected in zip(module.parameters(), plain.parameters(), strict=True):
         assert torch.equal(trained, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Adam", {"optimizer": "adam", "betas": [0.8, 0.9]}),
+        ("AdamW", {"optimizer": "adamw", "weight_decay": 0.1}),
+        ("NAdam", {"optimizer": "nadam"}),
+        ("RAdam", {"optimizer": "radam", "weight_decay": 0.1}),
+        ("RMSprop", {"optimizer": "rmsprop", "momentum": 0.5}),
+        ("SGD", {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ],
+)
+def test_every_optimizer_is_torchs_with_the_arguments_that_it_takes(
+    pairs: PairData, name: str, options: dict[str, object]
+) -> None:
+    module, plain = ws3(pairs, lr=1e-3, **options), ws3(pairs)
+    fit(PairData("mnist", 40, 30, 20, seed=0), module, max_epochs=1)
+    arguments = {"weight_decay": 0.0} | {key: value for key, value in options.items() if key != "optimizer"}
+    optimizer = getattr(torch.optim, name)(plain.networks.parameters(), lr=1e-3, **arguments)
+    for batch in pairs.epoch().split(20):
+        optimizer.zero_grad()
+        objective.loss(plain(batch.pairs), batch.target, batch.digits, 1.0).backward()
+        optimizer.step()
+    for trained, expected in zip(module.networks.parameters(), plain.networks.parameters(), strict=True):
+        assert torch.allclose(trained, expected, atol=1e-6)
+
+
+def test_gradients_are_clipped_by_value(pairs: PairData) -> None:
+    """One step of plain SGD moves no weight further than lr times the limit, and some exactly so far."""
+    module, before = (ws3(pairs, optimizer="sgd", lr=1.0, **clip) for clip in ({"gradient_clip_val": 1e-3}, {}))
+    module.hparams["gradient_clip_algorithm"] = "value"
+    module.hparams["batch_size"] = 40
+    fit(pairs, module, max_epochs=1)
+    moved = [
+        (p - q).abs().max() for p, q in zip(module.networks.parameters(), before.networks.parameters(), strict=True)
+    ]
+    assert max(moved).item() == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_steps_are_counted(pairs: PairData) -> None:
