@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import model_serializer, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
@@ -41,9 +41,16 @@ from digitcmp.tasks import TASKS
 CONF = Path(__file__).parents[1] / "conf"
 RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}  # a group's key -> a setting
 SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
+LONGEST = 60  # letters of a setting in a folder's name
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
 HELP = "python train.py --help lists every key"
 NO_EFFECT = "cannot change a result: no part of a run's identity"
+LIGHTNING = r"^(lightning\.pytorch|pytorch_lightning)\.callbacks\.(\w+\.)*"  # whose callbacks go by their class
+OBSERVERS = {  # callbacks that cannot change a result
+    f"{package}.callbacks.{name}"
+    for package in ("lightning.pytorch", "pytorch_lightning")
+    for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
+}
 TRAINER_REFUSED = {  # options of lightning.Trainer that a run has no place for, and what to say instead
     **dict.fromkeys(("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time"), "epochs=N says how long"),
     **dict.fromkeys(("limit_train_batches", "overfit_batches"), "data.train_pairs=N says how many pairs"),
@@ -64,7 +71,7 @@ TRAINER_REFUSED = {  # options of lightning.Trainer that a run has no place for,
     "enable_progress_bar": "a single run has one, a sweep its own",
     "enable_model_summary": "the first line says the parameters",
     "default_root_dir": "hydra.run.dir=FOLDER says where",
-    "callbacks": "a run has its own",
+    "callbacks": "callbacks=[...] takes them",
     "benchmark": "cuDNN would choose anew at every start, and round differently",
     "plugins": "trainer.precision and a launcher are all there is",
     "barebones": "a run writes what it measures",
@@ -163,6 +170,8 @@ class Run(Group):
     tta: bool
     normalize: bool
     threads: Count
+    callbacks: list[Annotated[dict[str, Any], Field(description="each with a _target_, as Hydra instantiates it")]]
+    checkpoint: Literal["last", "best"]
     data: DataConfig
     trainer: TrainerConfig
     model: ModelConfig
@@ -198,6 +207,9 @@ class Run(Group):
             if not fits:
                 raise ConfigError(f"{key}={shown(value)} is not allowed: {allowed}")
 
+        for callback in self.callbacks:
+            target = callback.get("_target_")
+            require("callbacks", [callback], "each with a _target_, the name of a class", isinstance(target, str))
         network, data, size = NETWORKS[self.model.name], self.data, self.batch_size
         if taken := self.model.arguments.keys() & defaults().keys():
             raise ConfigError(f"{network.name}'s argument {taken.pop()} has the name of a knob: give it another")
@@ -304,9 +316,20 @@ def flatten(config: Mapping[str, Any]) -> Settings:
         if kind := groups().get(key):
             names = [name for name in value if name not in kind.model_fields or identifies(kind, name)]
             flat |= {RENAMED.get(f"{key}.{name}", name): value[name] for name in names}
+        elif key == "callbacks":
+            flat[key] = described([callback for callback in value if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key):
             flat[key] = value
     return flat
+
+
+def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
+    """Callbacks as a setting: 'EarlyStopping(monitor=val_acc,patience=3)', None for none."""
+    texts = []
+    for callback in callbacks:
+        arguments = ",".join(f"{key}={shown(value)}" for key, value in callback.items() if key != "_target_")
+        texts.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
+    return ", ".join(texts) or None
 
 
 def identifies(kind: type[Group], key: str) -> bool:
@@ -331,5 +354,5 @@ def path_text(value: Any) -> str:
     """A setting in a folder's name: [300, 50] -> '300-50'."""
     if isinstance(value, list | tuple):
         return "-".join(map(path_text, value))
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return re.sub(r"[^\w.+-]", "_", text)
+    text = re.sub(r"[^\w.+-]", "_", value if isinstance(value, str) else json.dumps(value))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

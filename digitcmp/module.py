@@ -72,23 +72,33 @@ class DigitComparison(PairEnsemble, LightningModule):
         kind = getattr(torch.optim, chosen.torch_name)
         optimizer = kind(self.networks.parameters(), lr=self.hparams["lr"], **arguments)
         schedule = SCHEDULES[self.hparams["schedule"]]
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress))
+        return {"optimizer": optimizer, "lr_scheduler": self.scheduler}
+
+    def setup(self, stage: str) -> None:
+        self.epochs = self.trainer.max_epochs or 1  # before a callback adds one at the end
 
     def on_fit_start(self) -> None:
-        assert self.trainer.max_epochs
-        self.epochs = self.trainer.max_epochs  # some callbacks add one at the end
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
 
     def training_step(self, epoch: Batch, _: int) -> None:
         """One epoch: a step of the optimizer for every `batch_size` pairs."""
         normalized = epoch._replace(pairs=self.normalize(epoch.pairs))
+        if self.current_epoch >= self.epochs:  # a callback asks for an epoch more: averaged weights need batch norms
+            for batch in normalized.split(self.hparams["batch_size"]):
+                for network in self.networks:
+                    network(batch.pairs)
+            return
+        scheduler: Any = self.lr_schedulers()
         outputs, done = [], 0
         for batch in normalized.split(self.hparams["batch_size"]):
             outputs.append(self.step(batch))
             done += len(batch.target)
             self.progress = (self.current_epoch + done / len(epoch.target)) / self.epochs
-            self.lr_schedulers().step()  # type: ignore[union-attr, call-arg]
+            if scheduler is self.scheduler:
+                scheduler.step()
+        if scheduler is not self.scheduler:  # a callback put its own there, which counts epochs
+            scheduler.step()
         self.publish_scores("train", concatenate(outputs), epoch)
 
     def step(self, batch: Batch) -> PairOutput:

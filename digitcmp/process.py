@@ -20,8 +20,10 @@ import hydra
 import yaml
 from hydra.core.utils import env_override
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from digitcmp import help, paper
 from digitcmp.config import HELP, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
 from digitcmp.runs import RunError
@@ -29,6 +31,9 @@ from digitcmp.runs import RunError
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
     HYDRA = {"execution_whitelist": ["hydra_plugins.*"]}
+register = OmegaConf.register_new_resolver if "version_base" in HYDRA else OmegaConf.register_resolver
+register("digitcmp_help", help.text, replace=True)
+register("digitcmp_label", paper.label, replace=True)
 MENDABLE = (  # errors of whoever typed the command
     *(ConfigError, RunError, FloatingPointError, OSError),
     *(HydraException, OmegaConfBaseException, yaml.YAMLError),

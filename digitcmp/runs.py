@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
 SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
-RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN)  # every other key of a result is a setting
+RESULT_KEYS = (
+    "cell",
+    "label",
+    "params",
+    "epochs_trained",
+    "checkpoint_epoch",
+    *SCORES,
+    *ORIGIN,
+)  # every other key of a result is a setting
 
 
 class RunError(Exception):

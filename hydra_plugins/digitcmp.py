@@ -14,14 +14,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from digitcmp import grid, help, paper, process
+from digitcmp import grid, process
 from digitcmp.config import Run
 from digitcmp.fields import ConfigError
 from digitcmp.sweep import Job, sweep
-
-register = OmegaConf.register_new_resolver if "version_base" in process.HYDRA else OmegaConf.register_resolver
-register("digitcmp_help", help.text, replace=True)
-register("digitcmp_label", paper.label, replace=True)
 
 
 def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
