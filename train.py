@@ -142,6 +142,7 @@ def assemble(
         std=std,
         seed=config.seed,
         gradient_clip_val=config.trainer.gradient_clip_val,
+        gradient_clip_algorithm=config.trainer.gradient_clip_algorithm,
         **{
             key: config[key]
             for key in ("bins", "weight_decay", "schedule", "label_smoothing", "ema", "tta", "ensemble")
@@ -154,7 +155,7 @@ def assemble(
     if bool(console) if config.pictures is None else config.pictures:
         shown.append(callbacks.Pictures(data, events))
     trainer = Trainer(
-        **without(config.trainer, "gradient_clip_val"),
+        **without(config.trainer, "gradient_clip_val", "gradient_clip_algorithm"),
         devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
         plugins=[LightningEnvironment()],  # one process a run, in a SLURM job too
         max_epochs=config.epochs,

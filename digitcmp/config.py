@@ -175,6 +175,7 @@ def check(settings: Settings) -> None:
     one_of("schedule", SCHEDULES)
     one_of("accelerator", ACCELERATORS)
     one_of("precision", PRECISIONS)
+    one_of("gradient_clip_algorithm", ("norm", "value"))
     one_of("head", HEADS)
     merged = settings["model"] in MERGED
     require(

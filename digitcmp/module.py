@@ -25,8 +25,9 @@ class DigitComparison(PairEnsemble, LightningModule):
 
     What it is made of is PairEnsemble's: backbone, arguments, head, aux, mean, std, bins, ema, tta, ensemble.
     aux_weight: lambda of the auxiliary digit loss (section II.C). lr: of Adam. seed: fixes initial weights and dropout
-    masks. gradient_clip_val: the largest gradient norm of a step, None for no limit. weight_decay: of AdamW. schedule:
-    of lr over all steps, a name in SCHEDULES. The defaults are the paper's recipe (section III).
+    masks. gradient_clip_val: the largest gradient norm of a step (gradient_clip_algorithm="norm") or the largest
+    absolute value in a gradient ("value"), None for no limit. weight_decay: of AdamW. schedule: of lr over all steps, a
+    name in SCHEDULES. The defaults are the paper's recipe (section III).
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class DigitComparison(PairEnsemble, LightningModule):
         std: float = 1.0,
         seed: int = 0,
         gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str = "norm",
         bins: int | None = None,
         weight_decay: float = 0.0,
         schedule: str = "constant",
@@ -91,7 +93,7 @@ class DigitComparison(PairEnsemble, LightningModule):
         losses = [objective.loss(output, batch.target, batch.digits, *weights) for output in outputs]
         self.manual_backward(sum(losses[1:], losses[0]))
         if clip := self.hparams["gradient_clip_val"]:
-            self.clip_gradients(self.optimizer.optimizer, clip, gradient_clip_algorithm="norm")
+            self.clip_gradients(self.optimizer.optimizer, clip, self.hparams["gradient_clip_algorithm"])
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.networks)

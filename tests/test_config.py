@@ -56,6 +56,7 @@ def test_hash_covers_cell_and_seed_and_ignores_defaults() -> None:
         ({"threads": 0}, "threads=0 is not allowed"),
         ({"accelerator": "gup"}, "trainer.accelerator=gup is not allowed: cpu, gpu, auto, cuda, mps"),
         ({"precision": 16}, "trainer.precision=16 is not allowed: 32-true, 16-mixed, bf16-mixed"),
+        ({"gradient_clip_algorithm": 2}, "trainer.gradient_clip_algorithm=2 is not allowed: norm, value"),
         ({"model": "convnet2", "train_pairs": 21}, "batch_size=20 is not allowed: of 21 training pairs it leaves"),
         ({"model": "convnet2", "batch_size": 1}, "batch_size=1 is not allowed: of 1000 training pairs it leaves"),
     ],

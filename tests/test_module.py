@@ -64,6 +64,17 @@ def test_gradients_are_clipped(pairs: PairData) -> None:
     assert norms == pytest.approx([0.01] * 4, rel=1e-3)
 
 
+def test_gradients_are_clipped_by_value(pairs: PairData) -> None:
+    largest = []
+    module = ws3(pairs, gradient_clip_val=0.001, gradient_clip_algorithm="value")
+    hook = register_optimizer_step_pre_hook(
+        lambda *_: largest.append(max(p.grad.abs().max().item() for p in module.parameters() if p.grad is not None))
+    )
+    fit(pairs, module)
+    hook.remove()
+    assert largest == pytest.approx([0.001] * 4)
+
+
 def test_initial_weights_come_from_the_seed_alone() -> None:
     torch.manual_seed(1)
     one = DigitComparison("ws3", seed=0)
