@@ -14,7 +14,7 @@ def main() -> None:
         prog="python -m digitcmp.export",
         description="Write a saved network as ONNX: any number of pairs of images in, probabilities out.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("file", type=Path, help="the file to write, model.onnx")
     arguments = parser.parse_args()
 

@@ -27,7 +27,7 @@ def main() -> None:
         prog="python -m digitcmp.predict",
         description="The probability that the first of two drawn or photographed digits is <= the second.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("pictures", type=Path, nargs="*", help="two PNG or JPEG files, of any size, light or dark")
     parser.add_argument("--csv", type=Path, help="pairs of files instead, two a line, relative to the CSV's folder")
     parser.add_argument("--json", action="store_true", help='{"probability": p, "digits": [a, b] or null}, one a line')

@@ -116,7 +116,7 @@ class Malicious:
 
 BAD = {
     "missing": "there is no such file",
-    "folder": "there is no such file",
+    "folder": "holds no checkpoints/last.ckpt: a run's folder or its checkpoint is wanted",
     "empty": "is damaged or not a checkpoint of train.py",
     "text": "is no checkpoint",
     "truncated": "is damaged or not a checkpoint of train.py",
