@@ -2,10 +2,15 @@
 
 import argparse
 import logging
+import os
 import warnings
 from pathlib import Path
 
 from digitcmp import runs
+
+
+class TargetError(Exception):
+    """A target that must not be written over; the message names it and what is allowed, in one line."""
 
 
 def main() -> None:
@@ -22,7 +27,7 @@ def main() -> None:
 
     try:
         outputs = export(arguments.checkpoint, arguments.file)
-    except (CheckpointError, OSError) as error:
+    except (CheckpointError, TargetError, OSError) as error:
         parser.exit(2, f"{error}\n")
     print(f"Wrote {arguments.file}: pairs (B, 2, 14, 14) float32, gray values 0..255 -> {', '.join(outputs)}")
 
@@ -31,8 +36,14 @@ def export(checkpoint: Path, file: Path) -> list[str]:
     """Write the network of a checkpoint to `file`, whole or not at all, and return its outputs.
 
     Input `pairs` (B, 2, 14, 14), float32 gray values 0..255. Outputs `probability` (B,), P(first <= second), and with
-    aux `digits` (B, 2, 10), P(digit). Raises CheckpointError, OSError.
+    aux `digits` (B, 2, 10), P(digit). Raises TargetError for a file that is there and is no earlier export,
+    CheckpointError, OSError.
     """
+    if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
+        raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")
+    if file.exists() and checkpoint.exists() and file.samefile(checkpoint):
+        raise TargetError(f"{file} is the checkpoint: a new file or an earlier export is wanted")
+
     import torch
 
     from digitcmp.checkpoint import load
