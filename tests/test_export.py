@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,13 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
         assert [file.name for file in folder.iterdir() if file.is_file()] == ["model.onnx"]
         made[backbone] = saved, folder / "model.onnx"
     return made
+
+
+def test_metadata(exported: dict[str, tuple[Path, Path]]) -> None:
+    for backbone, label in (("ws3", "AL4"), ("fcnn1", "FCNN1")):
+        metadata = onnxruntime.InferenceSession(exported[backbone][1]).get_modelmeta().custom_metadata_map
+        assert metadata["label"] == label and metadata["classes"].split(",") == [str(digit) for digit in range(10)]
+        assert "0..255" in metadata["pixels"] and metadata["digitcmp_version"] == version("digitcmp")
 
 
 def test_an_earlier_export_is_replaced(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
