@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from digitcmp import runs
 from digitcmp.model import EVALUATION_ROWS, PairEnsemble
 
 
 class CheckpointError(Exception):
-    """A file that is no checkpoint of this project, or not whole; the message names it and says why, in one line."""
+    """A path that leads to no checkpoint of this project, or to a damaged one; the message says why, in one line."""
 
 
 class Prediction(NamedTuple):
@@ -71,26 +72,42 @@ class Comparer(nn.Module):
 
 
 def load(path: str | Path) -> Comparer:
-    """The network of a checkpoint that train.py wrote, on the CPU. The file is read as data and cannot run code.
+    """The network of a checkpoint that train.py wrote, or of a run's folder, on the CPU.
 
-    Raises CheckpointError.
+    The file is read as data and cannot run code. Raises CheckpointError.
     """
-    if not Path(path).is_file():
-        raise CheckpointError(f"{path}: there is no such file")
+    file = locate(Path(path))
     try:
         with warnings.catch_warnings(action="ignore"):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         hparams = checkpoint["hyper_parameters"]
         made_of = inspect.signature(PairEnsemble).parameters.keys() & hparams.keys()
         network = PairEnsemble(**{key: hparams[key] for key in made_of})
         network.load_state_dict(checkpoint["state_dict"])
         comparer = Comparer(network, hparams)
         blank = comparer.predict(np.zeros((1, 2, 14, 14)))
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from None
     except UnpicklingError:
-        raise CheckpointError(f"{path} is no checkpoint, or one that holds code, which is never run") from None
+        raise CheckpointError(f"{file} is no checkpoint, or one that holds code, which is never run") from None
     except Exception as error:  # what is damaged or not ours raises a dozen different errors
         reason = shorten(f"{type(error).__name__}: {error}", 120)
-        raise CheckpointError(f"{path} is damaged or not a checkpoint of train.py ({reason})") from None
+        raise CheckpointError(f"{file} is damaged or not a checkpoint of train.py ({reason})") from None
     if not np.isfinite(blank).all():
-        raise CheckpointError(f"{path} answers with {blank[0]}: its weights are damaged")
+        raise CheckpointError(f"{file} answers with {blank[0]}: its weights are damaged")
     return comparer
+
+
+def locate(path: Path) -> Path:
+    """The file that a path means: itself, or the checkpoint in a run's folder. Raises CheckpointError."""
+    try:
+        if path.is_dir():
+            file = path / runs.CHECKPOINT
+            if not file.is_file():
+                raise CheckpointError(f"{path} holds no {runs.CHECKPOINT}: a run's folder or its checkpoint is wanted")
+            return file
+        if not path.is_file():
+            raise CheckpointError(f"{path}: there is no such file")
+    except OSError as error:  # a folder that may not be searched
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
+    return path

@@ -36,7 +36,7 @@ def main() -> None:
         prog="python -m digitcmp.demo",
         description="A page on this machine alone: draw two digits and see what the network makes of them.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes any that is free")
     arguments = parser.parse_args()
 

@@ -10,7 +10,13 @@ from typing import Any
 from digitcmp import datasets, paper, runs
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
-KEYS = ("data", "data.test_pairs", "data.root", "seed", "tta")
+KEYS = {
+    "data": "the data set: " + ", ".join(datasets.TORCHVISION),
+    "data.test_pairs": "how many pairs of its test images, at most 5000",
+    "data.root": "torchvision's folder for fashion_mnist and kmnist, by default data",
+    "seed": "draws the pairs, a whole number >= 0; by default the run's",
+    "tta": "true or false, by default as in the run: average over the images shifted by a pixel",
+}
 NAMES = {
     "test_acc": "accuracy",
     "test_loss": "loss",
@@ -27,22 +33,25 @@ def main() -> None:
     """Evaluate, print, write. Exits with 2 and one line for what is not allowed or cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m digitcmp.evaluate",
-        description="The test metrics of a saved run, on its own test pairs unless told otherwise. "
+        description="The test metrics of a saved run, on its own test pairs unless told otherwise.\n"
         "Writes them beside the run, as evaluation,...json.",
+        epilog="what KEY may be:\n" + "\n".join(f"  {key:<17}{line}" for key, line in KEYS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=f"{', '.join(KEYS)} (which draws the pairs)")
+    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what is not as in the run, see below")
     arguments = parser.parse_args()
     try:
         overrides = parse(arguments.overrides)
     except OverrideError as error:
         parser.exit(2, f"{error}\n")
 
-    from digitcmp.checkpoint import CheckpointError  # torch takes seconds
+    from digitcmp.checkpoint import CheckpointError, locate  # torch takes seconds
 
     try:
-        result = evaluate(arguments.checkpoint, overrides)
-        file = write(arguments.checkpoint, result)
+        checkpoint = locate(arguments.checkpoint)
+        result = evaluate(checkpoint, overrides)
+        file = write(checkpoint, result)
     except (CheckpointError, datasets.DataError, OSError) as error:
         parser.exit(2, f"{error}\n")
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")

@@ -2,10 +2,18 @@
 
 import argparse
 import logging
+import os
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from digitcmp import runs
+from digitcmp import paper, runs
+
+PIXELS = "gray values 0..255, light digits on a dark ground; the file normalises them itself"
+
+
+class TargetError(Exception):
+    """A target that must not be written over; the message names it and what is allowed, in one line."""
 
 
 def main() -> None:
@@ -14,7 +22,7 @@ def main() -> None:
         prog="python -m digitcmp.export",
         description="Write a saved network as ONNX: any number of pairs of images in, probabilities out.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("file", type=Path, help="the file to write, model.onnx")
     arguments = parser.parse_args()
 
@@ -22,7 +30,7 @@ def main() -> None:
 
     try:
         outputs = export(arguments.checkpoint, arguments.file)
-    except (CheckpointError, OSError) as error:
+    except (CheckpointError, TargetError, OSError) as error:
         parser.exit(2, f"{error}\n")
     print(f"Wrote {arguments.file}: pairs (B, 2, 14, 14) float32, gray values 0..255 -> {', '.join(outputs)}")
 
@@ -31,8 +39,14 @@ def export(checkpoint: Path, file: Path) -> list[str]:
     """Write the network of a checkpoint to `file`, whole or not at all, and return its outputs.
 
     Input `pairs` (B, 2, 14, 14), float32 gray values 0..255. Outputs `probability` (B,), P(first <= second), and with
-    aux `digits` (B, 2, 10), P(digit). Raises CheckpointError, OSError.
+    aux `digits` (B, 2, 10), P(digit). The metadata `label`, `classes`, `pixels` and `digitcmp_version` say what it is.
+    Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
     """
+    if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
+        raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")
+    if file.exists() and checkpoint.exists() and file.samefile(checkpoint):
+        raise TargetError(f"{file} is the checkpoint: a new file or an earlier export is wanted")
+
     import torch
 
     from digitcmp.checkpoint import load
@@ -51,9 +65,24 @@ def export(checkpoint: Path, file: Path) -> list[str]:
             verbose=False,
         )
     assert program is not None
+    hparams = comparer.hparams
+    program.model.metadata_props.update(
+        label=paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
+        classes="0,1,2,3,4,5,6,7,8,9",
+        pixels=PIXELS,
+        digitcmp_version=project_version(),
+    )
     with runs.atomic_write(file) as partial:
         program.save(partial, external_data=False)
     return outputs
+
+
+def project_version() -> str:
+    """The version of this project, `unknown` where it runs without being installed."""
+    try:
+        return version("digitcmp")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 if __name__ == "__main__":

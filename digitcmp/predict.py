@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,39 +23,69 @@ class CsvError(Exception):
 
 
 def main() -> None:
-    """Read the pictures, ask the network, print. Exits with 2 and one line for a file that cannot be read."""
+    """Read the pictures, ask the network, print. Exits with 2 and one line for every file that cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m digitcmp.predict",
         description="The probability that the first of two drawn or photographed digits is <= the second.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("pictures", type=Path, nargs="*", help="two PNG or JPEG files, of any size, light or dark")
     parser.add_argument("--csv", type=Path, help="pairs of files instead, two a line, relative to the CSV's folder")
-    parser.add_argument("--json", action="store_true", help='{"probability": p, "digits": [a, b] or null}, one a line')
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help='{"probability": p, "first_leq_second": p > 0.5, "digits": [a, b] or null}; with --csv one a line, of '
+        "nulls where a picture cannot be read",
+    )
     arguments = parser.parse_args()
     if len(arguments.pictures) != (0 if arguments.csv else 2):
         parser.error("two pictures are wanted, or --csv FILE")
     try:
         pairs = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
-        seen = np.stack([[images.read(file) for file in pair] for pair in pairs])
-    except (CsvError, images.ImageError) as error:
+    except CsvError as error:
         parser.exit(2, f"{error}\n")
+    seen = [read_pair(files) for files in pairs]
+    readable = [pair for pair in seen if pair is not None]
+    if not readable:
+        sys.exit(2)
 
     from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
 
     try:
-        probability, distributions = load(arguments.checkpoint).predict_digits(seen)
+        probability, distributions = load(arguments.checkpoint).predict_digits(np.stack(readable))
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
-    digits = [None] * len(pairs) if distributions is None else distributions.argmax(axis=2).tolist()
+    digits = [None] * len(readable) if distributions is None else distributions.argmax(axis=2).tolist()
     console = Console()
-    for files, p, named, pair in zip(pairs, probability.tolist(), digits, seen, strict=True):
+    predictions = zip(probability.tolist(), digits, strict=True)
+    for files, pair in zip(pairs, seen, strict=True):
+        if pair is None:
+            if arguments.json:  # a line for every pair
+                print(json.dumps({"probability": None, "first_leq_second": None, "digits": None}))
+            continue
+        p, named = next(predictions)
         if arguments.json:
-            print(json.dumps({"probability": p, "digits": named}))
+            print(json.dumps({"probability": p, "first_leq_second": p > 0.5, "digits": named}))
         elif arguments.csv:
-            print(f"{p:.4f}", *([] if named is None else named), *files, sep="  ")
+            print(f"{p:.4f}  {yes_or_no(p):<3}", *(named or []), *files, sep="  ")
         else:
             show(files, p, named, pair, console)
+    if len(readable) < len(pairs):
+        sys.exit(2)
+
+
+def read_pair(files: list[Path]) -> UInt8[np.ndarray, "2 14 14"] | None:
+    """Both pictures as the network sees them, or None if they cannot be read; stderr then says why."""
+    try:
+        return np.stack([images.read(file) for file in files])
+    except images.ImageError as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def yes_or_no(probability: float) -> str:
+    """Whether the first digit is more likely <= the second than not, in a word."""
+    return "yes" if probability > 0.5 else "no"
 
 
 def read_csv(file: Path) -> list[list[Path]]:
@@ -86,7 +117,9 @@ def show(
     if digits is not None:
         table.add_row(*(f"looks like a [bold]{digit}[/bold]" for digit in digits))
     console.print(table, highlight=False)
-    console.print(f"\nP(first <= second) = [bold]{probability:.4f}[/bold]", highlight=False)
+    console.print(
+        f"\n[bold]{yes_or_no(probability)}[/bold]: P(first <= second) = [bold]{probability:.4f}[/bold]", highlight=False
+    )
 
 
 def half_blocks(image: UInt8[np.ndarray, "14 14"]) -> Text:

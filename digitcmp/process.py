@@ -31,7 +31,7 @@ from digitcmp.runs import RunError
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
     HYDRA = {"execution_whitelist": ["hydra_plugins.*"]}
-register = OmegaConf.register_new_resolver if "version_base" in HYDRA else OmegaConf.register_resolver
+register: Any = OmegaConf.register_new_resolver if "version_base" in HYDRA else OmegaConf.register_resolver
 register("digitcmp_help", help.text, replace=True)
 register("digitcmp_label", paper.label, replace=True)
 MENDABLE = (  # errors of whoever typed the command

@@ -72,6 +72,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     start = time.perf_counter()
     parts.trainer.fit(parts.module, parts.data)
     fit_seconds = time.perf_counter() - start
+    if not parts.metrics.rows:
+        raise runs.RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
     last = max(parts.metrics.rows)
     kept = parts.best.epoch if parts.best else last
     scores = dict(parts.metrics.rows[kept])

@@ -23,6 +23,7 @@ from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # as train.py's folder is, where Hydra looks for hydra_plugins
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, CI's too, ignore Ctrl-C
 
@@ -33,7 +34,6 @@ Start = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`train('model=ws3', ...)` is train.py with these arguments in an empty folder, in this process."""
-    monkeypatch.syspath_prepend(ROOT)
 
     def run(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

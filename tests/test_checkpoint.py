@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from saved import checkpoint
 from test_images import drawing
 
 import digitcmp
+from digitcmp.checkpoint import CheckpointError
 from digitcmp.module import DigitComparison
 
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
@@ -42,6 +44,30 @@ def test_inference_imports_torch_alone(command: str, fcnn1: Path, tmp_path: Path
         [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_a_runs_folder_means_its_checkpoint(fcnn1: Path, tmp_path: Path) -> None:
+    blank = np.zeros((1, 2, 14, 14))
+    assert digitcmp.load(fcnn1.parents[1]).predict(blank) == digitcmp.load(fcnn1).predict(blank)
+    with pytest.raises(CheckpointError, match=f"^{tmp_path} holds no checkpoints/last.ckpt: .*wanted$"):
+        digitcmp.load(tmp_path)
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be searched; root may search any, so be somebody else."""
+    (tmp_path / "locked").mkdir(mode=0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield tmp_path / "locked"
+    os.seteuid(user)
+
+
+def test_a_folder_that_may_not_be_searched(locked: Path) -> None:
+    for path in (locked / "last.ckpt", locked):
+        with pytest.raises(CheckpointError, match=f"^{path} cannot be read: Permission denied$"):
+            digitcmp.load(path)
 
 
 def members(prefix: str) -> dict[str, torch.Tensor]:

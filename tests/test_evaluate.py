@@ -39,11 +39,13 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
     train("model=ws3", "aux=true", "seed=3", *small, "hydra.run.dir=out")
     assert run(monkeypatch, tmp_path / "out" / runs.CHECKPOINT) == 0
     result = json.loads((tmp_path / "out/result.json").read_text())
-    found = files(tmp_path / "out")["evaluation,dataset=mnist,test_pairs=300,seed=7.json"]
+    evaluation = files(tmp_path / "out")["evaluation,dataset=mnist,test_pairs=300,seed=7.json"]
     for key in ("test_loss", "test_acc", "digit_acc", "argmax_acc"):
-        assert found[key] == pytest.approx(result[key], abs=1e-5)
-    assert found["checkpoint_crc"] == result["checkpoint_crc"]
+        assert evaluation[key] == pytest.approx(result[key], abs=1e-5)
+    assert evaluation["checkpoint_crc"] == result["checkpoint_crc"]
     out, err = capsys.readouterr()
+    assert run(monkeypatch, tmp_path / "out") == 0  # its folder means the same
+    assert capsys.readouterr().out == out and len(files(tmp_path / "out")) == 1
     assert out.splitlines()[:2] == ["AL4: mnist, 300 test pairs, seed 7", f"accuracy{result['test_acc']:>26.4f}"]
     assert len(out.splitlines()) == 6 and err == ""
 
@@ -51,10 +53,10 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
 def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for overrides in (["data.test_pairs=5000"], ["data.test_pairs=5000", "seed=1"], [], ["tta=true"]):
         assert run(monkeypatch, al4, *overrides) == 0
-    found = files(al4.parents[1])
-    what = sorted((one["test_pairs"], one["seed"], one["tta"]) for one in found.values())
-    assert what == [(1000, 0, False), (1000, 0, True), (5000, 0, False), (5000, 1, False)]
-    accuracies = {one["test_acc"] for one in found.values()}
+    results = files(al4.parents[1]).values()
+    pairs = sorted((result["test_pairs"], result["seed"], result["tta"]) for result in results)
+    assert pairs == [(1000, 0, False), (1000, 0, True), (5000, 0, False), (5000, 1, False)]
+    accuracies = {result["test_acc"] for result in results}
     assert len(accuracies) == 4 and all(0.85 < accuracy < 1 for accuracy in accuracies)
 
 
@@ -69,8 +71,8 @@ def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     plain = checkpoint(tmp_path, "fcnn1", aux=False, pairs=40, epochs=1)
     moved = shutil.copy(plain, tmp_path / "copy.ckpt")
     assert run(monkeypatch, moved) == 0
-    (found,) = files(tmp_path).values()
-    assert found["digit_acc"] is None and found["argmax_acc"] is None and found["test_pairs"] == 1000
+    (result,) = files(tmp_path).values()
+    assert result["digit_acc"] is None and result["argmax_acc"] is None and result["test_pairs"] == 1000
 
 
 def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
@@ -101,6 +103,13 @@ def test_what_is_not_allowed_ends_with_2_and_a_line(
     assert run(monkeypatch, al4, override) == 2
     err = capsys.readouterr().err
     assert err.startswith(message) and err.count("\n") == 1
+
+
+def test_help_says_what_every_key_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--help") == 0
+    lines = {line.split(maxsplit=1)[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    for key in ("data", "data.test_pairs", "data.root", "seed", "tta"):
+        assert len(lines[key].split()) > 4
 
 
 def test_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

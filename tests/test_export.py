@@ -1,7 +1,10 @@
 """An exported network answers as the network does, without torch."""
 
+import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +47,57 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
     return made
 
 
+def test_metadata(exported: dict[str, tuple[Path, Path]]) -> None:
+    for backbone, label in (("ws3", "AL4"), ("fcnn1", "FCNN1")):
+        metadata = onnxruntime.InferenceSession(exported[backbone][1]).get_modelmeta().custom_metadata_map
+        assert metadata["label"] == label and metadata["classes"].split(",") == [str(digit) for digit in range(10)]
+        assert "0..255" in metadata["pixels"] and metadata["digitcmp_version"] == version("digitcmp")
+
+
+def test_an_earlier_export_is_replaced(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_text("an earlier export")
+    export.export(exported["fcnn1"][0], tmp_path / "model.onnx")
+    onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
+def target(kind: str, folder: Path, saved: Path) -> Path:
+    """Something that is not to be replaced, made in this folder."""
+    file = folder / "model.onnx"
+    if kind == "checkpoint":
+        return Path(shutil.copy(saved, folder / "last.ckpt"))
+    if kind == "checkpoint named so":
+        return Path(shutil.copy(saved, file))
+    if kind == "text":
+        (folder / "notes.txt").write_text("mine")
+        return folder / "notes.txt"
+    if kind == "link":
+        (folder / "elsewhere.onnx").write_text("mine")
+        file.symlink_to("elsewhere.onnx")
+    elif kind == "dangling link":
+        file.symlink_to("elsewhere.onnx")
+    elif kind == "fifo":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "device":
+        return Path("/dev/null")
+    return file
+
+
+@pytest.mark.parametrize(
+    "kind", ["checkpoint", "checkpoint named so", "text", "link", "dangling link", "fifo", "folder", "device"]
+)
+def test_what_is_there_is_left_alone(kind: str, exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    file = target(kind, tmp_path, exported["fcnn1"][0])
+    saved = file if kind.startswith("checkpoint") else exported["fcnn1"][0]
+    before = sorted((path.name, path.lstat()[:8]) for path in [file, *tmp_path.iterdir()])  # all but the times
+    content = file.read_bytes() if file.is_file() else None
+    with pytest.raises(export.TargetError, match=f"^{file} is .*: a new file or an earlier export is wanted$"):
+        export.export(saved, file)
+    assert sorted((path.name, path.lstat()[:8]) for path in [file, *tmp_path.iterdir()]) == before
+    assert content is None or file.read_bytes() == content
+
+
 def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
     """As typed: one line, no warnings of a library."""
     command = [sys.executable, "-m", "digitcmp.export", str(exported["ws3"][0]), "model.onnx"]
@@ -65,6 +119,7 @@ def test_what_fails_ends_with_2_and_a_line(
     for saved, file, message in (
         (tmp_path / "last.ckpt", tmp_path / "model.onnx", "last.ckpt: there is no such file\n"),
         (exported["fcnn1"][0], tmp_path / "nowhere" / "model.onnx", "model.onnx"),
+        (exported["fcnn1"][0], Path("/dev/null"), "/dev/null is there and no regular .onnx file: "),
     ):
         monkeypatch.setattr(sys, "argv", ["export", str(saved), str(file)])
         with pytest.raises(SystemExit) as stop:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -116,7 +117,7 @@ class Malicious:
 
 BAD = {
     "missing": "there is no such file",
-    "folder": "there is no such file",
+    "folder": "holds no checkpoints/last.ckpt: a run's folder or its checkpoint is wanted",
     "empty": "is damaged or not a checkpoint of train.py",
     "text": "is no checkpoint",
     "truncated": "is damaged or not a checkpoint of train.py",
@@ -172,12 +173,12 @@ def test_json_is_one_object(
 ) -> None:
     assert run(monkeypatch, al4, *pictures, "--json") == 0
     out = capsys.readouterr().out
-    answer = json.loads(out)
-    assert list(answer) == ["probability", "digits"] and out.count("\n") == 1
-    assert 0.9 < answer["probability"] <= 1 and answer["digits"] == [1, 7]
+    said = json.loads(out)
+    assert list(said) == ["probability", "first_leq_second", "digits"] and out.count("\n") == 1
+    assert 0.9 < said["probability"] <= 1 and said["first_leq_second"] is True and said["digits"] == [1, 7]
     run(monkeypatch, al4, *reversed(pictures), "--json")
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["probability"] < 0.1 and answer["digits"] == [7, 1]
+    said = json.loads(capsys.readouterr().out)
+    assert said["probability"] < 0.1 and said["first_leq_second"] is False and said["digits"] == [7, 1]
 
 
 def test_without_aux(
@@ -198,8 +199,10 @@ def test_screen(
     assert lines[0].split() == ["one.png", "seven.jpg"]
     assert any("██" in line for line in lines[1:15])
     assert lines[16].rstrip() == "looks like a 1                  looks like a 7"
-    assert lines[-1].startswith("P(first <= second) = 0.9") or lines[-1] == "P(first <= second) = 1.0000"
+    assert re.fullmatch(r"yes: P\(first <= second\) = (0\.9\d{3}|1\.0000)", lines[-1])
     assert err == ""
+    run(monkeypatch, al4, *reversed(pictures))
+    assert capsys.readouterr().out.splitlines()[-1].startswith("no: P(first <= second) = 0.0")
 
 
 def test_half_blocks_hold_every_pixel() -> None:
@@ -223,7 +226,22 @@ def test_csv(
     assert [json.loads(line)["digits"] for line in capsys.readouterr().out.splitlines()] == [[1, 7], [7, 1]]
     assert run(monkeypatch, al4, "--csv", table) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [line[1:] for line in lines] == [["1", "7", *pictures], ["7", "1", *reversed(pictures)]]
+    assert [line[1:] for line in lines] == [["yes", "1", "7", *pictures], ["no", "7", "1", *reversed(pictures)]]
+
+
+def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
+    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path(pictures[0]).with_name("pairs.csv")
+    table.write_text("one.png,seven.jpg\none.png,gone.png\nseven.jpg,one.png\n")
+    for options in ([], ["--json"]):
+        assert run(monkeypatch, al4, "--csv", table, *options) == 2
+        out, err = capsys.readouterr()
+        assert err == f"{table.with_name('gone.png')} cannot be read: No such file or directory\n"
+        if options:
+            assert [json.loads(line)["first_leq_second"] for line in out.splitlines()] == [True, None, False]
+        else:
+            assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"]
 
 
 @pytest.mark.parametrize(
