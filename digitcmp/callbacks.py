@@ -54,6 +54,10 @@ class RunFolderLogger(TensorBoardLogger):
     def save(self) -> None:
         self.experiment.flush()  # and no hparams.yaml: config.yaml says more
 
+    def finalize(self, status: str) -> None:
+        if status != "success":  # else there is a result to log before the file is closed
+            super().finalize(status)
+
     def lay_out(self, aux: bool) -> None:
         """One chart for each score under Custom Scalars, with a line for each stage."""
         scores = COMPARISON + DIGITS if aux else COMPARISON
@@ -66,7 +70,7 @@ class RunFolderLogger(TensorBoardLogger):
         words = {key: shown(value) for key, value in hparams.items() if key not in numbers}
         scores = [name for name in ("test_acc", "val_acc", *DIGITS) if result[name] is not None]
         self.log_hyperparams(numbers | words, {f"final/{name}": result[name] for name in scores})
-        self.save()
+        super().finalize("success")
 
 
 class MetricsWriter(Callback):

@@ -178,6 +178,7 @@ class Run(Group):
     pictures: Annotated[bool | None, NO_EFFECT]
     sweep: Annotated[str, NO_EFFECT]
     force: Annotated[bool, NO_EFFECT]
+    stop_on_failure: Annotated[bool, NO_EFFECT]
     dry_run: Annotated[bool, NO_EFFECT]
 
     @classmethod

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
+ERROR = "error.txt"  # why a run of a sweep failed
 SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
 RESULT_KEYS = (
@@ -97,7 +98,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 def clear(folder: Path) -> None:
     """Remove what an earlier run left in its folder, its result first."""
-    for name in (RESULT, METRICS, CONFIG, CHECKPOINT):
+    for name in (RESULT, METRICS, CONFIG, CHECKPOINT, ERROR):
         (folder / name).unlink(missing_ok=True)
     for pattern in ("events.out.tfevents.*", "*.partial"):
         for file in folder.glob(pattern):
