@@ -14,9 +14,9 @@ from digitcmp.seeds import derive
 
 
 class Batch(NamedTuple):
-    """B pairs: raw pixels 0..255; target 1 where the first digit <= the second; both digits."""
+    """B pairs of images (H, W) or (3, H, W), raw pixels 0..255; target 1 where the first digit <= the second."""
 
-    pairs: Float[Tensor, "batch 2 14 14"]
+    pairs: Float[Tensor, "batch 2 *image"]
     target: Float[Tensor, "batch"]
     digits: Int[Tensor, "batch 2"]
 
@@ -51,7 +51,7 @@ def draw_sets(name: str, root: Path, counts: Mapping[str, int], seed: int) -> di
     }
 
 
-def pair(pairs: Float[Tensor, "batch 2 14 14"], digits: Int[Tensor, "batch 2"]) -> Batch:
+def pair(pairs: Float[Tensor, "batch 2 *image"], digits: Int[Tensor, "batch 2"]) -> Batch:
     """These images with the target that their digits give."""
     return Batch(pairs, (digits[:, 0] <= digits[:, 1]).float(), digits)
 

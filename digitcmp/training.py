@@ -176,5 +176,5 @@ def try_batches(module: DigitComparison, rows: int) -> None:
     """Show the network, as a copy, the smallest batch that it will train on, of `rows` pairs, and one to evaluate."""
     with torch.random.fork_rng(), torch.no_grad():
         trial = copy.deepcopy(module)
-        trial.train()(torch.zeros(rows, 2, 14, 14))
-        trial.eval()(torch.zeros(1, 2, 14, 14))
+        trial.train()(torch.zeros(rows, 2, *module.images.shape))
+        trial.eval()(torch.zeros(1, 2, *module.images.shape))

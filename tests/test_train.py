@@ -210,7 +210,7 @@ def test_a_network_that_cannot_train_is_refused_in_a_line(
     """convnet2 under another name, without a word on its batch norm; and one whose builder does not check."""
 
     def mine(depth: int = 1, bins: int = 10) -> object:
-        return backbones.convnet2(width=8 // depth, bins=bins)
+        return backbones.build("convnet2", width=8 // depth, bins=bins)
 
     monkeypatch.setitem(NETWORKS, "mine", Network(mine))
     (tmp_path / "conf/model").mkdir(parents=True)
