@@ -3,6 +3,7 @@
 import copy
 import inspect
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,6 +143,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             arguments=run.model.arguments,
             mean=mean,
             std=std,
+            images=asdict(data.images),
             **{key: value for key, value in run.settings.items() if key in KNOBS},
         )
         try_batches(module, len(data.sets["train"].target) % run.batch_size or run.batch_size)

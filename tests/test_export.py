@@ -16,7 +16,7 @@ from saved import checkpoint
 import digitcmp
 from digitcmp import datasets, export
 
-PAIRS = datasets.load("mnist", Path())["test"].images[:46].reshape(23, 2, 14, 14).astype(np.float32)
+PAIRS = datasets.load("mnist", Path()).test.images[:46].reshape(23, 2, 14, 14).astype(np.float32)
 
 
 @pytest.mark.parametrize(("backbone", "aux"), [("ws3", True), ("fcnn1", False)])

@@ -184,7 +184,10 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("-m seed=interval(0,3)", "seed=interval(0,3) is not allowed: a grid takes a list, range() or choice()"),
         ("model=ws9", "Could not find 'model/ws9' Available options in 'model': convnet"),
         ("model.name=ws9", "model.name=ws9 is not allowed: fcnn1, "),
-        ("data.name=cifar", "no data set 'cifar'; there are mnist, fashion_mnist, kmnist"),
+        (
+            "data.name=cifar",
+            "data.name=cifar is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+        ),
         ("hydra.run.dir=/proc/mine", "No such file or directory: '/proc/mine'"),
     ],
 )
