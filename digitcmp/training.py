@@ -58,7 +58,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f": {error.filename}" if error.filename else ""
         raise runs.RunError(f"{folder}: {error.strerror or error}{where}") from None
-    screen.summary(run, result, folder, console)
+    with callbacks.optional("the table of the result"):
+        screen.summary(run, result, folder, console)
     return result
 
 
@@ -97,7 +98,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     }
     parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     result = runs.record(folder, result)
-    parts.logger.log_result(result, {"label": run.label, "params": parts.module.params} | run.settings)
+    with callbacks.optional("TensorBoard's row of the result"):
+        parts.logger.log_result(result, {"label": run.label, "params": parts.module.params} | run.settings)
     return result
 
 

@@ -260,6 +260,26 @@ def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out/result.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
+        ("callbacks.RunFolderLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
+        ("screen.summary", "the table of the result failed (ValueError: no ink)\n"),
+    ],
+)
+def test_what_is_only_looked_at_costs_no_result(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, message: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no\nink")
+
+    monkeypatch.setattr(f"digitcmp.{broken}", fail)
+    assert train(*QUICK, "hydra.run.dir=out").stderr == message
+    assert result(tmp_path / "out")["test_acc"] > 0
+    assert (tmp_path / "out/checkpoints/last.ckpt").exists()
+
+
 def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
     train(*QUICK, "model=fcnn1", "aux=true", "model.hidden=30", "hydra.run.dir=out")
     assert result(tmp_path / "out") | {"label": "FCNN1+AL", "hidden": 30, "lr": 5e-4} == result(tmp_path / "out")
