@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import LightningDataModule
 
+from digitcmp import datasets
 from digitcmp.augmentation import bend
 from digitcmp.pairs import Batch, draw_sets, pair
 from digitcmp.seeds import derive
@@ -31,6 +33,7 @@ class PairData(LightningDataModule):
     front, validation pairs from its back, so that the number of one never changes the other. `data_seed` fixes
     the pairs apart from `seed`, which always orders the batches. `augment` bends and moves every training image anew
     in every epoch; `re_pair` makes new pairs of the training images in every epoch, with targets from their digits.
+    root, source: as `datasets.load` takes them.
     """
 
     def __init__(
@@ -45,9 +48,10 @@ class PairData(LightningDataModule):
         augment: bool = False,
         re_pair: bool = False,
         root: str = "data",
+        **source: Any,
     ) -> None:
         super().__init__()
-        self.dataset, self.root = name, Path(root)
+        self.source = {"name": name, "root": Path(root), **source}
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.pairs_seed = seed if data_seed is None else data_seed
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
@@ -58,10 +62,12 @@ class PairData(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Draw the pairs of `train`, `val` and `test` into `sets`; the same ones however often it is called.
 
-        Raises DataError if the data set is not there or holds too few images.
+        `images` says what their images are. Raises DataError if the data set is not there, unfit or too small.
         """
         if not self.sets:
-            self.sets = draw_sets(self.dataset, self.root, self.counts, self.pairs_seed)
+            data = datasets.load(**self.source)
+            self.images = data.images
+            self.sets = draw_sets(data, self.counts, self.pairs_seed)
 
     @property
     def moments(self) -> tuple[float, float]:

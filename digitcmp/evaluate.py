@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp import datasets, paper, runs
+from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 KEYS = {
@@ -70,8 +71,8 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in KEYS)}")
         if key in LEAST and not (text.isdecimal() and int(text) >= LEAST[key]):
             raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
-        if key == "data" and text not in datasets.TORCHVISION:
-            raise OverrideError(f"{override} is not allowed: {', '.join(datasets.TORCHVISION)}")
+        if key == "data" and text not in SOURCES:
+            raise OverrideError(f"{override} is not allowed: {', '.join(SOURCES)}")
         if key == "tta" and text not in ("true", "false"):
             raise OverrideError(f"{override} is not allowed: true or false")
         parsed[key] = int(text) if key in LEAST else text
@@ -100,7 +101,8 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
     counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
-    pairs = draw_sets(name, Path(overrides.get("data.root", "data")), counts, seed)["test"]
+    data = datasets.load(name, Path(overrides.get("data.root", "data")))
+    pairs = draw_sets(data, counts, seed)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
         scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits)

@@ -1,7 +1,6 @@
 """Pairs of digits, drawn from a data set: the same for the same seed, whatever else is asked for."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +13,9 @@ from digitcmp.seeds import derive
 
 
 class Batch(NamedTuple):
-    """B pairs: raw pixels 0..255; target 1 where the first digit <= the second; both digits."""
+    """B pairs of images (H, W) or (3, H, W), raw pixels 0..255; target 1 where the first digit <= the second."""
 
-    pairs: Float[Tensor, "batch 2 14 14"]
+    pairs: Float[Tensor, "batch 2 *image"]
     target: Float[Tensor, "batch"]
     digits: Int[Tensor, "batch 2"]
 
@@ -29,29 +28,28 @@ class Batch(NamedTuple):
         return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))
 
 
-def draw_sets(name: str, root: Path, counts: Mapping[str, int], seed: int) -> dict[str, Batch]:
+def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int) -> dict[str, Batch]:
     """The pairs `train`, `val` and `test` of a data set, so many of each; no image is used twice.
 
     One permutation of the training images per seed: training pairs are taken from its front, validation pairs from its
-    back, so that the number of one never changes the other. `root` as in `datasets.load`. Raises DataError if the data
-    set is not there or holds too few images.
+    back, so that the number of one never changes the other. Raises DataError for more pairs than the images make.
     """
-    pools = datasets.load(name, root)
-    for split, wanted in (("train", counts["train"] + counts["val"]), ("test", counts["test"])):
-        if 2 * wanted > (there := len(pools[split].labels)):
+    splits = ("train", data.train, counts["train"] + counts["val"]), ("test", data.test, counts["test"])
+    for split, pool, wanted in splits:
+        if 2 * wanted > (there := len(pool.labels)):
             raise datasets.DataError(
-                f"{wanted} pairs asked of {name}'s {there} {split} images, which make {there // 2}"
+                f"{wanted} pairs asked of {data.name}'s {there} {split} images, which make {there // 2}"
             )
     rng = np.random.default_rng(derive(seed, "pairs"))
-    train, test = (rng.permutation(len(pools[split].labels)) for split in ("train", "test"))
+    train, test = (rng.permutation(len(pool.labels)) for pool in (data.train, data.test))
     return {
-        "train": draw(pools["train"], train, counts["train"]),
-        "val": draw(pools["train"], train[::-1], counts["val"]),
-        "test": draw(pools["test"], test, counts["test"]),
+        "train": draw(data.train, train, counts["train"]),
+        "val": draw(data.train, train[::-1], counts["val"]),
+        "test": draw(data.test, test, counts["test"]),
     }
 
 
-def pair(pairs: Float[Tensor, "batch 2 14 14"], digits: Int[Tensor, "batch 2"]) -> Batch:
+def pair(pairs: Float[Tensor, "batch 2 *image"], digits: Int[Tensor, "batch 2"]) -> Batch:
     """These images with the target that their digits give."""
     return Batch(pairs, (digits[:, 0] <= digits[:, 1]).float(), digits)
 

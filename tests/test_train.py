@@ -184,7 +184,10 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("-m seed=interval(0,3)", "seed=interval(0,3) is not allowed: a grid takes a list, range() or choice()"),
         ("model=ws9", "Could not find 'model/ws9' Available options in 'model': convnet"),
         ("model.name=ws9", "model.name=ws9 is not allowed: fcnn1, "),
-        ("data.name=cifar", "no data set 'cifar'; there are mnist, fashion_mnist, kmnist"),
+        (
+            "data.name=cifar",
+            "data.name=cifar is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+        ),
         ("hydra.run.dir=/proc/mine", "No such file or directory: '/proc/mine'"),
     ],
 )
@@ -210,7 +213,7 @@ def test_a_network_that_cannot_train_is_refused_in_a_line(
     """convnet2 under another name, without a word on its batch norm; and one whose builder does not check."""
 
     def mine(depth: int = 1, bins: int = 10) -> object:
-        return backbones.convnet2(width=8 // depth, bins=bins)
+        return backbones.build("convnet2", width=8 // depth, bins=bins)
 
     monkeypatch.setitem(NETWORKS, "mine", Network(mine))
     (tmp_path / "conf/model").mkdir(parents=True)
@@ -255,6 +258,26 @@ def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     assert "the train loss is nan in epoch 1: training diverged, lower lr (1e+12)" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out/result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
+        ("callbacks.RunFolderLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
+        ("screen.summary", "the table of the result failed (ValueError: no ink)\n"),
+    ],
+)
+def test_what_is_only_looked_at_costs_no_result(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, message: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no\nink")
+
+    monkeypatch.setattr(f"digitcmp.{broken}", fail)
+    assert train(*QUICK, "hydra.run.dir=out").stderr == message
+    assert result(tmp_path / "out")["test_acc"] > 0
+    assert (tmp_path / "out/checkpoints/last.ckpt").exists()
 
 
 def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
