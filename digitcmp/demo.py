@@ -85,6 +85,7 @@ class Server(ThreadingHTTPServer):
     """The page and what it asks for. Raises OSError, OverflowError or UnicodeError for a place it cannot have."""
 
     daemon_threads = True
+    request_queue_size = 128  # that wait to be accepted; of a burst, the kernel drops what is more
 
     def __init__(self, comparer: Comparer, port: int, host: str = HOST) -> None:
         super().__init__((host, port), Handler)

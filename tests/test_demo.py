@@ -48,9 +48,11 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Serv
 def running(server: demo.Server) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield
-    server.shutdown()
-    thread.join()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def request(
@@ -105,6 +107,18 @@ def test_a_phone_in_the_network_is_served_by_address(al4: Path) -> None:
         for name in ("elsewhere.example", "192.0.2.7.elsewhere.example", "", "1", "192.0.2.7@elsewhere.example"):
             assert request(server, "GET", "/", headers={"Host": name})[0] == 403
             assert request(server, "POST", "/compare", canvases(None, None), BINARY | {"Host": name})[0] == 403
+
+
+def test_a_burst_of_requests_is_served(al4: Path) -> None:
+    """40 that come before the first is accepted; a connection that is dropped would run into the timeout."""
+    with demo.Server(digitcmp.load(al4), 0) as server:
+        connections = [http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20) for _ in range(40)]
+        for connection in connections:
+            connection.request("POST", "/compare", canvases(digit_one(), seven()), BINARY)
+        with running(server):
+            assert [connection.getresponse().status for connection in connections] == 40 * [200]
+        for connection in connections:
+            connection.close()
 
 
 def test_comparisons(server: demo.Server) -> None:
