@@ -1,142 +1,155 @@
-"""The networks before the comparison: pairs of 14x14 images to embeddings."""
+"""The networks before the comparison, by name: what each is, the arguments it takes, and how it is built.
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+Adding one: decorate its builder with `@register`, write conf/model/NAME.yaml. Builders import torch when they are
+called, not before, so that a configuration is checked and a report written without it.
+"""
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from digitcmp.registry import Backbone, register
+from pydantic import create_model
 
-PIXELS = 14 * 14
+from digitcmp.fields import Count, Group
+
+if TYPE_CHECKING:
+    from digitcmp.layers import Backbone
+
 DIGITS = 10
+Regularization = Literal["dropout", "max_pool", "dropblock"]  # the paper's future work (section V)
+Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
-class Merged(Backbone):
-    """Dense network on both images flattened together (Fig. 1): (B, 2, 14, 14) -> (B, widths[-1]), after its ReLU."""
+@dataclass(frozen=True)
+class Network:
+    """A registered backbone.
 
-    def __init__(self, widths: Sequence[int]) -> None:
-        super().__init__()
-        sizes = [2 * PIXELS, *widths]
-        layers = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m), nn.ReLU())]
-        self.layers = nn.Sequential(nn.Flatten(), *layers)
-        self.shape = (sizes[-1],)
-
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch d"]:
-        return self.layers(pairs)
-
-
-class Branches(Backbone):
-    """A branch per image: (B, 2, 14, 14) -> (B, 2, bins), with one set of weights (`shared`) or two.
-
-    `branch` makes a network (N, 1, 14, 14) -> (N, bins); it is called once if shared, else twice.
+    name: its builder's, in lower case. branches: whether it gives an embedding of each image, or merges both into one.
+    unshared: the same network with own weights for each image, of one that shares them. merged: the same with both
+    images in one network, of one with a branch for each. min_batch: the least pairs in a batch that it trains on, 2
+    where a batch norm sees as many rows as there are pairs. label, label_aux: the paper's names of it, without and with
+    the auxiliary loss.
     """
 
-    def __init__(self, branch: Callable[[], nn.Module], shared: bool, bins: int = DIGITS) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branch() for _ in range(1 if shared else 2))
-        self.shape = (2, bins)
+    builder: "Callable[..., Backbone]"
+    branches: bool = True
+    unshared: str | None = None
+    merged: str | None = None
+    min_batch: int = 1
+    label: str | None = None
+    label_aux: str | None = None
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 bins"]:
-        if len(self.branches) == 1:
-            return self.branches[0](pairs.flatten(0, 1).unsqueeze(1)).unflatten(0, (-1, 2))
-        return torch.stack([branch(pairs[:, i : i + 1]) for i, branch in enumerate(self.branches)], dim=1)
+    @property
+    def name(self) -> str:
+        return self.builder.__name__.lower()
+
+    @cached_property
+    def arguments(self) -> type[Group]:
+        """The arguments that it takes, with their types and defaults, as its builder's signature has them."""
+        names = vars(sys.modules[self.builder.__module__])
+        fields: dict[str, Any] = {}
+        for parameter in inspect.signature(self.builder).parameters.values():
+            if parameter.name == "bins" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            kind = Any if parameter.annotation is parameter.empty else parameter.annotation
+            kind = eval(kind, names) if isinstance(kind, str) else kind  # of a file with annotations from __future__
+            fields[parameter.name] = (kind, ... if parameter.default is parameter.empty else parameter.default)
+        return create_model(f"{self.name}'s arguments", __base__=Group, **fields)
+
+    @property
+    def sized(self) -> bool:
+        """Whether it takes `bins`, the size of a branch's embedding."""
+        return "bins" in inspect.signature(self.builder).parameters
 
 
-def dense_branch(hidden: int, bins: int) -> nn.Module:
-    """Per-image network of FCNN3 and WS2 (Fig. 1): (N, 1, 14, 14) -> (N, bins), before its ReLU."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, hidden), nn.ReLU(), nn.Linear(hidden, bins))
+NETWORKS: dict[str, Network] = {}
 
 
-def conv_branch(bins: int, regularization: str | None) -> nn.Module:
-    """Per-image network of WS1 and WS3 (Fig. 2): (N, 1, 14, 14) -> (N, bins), before its ReLU.
+def register(builder: Builder | None = None, **facts: Any) -> Any:
+    """Register a function or class that returns a `layers.Backbone` under its own name: @register, @register(...).
 
-    No padding, as published. `regularization` is dropout, max_pool or dropblock: the paper's future work (section V).
+    facts: what else there is to say of the network, as in `Network`. Raises ValueError if the name is taken.
     """
-    features: list[nn.Module] = [nn.Conv2d(1, 5, kernel_size=3), nn.ReLU(), nn.Conv2d(5, 8, kernel_size=3), nn.ReLU()]
-    side = 10
-    if regularization == "dropblock":
-        from torchvision.ops import DropBlock2d  # slow to import, and no other network wants it
-
-        features.append(DropBlock2d(p=0.1, block_size=3))
-    if regularization == "max_pool":
-        features.append(nn.MaxPool2d(2))
-        side = 5
-    classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, 200), nn.ReLU()]
-    if regularization == "dropout":
-        classifier.append(nn.Dropout(0.5))
-    return nn.Sequential(*features, *classifier, nn.Linear(200, bins))
+    if builder is None:
+        return lambda builder: register(builder, **facts)
+    network = Network(builder, **facts)
+    if network.name in NETWORKS:
+        raise ValueError(
+            f"backbone {network.name!r} is registered twice: {NETWORKS[network.name].builder} and {builder}"
+        )
+    NETWORKS[network.name] = network
+    return builder
 
 
-def modern_branch(width: int, bins: int) -> nn.Module:
-    """A small VGG with batch norm, not in the paper: (N, 1, 14, 14) -> (N, bins).
-
-    Two convolutions of `width` channels, two of twice as many, each pair max-pooled, and a dense layer of 4 `width`.
-    """
-
-    def convolution(n: int, m: int) -> list[nn.Module]:
-        return [nn.Conv2d(n, m, kernel_size=3, padding=1, bias=False), nn.BatchNorm2d(m), nn.ReLU()]
-
-    branch = nn.Sequential(
-        *convolution(1, width),
-        *convolution(width, width),
-        nn.MaxPool2d(2),
-        *convolution(width, 2 * width),
-        *convolution(2 * width, 2 * width),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(2 * width * 3 * 3, 4 * width, bias=False),
-        nn.BatchNorm1d(4 * width),
-        nn.ReLU(),
-        nn.Linear(4 * width, bins),
-    )
-    return branch.to(memory_format=torch.channels_last)  # faster on a CPU, most of all in bf16
+def build(name: str, **arguments: Any) -> "Backbone":
+    """The backbone `name`, made with these arguments. Raises ValueError with the known names for any other."""
+    if name not in NETWORKS:
+        raise ValueError(f"no backbone {name!r}; there are {', '.join(sorted(NETWORKS))}")
+    return NETWORKS[name].builder(**arguments)
 
 
-@register
-def fcnn1(hidden: int | None = None) -> Merged:
+@register(branches=False, label="FCNN1")
+def fcnn1(hidden: Count | None = None) -> "Backbone":
     """FCNN1: one hidden layer (Fig. 1); Fig. 5 varies its width."""
+    from digitcmp.layers import Merged
+
     return Merged([hidden or 500])
 
 
-@register
-def fcnn2(hidden: Sequence[int] | None = None) -> Merged:
+@register(branches=False, label="FCNN2")
+def fcnn2(hidden: list[Count] | None = None) -> "Backbone":
     """FCNN2: three hidden layers (Fig. 1); Fig. 5 varies their number and widths."""
+    from digitcmp.layers import Merged
+
     return Merged(hidden or [500, 250, 50])
 
 
-@register
-def fcnn3(hidden: int | None = None, bins: int = DIGITS) -> Branches:
+@register(merged="fcnn1", label="FCNN3", label_aux="AL1")
+def fcnn3(hidden: Count | None = None, bins: int = DIGITS) -> "Backbone":
     """FCNN3: a dense branch per image, own weights (Fig. 1); Fig. 5 varies the width. AL1 with aux."""
+    from digitcmp.layers import Branches, dense_branch
+
     return Branches(lambda: dense_branch(hidden or 500, bins), shared=False, bins=bins)
 
 
-@register
-def ws1(regularization: str | None = None, bins: int = DIGITS) -> Branches:
+@register(label="WS1", label_aux="AL2")
+def ws1(regularization: Regularization | None = None, bins: int = DIGITS) -> "Backbone":
     """WS1: a convolutional branch per image, own weights (Fig. 2). AL2 with aux."""
+    from digitcmp.layers import Branches, conv_branch
+
     return Branches(lambda: conv_branch(bins, regularization), shared=False, bins=bins)
 
 
-@register
-def ws2(hidden: int | None = None, bins: int = DIGITS) -> Branches:
+@register(unshared="fcnn3", label="WS2", label_aux="AL3")
+def ws2(hidden: Count | None = None, bins: int = DIGITS) -> "Backbone":
     """WS2: one dense branch for both images (Fig. 2). AL3 with aux."""
+    from digitcmp.layers import Branches, dense_branch
+
     return Branches(lambda: dense_branch(hidden or 500, bins), shared=True, bins=bins)
 
 
-@register
-def ws3(regularization: str | None = None, bins: int = DIGITS) -> Branches:
+@register(unshared="ws1", label="WS3", label_aux="AL4")
+def ws3(regularization: Regularization | None = None, bins: int = DIGITS) -> "Backbone":
     """WS3: one convolutional branch for both images (Fig. 2). AL4 with aux."""
+    from digitcmp.layers import Branches, conv_branch
+
     return Branches(lambda: conv_branch(bins, regularization), shared=True, bins=bins)
 
 
-@register
-def convnet(width: int | None = None, bins: int = DIGITS) -> Branches:
+@register(unshared="convnet2")
+def convnet(width: Count | None = None, bins: int = DIGITS) -> "Backbone":
     """One modern convolutional branch for both images; 32 channels wide if not told."""
+    from digitcmp.layers import Branches, modern_branch
+
     return Branches(lambda: modern_branch(width or 32, bins), shared=True, bins=bins)
 
 
-@register
-def convnet2(width: int | None = None, bins: int = DIGITS) -> Branches:
+@register(min_batch=2)
+def convnet2(width: Count | None = None, bins: int = DIGITS) -> "Backbone":
     """Two modern convolutional branches, own weights; 32 channels wide if not told."""
+    from digitcmp.layers import Branches, modern_branch
+
     return Branches(lambda: modern_branch(width or 32, bins), shared=False, bins=bins)

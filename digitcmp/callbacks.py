@@ -1,6 +1,7 @@
 """What a run shows and writes while it trains."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,14 +11,16 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
 from digitcmp import pictures
 from digitcmp.data import PairData
+from digitcmp.fields import shown
 from digitcmp.model import PairOutput
 from digitcmp.module import DigitComparison
-from digitcmp.scores import STAGES, names
+from digitcmp.scores import COMPARISON, DIGITS, STAGES, names
 
-HPARAMS_SCORES = ("test_acc", "val_acc", "test_digit_acc", "test_argmax_acc")
+PICTURES = "pictures"  # a folder in the run's
 
 
 def scores(trainer: Trainer) -> dict[str, float]:
@@ -29,8 +32,12 @@ def scores(trainer: Trainer) -> dict[str, float]:
     epoch = min(trainer.current_epoch + 1, trainer.max_epochs or 0)  # after the last one, Lightning counts on
     stages = STAGES if epoch % (trainer.check_val_every_n_epoch or 1) == 0 else STAGES[:1]
     logged = trainer.callback_metrics  # which keeps what earlier epochs logged
-    # seven digits are what float32 holds: .926, not .9259999990463257
-    return {name: float(f"{logged[name]:.7g}") for name in names(stages) if name in logged}
+    return {name: rounded(logged[name]) for name in names(stages) if name in logged}
+
+
+def rounded(score: float | Tensor) -> float:
+    """A score in the seven digits that float32 holds: .926, not .9259999990463257."""
+    return float(f"{score:.7g}")
 
 
 def tag(name: str) -> str:
@@ -38,7 +45,7 @@ def tag(name: str) -> str:
     return f"{name.split('_', 1)[1]}/{name}"
 
 
-class Events(TensorBoardLogger):
+class RunFolderLogger(TensorBoardLogger):
     """TensorBoard events directly in the run's folder, so that TensorBoard names the run by its path."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,21 +54,38 @@ class Events(TensorBoardLogger):
     def save(self) -> None:
         self.experiment.flush()  # and no hparams.yaml: config.yaml says more
 
+    def lay_out(self, aux: bool) -> None:
+        """One chart for each score under Custom Scalars, with a line for each stage."""
+        scores = COMPARISON + DIGITS if aux else COMPARISON
+        charts = {score: ["Multiline", [tag(f"{stage}_{score}") for stage in STAGES]] for score in scores}
+        self.experiment.add_custom_scalars({"train, validation and test": charts})
 
-class Record(Callback):
+    def log_result(self, result: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
+        """A row of the HParams table, which has no cell for null and shows a truth value as 0 or 1, so as words."""
+        numbers = {key: value for key, value in hparams.items() if type(value) in (int, float)}
+        words = {key: shown(value) for key, value in hparams.items() if key not in numbers}
+        scores = [name for name in ("test_acc", "val_acc", *DIGITS) if result[name] is not None]
+        self.log_hyperparams(numbers | words, {f"final/{name}": result[name] for name in scores})
+        self.save()
+
+
+class MetricsWriter(Callback):
     """Writes each epoch's scores, counted from 1, as a row of metrics.csv and to the logger, for all to watch.
 
-    At the end the logger gets `hparams` and the final scores, a row of TensorBoard's HParams table.
+    rows: what it has written, by epoch.
     """
 
-    def __init__(self, file: Path, hparams: dict[str, Any]) -> None:
+    def __init__(self, file: Path) -> None:
         self.file = file
-        self.hparams = hparams
         self.stream: TextIO | None = None
+        self.rows: dict[int, dict[str, float]] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        assert isinstance(module, DigitComparison)
+        if trainer.current_epoch >= module.epochs:  # StochasticWeightAveraging's for batch norms, without a step
+            return
         epoch = trainer.current_epoch + 1
-        row = {"epoch": epoch, **scores(trainer)}
+        row = self.rows[epoch] = {"epoch": epoch, **scores(trainer)}
         if self.stream is None:
             columns = names(aux="train_digit_acc" in row)
             self.stream = self.file.open("w", newline="")
@@ -73,25 +97,33 @@ class Record(Callback):
             logger.log_metrics({tag(name): value for name, value in row.items() if name != "epoch"}, step=epoch)
             logger.save()
 
-    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
-        last = scores(trainer)
-        final = {f"final/{name}": last[name] for name in HPARAMS_SCORES if name in last}
-        # TensorBoard shows a truth value as 0 or 1 and takes no list
-        shown = {k: str(v).lower() if isinstance(v, bool | list) else v for k, v in self.hparams.items()}
-        for logger in trainer.loggers:
-            logger.log_hyperparams(shown, final)
-
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         if self.stream is not None:
             self.stream.close()
 
 
-class Pictures(Callback):
-    """Adds to TensorBoard, at the end, what the network gets wrong in the test pairs."""
+class BestWeights(Callback):
+    """Keeps the weights of the epoch with the best validation accuracy, the first of several, and restores them."""
 
-    def __init__(self, data: PairData, events: Events) -> None:
+    def __init__(self) -> None:
+        self.epoch, self.accuracy, self.weights = 0, -1.0, dict[str, Tensor]()
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        accuracy = float(trainer.callback_metrics["val_acc"])
+        if accuracy > self.accuracy:
+            weights = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
+            self.epoch, self.accuracy, self.weights = trainer.current_epoch + 1, accuracy, weights
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        module.load_state_dict(self.weights)
+
+
+class Pictures(Callback):
+    """Adds to TensorBoard and the run's folder, at the end, what the network gets wrong in the test pairs."""
+
+    def __init__(self, data: PairData, logger: RunFolderLogger) -> None:
         self.data = data
-        self.events = events
+        self.logger = logger
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, DigitComparison)
@@ -101,7 +133,8 @@ class Pictures(Callback):
         digits = None if output.digits is None else output.digits.cpu()
         for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.current[0]).items():
             image = pictures.pixels(figure)
-            self.events.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")
+            pictures.save(figure, Path(self.logger.save_dir) / PICTURES / f"{name}.png")
+            self.logger.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")
 
 
 class EpochProgress(Callback):

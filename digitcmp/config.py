@@ -1,211 +1,358 @@
-"""A configuration, flat and checked: what a run is, what it is called, and what is not allowed."""
+"""A run: its configuration, typed, checked and named.
+
+Each knob is declared here once, with what it allows; its default and its meaning stand in conf/config.yaml.
+"""
+
+from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from omegaconf import OmegaConf
+import yaml
+from pydantic import Field, model_serializer, model_validator
+
+from digitcmp import paper
+from digitcmp.backbones import NETWORKS
+from digitcmp.fields import (
+    BelowOne,
+    Betas,
+    Bins,
+    ConfigError,
+    Count,
+    Fraction,
+    Group,
+    Natural,
+    NonNegative,
+    OneOf,
+    Positive,
+    shown,
+    validate,
+)
+from digitcmp.heads import HEADS
+from digitcmp.optimizers import OPTIMIZERS
+from digitcmp.schedules import SCHEDULES
+from digitcmp.tasks import TASKS
 
 CONF = Path(__file__).parents[1] / "conf"
-IRRELEVANT = {"root", "sweep", "force", "dry_run", "pictures", "check_val_every_n_epoch"}  # cannot change a result
-RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}
-ARGUMENTS = ("hidden", "width", "regularization")  # of some backbones; null is a backbone's own choice
-HEADS = {
-    "mlp": "the paper's: one small dense layer more",
-    "ordinal": "no parameters: both embeddings are distributions over ordered bins; branches only",
-}
-SCHEDULES, REGULARIZATIONS = ("constant", "cosine", "one_cycle"), ("dropout", "max_pool", "dropblock")
-MERGED = ("fcnn1", "fcnn2")  # no embedding of each image
+RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}  # a group's key -> a setting
 SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
+LONGEST = 60  # letters of a setting in a folder's name
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
-ACCELERATORS = ("cpu", "gpu", "auto", "cuda", "mps")
-PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
-REAL = ("lr", "aux_weight", "weight_decay", "label_smoothing", "ema", "gradient_clip_val")
+HELP = "python train.py --help lists every key"
+NO_EFFECT = "cannot change a result: no part of a run's identity"
+LIGHTNING = r"^(lightning\.pytorch|pytorch_lightning)\.callbacks\.(\w+\.)*"  # whose callbacks go by their class
+OBSERVERS = {  # callbacks that cannot change a result
+    f"{package}.callbacks.{name}"
+    for package in ("lightning.pytorch", "pytorch_lightning")
+    for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
+}
+TRAINER_REFUSED = {  # options of lightning.Trainer that a run has no place for, and what to say instead
+    **dict.fromkeys(("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time"), "epochs=N says how long"),
+    **dict.fromkeys(("limit_train_batches", "overfit_batches"), "data.train_pairs=N says how many pairs"),
+    "limit_val_batches": "data.val_pairs=N says how many pairs",
+    **dict.fromkeys(("limit_test_batches", "limit_predict_batches"), "data.test_pairs=N says how many pairs"),
+    "fast_dev_run": "epochs=1 data.train_pairs=20 is a short run",
+    "accumulate_grad_batches": "batch_size=N says how many pairs make a step",
+    "val_check_interval": "trainer.check_val_every_n_epoch=N says when to evaluate",
+    "num_sanity_val_steps": "a run evaluates after its epochs alone",
+    "reload_dataloaders_every_n_epochs": "data.shuffle, data.augment and data.re_pair say what changes every epoch",
+    **dict.fromkeys(
+        ("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"),
+        "a run is one process on one device; a sweep uses all",
+    ),
+    "logger": "a run writes metrics.csv and TensorBoard events",
+    "log_every_n_steps": "a run writes its scores every epoch",
+    "enable_checkpointing": "a run writes checkpoints/last.ckpt",
+    "enable_progress_bar": "a single run has one, a sweep its own",
+    "enable_model_summary": "the first line says the parameters",
+    "default_root_dir": "hydra.run.dir=FOLDER says where",
+    "callbacks": "callbacks=[...] takes them",
+    "benchmark": "cuDNN would choose anew at every start, and round differently",
+    "plugins": "trainer.precision and a launcher are all there is",
+    "barebones": "a run writes what it measures",
+    "inference_mode": "evaluation always runs in it",
+    "enable_autolog_hparams": "config.yaml has them",
+    "model_registry": "a run writes its own folder alone",
+}
 
-Settings = dict[str, Any]  # a resolved configuration on one level, paths and switches left out
+Settings = dict[str, Any]  # a run's configuration on one level, paths and switches left out
 
 
-class ConfigError(Exception):
-    """A value out of range; the message names the key, the value and what is allowed, in one line."""
+class ModelConfig(Group):
+    """A backbone with its arguments, and the learning rates that it is trained at unless `lr` is said."""
+
+    name: Annotated[str, OneOf(NETWORKS)]
+    lr: Annotated[Positive | None, NO_EFFECT] = None  # but as the run's lr
+    lr_aux: Annotated[Positive | None, NO_EFFECT] = None
+    arguments: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def gather(cls, config: Any) -> Any:
+        """What is no key of every model is an argument of this one."""
+        if not isinstance(config, Mapping):
+            return config
+        arguments = {key: value for key, value in config.items() if key not in ("name", "lr", "lr_aux")}
+        network = NETWORKS.get(str(config.get("name")))
+        if network:
+            takes = list(network.arguments.model_fields)
+            known = [f"model.{key}" for key in ("name", "lr", "lr_aux", *takes)]
+            hint = f"{network.name} takes {', '.join(takes) or 'no arguments'}"
+            arguments = dict(validate(network.arguments, arguments, known, hint, "model."))
+        return {key: config[key] for key in ("name", "lr", "lr_aux") if key in config} | {"arguments": arguments}
+
+    @model_serializer
+    def nested(self) -> dict[str, Any]:
+        return {"name": self.name, **self.arguments, "lr": self.lr, "lr_aux": self.lr_aux}
 
 
-def resolve(config: Mapping[str, Any]) -> Settings:
-    """The composed configuration as Settings: groups flattened, the model's own learning rate filled in.
+class DataConfig(Group):
+    """Which pairs there are."""
 
-    Raises ConfigError for the first value that is not allowed.
-    """
-    for group in ("model", "data"):
-        if not isinstance(config.get(group), Mapping):
-            raise ConfigError(f"{group}={shown(config.get(group))} is not allowed: a file of conf/{group}")
-    model = config["model"]
-    lr = config["lr"]
-    if lr is None:
-        lr = model.get("lr_aux" if config["aux"] else "lr", DEFAULT_LR)
-    settings = flatten(config) | {"lr": lr}
-    for argument in ARGUMENTS:
-        settings.setdefault(argument, None)
-    check(settings)
-    settings |= {key: float(settings[key]) for key in REAL if settings[key] is not None}  # 2 and 2.0 are one cell
-    for switch, allowed in (("force", (True, False)), ("dry_run", (True, False)), ("pictures", (True, False, None))):
-        if (value := config[switch]) not in allowed or type(value) is int:
-            raise ConfigError(f"{switch}={shown(value)} is not allowed: {', '.join(map(shown, allowed))}")
-    every = config["trainer"]["check_val_every_n_epoch"]
-    if type(every) is not int or every < 1 or settings["epochs"] % every:
-        raise ConfigError(
-            f"trainer.check_val_every_n_epoch={every} is not allowed: a whole number that divides "
-            f"epochs={settings['epochs']}, so that the last epoch is evaluated"
+    name: str
+    train_pairs: Count
+    val_pairs: Count
+    test_pairs: Count
+    shuffle: bool
+    augment: bool
+    re_pair: bool
+    seed: Natural | None
+    root: Annotated[str, NO_EFFECT]
+
+
+class TrainerConfig(Group):
+    """Options of lightning.Trainer."""
+
+    accelerator: Literal["cpu", "gpu", "auto", "cuda", "mps"]
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
+    gradient_clip_val: Positive | None
+    gradient_clip_algorithm: Literal["norm", "value"]
+    deterministic: bool | Literal["warn"]
+    check_val_every_n_epoch: Annotated[Count, NO_EFFECT]
+    profiler: Annotated[Literal["simple", "advanced", "pytorch"] | None, NO_EFFECT]
+    detect_anomaly: Annotated[bool, NO_EFFECT]
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse(cls, config: Any) -> Any:
+        for key in config if isinstance(config, Mapping) else ():
+            if reason := TRAINER_REFUSED.get(key):
+                raise ConfigError(f"trainer.{key} is not allowed: {reason}")
+        return config
+
+
+class Run(Group):
+    """One network trained on one draw of pairs."""
+
+    task: Annotated[str, OneOf(TASKS)]
+    seed: Natural
+    aux: bool
+    aux_weight: NonNegative
+    head: Annotated[str, OneOf(HEADS)]
+    bins: Bins | None
+    lr: Positive
+    epochs: Count
+    batch_size: Count
+    optimizer: Annotated[str, OneOf(OPTIMIZERS)]
+    momentum: BelowOne
+    nesterov: bool
+    betas: Betas | None
+    weight_decay: NonNegative
+    schedule: Annotated[str, OneOf(SCHEDULES)]
+    label_smoothing: BelowOne
+    ema: Fraction | None
+    ensemble: Count
+    tta: bool
+    normalize: bool
+    threads: Count
+    callbacks: list[Annotated[dict[str, Any], Field(description="each with a _target_, as Hydra instantiates it")]]
+    checkpoint: Literal["last", "best"]
+    data: DataConfig
+    trainer: TrainerConfig
+    model: ModelConfig
+    pictures: Annotated[bool | None, NO_EFFECT]
+    sweep: Annotated[str, NO_EFFECT]
+    force: Annotated[bool, NO_EFFECT]
+    dry_run: Annotated[bool, NO_EFFECT]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Run:
+        """The run that a composed configuration describes, nested as conf/config.yaml is.
+
+        Raises ConfigError for the first key or value that is not allowed.
+        """
+        if isinstance(stray := config.get("experiment"), Mapping):
+            raise ConfigError(
+                f"the experiment sets {', '.join(stray)} under `experiment`: its file lacks its first line, "
+                "# @package _global_"
+            )
+        for group in ("model", "data"):
+            if not isinstance(config.get(group), Mapping):
+                raise ConfigError(f"{group}={shown(config.get(group))} is not allowed: a file of conf/{group}")
+        if "lr" in config and config["lr"] is None:  # the model's own
+            rate = config["model"].get("lr_aux" if config.get("aux") is True else "lr")
+            config = {**config, "lr": rate if isinstance(rate, int | float) else DEFAULT_LR}
+        return validate(cls, config, known_keys(), HELP)
+
+    @model_validator(mode="after")
+    def check(self) -> Run:
+        """Rules between knobs. Raises ConfigError."""
+
+        def require(key: str, value: Any, allowed: str, fits: bool) -> None:
+            if not fits:
+                raise ConfigError(f"{key}={shown(value)} is not allowed: {allowed}")
+
+        for callback in self.callbacks:
+            target = callback.get("_target_")
+            require("callbacks", [callback], "each with a _target_, the name of a class", isinstance(target, str))
+        network, data, size = NETWORKS[self.model.name], self.data, self.batch_size
+        if taken := self.model.arguments.keys() & defaults().keys():
+            raise ConfigError(f"{network.name}'s argument {taken.pop()} has the name of a knob: give it another")
+        require(
+            "head",
+            self.head,
+            f"{network.name} merges both images into one embedding; "
+            + ", ".join(name for name, head in HEADS.items() if not head.branches_only),
+            network.branches or not HEADS[self.head].branches_only,
         )
-    return settings
+        require("bins", self.bins, f"{network.name} has no branch that takes it; null", network.sized or not self.bins)
+        for key in ("momentum", "nesterov", "betas", "weight_decay"):
+            takers = [name for name, optimizer in OPTIMIZERS.items() if key in optimizer.arguments]
+            value = getattr(self, key)
+            require(key, value, f"an argument of optimizer={'|'.join(takers)}", not value or self.optimizer in takers)
+        require("nesterov", self.nesterov, "it needs a momentum", self.momentum > 0 or not self.nesterov)
+        require("data.re_pair", True, "it uses the digit labels, so only with aux=true", self.aux or not data.re_pair)
+        require("batch_size", size, f"at most the {data.train_pairs} training pairs", size <= data.train_pairs)
+        last = data.train_pairs % size or size
+        require(
+            "batch_size",
+            size,
+            f"of {data.train_pairs} training pairs it leaves a last batch of {last}, and the batch norm of "
+            f"{network.name} needs {network.min_batch}",
+            last >= network.min_batch,
+        )
+        require(
+            "data.train_pairs",
+            data.train_pairs,
+            f"with {data.val_pairs} validation pairs at most {max(SIZES['train'] // 2 - data.val_pairs, 0)}; "
+            f"{data.name} has {SIZES['train']} training images",
+            2 * (data.train_pairs + data.val_pairs) <= SIZES["train"],
+        )
+        require(
+            "data.test_pairs",
+            data.test_pairs,
+            f"at most {SIZES['test'] // 2}; {data.name} has {SIZES['test']} test images",
+            2 * data.test_pairs <= SIZES["test"],
+        )
+        every = self.trainer.check_val_every_n_epoch
+        require(
+            "trainer.check_val_every_n_epoch",
+            every,
+            f"a whole number that divides epochs={self.epochs}, so that the last epoch is evaluated",
+            self.epochs % every == 0,
+        )
+        return self
+
+    @cached_property
+    def settings(self) -> Settings:
+        """All that can change its result, on one level: {'data': {'train_pairs': 9}} -> {'train_pairs': 9}."""
+        return flatten(self.model_dump())
+
+    @property
+    def defaults(self) -> Settings:
+        """Its settings if nothing had been said, its network's arguments included."""
+        arguments = NETWORKS[self.model.name].arguments.model_fields
+        return defaults() | {name: field.default for name, field in arguments.items()}
+
+    @cached_property
+    def cell(self) -> Settings:
+        """What makes its cell: model, aux, lr, then every other setting not at its default, sorted; never the seed."""
+        named = {key: self.settings[key] for key in ("model", "aux", "lr")}
+        others = sorted(self.settings.keys() - named.keys() - {"seed"})
+        return named | {key: self.settings[key] for key in others if self.settings[key] != self.defaults.get(key)}
+
+    @property
+    def cell_name(self) -> str:
+        """The cell as the name of a folder: `model=ws3,aux=true,lr=0.002,train_pairs=500`."""
+        return ",".join(f"{key}={path_text(value)}" for key, value in self.cell.items())
+
+    @property
+    def config_hash(self) -> str:
+        """16 hexadecimal digits of cell and seed; a key at its default counts as absent: a new knob changes nothing."""
+        identity = json.dumps(self.cell | {"seed": self.seed}, sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """The paper's name of its network where it has one: AL4."""
+        return paper.label(self.model.name, self.aux, self.head)
+
+
+@cache
+def groups() -> dict[str, type[Group]]:
+    """The groups of knobs by their key: data, trainer, model."""
+    kinds = {key: field.annotation for key, field in Run.model_fields.items()}
+    return {key: kind for key, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Group)}
+
+
+def known_keys() -> Iterator[str]:
+    """Every key as it is typed, arguments of all networks included."""
+    yield from (key for key in Run.model_fields if key not in groups())
+    for group, kind in groups().items():
+        yield from (f"{group}.{key}" for key in kind.model_fields if key != "arguments")
+    for network in NETWORKS.values():
+        yield from (f"model.{key}" for key in network.arguments.model_fields)
 
 
 def flatten(config: Mapping[str, Any]) -> Settings:
     """{'data': {'train_pairs': 1000}} -> {'train_pairs': 1000}; what cannot change a result is left out."""
     flat: Settings = {}
-    for group, value in config.items():
-        members = value.items() if isinstance(value, Mapping) else [(None, value)]
-        for key, member in members:
-            path = group if key is None else f"{group}.{key}"
-            name = RENAMED.get(path, key or group)
-            if name not in IRRELEVANT and path not in ("model.lr", "model.lr_aux"):
-                flat[name] = member
+    for key, value in config.items():
+        if kind := groups().get(key):
+            names = [name for name in value if name not in kind.model_fields or identifies(kind, name)]
+            flat |= {RENAMED.get(f"{key}.{name}", name): value[name] for name in names}
+        elif key == "callbacks":
+            flat[key] = described([callback for callback in value if callback["_target_"] not in OBSERVERS])
+        elif identifies(Run, key):
+            flat[key] = value
     return flat
+
+
+def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
+    """Callbacks as a setting: 'EarlyStopping(monitor=val_acc,patience=3)', None for none."""
+    texts = []
+    for callback in callbacks:
+        arguments = ",".join(f"{key}={shown(value)}" for key, value in callback.items() if key != "_target_")
+        texts.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
+    return ", ".join(texts) or None
+
+
+def identifies(kind: type[Group], key: str) -> bool:
+    """Whether a knob is a part of a run's identity."""
+    return NO_EFFECT not in kind.model_fields[key].metadata
+
+
+@cache
+def config_yaml() -> dict[str, Any]:
+    """conf/config.yaml's own keys, nested."""
+    config = yaml.load((CONF / "config.yaml").read_text(), yaml.CSafeLoader)
+    return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
 
 @cache
 def defaults() -> Settings:
     """The settings of conf/config.yaml and the default data set."""
-    return flatten(_file()) | {"dataset": "mnist"}
+    return flatten(config_yaml()) | {"dataset": "mnist"}
 
 
-def _file() -> dict[str, Any]:
-    config = OmegaConf.to_container(OmegaConf.load(CONF / "config.yaml"), resolve=False)
-    assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items() if key not in ("defaults", "hydra")}
-
-
-def typed(name: str) -> str:
-    """A setting's key as on the command line: 'train_pairs' -> 'data.train_pairs'."""
-    paths = [f"{group}.{key}" for group, value in _file().items() if isinstance(value, dict) for key in value]
-    return {
-        RENAMED.get(path, path.split(".")[1]): path for path in [*(f"model.{name}" for name in ARGUMENTS), *paths]
-    }.get(name, name)
-
-
-def cell(settings: Settings) -> Settings:
-    """What makes a cell: model, aux, lr, then every other key that is not at its default, sorted; never the seed."""
-    named = {key: settings[key] for key in ("model", "aux", "lr")}
-    others = sorted(settings.keys() - named.keys() - {"seed"})
-    return named | {key: settings[key] for key in others if settings[key] != defaults().get(key)}
-
-
-def cell_name(settings: Settings) -> str:
-    """The cell as the name of a folder: `model=ws3,aux=true,lr=0.002,train_pairs=500`."""
-    return ",".join(f"{key}={_text(value)}" for key, value in cell(settings).items())
-
-
-def config_hash(settings: Settings) -> str:
-    """16 hexadecimal digits of cell and seed; a key at its default counts as absent, so a new one changes nothing."""
-    identity = json.dumps(cell(settings) | {"seed": settings["seed"]}, sort_keys=True)
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
-
-
-def shown(value: Any) -> str:
-    """A value as on the command line: true, null, [300,50]."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-
-
-def _text(value: Any) -> str:
+def path_text(value: Any) -> str:
+    """A setting in a folder's name: [300, 50] -> '300-50'."""
     if isinstance(value, list | tuple):
-        return "-".join(_text(item) for item in value)
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return re.sub(r"[^\w.+-]", "_", text)
-
-
-def check(settings: Settings) -> None:
-    """Raise ConfigError for the first value out of range."""
-
-    def require(key: str, allowed: str, fits: bool) -> None:
-        if not fits:
-            raise ConfigError(f"{typed(key)}={shown(settings[key])} is not allowed: {allowed}")
-
-    def whole(key: str, least: int) -> None:
-        value = settings[key]
-        require(key, f"a whole number >= {least}", type(value) is int and value >= least)
-
-    def number(key: str, allowed: str, zero: bool) -> None:
-        value = settings[key]
-        fits = type(value) in (int, float) and math.isfinite(value)
-        require(key, allowed, fits and (value > 0 or (zero and value == 0)))
-
-    def one_of(key: str, values: Iterable[str]) -> None:
-        require(key, ", ".join(values), settings[key] in values)
-
-    for key in ("aux", "normalize", "shuffle", "augment", "re_pair", "tta"):
-        require(key, "true or false", type(settings[key]) is bool)
-    for key in ("epochs", "batch_size", "threads", "ensemble", "train_pairs", "val_pairs", "test_pairs"):
-        whole(key, least=1)
-    whole("seed", least=0)
-    if settings["data_seed"] is not None:
-        whole("data_seed", least=0)
-    number("lr", "a number > 0", zero=False)
-    number("aux_weight", "a number >= 0", zero=True)
-    if settings["gradient_clip_val"] is not None:
-        number("gradient_clip_val", "a number > 0, or null", zero=False)
-    if (hidden := settings["hidden"]) is not None:
-        deep = {"fcnn1": False, "fcnn2": True, "fcnn3": False, "ws2": False}.get(settings["model"])
-        widths = hidden if isinstance(hidden, list) else [hidden]
-        require(
-            "hidden",
-            "a list of whole numbers >= 1" if deep else "a whole number >= 1",
-            deep in (None, isinstance(hidden, list))
-            and bool(widths)
-            and all(type(n) is int and n >= 1 for n in widths),
-        )
-    if settings["regularization"] is not None:
-        one_of("regularization", REGULARIZATIONS)
-    if settings["width"] is not None:
-        whole("width", least=1)
-    if settings["bins"] is not None:
-        whole("bins", least=2)
-    one_of("schedule", SCHEDULES)
-    one_of("accelerator", ACCELERATORS)
-    one_of("precision", PRECISIONS)
-    one_of("gradient_clip_algorithm", ("norm", "value"))
-    one_of("head", HEADS)
-    merged = settings["model"] in MERGED
-    require(
-        "head",
-        f"{settings['model']} merges both images into one embedding; mlp",
-        not merged or settings["head"] == "mlp",
-    )
-    require("bins", f"{settings['model']} has no branch; null", not merged or settings["bins"] is None)
-    number("weight_decay", "a number >= 0", zero=True)
-    number("label_smoothing", "a number from 0 to below 1", zero=True)
-    require("label_smoothing", "a number from 0 to below 1", settings["label_smoothing"] < 1)
-    if settings["ema"] is not None:
-        number("ema", "a number between 0 and 1, or null", zero=False)
-        require("ema", "a number between 0 and 1, or null", settings["ema"] < 1)
-    require("re_pair", "it uses the digit labels, so only with aux=true", settings["aux"] or not settings["re_pair"])
-    train, val, test = (settings[f"{split}_pairs"] for split in ("train", "val", "test"))
-    require("batch_size", f"at most the {train} training pairs", settings["batch_size"] <= train)
-    require(
-        "batch_size",
-        f"of {train} training pairs it leaves a last batch of one, which the batch norm of convnet2 cannot take",
-        settings["model"] != "convnet2" or train % settings["batch_size"] != 1 % settings["batch_size"],
-    )
-    require(
-        "train_pairs",
-        f"with {val} validation pairs at most {SIZES['train'] // 2 - val}; {settings['dataset']} has "
-        f"{SIZES['train']} training images",
-        2 * (train + val) <= SIZES["train"],
-    )
-    require(
-        "test_pairs",
-        f"at most {SIZES['test'] // 2}; {settings['dataset']} has {SIZES['test']} test images",
-        2 * test <= SIZES["test"],
-    )
+        return "-".join(map(path_text, value))
+    text = re.sub(r"[^\w.+-]", "_", value if isinstance(value, str) else json.dumps(value))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

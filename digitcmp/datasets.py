@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from digitcmp.config import SIZES
-from digitcmp.runs import RunError, whole
+from digitcmp.runs import RunError, atomic_write
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -78,7 +78,7 @@ def build(name: str, root: Path, file: Path, download: bool) -> None:
             arrays[f"{split}_images"] = pool2x2(dataset.data.numpy())
             arrays[f"{split}_labels"] = dataset.targets.numpy().astype(np.uint8)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with whole(file) as partial, partial.open("wb") as stream:
+    with atomic_write(file) as partial, partial.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 

@@ -72,7 +72,7 @@ def export(checkpoint: Path, file: Path) -> list[str]:
         pixels=PIXELS,
         digitcmp_version=project_version(),
     )
-    with runs.whole(file) as partial:
+    with runs.atomic_write(file) as partial:
         program.save(partial, external_data=False)
     return outputs
 

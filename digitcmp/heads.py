@@ -1,70 +1,53 @@
-"""Comparison heads: an embedding to the logit of `first <= second`; and the head that names the digits."""
+"""How two embeddings are compared, by name. A head is built without torch being imported before."""
 
-import math
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import nn
 
-from digitcmp.backbones import DIGITS
-
-Shape = tuple[int, ...]
+    from digitcmp.layers import Shape
 
 
-class MLPHead(nn.Module):
-    """The paper's comparison (Fig. 2): both embeddings -> ReLU -> fc15 -> fc1; a merged embedding -> fc1.
+class Head(NamedTuple):
+    """A comparison head: the function that builds it from an embedding's shape, and whether it needs two embeddings."""
 
-    (B, 2, D) or (B, D) -> (B,) logit of `first <= second`.
+    build: Callable[[Shape], nn.Module]
+    branches_only: bool
+
+    @property
+    def summary(self) -> str:
+        """The first line of its description."""
+        return (self.build.__doc__ or "").partition("\n")[0]
+
+
+HEADS: dict[str, Head] = {}
+
+
+def register(build: Any = None, branches_only: bool = False) -> Any:
+    """Register a function under its own name: from an embedding's shape to a network (B, *shape) -> (B,) logits.
+
+    branches_only: it compares an embedding of each image, and cannot take one of both merged.
     """
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        if len(shape) == 1:
-            self.layers = nn.Sequential(nn.Linear(shape[0], 1))
-        else:
-            self.layers = nn.Sequential(
-                nn.Flatten(), nn.ReLU(), nn.Linear(2 * shape[1], 15), nn.ReLU(), nn.Linear(15, 1)
-            )
-
-    def forward(self, embedding: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch"]:
-        return self.layers(embedding).squeeze(1)
+    if build is None:
+        return lambda build: register(build, branches_only)
+    HEADS[build.__name__] = Head(build, branches_only)
+    return build
 
 
-class OrdinalHead(nn.Module):
-    """Both embeddings read as logits of distributions p and q over ordered bins; no parameters, not in the paper.
+@register
+def mlp(shape: Shape) -> nn.Module:
+    """the paper's: one small dense layer more"""
+    from digitcmp.layers import MLPHead
 
-    (B, 2, bins) -> (B,) logit of `P(first <= second) = sum over i <= j of p_i q_j`. Raises ValueError for a merged
-    embedding.
-    """
-
-    above: Tensor
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        if len(shape) == 1:
-            raise ValueError("head=ordinal compares two embeddings, and this backbone merges both images into one")
-        self.register_buffer("above", torch.ones(shape[1], shape[1], dtype=torch.bool).triu(), persistent=False)
-
-    def forward(self, embedding: Float[Tensor, "batch 2 bins"]) -> Float[Tensor, "batch"]:
-        first, second = embedding.log_softmax(dim=2).unbind(dim=1)
-        joint = first.unsqueeze(2) + second.unsqueeze(1)
-        yes = joint.masked_fill(~self.above, -math.inf).logsumexp(dim=(1, 2))
-        no = joint.masked_fill(self.above, -math.inf).logsumexp(dim=(1, 2))
-        return yes - no
+    return MLPHead(shape)
 
 
-def digit_head(shape: Shape) -> nn.Module:
-    """Digit logits (B, 2, 10) from an embedding of this shape.
+@register(branches_only=True)
+def ordinal(shape: Shape) -> nn.Module:
+    """no parameters: both embeddings are distributions over ordered bins; branches only"""
+    from digitcmp.layers import OrdinalHead
 
-    Ten numbers an image are read as the logits themselves, without a parameter (Fig. 3); any other embedding
-    goes through a linear layer, which the paper does not have.
-    """
-    if shape == (2, DIGITS):
-        return nn.Identity()
-    if len(shape) == 2:
-        return nn.Linear(shape[1], DIGITS)
-    return nn.Sequential(nn.Linear(shape[0], 2 * DIGITS), nn.Unflatten(1, (2, DIGITS)))
-
-
-HEADS: dict[str, Callable[[Shape], nn.Module]] = {"mlp": MLPHead, "ordinal": OrdinalHead}
+    return OrdinalHead(shape)

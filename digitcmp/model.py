@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-import digitcmp.backbones  # noqa: F401  (fills the registry)
-from digitcmp import registry
-from digitcmp.heads import HEADS, digit_head
+from digitcmp import backbones
+from digitcmp.heads import HEADS
+from digitcmp.layers import digit_head
 from digitcmp.seeds import derive
 
 EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
@@ -51,8 +51,8 @@ class PairModel(nn.Module):
 
     def __init__(self, backbone: str, arguments: dict[str, Any], head: str, aux: bool) -> None:
         super().__init__()
-        self.backbone = registry.build(backbone, **arguments)
-        self.head = HEADS[head](self.backbone.shape)
+        self.backbone = backbones.build(backbone, **arguments)
+        self.head = HEADS[head].build(self.backbone.shape)
         self.digit_head = digit_head(self.backbone.shape) if aux else None
 
     def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
@@ -64,9 +64,9 @@ class PairModel(nn.Module):
 class PairEnsemble(nn.Module):
     """What a checkpoint holds: one PairModel or several, which answer together for raw pixels 0..255.
 
-    backbone, arguments: a name of the registry and its keyword arguments; head: a name of `heads.HEADS`; aux: with a
-    digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the size
-    of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
+    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux:
+    with a digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the
+    size of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
     tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many PairModels, each with its initial
     weights, whose probabilities are averaged.
     """

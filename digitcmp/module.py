@@ -1,33 +1,31 @@
 """The one LightningModule: any backbone, a comparison head, an optional auxiliary digit loss."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 from digitcmp import objective
 from digitcmp.model import PairEnsemble, PairOutput, concatenate, mean_output
+from digitcmp.optimizers import OPTIMIZERS
 from digitcmp.pairs import Batch
+from digitcmp.schedules import SCHEDULES
 from digitcmp.seeds import derive
-
-SCHEDULES: dict[str, Callable[[float], float]] = {  # of lr, from 0 at the first step to 1 after the last
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: (1 + math.cos(math.pi * progress)) / 2,
-    "one_cycle": lambda progress: min(progress / 0.3, (1 + math.cos(math.pi * (progress - 0.3) / 0.7)) / 2),
-}
 
 
 class DigitComparison(PairEnsemble, LightningModule):
     """Learns `first digit <= second digit` from raw pairs (B, 2, 14, 14), pixels 0..255.
 
     What it is made of is PairEnsemble's: backbone, arguments, head, aux, mean, std, bins, ema, tta, ensemble.
-    aux_weight: lambda of the auxiliary digit loss (section II.C). lr: of Adam. seed: fixes initial weights and dropout
-    masks. gradient_clip_val: the largest gradient norm of a step (gradient_clip_algorithm="norm") or the largest
-    absolute value in a gradient ("value"), None for no limit. weight_decay: of AdamW. schedule: of lr over all steps, a
-    name in SCHEDULES. The defaults are the paper's recipe (section III).
+    aux_weight: lambda of the auxiliary digit loss (section II.C). seed: fixes initial weights and dropout masks.
+    optimizer: a name in OPTIMIZERS, with lr, momentum, nesterov, betas and weight_decay if it takes them. schedule: of
+    lr over all steps, a name in SCHEDULES. gradient_clip_val: the largest gradient norm of a step, or with
+    gradient_clip_algorithm "value" the largest element, None for no limit. The defaults are the paper's recipe
+    (section III).
     """
 
     def __init__(
@@ -45,6 +43,10 @@ class DigitComparison(PairEnsemble, LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str = "norm",
         bins: int | None = None,
+        optimizer: str = "adam",
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        betas: Sequence[float] | None = None,
         weight_decay: float = 0.0,
         schedule: str = "constant",
         label_smoothing: float = 0.0,
@@ -58,13 +60,23 @@ class DigitComparison(PairEnsemble, LightningModule):
         self.save_hyperparameters(logger=False)  # the logger gets the run's settings at its end, with its scores
         # a training_step is one epoch of mini-batches: what Lightning does around each costs as much as the step
         self.automatic_optimization = False
+        self.progress = 0.0  # of the run, from 0 before the first step to 1 after the last
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam; AdamW as soon as there is a weight decay, which changes nothing at 0."""
-        rate, decay = self.hparams["lr"], self.hparams["weight_decay"]
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """torch's own optimizer of that name, and its learning rate by the schedule at every step."""
+        chosen = OPTIMIZERS[self.hparams["optimizer"]]
+        arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
         # in mixed precision Lightning clips no gradients for a fused optimizer
-        fused = not self.hparams["gradient_clip_val"] or self.trainer.precision == "32-true"
-        return torch.optim.AdamW(self.networks.parameters(), lr=rate, weight_decay=decay, fused=fused)
+        if chosen.fused and (not self.hparams["gradient_clip_val"] or self.trainer.precision == "32-true"):
+            arguments["fused"] = True
+        kind = getattr(torch.optim, chosen.torch_name)
+        optimizer = kind(self.networks.parameters(), lr=self.hparams["lr"], **arguments)
+        schedule = SCHEDULES[self.hparams["schedule"]]
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress))
+        return {"optimizer": optimizer, "lr_scheduler": self.scheduler}
+
+    def setup(self, stage: str) -> None:
+        self.epochs = self.trainer.max_epochs or 1  # before a callback adds one at the end
 
     def on_fit_start(self) -> None:
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
@@ -72,18 +84,22 @@ class DigitComparison(PairEnsemble, LightningModule):
     def training_step(self, epoch: Batch, _: int) -> None:
         """One epoch: a step of the optimizer for every `batch_size` pairs."""
         normalized = epoch._replace(pairs=self.normalize(epoch.pairs))
+        if self.current_epoch >= self.epochs:  # a callback asks for an epoch more: averaged weights need batch norms
+            for batch in normalized.split(self.hparams["batch_size"]):
+                for network in self.networks:
+                    network(batch.pairs)
+            return
+        scheduler: Any = self.lr_schedulers()
         outputs, done = [], 0
         for batch in normalized.split(self.hparams["batch_size"]):
-            self.set_rate(self.current_epoch + done / len(epoch.target))
             outputs.append(self.step(batch))
             done += len(batch.target)
+            self.progress = (self.current_epoch + done / len(epoch.target)) / self.epochs
+            if scheduler is self.scheduler:
+                scheduler.step()
+        if scheduler is not self.scheduler:  # a callback put its own there, which counts epochs
+            scheduler.step()
         self.publish_scores("train", concatenate(outputs), epoch)
-
-    def set_rate(self, epochs: float) -> None:
-        """The learning rate after so many epochs."""
-        assert self.trainer.max_epochs
-        progress = epochs / self.trainer.max_epochs
-        self.optimizer.param_groups[0]["lr"] = self.hparams["lr"] * SCHEDULES[self.hparams["schedule"]](progress)
 
     def step(self, batch: Batch) -> PairOutput:
         """One step of the optimizer on a mini-batch of normalised pairs; what the networks said before it."""
@@ -93,7 +109,9 @@ class DigitComparison(PairEnsemble, LightningModule):
         losses = [objective.loss(output, batch.target, batch.digits, *weights) for output in outputs]
         self.manual_backward(sum(losses[1:], losses[0]))
         if clip := self.hparams["gradient_clip_val"]:
-            self.clip_gradients(self.optimizer.optimizer, clip, self.hparams["gradient_clip_algorithm"])
+            self.clip_gradients(
+                self.optimizer.optimizer, clip, gradient_clip_algorithm=self.hparams["gradient_clip_algorithm"]
+            )
         self.optimizer.step()
         if self.average is not None:
             self.average.update_parameters(self.networks)

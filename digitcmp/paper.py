@@ -1,6 +1,9 @@
 """What the paper (Salimbeni, Zeller, Mutlu, EPFL) says, each number with its table or figure; and what others got."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from digitcmp.backbones import NETWORKS
 
 
 class Published(NamedTuple):
@@ -19,11 +22,7 @@ class Claim(NamedTuple):
     source: str
 
 
-AUXILIARY = {"fcnn3": "AL1", "ws1": "AL2", "ws2": "AL3", "ws3": "AL4"}  # names with the auxiliary loss (section II.C)
-BACKBONES = ("fcnn1", "fcnn2", "fcnn3", "ws1", "ws2", "ws3")
-CELLS = tuple((model, False) for model in BACKBONES) + tuple((model, True) for model in AUXILIARY)
-
-ACCURACY = {
+ACCURACY = {  # of the ten networks in the order of its tables
     "FCNN1": Published(0.802, 0.011, "Table I"),
     "FCNN2": Published(0.825, None, "Fig. 5"),
     "FCNN3": Published(0.831, 0.008, "Table I"),
@@ -35,6 +34,14 @@ ACCURACY = {
     "AL3": Published(0.902, 0.012, "Table I"),
     "AL4": Published(0.914, 0.015, "Table I"),
 }
+
+CELLS = tuple(  # (model, aux) of the ten
+    (network.name, aux)
+    for label in ACCURACY
+    for network in NETWORKS.values()
+    for aux, name in ((False, network.label), (True, network.label_aux))
+    if name == label
+)
 
 OTHERS = {  # published by others on the same task, from 1,000 training pairs and their digits; sources on GitHub
     "puckvg": Published(0.9826, 0.0034, "puckvg/EE-559-Team: shared LeNet, digit loss, its two argmax digits compared"),
@@ -64,27 +71,30 @@ LEARNING_RATES = {  # Table II
 }
 
 SAME_NETWORK = {"accelerator", "data_seed", "normalize", "precision", "shuffle", "test_pairs", "threads", "val_pairs"}
-WIDTHS = {"hidden=500", "hidden=500-250-50", "hidden=300-150-50"}  # the last is Fig. 5's L=3, FCNN2's .825
+WIDTHS = ([500], [500, 250, 50], [300, 150, 50])  # hidden; the last is Fig. 5's L=3, FCNN2's .825
 
 AUXILIARY_CLAIM = Claim(0.10, "section V: AL had a considerable impact (+0.1)")
 SHARING_CLAIM = Claim(0.03, "section V: WS only added +0.03")
 
 
 def label(model: str, aux: bool, head: str = "mlp") -> str:
-    """The paper's name of a cell where it has one: ('ws3', True) -> 'AL4', ('fcnn1', True) -> 'FCNN1+AL'."""
-    name = model.upper() if model in BACKBONES else model
+    """The paper's name of a network where it has one: ('ws3', True) -> 'AL4', ('fcnn1', True) -> 'FCNN1+AL'."""
+    network = NETWORKS.get(model)  # a report may be of networks that are no longer here
+    name = (network and network.label) or model
     if aux:
-        name = AUXILIARY.get(model, f"{name}+AL")
+        name = (network and network.label_aux) or f"{name}+AL"
     return name if head == "mlp" else f"{name}+{head}"
 
 
-def as_published(context: str) -> bool:
+def as_published(settings: Mapping[str, Any]) -> bool:
     """Whether the paper's numbers are of the same networks and task, trained as long: its habits may differ.
 
-    context: a cell's name after its model, aux and lr, 'data_seed=0,hidden=500'.
+    settings: those of a cell that are not at their default, less its model, aux and lr.
     """
-    settings = context.split(",") if context else []
-    return all(setting.split("=")[0] in SAME_NETWORK or setting in WIDTHS for setting in settings)
+    return all(
+        key in SAME_NETWORK or (key == "hidden" and (value if isinstance(value, list) else [value]) in WIDTHS)
+        for key, value in settings.items()
+    )
 
 
 def published(name: str) -> Published | None:

@@ -1,5 +1,7 @@
 """What a trained network gets wrong, as figures for TensorBoard."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -28,6 +30,12 @@ def draw(batch: Batch, output: PairOutput, network: nn.Module) -> dict[str, Figu
     if kernels:  # of each branch's first layer
         figures["first-layer filters"] = filters(torch.cat(kernels).detach()[:, 0].cpu().numpy())
     return figures
+
+
+def save(figure: Figure, file: Path) -> None:
+    """Write the figure as PNG."""
+    file.parent.mkdir(exist_ok=True)
+    FigureCanvasAgg(figure).print_png(file)
 
 
 def pixels(figure: Figure) -> UInt8[np.ndarray, "h w 4"]:

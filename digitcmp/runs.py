@@ -18,7 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digitcmp.config import Settings, defaults
+import yaml
+
+from digitcmp.config import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +28,15 @@ if TYPE_CHECKING:
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
 SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
-RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN)  # every other key of a result is a setting
+RESULT_KEYS = (
+    "cell",
+    "label",
+    "params",
+    "epochs_trained",
+    "checkpoint_epoch",
+    *SCORES,
+    *ORIGIN,
+)  # every other key of a result is a setting
 
 
 class RunError(Exception):
@@ -48,16 +58,16 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def finished(folder: Path, settings: Settings) -> dict[str, Any] | None:
-    """The result of this run if the folder holds it whole, else None; a damaged file is named on stderr.
+def finished(folder: Path, run: Run) -> dict[str, Any] | None:
+    """The result of this run if the folder holds it complete, else None; a damaged file is named on stderr.
 
     Raises RunError if the folder holds the result of another configuration.
     """
     result = read_result(folder)
     if result is None:
         return None
-    for key in [*settings, *(result.keys() - set(RESULT_KEYS) - settings.keys())]:
-        there, value = (some.get(key, defaults().get(key)) for some in (result, settings))
+    for key in [*run.settings, *(result.keys() - set(RESULT_KEYS) - run.settings.keys())]:
+        there, value = (settings.get(key, run.defaults.get(key)) for settings in (result, run.settings))
         if there != value:
             raise RunError(
                 f"{folder} holds a finished run with {key}={there}, not {key}={value}: "
@@ -95,7 +105,7 @@ def clear(folder: Path) -> None:
 
 
 @contextmanager
-def whole(file: Path) -> Iterator[Path]:
+def atomic_write(file: Path) -> Iterator[Path]:
     """A temporary path beside `file`; what is written there takes its place at the end, or is removed if that fails."""
     partial = file.parent / f"{file.name}.{os.getpid()}.partial"
     try:
@@ -107,16 +117,22 @@ def whole(file: Path) -> Iterator[Path]:
 
 def write(file: Path, text: str) -> None:
     """Write a whole file or none, and onto the disk."""
-    with whole(file) as partial, partial.open("w") as stream:
+    with atomic_write(file) as partial, partial.open("w") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def record(folder: Path, result: dict[str, Any]) -> None:
-    """Vouch for the run's other files and write result.json, the last thing a run does."""
-    checksums = {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
-    write(folder / RESULT, json.dumps(result | checksums, indent=1) + "\n")
+def write_config(folder: Path, run: Run) -> None:
+    """config.yaml, the resolved configuration."""
+    write(folder / CONFIG, yaml.safe_dump(run.model_dump(), sort_keys=False))
+
+
+def record(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Vouch for the run's other files, write result.json, the last thing a run does, and return what it says."""
+    result |= {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
+    write(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    return result
 
 
 def checksum(file: Path) -> str:

@@ -8,23 +8,27 @@ from rich.console import Console
 from rich.table import Table
 
 from digitcmp import paper
-from digitcmp.config import Settings
+from digitcmp.config import Run
 
 
-def header(settings: Settings, params: int, device: str) -> str:
-    """One line: the model with the paper's name of its cell, its parameters, data, seed, lr and device."""
-    label = paper.label(settings["model"], settings["aux"], settings["head"])
-    pairs = " + ".join(f"{settings[f'{split}_pairs']:,}" for split in ("train", "val", "test"))
+def header(run: Run, params: int, device: str) -> str:
+    """One line: the network with the paper's name of it, its parameters, data, seed, lr and device."""
+    pairs = " + ".join(f"{n:,}" for n in (run.data.train_pairs, run.data.val_pairs, run.data.test_pairs))
     return (
-        f"{label} (model={settings['model']} aux={str(settings['aux']).lower()}), {params:,} parameters; "
-        f"{settings['dataset']}, {pairs} pairs; seed {settings['seed']}, lr {settings['lr']:g}, {device}"
+        f"{run.label} (model={run.model.name} aux={str(run.aux).lower()}), {params:,} parameters; "
+        f"{run.data.name}, {pairs} pairs; seed {run.seed}, lr {run.lr:g}, {device}"
     )
 
 
-def summary(result: dict[str, Any], folder: Path, console: Console) -> None:
+def finished(result: dict[str, Any], folder: Path) -> str:
+    """One line of a run that needs no training."""
+    return f"{folder} holds this run, finished: {result['label']}, test accuracy {result['test_acc']:.4f}"
+
+
+def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) -> None:
     """The result beside the paper's number for its cell, and where to look further."""
-    context = ",".join(result["cell"].split(",")[3:])
-    published = paper.published(result["label"]) if paper.as_published(context) else None
+    varied = {key: value for key, value in run.cell.items() if key not in ("model", "aux", "lr")}
+    published = paper.published(run.label) if paper.as_published(varied) else None
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(result["label"])
     for split in ("train", "val", "test"):

@@ -1,47 +1,142 @@
-"""A sweep on the screen: its runs, when each is finished, how long the others will take, its table."""
+"""A sweep: launching its runs until all are done, and what it says: each that is finished, the time left, its table."""
 
 import csv
 import math
 import os
 import shlex
+import signal
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from digitcmp import paper, runs
-from digitcmp.config import CONF, Settings, cell_name
+from digitcmp import runs
+from digitcmp.config import CONF, Run
+
+ENDED = "no result: its process ended before it was finished"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run of the sweep: what to type for it, its settings, its folder, and when the files there were written."""
+    """A run of the sweep: what to type for it, its folder, and when the files there were written."""
 
     overrides: list[str]
-    settings: Settings
+    run: Run
     folder: Path
     old: Mapping[str, int | None]
+
+    @classmethod
+    def planned(cls, overrides: list[str], run: Run, folder: Path) -> "Job":
+        return cls(overrides, run, folder, {name: written(folder / name) for name in (runs.CONFIG, runs.RESULT)})
 
     def wrote(self, name: str) -> bool:
         """Whether this sweep's run has written this file of its folder."""
         return written(self.folder / name) not in (None, self.old.get(name))
 
     @property
+    def unfinished(self) -> bool:
+        """Whether this sweep's run has no result yet."""
+        return not (self.wrote(runs.RESULT) and runs.read_result(self.folder))
+
+    @property
+    def cell(self) -> str:
+        """The paper's name of the cell, and the cell's own name."""
+        return f"{self.run.label:<6} {self.run.cell_name}"
+
+    @property
     def title(self) -> str:
-        """The paper's name of the cell, the cell's own name, and the seed."""
-        cell = self.settings
-        label = paper.label(cell["model"], cell["aux"], cell["head"])
-        return f"{label:<6} {cell_name(cell)} seed={cell['seed']}"
+        """The cell and the seed."""
+        return f"{self.cell} seed={self.run.seed}"
 
 
 def written(file: Path) -> int | None:
     """When the file was written, in nanoseconds; None if there is none."""
     return file.stat().st_mtime_ns if file.exists() else None
+
+
+def sweep(
+    jobs: Sequence[Job],
+    launch: Callable[[Sequence[Job]], Iterable[str | None]],
+    root: Path,
+    force: bool,
+    dry_run: bool,
+    options: Sequence[str],
+) -> None:
+    """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did. Raises RunError, OSError.
+
+    launch: trains jobs and returns an error or None for each. options: what to type besides, to train one alone.
+    """
+    to_do = [job for job in jobs if force or not runs.finished(job.folder, job.run)]
+    if dry_run:
+        return print_plan(jobs, to_do)
+    print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as for a shell's background jobs
+            signal.signal(number, stop)
+    try:
+        for job in to_do:
+            job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
+        with Progress(to_do, len(jobs)):
+            errors = launch_until_done(to_do, launch)
+    except SystemExit:
+        print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
+        raise
+    print_table(root)
+    if errors:
+        print(f"\n{len(errors)} not finished:", file=sys.stderr)
+        for job, error in errors:
+            command = shlex.join(["python", "train.py", "-m", *job.overrides, *options])
+            print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
+        sys.exit(1)
+
+
+def stop(number: int, _: object) -> None:
+    """End the program at the first Ctrl-C or kill; a second one must not keep the launcher from ending its workers."""
+    for following in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(following, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def launch_until_done(
+    jobs: Sequence[Job], launch: Callable[[Sequence[Job]], Iterable[str | None]]
+) -> list[tuple[Job, str]]:
+    """Launch the jobs, and again what a killed worker took along; return those that are not finished, and why.
+
+    What was being trained when the worker died comes last then; and when that does not help, each of those alone, so
+    that one that kills its worker takes no other along.
+    """
+    errors: dict[Path, tuple[Job, str]] = {}
+
+    def train(jobs: Sequence[Job]) -> list[Job]:
+        """Launch these, note what failed, and return what is neither finished nor failed."""
+        try:
+            for job, error in zip(jobs, launch(jobs), strict=True):
+                if error is not None and job.unfinished:
+                    errors[job.folder] = (job, error)
+        except Exception as error:  # whatever a launcher raises when it loses a worker or cannot start
+            print(f"the launcher stopped: {(str(error) or repr(error)).splitlines()[0]}", flush=True)
+        return [job for job in jobs if job.folder not in errors and job.unfinished]
+
+    left = list(jobs)
+    while left:
+        before, left = left, train(left)
+        started = [job for job in left if job.wrote(runs.CONFIG)]
+        if len(left) < len(before):
+            left = [job for job in left if job not in started] + started
+        elif started:
+            for job in started:
+                for lost in train([job]):
+                    errors[lost.folder] = (lost, ENDED)
+            left = [job for job in left if job.folder not in errors and job.unfinished]
+        else:
+            break
+    return [*errors.values(), *((job, ENDED) for job in left)]
 
 
 class Progress:
@@ -123,12 +218,12 @@ def print_table(root: Path) -> None:
 
 def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
     """The cells of a sweep, how many runs of each are finished, and how long the others will take on this machine."""
-    total, left = (Counter(job.title.rsplit(" seed=", 1)[0] for job in some) for some in (jobs, to_do))
-    for title, n in total.items():
-        print(f"{n - left[title]:>4} of {n} finished  {title}")
+    total, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
+    for cell, n in total.items():
+        print(f"{n - left[cell]:>4} of {n} finished  {cell}")
     known = seconds_per_step()
     seconds = sum(
-        steps(cell) * known.get((cell["model"], str(cell["aux"]), cell["precision"]), 3e-3)
-        for cell in (job.settings for job in to_do)
+        steps(job.run.settings) * known.get((job.run.model.name, str(job.run.aux), job.run.trainer.precision), 3e-3)
+        for job in to_do
     ) / (os.cpu_count() or 1)
     print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")

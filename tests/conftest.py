@@ -1,13 +1,16 @@
 """What several test files need: the command line as a user types it, and small pairs."""
 
 import contextlib
+import io
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # as train.py's folder is, where Hydra looks for hydra_plugins
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, CI's too, ignore Ctrl-C
 
@@ -28,13 +32,42 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Run:
-    """`train('model=ws3', ...)` runs train.py with these arguments in an empty folder."""
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`train('model=ws3', ...)` is train.py with these arguments in an empty folder, in this process."""
+
+    def run(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        out, err = io.StringIO(), io.StringIO()
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(tmp_path)
+            patch.setenv("COLUMNS", "200")
+            patch.setenv("HYDRA_FULL_ERROR", "0")
+            patch.setattr(sys, "argv", ["train.py", *arguments])
+            returned: object = 0
+            try:
+                runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+            except SystemExit as stop:
+                returned = stop.code
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if isinstance(returned, str):  # a message, as the interpreter would print it
+            err.write(f"{returned}\n")
+            returned = 1
+        done = subprocess.CompletedProcess(list(arguments), int(returned or 0), out.getvalue(), err.getvalue())  # type: ignore[call-overload]
+        assert code is None or done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Run:
+    """Like `train`, but a process of its own; keywords are environment variables."""
 
     def run(*arguments: str, code: int | None = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "train.py"), *arguments]
+        line = [sys.executable, str(ROOT / "train.py"), *arguments]
         environment = os.environ | {"COLUMNS": "200"} | variables
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
         assert code is None or done.returncode == code, done.stdout + done.stderr
         return done
 

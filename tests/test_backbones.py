@@ -5,12 +5,13 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from digitcmp import backbones, registry
+from digitcmp import backbones
+from digitcmp.backbones import NETWORKS
 from digitcmp.config import CONF
 from digitcmp.model import PairModel
 
 PARAMETERS = {"fcnn1": 197_001, "fcnn2": 334_351, "fcnn3": 207_351, "ws1": 325_587, "ws2": 103_841, "ws3": 162_959}
-BRANCHED = [name for name in registry.names() if len(registry.build(name).shape) == 2]
+BRANCHED = [name for name in NETWORKS if len(backbones.build(name).shape) == 2]
 
 
 def parameters(module: nn.Module) -> int:
@@ -25,7 +26,7 @@ def test_parameters_of_the_paper(name: str) -> None:
 
 
 @pytest.mark.parametrize("aux", [False, True])
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_output_shapes(name: str, aux: bool) -> None:
     model = PairModel(name, {}, "mlp", aux)
     for batch in (1, 7):
@@ -36,7 +37,7 @@ def test_output_shapes(name: str, aux: bool) -> None:
             assert output.digits.shape == (batch, 2, 10)
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_parameter_learns(name: str) -> None:
     model = PairModel(name, {}, "mlp", aux=True)
     output = model(torch.randn(64, 2, 14, 14))
@@ -45,7 +46,7 @@ def test_every_parameter_learns(name: str) -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_backbone_has_a_yaml(name: str) -> None:
     assert OmegaConf.load(CONF / "model" / f"{name}.yaml").name == name
 
@@ -53,7 +54,7 @@ def test_every_backbone_has_a_yaml(name: str) -> None:
 @pytest.mark.parametrize("name", BRANCHED)
 def test_sharing_is_real(name: str) -> None:
     """Swapping the images swaps the embeddings exactly where there is one set of weights."""
-    backbone = registry.build(name).eval()
+    backbone = backbones.build(name).eval()
     pairs = torch.randn(5, 2, 14, 14)
     swapped = torch.allclose(backbone(pairs.flip(1)), backbone(pairs).flip(1), atol=1e-6)
     one_branch = parameters(backbone.branches[0])  # type: ignore[union-attr]
@@ -61,22 +62,22 @@ def test_sharing_is_real(name: str) -> None:
 
 
 def test_the_paper_shares_in_ws2_and_ws3_only() -> None:
-    sharing = {name: len(registry.build(name).branches) == 1 for name in ("fcnn3", "ws1", "ws2", "ws3")}  # type: ignore
+    sharing = {name: len(backbones.build(name).branches) == 1 for name in ("fcnn3", "ws1", "ws2", "ws3")}  # type: ignore
     assert sharing == {"fcnn3": False, "ws1": False, "ws2": True, "ws3": True}
 
 
 def test_hidden_widths() -> None:
-    assert parameters(registry.build("fcnn1", hidden=200)) == 392 * 200 + 200
-    assert parameters(registry.build("fcnn3", hidden=200)) == 2 * (196 * 200 + 200 + 200 * 10 + 10)
-    assert parameters(registry.build("fcnn2", hidden=[300, 50])) == 392 * 300 + 300 + 300 * 50 + 50
-    assert registry.build("fcnn2", hidden=[300, 200, 100, 50]).shape == (50,)
+    assert parameters(backbones.build("fcnn1", hidden=200)) == 392 * 200 + 200
+    assert parameters(backbones.build("fcnn3", hidden=200)) == 2 * (196 * 200 + 200 + 200 * 10 + 10)
+    assert parameters(backbones.build("fcnn2", hidden=[300, 50])) == 392 * 300 + 300 + 300 * 50 + 50
+    assert backbones.build("fcnn2", hidden=[300, 200, 100, 50]).shape == (50,)
 
 
 def test_no_name_twice_and_no_unknown_name() -> None:
     with pytest.raises(ValueError, match="'ws3' is registered twice"):
-        registry.register(backbones.ws3)
+        backbones.register(backbones.ws3)
     with pytest.raises(ValueError, match="no backbone 'ws9'; there are .*ws3"):
-        registry.build("ws9")
+        backbones.build("ws9")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ import torch
 from conftest import ROOT, Start, numbers, until, written
 
 import digitcmp
-from digitcmp import callbacks, paper, runs, screen  # noqa: F401  what a run imports, imported before the fork
+from digitcmp import runs, training  # noqa: F401  what a run imports, imported before the fork
 from digitcmp.checkpoint import CheckpointError
 from digitcmp.data import PairData  # noqa: F401
 from digitcmp.module import DigitComparison
@@ -260,11 +260,10 @@ def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
 
 def test_a_run_that_raises(tmp_path: Path) -> None:
     """One of three: the others finish, it is listed with its command, and the exit code says so."""
-    three = ("-m", *QUICK, "+trainer.limit_train_batches=1,-1,2", "hydra/launcher=basic")
+    three = ("-m", *QUICK, "lr=1e-3,1e30,2e-3", "hydra/launcher=basic")
     code, text = once(tmp_path, *three)
-    assert code == 1 and "1 not finished:" in text and "invalid value -1 for limit_train_batches" in text
-    command = shlex.split(text.splitlines()[-1])
-    assert "+trainer.limit_train_batches=-1" in command
+    assert code == 1 and "1 not finished:" in text and "lower lr (1e+30)" in text
+    assert "lr=1e+30" in shlex.split(text.splitlines()[-1])
     results = sorted(tmp_path.rglob(runs.RESULT))
     assert len(results) == 2
     before = written(result.parent for result in results)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from digitcmp.heads import OrdinalHead
+from digitcmp.layers import OrdinalHead
 from digitcmp.model import PairModel
 
 

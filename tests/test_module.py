@@ -9,7 +9,7 @@ from conftest import fit
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from digitcmp import objective
-from digitcmp.callbacks import Record, scores
+from digitcmp.callbacks import MetricsWriter, scores
 from digitcmp.checkpoint import Comparer
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
@@ -24,7 +24,7 @@ def test_golden_first_step(pairs: PairData) -> None:
     """The loss before and after one step on the first 20 pairs of seed 0, as first measured."""
     module = ws3(pairs)
     batch = next(pairs.sets["train"].split(20))
-    optimizer = module.configure_optimizers()
+    optimizer = module.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload]
     before = objective.loss(module(batch.pairs), batch.target, batch.digits, aux_weight=1.0)
     before.backward()
     optimizer.step()
@@ -37,7 +37,7 @@ def test_an_epoch_is_adam_over_its_batches(pairs: PairData) -> None:
     """Lightning's fit ends with the very weights of a plain loop over the same batches."""
     module, plain = ws3(pairs), ws3(pairs)
     fit(PairData("mnist", 40, 30, 20, seed=0), module)
-    optimizer = plain.configure_optimizers()
+    optimizer = plain.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload]
     for _ in range(2):
         for batch in pairs.epoch().split(20):
             optimizer.zero_grad()
@@ -45,6 +45,32 @@ def test_an_epoch_is_adam_over_its_batches(pairs: PairData) -> None:
             optimizer.step()
     for trained, expected in zip(module.parameters(), plain.parameters(), strict=True):
         assert torch.equal(trained, expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Adam", {"optimizer": "adam", "betas": [0.8, 0.9]}),
+        ("AdamW", {"optimizer": "adamw", "weight_decay": 0.1}),
+        ("NAdam", {"optimizer": "nadam"}),
+        ("RAdam", {"optimizer": "radam", "weight_decay": 0.1}),
+        ("RMSprop", {"optimizer": "rmsprop", "momentum": 0.5}),
+        ("SGD", {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ],
+)
+def test_every_optimizer_is_torchs_with_the_arguments_that_it_takes(
+    pairs: PairData, name: str, options: dict[str, object]
+) -> None:
+    module, plain = ws3(pairs, lr=1e-3, **options), ws3(pairs)
+    fit(PairData("mnist", 40, 30, 20, seed=0), module, max_epochs=1)
+    arguments = {"weight_decay": 0.0} | {key: value for key, value in options.items() if key != "optimizer"}
+    optimizer = getattr(torch.optim, name)(plain.networks.parameters(), lr=1e-3, **arguments)
+    for batch in pairs.epoch().split(20):
+        optimizer.zero_grad()
+        objective.loss(plain(batch.pairs), batch.target, batch.digits, 1.0).backward()
+        optimizer.step()
+    for trained, expected in zip(module.networks.parameters(), plain.networks.parameters(), strict=True):
+        assert torch.allclose(trained, expected, atol=1e-6)
 
 
 def test_steps_are_counted(pairs: PairData) -> None:
@@ -149,7 +175,7 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
 
 
 def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:
-    record = Record(tmp_path / "metrics.csv", {})
+    record = MetricsWriter(tmp_path / "metrics.csv")
     trainer = fit(pairs, ws3(pairs), max_epochs=4, check_val_every_n_epoch=2, callbacks=[record])
     rows = list(csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines()))
     assert [bool(row["val_acc"]) for row in rows] == [False, True, False, True]

@@ -57,7 +57,7 @@ def running_on(node: str) -> str:
 
 @pytest.mark.slurm
 @needs_slurm
-def test_a_node_dies_in_the_middle_of_a_sweep(slurm: Path, start: Start, train: Run, tmp_path: Path) -> None:
+def test_a_node_dies_in_the_middle_of_a_sweep(slurm: Path, start: Start, command: Run, tmp_path: Path) -> None:
     """It takes its job along when 5 of 30 runs are finished; in the end all are there, as locally."""
     folders = [tmp_path / "multirun" / "sweep" / CELL / f"seed={seed}" for seed in range(30)]
     sweep = start(*SWEEP, *SLURM)
@@ -70,19 +70,19 @@ def test_a_node_dies_in_the_middle_of_a_sweep(slurm: Path, start: Start, train: 
     assert sweep.returncode == bool(lost), out + err
     assert all(f"seed={folder.name[5:]}: SLURM lost job" in err for folder in lost)
 
-    assert "30 runs in multirun/sweep" in train(*SWEEP, *SLURM).stdout
+    assert "30 runs in multirun/sweep" in command(*SWEEP, *SLURM).stdout
     assert all(runs.read_result(folder) for folder in folders)
     assert sorted(tmp_path.rglob(runs.RESULT)) == sorted(folder / runs.RESULT for folder in folders)
     assert before.items() <= written(folders).items()
 
-    train(*SWEEP, "sweep=local")
+    command(*SWEEP, "sweep=local")
     for folder in folders:
         assert numbers(folder) == numbers(tmp_path / "multirun" / "local" / CELL / folder.name)
 
 
 @pytest.mark.slurm
 @needs_slurm
-def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, train: Run, tmp_path: Path) -> None:
+def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, command: Run, tmp_path: Path) -> None:
     """A run that diverges is listed as anywhere; so is a job that was cancelled, which the next start trains."""
     sweep = ("-m", *QUICK, "lr=1e-3,1e30", *SLURM)
     good, diverges = (tmp_path / "multirun/sweep" / CELL.replace("0.0005", lr) / "seed=0" for lr in ("0.001", "1e+30"))
@@ -94,7 +94,7 @@ def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, train:
         out, err = process.communicate(timeout=300)
     assert process.returncode == 1, out + err
     assert "2 not finished:" in err and "SLURM lost job" in err and "training diverged" in err
-    again = train(*sweep, code=1)
+    again = command(*sweep, code=1)
     assert "1 not finished:" in again.stderr and runs.read_result(good)
 
 

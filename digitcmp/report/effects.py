@@ -3,15 +3,16 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from digitcmp import paper
+from digitcmp.backbones import NETWORKS
 from digitcmp.report import stats
 
-SHARED = {"ws2": "fcnn3", "ws3": "ws1", "convnet": "convnet2"}  # a branch for both images, and one for each
-TWO_BRANCHES = {"fcnn3": "fcnn1"}  # a branch per image, and both images in one network
+SHARED = {name: network.unshared for name, network in NETWORKS.items() if network.unshared}
+TWO_BRANCHES = {name: network.merged for name, network in NETWORKS.items() if network.merged}
 FAMILIES = (  # Holm corrects inside each
     *("main effect", "two-way interaction", "higher interaction"),  # of a factorial
     *("auxiliary loss", "sharing", "branches", "interaction", "regularization"),
@@ -80,6 +81,12 @@ def arm(cell: str) -> Arm:
     """'model=ws3,aux=true,lr=0.002,train_pairs=500' -> ('train_pairs=500', 'ws3', True)"""
     model, aux, _, *context = cell.split(",")
     return ",".join(context), model.removeprefix("model="), aux == "aux=true"
+
+
+def settings(context: str) -> dict[str, Any]:
+    """'data_seed=0,hidden=300-50' -> {'data_seed': '0', 'hidden': [300, 50]}"""
+    pairs = dict(setting.split("=", 1) for setting in context.split(",")) if context else {}
+    return pairs | ({"hidden": [int(width) for width in pairs["hidden"].split("-")]} if "hidden" in pairs else {})
 
 
 def differing(contexts: Iterable[str]) -> list[str]:
@@ -153,7 +160,7 @@ def ingredient_effects(planned: Sequence[Arm]) -> Iterator[Difference]:
                 yield Difference(
                     *(contrast.family, contrast.name, context, plus, minus),
                     claim=contrast.claim.effect if contrast.claim else None,
-                    published=contrast.published if paper.as_published(context) else None,
+                    published=contrast.published if paper.as_published(settings(context)) else None,
                 )
 
 

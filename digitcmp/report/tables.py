@@ -16,6 +16,7 @@ from digitcmp import paper, runs
 from digitcmp.config import defaults
 from digitcmp.report import stats
 from digitcmp.report.effects import arm, differing
+from digitcmp.report.effects import settings as settings_of
 
 MADE_WITH = ("versions", "git_commit", "device")
 
@@ -81,7 +82,7 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, group in table.groupby("cell", sort=False):
         first = group.iloc[0]
-        published = paper.published(first.label) if paper.as_published(arm(str(name))[0]) else None
+        published = paper.published(first.label) if paper.as_published(settings_of(arm(str(name))[0])) else None
         low, high = stats.mean_interval(group.test_acc.to_numpy(float))
         rows.append(
             {key: first[key] for key in ("label", "model", "head", "aux", "lr", "train_pairs")}

@@ -1,0 +1,132 @@
+"""What a value may be: the types of knobs and of networks' arguments, and a refusal as one line.
+
+pydantic checks (strictly: 1 is not true, "2" is not 2, an unknown key is an error); here its errors get their words.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import core_schema
+
+Count = Annotated[int, Field(ge=1, description="a whole number >= 1")]
+Natural = Annotated[int, Field(ge=0, description="a whole number >= 0")]
+Bins = Annotated[int, Field(ge=2, description="a whole number >= 2")]
+Positive = Annotated[float, Field(gt=0, description="a number > 0")]
+NonNegative = Annotated[float, Field(ge=0, description="a number >= 0")]
+Fraction = Annotated[float, Field(gt=0, lt=1, description="a number between 0 and 1")]
+BelowOne = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1")]
+
+Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
+
+
+class ConfigError(Exception):
+    """A key or a value that is not allowed; the message names it and says what is, in one line."""
+
+
+class Group(BaseModel):
+    """Values that belong together, frozen; no others are taken."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
+
+AnyGroup = TypeVar("AnyGroup", bound=Group)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """In a text's annotation: allows these names, whichever there are when a value is checked."""
+
+    names: Collection[str]
+
+    @property
+    def description(self) -> str:
+        return ", ".join(self.names)
+
+    def check(self, value: str) -> str:
+        if value not in self.names:
+            raise ValueError(self.description)
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+def validate(
+    group: type[AnyGroup],
+    values: Any,
+    known: Iterable[str],
+    hint: str,
+    prefix: str = "",
+) -> AnyGroup:
+    """These values as a `group`. Raises ConfigError for the first key or value that is not allowed.
+
+    known: all keys, one of which an unknown key may have meant; hint: said of one that is like none of them. prefix:
+    what stands before a key on the command line, 'model.'.
+    """
+    try:
+        return group.model_validate(values)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
+    annotation: Any = group
+    path = []
+    for part in map(str, first["loc"]):
+        if not is_group(annotation):  # a place in a list, a member of a union
+            break
+        path.append(part)
+        if first["type"] == "extra_forbidden" and part not in annotation.model_fields:
+            raise ConfigError(unknown(prefix + ".".join(path), known, hint))
+        values = values.get(part) if isinstance(values, Mapping) else values
+        field = annotation.model_fields[part]
+        annotation = (
+            field.annotation if is_group(field.annotation) else Annotated[(field.annotation, field, *field.metadata)]
+        )
+    key = prefix + ".".join(path)
+    rule = allowed(annotation)
+    if first["type"] == "missing":
+        raise ConfigError(f"{key} is missing: {rule}")
+    raise ConfigError(f"{key}={shown(values)} is not allowed: {rule}")
+
+
+def is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Group)
+
+
+def unknown(key: str, known: Iterable[str], hint: str) -> str:
+    """Says that there is no such key, and which of the known ones may have been meant, of its own group first."""
+    known = list(known)
+    group, _, name = key.rpartition(".")
+    for keys in ([other for other in known if other.rpartition(".")[0] == group], known):
+        names = {other.rpartition(".")[2]: other for other in reversed(keys)}
+        if near := get_close_matches(name, names, n=1):
+            return f"{key} is unknown: did you mean {names[near[0]]}?"
+    return f"{key} is unknown: {hint}"
+
+
+def allowed(annotation: Any) -> str:
+    """What a type takes, in words: `Count | None` -> 'a whole number >= 1, or null'."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        descriptions = [metadata.description for metadata in arguments[1:] if getattr(metadata, "description", None)]
+        return descriptions[0] if descriptions else allowed(arguments[0])
+    if origin is Literal:
+        return ", ".join(map(shown, arguments))
+    if origin in (Union, UnionType):
+        words = " or ".join(allowed(argument) for argument in arguments if argument is not NoneType)
+        return words + ", or null" * (NoneType in arguments)
+    if origin is list:
+        return f"a list, each {allowed(arguments[0])}"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(annotation, "")
+    return words or "a group of keys"
+
+
+def shown(value: Any) -> str:
+    """A value as on the command line: true, null, [300,50]."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)

@@ -1,0 +1,122 @@
+"""Which runs a sweep is: the union of some grids, each a product of alternatives."""
+
+import copy
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from digitcmp.config import CONF, Run
+from digitcmp.fields import ConfigError
+from digitcmp.sweep import Job
+
+Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
+COMMANDS = (
+    "-m",
+    "--multirun",
+    "--cfg",
+    "-c",
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--info",
+    "-i",
+    "--shell-completion",
+    "-sc",
+)
+
+
+def with_multirun(arguments: Sequence[str]) -> list[str]:
+    """The command line, with -m if its experiment is a sweep: Hydra wants to know that before it reads the file."""
+    if any(argument.partition("=")[0] in COMMANDS for argument in arguments):
+        return list(arguments)
+    directories = [CONF]
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        if flag.partition("=")[0] in ("--config-dir", "-cd"):
+            directories.insert(0, Path(flag.partition("=")[2] or value))
+    names = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("experiment=")]
+    for file in (directory / "experiment" / f"{name}.yaml" for name in names for directory in directories):
+        try:
+            is_sweep = bool(yaml.load(file.read_bytes(), yaml.CSafeLoader)["hydra"]["sweeper"]["grids"])
+        except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):  # not there, or Hydra says what is wrong
+            continue
+        if is_sweep:
+            return [arguments[0], "-m", *arguments[1:]]
+    return list(arguments)
+
+
+def plan(
+    grids: Sequence[Grid],
+    arguments: list[str],
+    sweep: str,
+    root: Path,
+    parser: OverridesParser,
+    groups: Iterable[str],
+    compose: Callable[[tuple[str, ...]], dict[str, Any]],
+) -> list[Job]:
+    """Every run of a sweep once, each with its folder under `root`.
+
+    arguments: what was typed, which replaces a grid's values for a key; sweep: the sweep's name. compose: the
+    configuration with these choices of files; `groups` are the folders to choose from. Raises ConfigError for the first
+    key or value that is not allowed.
+    """
+    typed = alternatives(arguments, parser)
+    jobs: dict[Path, Job] = {}
+    for grid in grids:
+        values = alternatives([f"{key}={value}" for key, value in grid.items()], parser)
+        given = typed
+        if "experiment" in values:  # a recipe to sweep, not the sweep that was typed; its runs stay in this one
+            given = typed | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
+        for overrides in itertools.product(*(values | given).values()):
+            files = tuple(str(override.input_line) for override in overrides if is_choice(override, groups))
+            settings = [override for override in overrides if not is_choice(override, groups)]
+            # composing takes 50 ms, setting a value none: compose once for every choice of files
+            run = Run.of(with_values(compose(files), settings))
+            folder = root / run.cell_name / f"seed={run.seed}"
+            jobs[folder] = Job.planned([str(override.input_line) for override in overrides], run, folder)
+    return list(jobs.values())
+
+
+def is_choice(override: Override, groups: Iterable[str]) -> bool:
+    """Whether an override changes which files a configuration is composed of."""
+    return override.is_delete() or override.key_or_group.split("/")[0] in groups
+
+
+def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, list[Override]]:
+    """What a sweep makes of each key. Raises ConfigError for an interval, which no grid holds."""
+    values = {}
+    for override in parser.parse_overrides(arguments):
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            values[key] = [override]
+        elif override.is_discrete_sweep():
+            values[key] = parser.parse_overrides([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            raise ConfigError(f"{override.input_line} is not allowed: a grid takes a list, range() or choice()")
+    return values
+
+
+def with_values(config: Mapping[str, Any], overrides: Iterable[Override]) -> dict[str, Any]:
+    """A copy of a nested configuration with these values set, mappings merged, and interpolations resolved."""
+    result = dict(copy.deepcopy(config))
+    for override in overrides:
+        *path, key = override.key_or_group.split(".")
+        node: Any = result
+        for part in path:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"{override.key_or_group} is unknown: {part} is no group of keys")
+        value = override.value()
+        if isinstance(value, dict) and isinstance(node.get(key), dict):
+            value = {**node[key], **value}
+        node[key] = value
+    if "${" not in str(result):
+        return result
+    resolved = OmegaConf.to_container(OmegaConf.create(result), resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
