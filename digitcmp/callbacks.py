@@ -64,7 +64,8 @@ class RunFolderLogger(TensorBoardLogger):
         """A row of the HParams table, which has no cell for null and shows a truth value as 0 or 1, so as words."""
         numbers = {key: value for key, value in hparams.items() if type(value) in (int, float)}
         words = {key: shown(value) for key, value in hparams.items() if key not in numbers}
-        scores = [name for name in ("test_acc", "val_acc", *DIGITS) if result[name] is not None]
+        keys = ("test_acc", "val_acc", *(f"test_{score}" for score in DIGITS))
+        scores = [key for key in keys if result[key] is not None]
         self.log_hyperparams(numbers | words, {f"final/{name}": result[name] for name in scores})
         self.save()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp import datasets, paper, runs
+from digitcmp.scores import COMPARISON, DIGITS
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 KEYS = {
@@ -20,8 +21,8 @@ KEYS = {
 NAMES = {
     "test_acc": "accuracy",
     "test_loss": "loss",
-    "digit_acc": "digit accuracy",
-    "argmax_acc": "comparing predicted digits",
+    "test_digit_acc": "digit accuracy",
+    "test_argmax_acc": "comparing predicted digits",
 }
 
 
@@ -113,10 +114,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "test_pairs": len(pairs.target),
         "seed": seed,
         "tta": network.tta,
-        "test_loss": scores["loss"],
-        "test_acc": scores["acc"],
-        "digit_acc": scores.get("digit_acc"),
-        "argmax_acc": scores.get("argmax_acc"),
+        **{f"test_{score}": scores.get(score) for score in (*COMPARISON, *DIGITS)},
         **runs.provenance(),
     }
 

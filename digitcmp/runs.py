@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from digitcmp import scores
 from digitcmp.config import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
-SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
+SCORES = (*scores.names(aux=False), *(f"test_{score}" for score in scores.DIGITS))
+EARLIER = {score: f"test_{score}" for score in scores.DIGITS}  # what results and evaluations were written with before
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
 RESULT_KEYS = (
     "cell",
@@ -79,7 +81,7 @@ def finished(folder: Path, run: Run) -> dict[str, Any] | None:
 def read_result(folder: Path) -> dict[str, Any] | None:
     """result.json, or None if there is none or if it or a file it vouches for is damaged (named on stderr)."""
     try:
-        result = json.loads((folder / RESULT).read_text())
+        result = {EARLIER.get(key, key): value for key, value in json.loads((folder / RESULT).read_text()).items()}
         damaged = METRICS if checksum(folder / METRICS) != result["metrics_crc"] else None
         if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
             damaged = CHECKPOINT
@@ -87,7 +89,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
         if Path(error.filename).name == RESULT:
             return None
         damaged = METRICS
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         damaged = RESULT
     if damaged:
         print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)

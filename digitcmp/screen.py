@@ -40,8 +40,8 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
     table.add_row("accuracy", *cells, f"{published.mean:.3f}{spread}" if published else None)
     table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in ("train", "val", "test")))
     if result["aux"]:
-        table.add_row("digit accuracy", "", "", f"{result['digit_acc']:.3f}")
-        table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
+        table.add_row("digit accuracy", "", "", f"{result['test_digit_acc']:.3f}")
+        table.add_row("comparing predicted digits", "", "", f"{result['test_argmax_acc']:.3f}")
     console.print(table)
     console.print(
         f"\n{result['epochs']} epochs in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False

@@ -40,7 +40,7 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
     assert run(monkeypatch, tmp_path / "out" / runs.CHECKPOINT) == 0
     result = json.loads((tmp_path / "out/result.json").read_text())
     evaluation = files(tmp_path / "out")["evaluation,dataset=mnist,test_pairs=300,seed=7.json"]
-    for key in ("test_loss", "test_acc", "digit_acc", "argmax_acc"):
+    for key in ("test_loss", "test_acc", "test_digit_acc", "test_argmax_acc"):
         assert evaluation[key] == pytest.approx(result[key], abs=1e-5)
     assert evaluation["checkpoint_crc"] == result["checkpoint_crc"]
     out, err = capsys.readouterr()
@@ -64,7 +64,7 @@ def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     fake_torchvision(tmp_path / "data", "kmnist")
     datasets.load.cache_clear()
     assert run(monkeypatch, al4, "data=kmnist", f"data.root={tmp_path / 'data'}", "data.test_pairs=25") == 0
-    assert files(al4.parents[1])["evaluation,dataset=kmnist,test_pairs=25,seed=0.json"]["digit_acc"] < 0.5
+    assert files(al4.parents[1])["evaluation,dataset=kmnist,test_pairs=25,seed=0.json"]["test_digit_acc"] < 0.5
 
 
 def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,16 @@ def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     moved = shutil.copy(plain, tmp_path / "copy.ckpt")
     assert run(monkeypatch, moved) == 0
     (result,) = files(tmp_path).values()
-    assert result["digit_acc"] is None and result["argmax_acc"] is None and result["test_pairs"] == 1000
+    assert result["test_digit_acc"] is None and result["test_argmax_acc"] is None and result["test_pairs"] == 1000
+
+
+def test_scores_are_read_under_their_earlier_names(tmp_path: Path) -> None:
+    (tmp_path / runs.METRICS).touch()
+    (tmp_path / runs.CHECKPOINT).parent.mkdir()
+    (tmp_path / runs.CHECKPOINT).touch()
+    written = runs.record(tmp_path, {"test_acc": 0.8, "digit_acc": 0.9, "argmax_acc": None})
+    crc = {key: written[key] for key in ("metrics_crc", "checkpoint_crc")}
+    assert runs.read_result(tmp_path) == {"test_acc": 0.8, "test_digit_acc": 0.9, "test_argmax_acc": None} | crc
 
 
 def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def make(tmp_path: Path) -> Make:
             **dict.fromkeys(runs.SCORES, 0.5),
             "test_acc": test_acc,
             "val_acc": val_acc,
-            "digit_acc": 0.9 if aux else None,
-            "argmax_acc": 0.95 if aux else None,
+            "test_digit_acc": 0.9 if aux else None,
+            "test_argmax_acc": 0.95 if aux else None,
             "fit_seconds": 2.0,
             **{"device": "cpu", "git_commit": "abc", "versions": "python 3, torch 2"},
             **origin,
@@ -107,7 +107,7 @@ def test_cells(grid: Path) -> None:
     assert (ws1.n, ws1.test_acc_mean, ws1.test_acc_std) == (3, pytest.approx(0.81), pytest.approx(0.01))
     assert (ws1.ci_low, ws1.ci_high) == pytest.approx((0.81 - 0.0248414, 0.81 + 0.0248414))
     assert (ws1.val_acc_mean, ws1.paper_mean, ws1.paper_std) == (pytest.approx(0.79), 0.827, 0.014)
-    assert np.isnan(ws1.digit_acc_mean) and cells.argmax_acc_mean[3] == pytest.approx(0.95)
+    assert np.isnan(ws1.test_digit_acc_mean) and cells.test_argmax_acc_mean[3] == pytest.approx(0.95)
 
 
 def test_effects_against_the_claims(grid: Path) -> None:

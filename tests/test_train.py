@@ -42,8 +42,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProces
 def test_learns(run: tuple[Path, CompletedProcess[str]]) -> None:
     found = result(run[0])
     assert found["test_acc"] > 0.88
-    assert found["digit_acc"] > 0.9
-    assert found["argmax_acc"] > 0.9
+    assert found["test_digit_acc"] > 0.9
+    assert found["test_argmax_acc"] > 0.9
 
 
 def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
@@ -72,7 +72,7 @@ def test_metrics_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
     assert list(rows[0])[:7] == columns
     for column in columns[1:]:
         assert float(rows[-1][column]) == result(run[0])[column]
-    assert float(rows[-1]["test_digit_acc"]) == result(run[0])["digit_acc"]
+    assert float(rows[-1]["test_digit_acc"]) == result(run[0])["test_digit_acc"]
     assert float(rows[-1]["test_acc"]) * 1000 == pytest.approx(round(float(rows[-1]["test_acc"]) * 1000), abs=1e-6)
 
 

@@ -88,7 +88,10 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
             {key: first[key] for key in ("label", "model", "head", "aux", "lr", "train_pairs")}
             | {"n": len(group), "test_acc_mean": group.test_acc.mean(), "test_acc_std": group.test_acc.std()}
             | {"ci_low": low, "ci_high": high}
-            | {f"{key}_mean": group[key].astype(float).mean() for key in ("val_acc", "digit_acc", "argmax_acc")}
+            | {
+                f"{key}_mean": group[key].astype(float).mean()
+                for key in ("val_acc", "test_digit_acc", "test_argmax_acc")
+            }
             | {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
             | {"paper_mean": published.mean if published else np.nan}
             | {"paper_std": published.std if published and published.std is not None else np.nan}
@@ -240,7 +243,7 @@ def cells_text(cells: pd.DataFrame) -> pd.DataFrame:
         | {"95 % interval": interval(row.ci_low, row.ci_high, decimals(row.test_acc_mean))}
         | {
             name: score(row[f"{key}_mean"], decimals(row[f"{key}_mean"]))
-            for name, key in (("validation", "val_acc"), ("digits", "digit_acc"), ("argmax", "argmax_acc"))
+            for name, key in (("validation", "val_acc"), ("digits", "test_digit_acc"), ("argmax", "test_argmax_acc"))
         }
         | {"parameters": f"{row.params:,}", "paper": spread(row.paper_mean, row.paper_std)}
         | {"difference": score(row.test_acc_mean - row.paper_mean, "+.3f")}
