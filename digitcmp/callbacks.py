@@ -1,7 +1,9 @@
 """What a run shows and writes while it trains."""
 
 import csv
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -45,6 +47,15 @@ def tag(name: str) -> str:
     return f"{name.split('_', 1)[1]}/{name}"
 
 
+@contextmanager
+def optional(what: str) -> Iterator[None]:
+    """Around what is only looked at, once a network is trained: its failure is a line on stderr and costs no result."""
+    try:
+        yield
+    except Exception as error:  # whatever a drawing, a terminal or a writer of events raises
+        print(f"{what} failed ({' '.join(f'{type(error).__name__}: {error}'.split())})", file=sys.stderr)
+
+
 class RunFolderLogger(TensorBoardLogger):
     """TensorBoard events directly in the run's folder, so that TensorBoard names the run by its path."""
 
@@ -53,6 +64,10 @@ class RunFolderLogger(TensorBoardLogger):
 
     def save(self) -> None:
         self.experiment.flush()  # and no hparams.yaml: config.yaml says more
+
+    def finalize(self, status: str) -> None:
+        if status != "success":  # else there is a result to log before the file is closed
+            super().finalize(status)
 
     def lay_out(self, aux: bool) -> None:
         """One chart for each score under Custom Scalars, with a line for each stage."""
@@ -67,7 +82,7 @@ class RunFolderLogger(TensorBoardLogger):
         keys = ("test_acc", "val_acc", *(f"test_{score}" for score in DIGITS))
         scores = [key for key in keys if result[key] is not None]
         self.log_hyperparams(numbers | words, {f"final/{name}": result[name] for name in scores})
-        self.save()
+        super().finalize("success")
 
 
 class MetricsWriter(Callback):
@@ -127,12 +142,17 @@ class Pictures(Callback):
         self.logger = logger
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        with optional("drawing the pictures for TensorBoard"):
+            self.draw(trainer, module)
+
+    def draw(self, trainer: Trainer, module: LightningModule) -> None:
         assert isinstance(module, DigitComparison)
         test = self.data.sets["test"]
         with torch.inference_mode():
             output = module.eval().predict_all(test.pairs.to(module.device))
         digits = None if output.digits is None else output.digits.cpu()
-        for name, figure in pictures.draw(test, PairOutput(output.compare.cpu(), digits), module.current[0]).items():
+        output = PairOutput(output.compare.cpu(), digits)
+        for name, figure in pictures.draw(test, output, module.current[0], self.data.images.names).items():
             image = pictures.pixels(figure)
             pictures.save(figure, Path(self.logger.save_dir) / PICTURES / f"{name}.png")
             self.logger.experiment.add_image(name, image, trainer.current_epoch, dataformats="HWC")

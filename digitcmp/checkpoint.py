@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from digitcmp import runs
 from digitcmp.model import EVALUATION_ROWS, PairEnsemble
+from digitcmp.spec import ImageSpec
 
 
 class CheckpointError(Exception):
@@ -29,7 +30,7 @@ class Prediction(NamedTuple):
     """Of B pairs: P(first <= second), and P(digit) of both images if the network names digits."""
 
     probability: Float[np.ndarray, "batch"]
-    digits: Float[np.ndarray, "batch 2 10"] | None
+    digits: Float[np.ndarray, "batch 2 classes"] | None
 
 
 class Comparer(nn.Module):
@@ -41,17 +42,22 @@ class Comparer(nn.Module):
         self.hparams = dict(hparams)
         self.eval()
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> tuple[Tensor, ...]:
-        """Raw pixels 0..255 (B, 2, 14, 14) -> P(first <= second) (B,), with aux also P(digit) (B, 2, 10)."""
+    @property
+    def images(self) -> ImageSpec:
+        """What the images are that it was trained on."""
+        return self.network.images
+
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
+        """Pairs of raw pixels 0..255 -> P(first <= second) (B,), with aux also P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
         if output.digits is None:
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 
     def predict(self, pairs: np.ndarray | Tensor | Sequence) -> Float[np.ndarray, "batch"]:
-        """P(first <= second) of pairs (B, 2, 14, 14), gray values 0..255, light digits on a dark ground.
+        """P(first <= second) of pairs of images, pixels 0..255: of MNIST (B, 2, 14, 14), light on a dark ground.
 
-        Raises ValueError for another shape or range.
+        In colour (B, 2, 3, H, W); `images` says the size. Raises ValueError for another shape or range.
         """
         return self.predict_digits(pairs).probability
 
@@ -62,8 +68,9 @@ class Comparer(nn.Module):
         """
         if not isinstance(pairs, Tensor):
             pairs = torch.from_numpy(np.array(pairs, dtype=np.float32))
-        if pairs.ndim != 4 or pairs.shape[1:] != (2, 14, 14):
-            raise ValueError(f"pairs have the shape (B, 2, 14, 14), these {tuple(pairs.shape)}")
+        if pairs.shape[1:] != (2, *self.images.shape):
+            shape = ", ".join(map(str, ("B", 2, *self.images.shape)))
+            raise ValueError(f"pairs have the shape ({shape}), these {tuple(pairs.shape)}")
         pairs = pairs.detach().cpu().float()
         if len(pairs):
             low, high = pairs.min().item(), pairs.max().item()
@@ -91,7 +98,7 @@ def load(path: str | Path) -> Comparer:
         network = PairEnsemble(**{key: hparams[key] for key in made_of})
         network.load_state_dict(checkpoint["state_dict"])
         comparer = Comparer(network, hparams)
-        blank = comparer.predict(np.zeros((1, 2, 14, 14)))
+        blank = comparer.predict(np.zeros((1, 2, *network.images.shape)))
     except CheckpointError:
         raise
     except OSError as error:

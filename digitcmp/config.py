@@ -36,11 +36,16 @@ from digitcmp.fields import (
 from digitcmp.heads import HEADS
 from digitcmp.optimizers import OPTIMIZERS
 from digitcmp.schedules import SCHEDULES
+from digitcmp.sources import SOURCES, checksum
 from digitcmp.tasks import TASKS
 
 CONF = Path(__file__).parents[1] / "conf"
-RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}  # a group's key -> a setting
-SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
+RENAMED = {  # a group's key -> a setting
+    "model.name": "model",
+    "data.name": "dataset",
+    "data.seed": "data_seed",
+    "data.arguments": "data_arguments",
+}
 LONGEST = 60  # letters of a setting in a folder's name
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
 HELP = "python train.py --help lists every key"
@@ -122,7 +127,30 @@ class DataConfig(Group):
     augment: bool
     re_pair: bool
     seed: Natural | None
+    side: Count | None
+    cls: str | None
+    arguments: dict[str, Any]
+    file: Annotated[str | None, NO_EFFECT]  # but what it holds: a run's setting data_crc
+    drawn: Annotated[bool | None, NO_EFFECT]
     root: Annotated[str, NO_EFFECT]
+
+    @model_validator(mode="after")
+    def check(self) -> DataConfig:
+        """Which keys go together. Raises ConfigError."""
+        if self.name in SOURCES:
+            for key in ("file", "cls", "arguments"):
+                if value := getattr(self, key):
+                    raise ConfigError(f"data.{key}={shown(value)} is not allowed: {self.name} is known by its name")
+        elif (self.file is None) == (self.cls is None):
+            raise ConfigError(
+                f"data.name={self.name} is not allowed: {', '.join(SOURCES)}, or another name with either "
+                "data.file=FILE or data.cls=CLASS"
+            )
+        if self.arguments and not self.cls:
+            raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: only with data.cls=CLASS")
+        if self.file is not None and not Path(self.file).exists():
+            raise ConfigError(f"data.file={self.file} is not allowed: there is no such file or folder")
+        return self
 
 
 class TrainerConfig(Group):
@@ -178,6 +206,7 @@ class Run(Group):
     pictures: Annotated[bool | None, NO_EFFECT]
     sweep: Annotated[str, NO_EFFECT]
     force: Annotated[bool, NO_EFFECT]
+    stop_on_failure: Annotated[bool, NO_EFFECT]
     dry_run: Annotated[bool, NO_EFFECT]
 
     @classmethod
@@ -220,6 +249,8 @@ class Run(Group):
             + ", ".join(name for name, head in HEADS.items() if not head.branches_only),
             network.branches or not HEADS[self.head].branches_only,
         )
+        fits = HEADS[self.head].task
+        require("head", self.head, f"of task={fits} alone", fits in (None, self.task))
         require("bins", self.bins, f"{network.name} has no branch that takes it; null", network.sized or not self.bins)
         for key in ("momentum", "nesterov", "betas", "weight_decay"):
             takers = [name for name, optimizer in OPTIMIZERS.items() if key in optimizer.arguments]
@@ -236,18 +267,26 @@ class Run(Group):
             f"{network.name} needs {network.min_batch}",
             last >= network.min_batch,
         )
+        if source := SOURCES.get(data.name):  # of others it is known once they are read
+            require(
+                "data.train_pairs",
+                data.train_pairs,
+                f"with {data.val_pairs} validation pairs at most {max(source.train // 2 - data.val_pairs, 0)}; "
+                f"{data.name} has {source.train} training images",
+                2 * (data.train_pairs + data.val_pairs) <= source.train,
+            )
+            require(
+                "data.test_pairs",
+                data.test_pairs,
+                f"at most {source.test // 2}; {data.name} has {source.test} test images",
+                2 * data.test_pairs <= source.test,
+            )
+        side = data.side or (source.images.side if source else network.min_side)
         require(
-            "data.train_pairs",
-            data.train_pairs,
-            f"with {data.val_pairs} validation pairs at most {max(SIZES['train'] // 2 - data.val_pairs, 0)}; "
-            f"{data.name} has {SIZES['train']} training images",
-            2 * (data.train_pairs + data.val_pairs) <= SIZES["train"],
-        )
-        require(
-            "data.test_pairs",
-            data.test_pairs,
-            f"at most {SIZES['test'] // 2}; {data.name} has {SIZES['test']} test images",
-            2 * data.test_pairs <= SIZES["test"],
+            "data.side",
+            side,
+            f"{network.name} needs images of at least {network.min_side}x{network.min_side}",
+            side >= network.min_side,
         )
         every = self.trainer.check_val_every_n_epoch
         require(
@@ -260,8 +299,12 @@ class Run(Group):
 
     @cached_property
     def settings(self) -> Settings:
-        """All that can change its result, on one level: {'data': {'train_pairs': 9}} -> {'train_pairs': 9}."""
-        return flatten(self.model_dump())
+        """All that can change its result, on one level: {'data': {'train_pairs': 9}} -> {'train_pairs': 9}.
+
+        data_crc: the checksum of data.file, which may lie anywhere. Raises OSError.
+        """
+        file = self.data.file
+        return flatten(self.model_dump()) | ({} if file is None else {"data_crc": checksum(Path(file))})
 
     @property
     def defaults(self) -> Settings:
@@ -315,7 +358,7 @@ def flatten(config: Mapping[str, Any]) -> Settings:
     for key, value in config.items():
         if kind := groups().get(key):
             names = [name for name in value if name not in kind.model_fields or identifies(kind, name)]
-            flat |= {RENAMED.get(f"{key}.{name}", name): value[name] for name in names}
+            flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
         elif key == "callbacks":
             flat[key] = described([callback for callback in value if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key):
@@ -330,6 +373,13 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
         arguments = ",".join(f"{key}={shown(value)}" for key, value in callback.items() if key != "_target_")
         texts.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
     return ", ".join(texts) or None
+
+
+def as_text(value: Any) -> Any:
+    """A group of keys as a text, {'split': 'letters'} -> 'split=letters', or None; anything else as it is."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={shown(value[key])}" for key in sorted(value)) or None
+    return value
 
 
 def identifies(kind: type[Group], key: str) -> bool:

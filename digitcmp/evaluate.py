@@ -9,10 +9,11 @@ from typing import Any
 
 from digitcmp import datasets, paper, runs
 from digitcmp.scores import COMPARISON, DIGITS
+from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 KEYS = {
-    "data": "the data set: " + ", ".join(datasets.TORCHVISION),
+    "data": "the data set: " + ", ".join(SOURCES),
     "data.test_pairs": "how many pairs of its test images, at most 5000",
     "data.root": "torchvision's folder for fashion_mnist and kmnist, by default data",
     "seed": "draws the pairs, a whole number >= 0; by default the run's",
@@ -71,8 +72,8 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in KEYS)}")
         if key in LEAST and not (text.isdecimal() and int(text) >= LEAST[key]):
             raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
-        if key == "data" and text not in datasets.TORCHVISION:
-            raise OverrideError(f"{override} is not allowed: {', '.join(datasets.TORCHVISION)}")
+        if key == "data" and text not in SOURCES:
+            raise OverrideError(f"{override} is not allowed: {', '.join(SOURCES)}")
         if key == "tta" and text not in ("true", "false"):
             raise OverrideError(f"{override} is not allowed: true or false")
         parsed[key] = int(text) if key in LEAST else text
@@ -100,11 +101,13 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     name = overrides.get("data", run.get("dataset", "mnist"))
     seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
+    task = hparams.get("task", "leq")  # older checkpoints know no other
     counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
-    pairs = draw_sets(name, Path(overrides.get("data.root", "data")), counts, seed)["test"]
+    data = datasets.load(name, Path(overrides.get("data.root", "data")))
+    pairs = draw_sets(data, counts, seed, task)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
-        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits)
+        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
     scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
     return {
         "label": paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),

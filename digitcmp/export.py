@@ -29,18 +29,19 @@ def main() -> None:
     from digitcmp.checkpoint import CheckpointError  # torch takes seconds
 
     try:
-        outputs = export(arguments.checkpoint, arguments.file)
+        shape, outputs = export(arguments.checkpoint, arguments.file)
     except (CheckpointError, TargetError, OSError) as error:
         parser.exit(2, f"{error}\n")
-    print(f"Wrote {arguments.file}: pairs (B, 2, 14, 14) float32, gray values 0..255 -> {', '.join(outputs)}")
+    size = ", ".join(map(str, shape))
+    print(f"Wrote {arguments.file}: pairs (B, 2, {size}) float32, pixels 0..255 -> {', '.join(outputs)}")
 
 
-def export(checkpoint: Path, file: Path) -> list[str]:
-    """Write the network of a checkpoint to `file`, whole or not at all, and return its outputs.
+def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
+    """Write the network of a checkpoint to `file`, whole or not at all, and return an image's shape and its outputs.
 
-    Input `pairs` (B, 2, 14, 14), float32 gray values 0..255. Outputs `probability` (B,), P(first <= second), and with
-    aux `digits` (B, 2, 10), P(digit). The metadata `label`, `classes`, `pixels` and `digitcmp_version` say what it is.
-    Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
+    Input `pairs` (B, 2, *shape), float32 pixels 0..255. Outputs `probability` (B,), P(first <= second), and with
+    aux `digits` (B, 2, classes), P(digit). The metadata `label`, `classes`, `pixels` and `digitcmp_version` say what it
+    is. Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
     """
     if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
         raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")
@@ -52,7 +53,7 @@ def export(checkpoint: Path, file: Path) -> list[str]:
     from digitcmp.checkpoint import load
 
     comparer = load(checkpoint)
-    pairs = torch.zeros(2, 2, 14, 14)
+    pairs = torch.zeros(2, 2, *comparer.images.shape)
     outputs = ["probability", "digits"][: len(comparer(pairs))]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(action="ignore"):
@@ -74,7 +75,7 @@ def export(checkpoint: Path, file: Path) -> list[str]:
     )
     with runs.atomic_write(file) as partial:
         program.save(partial, external_data=False)
-    return outputs
+    return comparer.images.shape, outputs
 
 
 def project_version() -> str:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from digitcmp.config import CONF, Run
 from digitcmp.fields import ConfigError
-from digitcmp.sweep import Job
+from digitcmp.job import Job
 
 Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
 COMMANDS = (

@@ -1,27 +1,52 @@
-"""A picture of a digit from anywhere, made into what MNIST would hold of it: 14x14, light on dark, centred."""
+"""A picture from anywhere, made into what a data set would hold of it: a digit as MNIST, light on dark and centred."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from digitcmp.datasets import pool2x2
+from digitcmp.spec import PAPER, ImageSpec
 
 LONGEST = 560  # pixels; a larger picture is shrunk first
 BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
+GRAY = ("1", "L", "LA", "I", "I;16", "I;16B")  # Pillow's modes of pictures without colour
 
 
 class ImageError(Exception):
     """A picture that cannot be read or shows no digit; the message says why in one line, and names the file."""
 
 
-def read(file: Path) -> UInt8[np.ndarray, "14 14"]:
-    """The digit in a PNG or JPEG file of any size, dark on light or light on dark, as MNIST would hold it.
+def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:
+    """The picture in a PNG or JPEG file of any size as the data set would hold it, whose images are so.
 
-    Raises ImageError for anything but one whole still picture, gray or RGB, of at most 89 megapixels, with a digit.
+    Where they are drawn, the digit in it, dark on light or light on dark, as MNIST would hold it. Raises ImageError
+    for anything but one complete still picture, gray or RGB, of at most 89 megapixels, with a digit if one is wanted.
     """
+    if not images.drawn:
+        return fitted(read_pixels(file, gray=images.channels == 1), images)
+    with opened(file) as image:
+        return centred(pixels(image, gray=True), images.side)
+
+
+def read_pixels(file: Path, gray: bool | None = None) -> UInt8[np.ndarray, "*picture"]:
+    """The `pixels` of a PNG or JPEG file, by default gray if it has no colour. Raises ImageError as `read` does."""
+    with opened(file) as image:
+        return pixels(image, image.mode in GRAY if gray is None else gray)
+
+
+def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[np.ndarray, "*image"]:
+    """The `pixels` of a picture resized to a data set's images: (H, W) as it is, (H, W, 3) with the channels first."""
+    image = resize(picture[None], images.side)[0]
+    return image if image.ndim == 2 else np.moveaxis(image, 2, 0)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """A PNG or JPEG file as a picture. Raises ImageError, also for what fails while it is looked at."""
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -31,7 +56,7 @@ def read(file: Path) -> UInt8[np.ndarray, "14 14"]:
                 if image.mode == "CMYK":
                     raise ImageError("it is in CMYK, gray or RGB is wanted")
                 image.draft("RGB", (LONGEST, LONGEST))
-                return centred(gray(image))
+                yield image
     except UnidentifiedImageError:
         raise ImageError(f"{file} is not a PNG or JPEG picture") from None
     except Exception as error:  # a damaged picture raises a dozen different errors
@@ -39,8 +64,11 @@ def read(file: Path) -> UInt8[np.ndarray, "14 14"]:
         raise ImageError(f"{file} cannot be read: {reason}") from None
 
 
-def gray(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
-    """A picture's gray values, upright and no larger than LONGEST; transparent parts contrast with the opaque ones."""
+def pixels(image: Image.Image, gray: bool) -> UInt8[np.ndarray, "*picture"]:
+    """A picture's gray values (H, W), or its colours (H, W, 3): upright, no larger than LONGEST.
+
+    Transparent parts contrast with the opaque ones.
+    """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits
         image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
@@ -49,13 +77,29 @@ def gray(image: Image.Image) -> UInt8[np.ndarray, "h w"]:
         light, opacity = (np.asarray(band, np.float32) for band in image.convert("LA").split())
         dark = (light * opacity).sum() < 127.5 * opacity.sum()
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white" if dark else "black"), image)
-    image = image.convert("L")
+    image = image.convert("L" if gray else "RGB")
     image.thumbnail((LONGEST, LONGEST))
     return np.asarray(image)
 
 
-def centred(picture: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "14 14"]:
-    """The digit in a gray picture as MNIST was made: fit into 20x20, centre of mass in 28x28; then pooled to 14x14.
+def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarray, "n *after"]:
+    """Images (N, H, W) or (N, H, W, 3) as side x side: the mean of every block of k x k, halves rounded up.
+
+    Where H and W are no multiple of `side`, by area if they are larger, else by bilinear interpolation.
+    """
+    height, width = images.shape[1:3]
+    if height == width == side:
+        return images
+    if height == width and height % side == 0 and height <= 16 * side:  # a block's sum fits into 16 bits
+        k = height // side
+        blocks = images.astype(np.uint16).reshape(len(images), side, k, side, k, *images.shape[3:])
+        return ((blocks.sum(axis=(2, 4), dtype=np.uint16) + k * k // 2) // (k * k)).astype(np.uint8)
+    method = Image.Resampling.BOX if side <= min(height, width) else Image.Resampling.BILINEAR
+    return np.stack([np.asarray(Image.fromarray(image).resize((side, side), method)) for image in images])
+
+
+def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[np.ndarray, "side side"]:
+    """The digit in a gray picture as MNIST was made: fit into 20x20, centre of mass in 28x28; then resized.
 
     Raises ImageError if nothing in it stands out.
     """
@@ -78,7 +122,7 @@ def centred(picture: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "14 14"]:
     top, left = (min(max(round(FIELD / 2 - c), 0), FIELD - n) for c, n in ((y, height), (x, width)))
     field = np.zeros((1, FIELD, FIELD), np.uint8)
     field[0, top : top + height, left : left + width] = np.round(255 * digit)
-    return pool2x2(field)[0]
+    return resize(field, side)[0]
 
 
 def background(picture: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

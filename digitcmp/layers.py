@@ -1,4 +1,4 @@
-"""What backbones and heads are made of, in torch: pairs of 14x14 images to embeddings, embeddings to logits."""
+"""What backbones and heads are made of, in torch: pairs of images to embeddings, embeddings to logits."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,15 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from digitcmp.backbones import DIGITS
-
-PIXELS = 14 * 14
+from digitcmp.spec import ImageSpec
 
 Shape = tuple[int, ...]
 
 
 class Backbone(nn.Module):
-    """Maps pairs (B, 2, 14, 14) to an embedding and says in `shape` what one looks like.
+    """Maps pairs (B, 2, H, W), in colour (B, 2, C, H, W), to an embedding and says in `shape` what one looks like.
 
     (2, D) with a branch per image, (D,) where both images are merged from the start.
     """
@@ -25,63 +23,74 @@ class Backbone(nn.Module):
 
 
 class Merged(Backbone):
-    """Dense network on both images flattened together (Fig. 1): (B, 2, 14, 14) -> (B, widths[-1]), after its ReLU."""
+    """Dense network on both images flattened together (Fig. 1): pairs -> (B, widths[-1]), after its ReLU.
+
+    widths: first the number of pixels in a pair.
+    """
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        sizes = [2 * PIXELS, *widths]
-        layers = [layer for n, m in pairwise(sizes) for layer in (nn.Linear(n, m), nn.ReLU())]
+        layers = [layer for n, m in pairwise(widths) for layer in (nn.Linear(n, m), nn.ReLU())]
         self.layers = nn.Sequential(nn.Flatten(), *layers)
-        self.shape = (sizes[-1],)
+        self.shape = (widths[-1],)
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch d"]:
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch d"]:
         return self.layers(pairs)
 
 
 class Branches(Backbone):
-    """A branch per image: (B, 2, 14, 14) -> (B, 2, bins), with one set of weights (`shared`) or two.
+    """A branch per image: pairs -> (B, 2, bins), with one set of weights (`shared`) or two.
 
-    `branch` makes a network (N, 1, 14, 14) -> (N, bins); it is called once if shared, else twice.
+    `branch` makes a network (N, C, H, W) -> (N, bins); it is called once if shared, else twice.
     """
 
-    def __init__(self, branch: Callable[[], nn.Module], shared: bool, bins: int = DIGITS) -> None:
+    def __init__(self, branch: Callable[[], nn.Module], shared: bool, bins: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branch() for _ in range(1 if shared else 2))
         self.shape = (2, bins)
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 bins"]:
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch 2 bins"]:
         if len(self.branches) == 1:
-            return self.branches[0](pairs.flatten(0, 1).unsqueeze(1)).unflatten(0, (-1, 2))
-        return torch.stack([branch(pairs[:, i : i + 1]) for i, branch in enumerate(self.branches)], dim=1)
+            return self.branches[0](with_channels(pairs.flatten(0, 1))).unflatten(0, (-1, 2))
+        return torch.stack([branch(with_channels(pairs[:, i])) for i, branch in enumerate(self.branches)], dim=1)
 
 
-def dense_branch(hidden: int, bins: int) -> nn.Module:
-    """Per-image network of FCNN3 and WS2 (Fig. 1): (N, 1, 14, 14) -> (N, bins), before its ReLU."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, hidden), nn.ReLU(), nn.Linear(hidden, bins))
+def with_channels(images: Float[Tensor, "n *image"]) -> Float[Tensor, "n c h w"]:
+    """Images as convolutions take them: gray ones (N, H, W) get their one channel."""
+    return images if images.ndim == 4 else images.unsqueeze(1)
 
 
-def conv_branch(bins: int, regularization: str | None) -> nn.Module:
-    """Per-image network of WS1 and WS3 (Fig. 2): (N, 1, 14, 14) -> (N, bins), before its ReLU.
+def dense_branch(images: ImageSpec, hidden: int, bins: int) -> nn.Module:
+    """Per-image network of FCNN3 and WS2 (Fig. 1): (N, C, H, W) -> (N, bins), before its ReLU."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(images.pixels, hidden), nn.ReLU(), nn.Linear(hidden, bins))
+
+
+def conv_branch(images: ImageSpec, bins: int, regularization: str | None) -> nn.Module:
+    """Per-image network of WS1 and WS3 (Fig. 2): (N, C, H, W) -> (N, bins), before its ReLU.
 
     No padding, as published. `regularization` is dropout, max_pool or dropblock: the paper's future work (section V).
+    Raises ValueError for images that are too small to be pooled.
     """
-    features: list[nn.Module] = [nn.Conv2d(1, 5, kernel_size=3), nn.ReLU(), nn.Conv2d(5, 8, kernel_size=3), nn.ReLU()]
-    side = 10
+    convolutions = nn.Conv2d(images.channels, 5, kernel_size=3), nn.Conv2d(5, 8, kernel_size=3)
+    features: list[nn.Module] = [convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU()]
+    side = images.side - 4
     if regularization == "dropblock":
         from torchvision.ops import DropBlock2d  # slow to import, and no other network wants it
 
         features.append(DropBlock2d(p=0.1, block_size=3))
     if regularization == "max_pool":
+        if side < 2:
+            raise ValueError(f"max_pool needs images of at least 6x6, not {images.side}x{images.side}")
         features.append(nn.MaxPool2d(2))
-        side = 5
+        side //= 2
     classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, 200), nn.ReLU()]
     if regularization == "dropout":
         classifier.append(nn.Dropout(0.5))
     return nn.Sequential(*features, *classifier, nn.Linear(200, bins))
 
 
-def modern_branch(width: int, bins: int) -> nn.Module:
-    """A small VGG with batch norm, not in the paper: (N, 1, 14, 14) -> (N, bins).
+def modern_branch(images: ImageSpec, width: int, bins: int) -> nn.Module:
+    """A small VGG with batch norm, not in the paper: (N, C, H, W) -> (N, bins).
 
     Two convolutions of `width` channels, two of twice as many, each pair max-pooled, and a dense layer of 4 `width`.
     """
@@ -90,14 +99,14 @@ def modern_branch(width: int, bins: int) -> nn.Module:
         return [nn.Conv2d(n, m, kernel_size=3, padding=1, bias=False), nn.BatchNorm2d(m), nn.ReLU()]
 
     branch = nn.Sequential(
-        *convolution(1, width),
+        *convolution(images.channels, width),
         *convolution(width, width),
         nn.MaxPool2d(2),
         *convolution(width, 2 * width),
         *convolution(2 * width, 2 * width),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(2 * width * 3 * 3, 4 * width, bias=False),
+        nn.Linear(2 * width * (images.side // 4) ** 2, 4 * width, bias=False),
         nn.BatchNorm1d(4 * width),
         nn.ReLU(),
         nn.Linear(4 * width, bins),
@@ -147,14 +156,14 @@ class OrdinalHead(nn.Module):
         return yes - no
 
 
-def digit_head(shape: Shape) -> nn.Module:
-    """Digit logits (B, 2, 10) from an embedding of this shape.
+def digit_head(shape: Shape, classes: int) -> nn.Module:
+    """Digit logits (B, 2, classes) from an embedding of this shape.
 
-    Ten numbers an image are read as the logits themselves, without a parameter (Fig. 3); any other embedding
-    goes through a linear layer, which the paper does not have.
+    As many numbers an image as there are classes are read as the logits themselves, without a parameter (Fig. 3); any
+    other embedding goes through a linear layer, which the paper does not have.
     """
-    if shape == (2, DIGITS):
+    if shape == (2, classes):
         return nn.Identity()
     if len(shape) == 2:
-        return nn.Linear(shape[1], DIGITS)
-    return nn.Sequential(nn.Linear(shape[0], 2 * DIGITS), nn.Unflatten(1, (2, DIGITS)))
+        return nn.Linear(shape[1], classes)
+    return nn.Sequential(nn.Linear(shape[0], 2 * classes), nn.Unflatten(1, (2, classes)))

@@ -1,6 +1,6 @@
 """A backbone, a comparison head and an optional digit head as one network; networks that answer together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -13,16 +13,17 @@ from digitcmp import backbones
 from digitcmp.heads import HEADS
 from digitcmp.layers import digit_head
 from digitcmp.seeds import derive
+from digitcmp.spec import PAPER, ImageSpec
 
 EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
-SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # pixels; MNIST's frame is empty, so that nothing is cut off
+SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # rows and columns, in pixels
 
 
 class PairOutput(NamedTuple):
     """What a network says of B pairs: the logit of `first <= second`, and the digit logits if it has them."""
 
     compare: Float[Tensor, "batch"]
-    digits: Float[Tensor, "batch 2 10"] | None
+    digits: Float[Tensor, "batch 2 classes"] | None
 
 
 def concatenate(outputs: Sequence[PairOutput]) -> PairOutput:
@@ -44,18 +45,21 @@ def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
 
 
 class PairModel(nn.Module):
-    """Any registered backbone under a comparison head and, with `aux`, a digit head: (B, 2, 14, 14) -> PairOutput.
+    """Any registered backbone under a comparison head and, with `aux`, a digit head: pairs -> PairOutput.
 
-    Raises ValueError if the head cannot compare what the backbone gives.
+    Pairs are (B, 2, H, W), in colour (B, 2, C, H, W), of the size that `images` says. Raises ValueError if the head
+    cannot compare what the backbone gives, or the backbone cannot take the images.
     """
 
-    def __init__(self, backbone: str, arguments: dict[str, Any], head: str, aux: bool) -> None:
+    def __init__(
+        self, backbone: str, arguments: dict[str, Any], head: str, aux: bool, images: ImageSpec = PAPER
+    ) -> None:
         super().__init__()
-        self.backbone = backbones.build(backbone, **arguments)
+        self.backbone = backbones.build(backbone, images, **arguments)
         self.head = HEADS[head].build(self.backbone.shape)
-        self.digit_head = digit_head(self.backbone.shape) if aux else None
+        self.digit_head = digit_head(self.backbone.shape, images.classes) if aux else None
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
         embedding = self.backbone(pairs).float()  # in mixed precision too, embeddings are compared in full
         digits = None if self.digit_head is None else self.digit_head(embedding)
         return PairOutput(self.head(embedding), digits)
@@ -68,7 +72,7 @@ class PairEnsemble(nn.Module):
     with a digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the
     size of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
     tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many PairModels, each with its initial
-    weights, whose probabilities are averaged.
+    weights, whose probabilities are averaged. images: the fields of their ImageSpec, by default the paper's.
     """
 
     mean: Tensor
@@ -87,13 +91,15 @@ class PairEnsemble(nn.Module):
         ema: float | None = None,
         tta: bool = False,
         ensemble: int = 1,
+        images: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.tta = tta
+        self.images = ImageSpec(**(images or {}))
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "weights"))
-            sized = {} if bins is None else {"bins": bins}
-            members = [PairModel(backbone, (arguments or {}) | sized, head, aux) for _ in range(ensemble)]
+            given = (arguments or {}) | {"bins": bins}
+            members = [PairModel(backbone, given, head, aux, self.images) for _ in range(ensemble)]
         self.networks = nn.ModuleList(members)
         self.average = None
         if ema is not None:
@@ -101,21 +107,21 @@ class PairEnsemble(nn.Module):
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
 
-    def forward(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
-        """Raw pixels 0..255 (B, 2, 14, 14) -> PairOutput, the mean over the ensemble."""
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
+        """Pairs of raw pixels 0..255 -> PairOutput, the mean over the ensemble."""
         normalized = self.normalize(pairs)
         return mean_output([network(normalized) for network in self.current])
 
-    def forward_tta(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+    def forward_tta(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
         """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
         shifts = SHIFTS if self.tta else ()
-        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(2, 3))) for shift in shifts)])
+        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(-2, -1))) for shift in shifts)])
 
-    def predict_all(self, pairs: Float[Tensor, "batch 2 h w"]) -> PairOutput:
+    def predict_all(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
         """`forward_tta` of any number of pairs, `EVALUATION_ROWS` at a time."""
         return concatenate([self.forward_tta(rows) for rows in pairs.split(EVALUATION_ROWS)])
 
-    def normalize(self, pairs: Float[Tensor, "batch 2 h w"]) -> Float[Tensor, "batch 2 h w"]:
+    def normalize(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch 2 *image"]:
         """Raw pixels as the networks take them: less their mean, in standard deviations."""
         return (pairs - self.mean) / self.std
 

@@ -1,7 +1,7 @@
 """The one LightningModule: any backbone, a comparison head, an optional auxiliary digit loss."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,13 +18,14 @@ from digitcmp.seeds import derive
 
 
 class DigitComparison(PairEnsemble, LightningModule):
-    """Learns `first digit <= second digit` from raw pairs (B, 2, 14, 14), pixels 0..255.
+    """Learns `first digit <= second digit` from raw pairs (B, 2, H, W), pixels 0..255.
 
-    What it is made of is PairEnsemble's: backbone, arguments, head, aux, mean, std, bins, ema, tta, ensemble.
+    What it is made of is PairEnsemble's: backbone, arguments, head, aux, mean, std, bins, ema, tta, ensemble, images.
     aux_weight: lambda of the auxiliary digit loss (section II.C). seed: fixes initial weights and dropout masks.
     optimizer: a name in OPTIMIZERS, with lr, momentum, nesterov, betas and weight_decay if it takes them. schedule: of
     lr over all steps, a name in SCHEDULES. gradient_clip_val: the largest gradient norm of a step, or with
-    gradient_clip_algorithm "value" the largest element, None for no limit. The defaults are the paper's recipe
+    gradient_clip_algorithm "value" the largest element, None for no limit. task: what is asked of a pair, a
+    name in TASKS. The defaults are the paper's recipe
     (section III).
     """
 
@@ -53,10 +54,10 @@ class DigitComparison(PairEnsemble, LightningModule):
         ema: float | None = None,
         tta: bool = False,
         ensemble: int = 1,
+        task: str = "leq",
+        images: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(
-            backbone, arguments, head, aux, mean, std, seed, bins=bins, ema=ema, tta=tta, ensemble=ensemble
-        )
+        super().__init__(backbone, arguments, head, aux, mean, std, seed, bins, ema, tta, ensemble, images)
         self.save_hyperparameters(logger=False)  # the logger gets the run's settings at its end, with its scores
         # a training_step is one epoch of mini-batches: what Lightning does around each costs as much as the step
         self.automatic_optimization = False
@@ -137,7 +138,7 @@ class DigitComparison(PairEnsemble, LightningModule):
         """
         scores = {
             f"{stage}_{score}": torch.tensor(value)
-            for score, value in objective.scores(output, truth.target, truth.digits).items()
+            for score, value in objective.scores(output, truth.target, truth.digits, self.hparams["task"]).items()
         }
         loss = scores[f"{stage}_loss"].item()
         if not math.isfinite(loss):

@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from digitcmp import help, paper
 from digitcmp.config import HELP, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
-from digitcmp.runs import RunError
+from digitcmp.runs import ERROR, RunError, write
 
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
@@ -74,13 +74,19 @@ def reason(error: BaseException) -> str:
 
 @contextmanager
 def guarded(folder: Path, worker: bool) -> Iterator[None]:
-    """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep; a refusal leaves no empty folder."""
+    """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep and a failure in a file.
+
+    A refusal leaves no empty folder.
+    """
     if worker and multiprocessing.parent_process():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
-    except MENDABLE as error:
+    except Exception as error:
         if worker:
+            with contextlib.suppress(OSError):
+                write(folder / ERROR, f"{reason(error)}\n")
+        if worker or not isinstance(error, MENDABLE):
             raise
         remove_empty(folder)
         sys.exit(reason(error))

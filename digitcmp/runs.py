@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
+ERROR = "error.txt"  # why a run of a sweep failed
 SCORES = (*scores.names(aux=False), *(f"test_{score}" for score in scores.DIGITS))
 EARLIER = {score: f"test_{score}" for score in scores.DIGITS}  # what results and evaluations were written with before
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
@@ -99,7 +100,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 def clear(folder: Path) -> None:
     """Remove what an earlier run left in its folder, its result first."""
-    for name in (RESULT, METRICS, CONFIG, CHECKPOINT):
+    for name in (RESULT, METRICS, CONFIG, CHECKPOINT, ERROR):
         (folder / name).unlink(missing_ok=True)
     for pattern in ("events.out.tfevents.*", "*.partial"):
         for file in folder.glob(pattern):

@@ -1,63 +1,19 @@
-"""A sweep: launching its runs until all are done, and what it says: each that is finished, the time left, its table."""
+"""A sweep: its runs launched until all are done, those that failed listed, its table."""
 
-import csv
-import math
 import os
 import shlex
 import signal
 import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from digitcmp import runs
-from digitcmp.config import CONF, Run
+from digitcmp.estimate import Estimate, clock, total
+from digitcmp.job import Job
+from digitcmp.progress import SweepProgress
 
 ENDED = "no result: its process ended before it was finished"
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run of the sweep: what to type for it, its folder, and when the files there were written."""
-
-    overrides: list[str]
-    run: Run
-    folder: Path
-    old: Mapping[str, int | None]
-
-    @classmethod
-    def planned(cls, overrides: list[str], run: Run, folder: Path) -> "Job":
-        return cls(overrides, run, folder, {name: written(folder / name) for name in (runs.CONFIG, runs.RESULT)})
-
-    def wrote(self, name: str) -> bool:
-        """Whether this sweep's run has written this file of its folder."""
-        return written(self.folder / name) not in (None, self.old.get(name))
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether this sweep's run has no result yet."""
-        return not (self.wrote(runs.RESULT) and runs.read_result(self.folder))
-
-    @property
-    def cell(self) -> str:
-        """The paper's name of the cell, and the cell's own name."""
-        return f"{self.run.label:<6} {self.run.cell_name}"
-
-    @property
-    def title(self) -> str:
-        """The cell and the seed."""
-        return f"{self.cell} seed={self.run.seed}"
-
-
-def written(file: Path) -> int | None:
-    """When the file was written, in nanoseconds; None if there is none."""
-    return file.stat().st_mtime_ns if file.exists() else None
 
 
 def sweep(
@@ -66,6 +22,7 @@ def sweep(
     root: Path,
     force: bool,
     dry_run: bool,
+    stop_on_failure: bool,
     options: Sequence[str],
 ) -> None:
     """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did. Raises RunError, OSError.
@@ -73,8 +30,10 @@ def sweep(
     launch: trains jobs and returns an error or None for each. options: what to type besides, to train one alone.
     """
     to_do = [job for job in jobs if force or not runs.finished(job.folder, job.run)]
+    estimate = Estimate()
+    estimate.learn_folder(root.parent)
     if dry_run:
-        return print_plan(jobs, to_do)
+        return print_plan(jobs, to_do, estimate)
     print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as for a shell's background jobs
@@ -82,9 +41,11 @@ def sweep(
     try:
         for job in to_do:
             job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
-        with Progress(to_do, len(jobs)):
+        with SweepProgress(to_do, len(jobs), estimate, stop_on_failure) as progress:
             errors = launch_until_done(to_do, launch)
     except SystemExit:
+        if stop_on_failure and progress.failed:
+            sys.exit("stopped at the first failure: start the sweep again to train what is not finished")
         print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
         raise
     print_table(root)
@@ -139,70 +100,6 @@ def launch_until_done(
     return [*errors.values(), *((job, ENDED) for job in left)]
 
 
-class Progress:
-    """Says when a run of the sweep is finished, whichever launcher trains it: a thread that looks for results."""
-
-    def __init__(self, jobs: Sequence[Job], of: int) -> None:
-        self.waiting = list(jobs)
-        self.jobs, self.of = len(jobs), of
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
-
-    def __enter__(self) -> "Progress":
-        self.start = time.monotonic()
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.thread.join()
-
-    def watch(self) -> None:
-        while not self.over.wait(0.2):
-            self.look()
-        self.look()
-
-    def look(self) -> None:
-        for job in [job for job in self.waiting if job.wrote(runs.RESULT)]:
-            self.waiting.remove(job)
-            result = runs.read_result(job.folder)
-            if result is None:
-                continue
-            done = self.jobs - len(self.waiting)
-            left = (time.monotonic() - self.start) / done * len(self.waiting)
-            count = f"[{self.of - len(self.waiting)}/{self.of}]"
-            accuracy = f"test accuracy {result['test_acc']:.4f}"
-            print(f"{count} {job.title}  {accuracy}  {result['fit_seconds']:.1f} s, {clock(left)} left", flush=True)
-
-
-def clock(seconds: float) -> str:
-    """3725 -> 1:02:05"""
-    return str(timedelta(seconds=round(seconds)))
-
-
-@cache
-def seconds_per_step() -> dict[tuple[str, str, str], float]:
-    """The least that a step took in the committed reports, whose sweeps shared a machine, by model, aux, precision.
-
-    Of networks as wide as they are when nothing is said; another width is taken to cost as much.
-    """
-    least: dict[tuple[str, str, str], float] = {}
-    for file in CONF.parent.glob("multirun/*/report/runs.csv"):
-        with file.open() as stream:
-            for row in csv.DictReader(stream):
-                if row.get("width"):
-                    continue
-                key = row["model"], row["aux"], row["precision"]
-                least[key] = min(float(row["fit_seconds"]) / steps(row), least.get(key, math.inf))
-    return least
-
-
-def steps(settings: Mapping[str, Any]) -> int:
-    """Steps of the optimizer in a run, counted for every network of an ensemble (older reports have no such column)."""
-    networks = int(settings.get("ensemble", 1))
-    return networks * int(settings["epochs"]) * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
-
-
 def print_table(root: Path) -> None:
     """The sweep's cells, each with its mean test accuracy over seeds beside the paper's."""
     from rich.console import Console
@@ -216,14 +113,11 @@ def print_table(root: Path) -> None:
         print(f"\nStatistics and figures: python -m digitcmp.report {shlex.quote(str(root))}")
 
 
-def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
+def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate) -> None:
     """The cells of a sweep, how many runs of each are finished, and how long the others will take on this machine."""
-    total, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
-    for cell, n in total.items():
+    every, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
+    for cell, n in every.items():
         print(f"{n - left[cell]:>4} of {n} finished  {cell}")
-    known = seconds_per_step()
-    seconds = sum(
-        steps(job.run.settings) * known.get((job.run.model.name, str(job.run.aux), job.run.trainer.precision), 3e-3)
-        for job in to_do
-    ) / (os.cpu_count() or 1)
-    print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished; the others take about {clock(seconds)} on all cores")
+    seconds = total((estimate.seconds(job.run.settings) for job in to_do), os.cpu_count() or 1)
+    rest = f"; the others take about {clock(seconds)} on all cores" if to_do else ""
+    print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished{rest}")

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f": {error.filename}" if error.filename else ""
         raise runs.RunError(f"{folder}: {error.strerror or error}{where}") from None
-    screen.summary(run, result, folder, console)
+    with callbacks.optional("the table of the result"):
+        screen.summary(run, result, folder, console)
     return result
 
 
@@ -94,7 +96,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     }
     parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     result = runs.record(folder, result)
-    parts.logger.log_result(result, {"label": run.label, "params": parts.module.params} | run.settings)
+    with callbacks.optional("TensorBoard's row of the result"):
+        parts.logger.log_result(result, {"label": run.label, "params": parts.module.params} | run.settings)
     return result
 
 
@@ -105,7 +108,7 @@ def evaluate(parts: Parts) -> dict[str, float]:
     for stage in ("val", "test"):
         pairs, target, digits = (tensor.to(module.device) for tensor in parts.data.sets[stage])
         with torch.inference_mode(), parts.trainer.precision_plugin.forward_context():
-            scores = objective.scores(module.predict_all(pairs), target, digits)
+            scores = objective.scores(module.predict_all(pairs), target, digits, parts.data.task)
         results |= {f"{stage}_{name}": callbacks.rounded(value) for name, value in scores.items()}
     return results
 
@@ -131,7 +134,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
 
     Raises RunError for a network that cannot be built or cannot take a batch, DataError, MisconfigurationException.
     """
-    data = PairData(seed=run.seed, data_seed=run.data.seed, **run.data.model_dump(exclude={"seed"}))
+    data = PairData(seed=run.seed, data_seed=run.data.seed, task=run.task, **run.data.model_dump(exclude={"seed"}))
     data.setup()
     mean, std = data.moments if run.normalize else (0.0, 1.0)
     try:
@@ -140,6 +143,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             arguments=run.model.arguments,
             mean=mean,
             std=std,
+            images=asdict(data.images),
             **{key: value for key, value in run.settings.items() if key in KNOBS},
         )
         try_batches(module, len(data.sets["train"].target) % run.batch_size or run.batch_size)
@@ -174,5 +178,5 @@ def try_batches(module: DigitComparison, rows: int) -> None:
     """Show the network, as a copy, the smallest batch that it will train on, of `rows` pairs, and one to evaluate."""
     with torch.random.fork_rng(), torch.no_grad():
         trial = copy.deepcopy(module)
-        trial.train()(torch.zeros(rows, 2, 14, 14))
-        trial.eval()(torch.zeros(1, 2, 14, 14))
+        trial.train()(torch.zeros(rows, 2, *module.images.shape))
+        trial.eval()(torch.zeros(1, 2, *module.images.shape))

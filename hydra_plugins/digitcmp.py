@@ -17,7 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from digitcmp import grid, process
 from digitcmp.config import Run
 from digitcmp.fields import ConfigError
-from digitcmp.sweep import Job, sweep
+from digitcmp.job import Job
+from digitcmp.sweep import sweep
 
 
 def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
@@ -68,7 +69,8 @@ class GridSweeper(Sweeper):
         jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose))
         options = [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
         options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
-        sweep(jobs, self.launch, root, self.config.force, self.config.dry_run, options)
+        config = self.config
+        sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options)
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
         """The configuration with these files. Raises ConfigError for a sweep that would be swept by this one."""

@@ -9,6 +9,7 @@ from digitcmp import backbones
 from digitcmp.backbones import NETWORKS
 from digitcmp.config import CONF
 from digitcmp.model import PairModel
+from digitcmp.spec import ImageSpec
 
 PARAMETERS = {"fcnn1": 197_001, "fcnn2": 334_351, "fcnn3": 207_351, "ws1": 325_587, "ws2": 103_841, "ws3": 162_959}
 BRANCHED = [name for name in NETWORKS if len(backbones.build(name).shape) == 2]
@@ -71,6 +72,28 @@ def test_hidden_widths() -> None:
     assert parameters(backbones.build("fcnn3", hidden=200)) == 2 * (196 * 200 + 200 + 200 * 10 + 10)
     assert parameters(backbones.build("fcnn2", hidden=[300, 50])) == 392 * 300 + 300 + 300 * 50 + 50
     assert backbones.build("fcnn2", hidden=[300, 200, 100, 50]).shape == (50,)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_least_side_is_true(name: str) -> None:
+    """It takes images of that side, and the layers could take none that are smaller."""
+    least = NETWORKS[name].min_side
+    for side in (least, least + 1, 33):
+        images = ImageSpec(channels=3, side=side, names=("a", "b", "c"))
+        output = PairModel(name, {}, "mlp", aux=True, images=images).eval()(torch.randn(2, 2, *images.shape))
+        assert output.digits is not None and output.digits.shape == (2, 2, 3)
+    small = ImageSpec(side=least - 1)
+    with pytest.raises(ValueError, match=f"{name} needs images of at least {least}x{least}, not {least - 1}x"):
+        backbones.build(name, small)
+    if least > 1:
+        with pytest.raises((RuntimeError, ZeroDivisionError)):
+            NETWORKS[name].builder(images=small, bins=3)(torch.randn(2, 2, *small.shape))
+
+
+def test_max_pooling_needs_a_pixel_more() -> None:
+    with pytest.raises(ValueError, match="max_pool needs images of at least 6x6, not 5x5"):
+        backbones.build("ws3", ImageSpec(side=5), regularization="max_pool")
 
 
 def test_no_name_twice_and_no_unknown_name() -> None:

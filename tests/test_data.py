@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from digitcmp import datasets
 from digitcmp.data import PairData
+from digitcmp.images import resize
+from digitcmp.readers import read_relative
+from digitcmp.sources import SOURCES
 
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 
 
 def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
     """Idx files of a data set as torchvision expects them, 100 training and 50 test images of noise."""
-    raw = root / datasets.TORCHVISION[name] / "raw"
+    raw = root / str(SOURCES[name].cls) / "raw"
     raw.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     for prefix, n in (("train", 100), ("t10k", 50)):
@@ -45,30 +48,30 @@ def images(data: PairData, *splits: str) -> list[bytes]:
 def test_packaged_file_is_mnist(tmp_path: Path) -> None:
     """The package's own build command makes it from the canonical files, and every pixel is a rounded 2x2 mean."""
     built = tmp_path / "mnist14.npz"
-    datasets.build("mnist", Path(str(MNIST_ROOT)), built, download=False)
+    datasets.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
     assert built.read_bytes() == datasets.PACKAGED.read_bytes()
     raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
     for split, prefix, n in (("train", "train", 60_000), ("test", "t10k", 10_000)):
         pixels = np.fromfile(raw / f"{prefix}-images-idx3-ubyte", np.uint8)[16:].reshape(n, 14, 2, 14, 2)
         labels = np.fromfile(raw / f"{prefix}-labels-idx1-ubyte", np.uint8)[8:]
-        pool = datasets.load("mnist", Path())[split]
+        pool = getattr(datasets.load("mnist", Path()), split)
         assert np.array_equal(pool.images, np.floor(pixels.mean(axis=(2, 4)) + 0.5))
         assert np.array_equal(pool.labels, labels)
 
 
-def test_pool2x2_by_hand() -> None:
+def test_two_by_two_by_hand() -> None:
     image = np.zeros((1, 28, 28), np.uint8)
     image[0, :2, :2] = [[255, 255], [255, 255]]
     image[0, :2, 2:4] = [[1, 0], [0, 1]]  # 0.5 rounds up
     image[0, 26:, 26:] = [[0, 1], [0, 0]]  # 0.25 rounds down
-    pooled = datasets.pool2x2(image)[0]
+    pooled = resize(image, 14)[0]
     assert (pooled[0, 0], pooled[0, 1], pooled[13, 13], pooled.sum()) == (255, 1, 0, 256)
 
 
 def test_labels_and_targets_are_the_images_own() -> None:
-    pool = datasets.load("mnist", Path())
-    for split, source in (("train", "train"), ("val", "train"), ("test", "test")):
-        known = {image.tobytes(): label for image, label in zip(*pool[source], strict=True)}
+    data = datasets.load("mnist", Path())
+    for split, pool in (("train", data.train), ("val", data.train), ("test", data.test)):
+        known = {image.tobytes(): label for image, label in zip(*pool, strict=True)}
         pairs, target, digits = draw().sets[split]
         labels = [[known[image.astype(np.uint8).tobytes()] for image in pair] for pair in pairs.numpy()]
         assert digits.tolist() == labels
@@ -91,9 +94,9 @@ def test_same_seed_same_pairs_whatever_else_is_asked_for(seed: int, train: int, 
 
 def test_all_of_the_pool_can_be_used() -> None:
     data = draw(train=25_000, val=5_000, test=5_000)
-    pool = datasets.load("mnist", Path())
+    pool = datasets.load("mnist", Path()).train
     used = sorted(images(data, "train", "val"))
-    assert used == sorted(image.astype(np.float32).tobytes() for image in pool["train"].images)
+    assert used == sorted(image.astype(np.float32).tobytes() for image in pool.images)
 
 
 def test_seeds() -> None:
@@ -138,12 +141,11 @@ def test_more_pairs_than_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
 def test_torchvision_data_sets_are_read_pooled_and_cached(name: str, tmp_path: Path) -> None:
     fake_torchvision(tmp_path, name)
-    raw = tmp_path / datasets.TORCHVISION[name] / "raw"
+    raw = tmp_path / str(SOURCES[name].cls) / "raw"
     pixels = np.frombuffer((raw / "t10k-images-idx3-ubyte").read_bytes(), np.uint8)[16:].reshape(50, 28, 28)
-    assert np.array_equal(datasets.load(name, tmp_path)["test"].images, datasets.pool2x2(pixels))
+    assert np.array_equal(datasets.load(name, tmp_path).test.images, resize(pixels, 14))
     shutil.rmtree(raw)
-    datasets.load.cache_clear()
-    assert len(datasets.load(name, tmp_path)["train"].labels) == 100  # from the cache
+    assert len(datasets.load(name, tmp_path).train.labels) == 100  # from the cache
 
 
 def test_without_files_and_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +179,7 @@ def test_a_download_that_stops_half_way(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(datasets.DataError, match="connection lost"):
         datasets.load("kmnist", tmp_path / "root")
     assert not (tmp_path / "root").exists()
-    assert len(datasets.load("kmnist", tmp_path / "root")["test"].labels) == 50
+    assert len(datasets.load("kmnist", tmp_path / "root").test.labels) == 50
     assert [file.name for file in (tmp_path / "root").rglob("*")] == ["KMNIST", "pooled14.npz"]
 
 
@@ -185,7 +187,6 @@ def test_a_download_that_stops_half_way(tmp_path: Path, monkeypatch: pytest.Monk
 def test_truncated_cache(tmp_path: Path, keep: int) -> None:
     fake_torchvision(tmp_path, "kmnist")
     datasets.load("kmnist", tmp_path)
-    datasets.load.cache_clear()
     os.truncate(tmp_path / "KMNIST" / "pooled14.npz", keep)
     with pytest.raises(datasets.DataError, match="KMNIST/pooled14.npz is damaged .*delete it"):
         datasets.load("kmnist", tmp_path)
@@ -196,7 +197,5 @@ def test_damaged_packaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     damaged[len(damaged) // 2] ^= 1
     (tmp_path / "mnist14.npz").write_bytes(damaged)
     monkeypatch.setattr(datasets, "PACKAGED", tmp_path / "mnist14.npz")
-    datasets.load.cache_clear()
     with pytest.raises(datasets.DataError, match="mnist14.npz is damaged .*build it again"):
         datasets.load("mnist", Path())
-    datasets.load.cache_clear()

@@ -10,7 +10,7 @@ from conftest import Run
 from saved import checkpoint
 from test_data import fake_torchvision
 
-from digitcmp import datasets, evaluate, runs
+from digitcmp import evaluate, runs
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,6 @@ def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_torchvision(tmp_path / "data", "kmnist")
-    datasets.load.cache_clear()
     assert run(monkeypatch, al4, "data=kmnist", f"data.root={tmp_path / 'data'}", "data.test_pairs=25") == 0
     assert files(al4.parents[1])["evaluation,dataset=kmnist,test_pairs=25,seed=0.json"]["test_digit_acc"] < 0.5
 
@@ -98,7 +97,7 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
     [
         ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.root=, seed=, tta="),
         ("data", "data is not allowed: data=, "),
-        ("data=digits", "data=digits is not allowed: mnist, fashion_mnist, kmnist"),
+        ("data=svhn", "data=svhn is not allowed: mnist, fashion_mnist, kmnist, digits"),
         ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
         ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
         ("tta=1", "tta=1 is not allowed: true or false"),

@@ -16,7 +16,7 @@ from saved import checkpoint
 import digitcmp
 from digitcmp import datasets, export
 
-PAIRS = datasets.load("mnist", Path())["test"].images[:46].reshape(23, 2, 14, 14).astype(np.float32)
+PAIRS = datasets.load("mnist", Path()).test.images[:46].reshape(23, 2, 14, 14).astype(np.float32)
 
 
 @pytest.mark.parametrize(("backbone", "aux"), [("ws3", True), ("fcnn1", False)])
@@ -104,7 +104,7 @@ def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "Wrote model.onnx: pairs (B, 2, 14, 14) float32, gray values 0..255 -> probability, digits"
+        "Wrote model.onnx: pairs (B, 2, 14, 14) float32, pixels 0..255 -> probability, digits"
     ]
     assert done.stderr == ""
     onnxruntime.InferenceSession(tmp_path / "model.onnx")

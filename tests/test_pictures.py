@@ -9,6 +9,7 @@ from digitcmp.data import Batch
 from digitcmp.model import PairModel, PairOutput
 
 DIGITS = torch.tensor([[1, 2], [1, 2], [7, 3], [5, 5]])
+NAMES = tuple("0123456789")
 BATCH = Batch(torch.full((4, 2, 14, 14), 128.0), torch.tensor([1.0, 1.0, 0.0, 1.0]), DIGITS)
 NAMED = torch.tensor([[1, 2], [7, 2], [7, 3], [5, 6]])  # six of eight digits right
 OUTPUT = PairOutput(torch.tensor([3.0, -9.0, 2.0, 1.0]), nn.functional.one_hot(NAMED, 10).float())
@@ -19,17 +20,17 @@ def words(figure: object) -> list[str]:
 
 
 def test_mistakes_come_in_the_order_of_their_confidence() -> None:
-    figure = pictures.mistakes(BATCH, OUTPUT)
+    figure = pictures.mistakes(BATCH, OUTPUT, NAMES)
     assert figure.axes[0].get_title().startswith("2 of 4 pairs wrong")
     assert words(figure) == ["P(1 ≤ 2) = 0.000\nseen as 7 and 2", "P(7 ≤ 3) = 0.881\nseen as 7 and 3"]
 
 
 def test_error_rates_by_digits() -> None:
-    assert words(pictures.error_table(BATCH, OUTPUT)) == ["50", "100"]  # one of two (1, 2); the only (7, 3)
+    assert words(pictures.error_table(BATCH, OUTPUT, NAMES)) == ["50", "100"]  # one of two (1, 2); the only (7, 3)
 
 
 def test_digit_confusion() -> None:
-    image = pictures.confusion(BATCH, OUTPUT).axes[0].images[0].get_array()
+    image = pictures.confusion(BATCH, OUTPUT, NAMES).axes[0].images[0].get_array()
     assert image[1, 7] == image[5, 6] == 50 and image.sum() == 100  # half of the ones as 7, half of the fives as 6
 
 
@@ -41,18 +42,36 @@ def test_calibration_by_hand() -> None:
     assert "error 1.000" in pictures.calibration(batch, wrong).axes[0].get_title()
 
 
+def test_names_and_colours_of_other_classes() -> None:
+    """Three classes of coloured 6x6 images: the names where MNIST has digits, and a red image is red."""
+    names, pairs = ("Bag", "Sneaker", "Coat"), torch.zeros(1, 2, 3, 6, 6)
+    pairs[0, 0, 0] = 255
+    batch = Batch(pairs, torch.tensor([0.0]), torch.tensor([[2, 1]]))
+    output = PairOutput(torch.tensor([9.0]), torch.tensor([[[9.0, 0, 0], [0, 9.0, 0]]]))
+    figure = pictures.mistakes(batch, output, names)
+    assert words(figure) == ["P(Coat ≤ Sneaker) = 1.000\nseen as Bag and Sneaker"]
+    canvas = figure.axes[0].images[0].get_array()
+    assert canvas[0, 0].tolist() == [255, 0, 0] and canvas[0, 6].tolist() == [255, 255, 255]
+    drawn = pictures.draw(batch, output, nn.Sequential(nn.Conv2d(3, 4, 3)), names)
+    assert drawn["first-layer filters"].axes[0].get_title().startswith("4 first-layer filters")
+    ticks = [label.get_text() for label in drawn["digit confusion"].axes[0].get_xticklabels()]
+    assert ticks == list(names)
+
+
 def test_the_filters_are_those_of_every_branch() -> None:
     title = (
-        pictures.draw(BATCH, OUTPUT, PairModel("ws1", {}, "mlp", aux=False))["first-layer filters"].axes[0].get_title()
+        pictures.draw(BATCH, OUTPUT, PairModel("ws1", {}, "mlp", aux=False), NAMES)["first-layer filters"]
+        .axes[0]
+        .get_title()
     )
     assert title.startswith("10 first-layer filters")  # five of each
 
 
 def test_a_picture_of_each_kind_where_it_makes_sense() -> None:
     convolutional, dense = nn.Sequential(nn.Conv2d(1, 5, 3)), nn.Linear(3, 3)
-    assert set(pictures.draw(BATCH, OUTPUT, convolutional)) - set(
-        pictures.draw(BATCH, OUTPUT._replace(digits=None), dense)
+    assert set(pictures.draw(BATCH, OUTPUT, convolutional, NAMES)) - set(
+        pictures.draw(BATCH, OUTPUT._replace(digits=None), dense, NAMES)
     ) == {"digit confusion", "first-layer filters"}
-    for figure in pictures.draw(BATCH, OUTPUT, convolutional).values():
+    for figure in pictures.draw(BATCH, OUTPUT, convolutional, NAMES).values():
         image = pictures.pixels(figure)
         assert image.dtype == np.uint8 and image.shape[2] == 4 and image.std() > 0

@@ -66,7 +66,7 @@ def test_import_is_light() -> None:
 
 
 def test_predict_takes_numpy_tensors_and_lists(network: Comparer) -> None:
-    pool = datasets.load("mnist", Path())["test"]
+    pool = datasets.load("mnist", Path()).test
     pairs = pool.images[:40].reshape(20, 2, 14, 14)
     probability = network.predict(pairs)
     assert probability.shape == (20,) and probability.dtype == np.float32
@@ -81,7 +81,7 @@ def test_predict_takes_numpy_tensors_and_lists(network: Comparer) -> None:
 
 
 def test_predict_digits(network: Comparer, plain: Path) -> None:
-    pool = datasets.load("mnist", Path())["test"]
+    pool = datasets.load("mnist", Path()).test
     digits = network.predict_digits(pool.images[:200].reshape(100, 2, 14, 14)).digits
     assert digits is not None and digits.sum(axis=2) == pytest.approx(np.ones((100, 2)), abs=1e-5)
     assert (digits.argmax(axis=2).flatten() == pool.labels[:200]).mean() > 0.9
@@ -315,7 +315,7 @@ def test_photographed_test_digits_are_named_like_the_originals(network: Comparer
         taken.append(images.centred(photo.astype(np.uint8)))
     named, before = (
         network.predict_digits(digits.reshape(50, 2, 14, 14)).digits
-        for digits in (np.stack(taken), datasets.pool2x2(originals))
+        for digits in (np.stack(taken), images.resize(originals, 14))
     )
     assert named is not None and before is not None
     accuracy, expected = ((digits.argmax(axis=2).flatten() == labels).mean() for digits in (named, before))

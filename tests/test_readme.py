@@ -1,40 +1,110 @@
 """What the README promises, done as it says."""
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 
 
-def block(language: str) -> str:
-    """The one block of code in this language."""
-    [code] = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-    return code
+def blocks(language: str) -> list[str]:
+    """The blocks of code in this language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_a_backbone_is_one_definition_and_one_yaml(tmp_path: Path) -> None:
-    for name in ("conf", "digitcmp", "hydra_plugins"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "train.py", tmp_path)
-    with (tmp_path / "digitcmp/backbones.py").open("a") as file:
-        file.write(f"\n\n{block('python')}")
-    (tmp_path / "conf/model/pooled.yaml").write_text(block("yaml"))
-    command = [sys.executable, "train.py", "model=pooled", "head=ordinal", "bins=12", "epochs=1", "hydra.run.dir=run"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=None)
+def python(*arguments: str, cwd: Path) -> str:
+    """What a Python command prints, in a copy of the project."""
+    environment = os.environ | {"PYTHONPATH": str(cwd)}
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "run/result.json").read_text())
-    assert result["label"] == "pooled+ordinal" and result["params"] == 16 * 26 + 12 * 17 and result["lr"] == 1e-3
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with the backbones, the head and the experiment that README adds."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("conf", "digitcmp", "hydra_plugins"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train.py", folder)
+    _, backbone, head = blocks("python")
+    [changes] = blocks("diff")
+    for part in re.split(r"^# ", changes, flags=re.MULTILINE)[1:]:
+        name, *lines = part.splitlines()
+        before = ""
+        for line in lines:  # what is added goes below the line that stands there before
+            text = (folder / name).read_text()
+            if line.startswith("+"):
+                assert text.count(f"{before}\n") == 1
+                (folder / name).write_text(text.replace(f"{before}\n", f"{before}\n{line[1:]}\n"))
+            before = line[1:]
+    for file, code in (("backbones", backbone), ("heads", head)):
+        with (folder / f"digitcmp/{file}.py").open("a") as stream:
+            stream.write(f"\n\n{code}")
+    recipe, experiment = blocks("yaml")
+    (folder / "conf/model/pooled.yaml").write_text(recipe)
+    (folder / "conf/model/pooled2.yaml").write_text(recipe.replace("name: pooled", "name: pooled2"))
+    (folder / "conf/experiment/mine.yaml").write_text(experiment)
+    return folder
+
+
+def test_a_backbone_and_a_head(project: Path) -> None:
+    python("train.py", "model=pooled", "head=distance", "bins=12", "epochs=1", "hydra.run.dir=run", cwd=project)
+    result = json.loads((project / "run/result.json").read_text())
+    assert result["label"] == "pooled+distance" and result["params"] == 16 * 26 + 12 * 17 + 13
+    assert (result["lr"], result["width"]) == (1e-3, 16)
+
+
+def test_a_knob(project: Path) -> None:
+    small = ("epochs=1", "data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20")
+    losses = {}
+    for noise in ("0.0", "0.5"):
+        python("train.py", *small, f"noise={noise}", f"hydra.run.dir=noise{noise}", cwd=project)
+        result = json.loads((project / f"noise{noise}/result.json").read_text())
+        assert result["noise"] == float(noise) and ("noise" in result["cell"]) is (noise != "0.0")
+        losses[noise] = result["train_loss"]
+    assert losses["0.0"] != losses["0.5"]
+    line = [sys.executable, "train.py", "noise=-1"]
+    refused = subprocess.run(line, cwd=project, capture_output=True, text=True)
+    assert refused.returncode == 1 and refused.stderr == "noise=-1 is not allowed: a number >= 0\n"
+
+
+def test_an_experiment(project: Path) -> None:
+    small = ("seed=0,1", "epochs=1", "data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20")
+    out = python("train.py", "experiment=mine", *small, "hydra/launcher=basic", cwd=project)
+    assert out.startswith("8 runs in multirun/mine, 0 finished before") and "[8/8]" in out
+    cells = sorted(folder.name for folder in (project / "multirun/mine").iterdir())
+    assert [cell.partition(",")[0] for cell in cells] == ["model=pooled"] * 2 + ["model=pooled2"] * 2
+    assert sum("width=32" in cell for cell in cells) == 2
+
+
+def test_from_python(project: Path) -> None:
+    code, *_ = blocks("python")
+    label, accuracy, folder = python("-c", code, cwd=project).split()
+    assert label == "AL4" and 0.5 < float(accuracy) < 1 and (project / folder / "result.json").exists()
+
+
+def test_a_callback(project: Path) -> None:
+    [line] = blocks("bash")
+    program, script, *arguments = shlex.split(line.replace("\\\n", " "))
+    assert (program, script) == ("python", "train.py")
+    python(script, *arguments, "epochs=30", "lr=0.01", "data.train_pairs=100", "hydra.run.dir=stopped", cwd=project)
+    result = json.loads((project / "stopped/result.json").read_text())
+    assert result["checkpoint"] == "best" and result["checkpoint_epoch"] <= result["epochs_trained"] < 30
 
 
 def test_every_experiment_command_and_file_named_is_there() -> None:
     assert all(
-        (ROOT / f"conf/experiment/{name}.yaml").exists() for name in re.findall(r"experiment=([a-z]\w+)", README)
+        (ROOT / f"conf/experiment/{name}.yaml").exists()
+        for name in set(re.findall(r"experiment=([a-z]\w+)", README)) - {"mine"}
     )
     assert all((ROOT / path).exists() for path in re.findall(r"\]\(([\w/.]+)\)", README))
     modules = re.findall(r"python -m digitcmp\.(\w+)", README)

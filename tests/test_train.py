@@ -2,6 +2,7 @@
 
 import csv
 import json
+import operator
 import os
 import re
 from pathlib import Path
@@ -14,10 +15,13 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from digitcmp import backbones, paper
+from digitcmp import backbones, paper, runs
 from digitcmp.backbones import NETWORKS, Network
 from digitcmp.config import CONF
+from digitcmp.data import PairData
+from digitcmp.evaluate import evaluate
 from digitcmp.module import DigitComparison
+from digitcmp.tasks import TASKS, Task
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
 
@@ -184,7 +188,10 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("-m seed=interval(0,3)", "seed=interval(0,3) is not allowed: a grid takes a list, range() or choice()"),
         ("model=ws9", "Could not find 'model/ws9' Available options in 'model': convnet"),
         ("model.name=ws9", "model.name=ws9 is not allowed: fcnn1, "),
-        ("data.name=cifar", "no data set 'cifar'; there are mnist, fashion_mnist, kmnist"),
+        (
+            "data.name=cifar",
+            "data.name=cifar is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+        ),
         ("hydra.run.dir=/proc/mine", "No such file or directory: '/proc/mine'"),
     ],
 )
@@ -210,7 +217,7 @@ def test_a_network_that_cannot_train_is_refused_in_a_line(
     """convnet2 under another name, without a word on its batch norm; and one whose builder does not check."""
 
     def mine(depth: int = 1, bins: int = 10) -> object:
-        return backbones.convnet2(width=8 // depth, bins=bins)
+        return backbones.build("convnet2", width=8 // depth, bins=bins)
 
     monkeypatch.setitem(NETWORKS, "mine", Network(mine))
     (tmp_path / "conf/model").mkdir(parents=True)
@@ -257,6 +264,26 @@ def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out/result.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
+        ("callbacks.RunFolderLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
+        ("screen.summary", "the table of the result failed (ValueError: no ink)\n"),
+    ],
+)
+def test_what_is_only_looked_at_costs_no_result(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, message: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no\nink")
+
+    monkeypatch.setattr(f"digitcmp.{broken}", fail)
+    assert train(*QUICK, "hydra.run.dir=out").stderr == message
+    assert result(tmp_path / "out")["test_acc"] > 0
+    assert (tmp_path / "out/checkpoints/last.ckpt").exists()
+
+
 def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
     train(*QUICK, "model=fcnn1", "aux=true", "model.hidden=30", "hydra.run.dir=out")
     assert result(tmp_path / "out") | {"label": "FCNN1+AL", "hidden": 30, "lr": 5e-4} == result(tmp_path / "out")
@@ -297,3 +324,22 @@ def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
     for name in [*dict(paper.CELLS), "kmnist", "table1", "python train.py -m"]:
         assert name in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper's number does not stand beside "same digit?", whose targets are those of equal digits."""
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "=="))
+    out = train(*QUICK, "aux=true", "task=same", "epochs=1", "hydra.run.dir=out").stdout
+    assert "paper (" not in out
+    same = result(tmp_path / "out")
+    assert same["task"] == "same" and ",task=same" in same["cell"]
+    data = PairData("mnist", 40, 40, 40, seed=0, task="same")
+    data.setup()
+    assert torch.equal(
+        data.sets["test"].target.bool(), data.sets["test"].digits[:, 0] == data.sets["test"].digits[:, 1]
+    )
+    scores = evaluate(tmp_path / "out" / runs.CHECKPOINT, {})
+    assert [scores[key] for key in ("test_acc", "test_argmax_acc")] == [
+        same[key] for key in ("test_acc", "test_argmax_acc")
+    ]
+    assert train("task=same", "head=ordinal", code=1).stderr == "head=ordinal is not allowed: of task=leq alone\n"

@@ -1,0 +1,180 @@
+"""Others' data sets as arrays: MNIST's files, torchvision, scikit-learn, a folder of pictures for each class."""
+
+import gzip
+import inspect
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from digitcmp.images import GRAY, ImageError, pixels, read_pixels, resize
+from digitcmp.runs import RunError
+
+IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+TEST_SHARE = 3  # of a data set that has no test images of its own: every class's last third
+
+Arrays = Mapping[str, np.ndarray]  # ARRAYS, and `names` where the classes have names
+
+
+class DataError(RunError):
+    """A data set that is not there, damaged or unfit; the message names it, says why and what is wanted, in a line."""
+
+
+def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arrays:
+    """MNIST or a set of the same files, plain or .gz as they are distributed, in ROOT/CLS/raw; downloaded if missing.
+
+    Raises DataError naming the folder and the files it needs.
+    """
+    raw = root / cls / "raw"
+    if all((raw / name).exists() or (raw / f"{name}.gz").exists() for name in IDX):
+        return read_idx(raw, side)
+    wanted = f"it needs {', '.join(IDX)}, plain or .gz"
+    if not download:
+        raise DataError(f"no {cls} in {raw}; {wanted}")
+    from torchvision import datasets
+
+    with TemporaryDirectory() as elsewhere:  # where half a download cannot be taken for a complete one later
+        try:
+            getattr(datasets, cls)(elsewhere, download=True)
+        except Exception as error:  # RuntimeError, URLError, OSError: whatever stopped the download
+            raise DataError(f"no {cls} in {raw} and no download ({error}); {wanted}") from error
+        return read_idx(Path(elsewhere) / cls / "raw", side)
+
+
+def read_idx(folder: Path, side: int) -> Arrays:
+    """The four files of MNIST's format in a folder, the images averaged to side x side. Raises DataError."""
+    arrays = []
+    for name in IDX:
+        file = folder / name
+        try:
+            data = file.read_bytes() if file.exists() else gzip.decompress(file.with_name(f"{name}.gz").read_bytes())
+            dimensions = data[3]
+            shape = np.frombuffer(data, ">i4", dimensions, offset=4)
+            array = np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+            arrays.append(resize(array, side) if dimensions == 3 else array)
+        except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
+            raise DataError(f"{file} is damaged ({error})") from error
+    return dict(zip(ARRAYS, arrays, strict=True))
+
+
+def read_digits() -> Arrays:
+    """The 1,797 scanned digits of 8x8 that come inside scikit-learn, 0..16 made 0..255. Raises DataError."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise DataError("data=digits comes inside scikit-learn: pip install scikit-learn") from None
+    scans = load_digits()
+    return joined([(np.rint(scans.images * (255 / 16)).astype(np.uint8), scans.target)])
+
+
+def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: int | None) -> Arrays:
+    """Any data set of torchvision whose items are a picture and a class; downloaded if it can be and is missing.
+
+    Its training and test images, or all of them as `joined` parts them. Raises DataError.
+    """
+    from torchvision import datasets
+
+    kind = getattr(datasets, cls, None)
+    if not (isinstance(kind, type) and issubclass(kind, datasets.VisionDataset)):
+        raise DataError(f"data.cls={cls}: torchvision.datasets has no such class")
+    takes = parameters(kind)
+    given = {"root": str(root)} | {"download": True} | dict(arguments)
+    parts: list[dict[str, Any]] = [{}]
+    if "train" in takes - arguments.keys():
+        parts = [{"train": True}, {"train": False}]
+    elif "split" in takes - arguments.keys():
+        parts = [{"split": "train"}, {"split": "test"}]
+    if issubclass(kind, datasets.MNIST):
+        side = side or 14
+    read = []
+    for part in parts:
+        try:
+            dataset = kind(**{key: value for key, value in given.items() if key in takes | arguments.keys()}, **part)
+            labels = [label for _, label in dataset]
+        except Exception as error:  # whatever it raises for its arguments, its files and a download
+            raise DataError(f"torchvision's {cls}: {type(error).__name__}: {error}") from error
+        if not all(isinstance(label, int | np.integer) for label in labels):
+            raise DataError(f"torchvision's {cls} has {type(labels[0]).__name__} for labels, whole numbers are wanted")
+        pictures = [picture for picture, _ in dataset]
+        gray = all(getattr(picture, "mode", None) in GRAY for picture in pictures)
+        images = stacked(f"torchvision's {cls}", (pixels(picture, gray) for picture in pictures), side)
+        # EMNIST's files hold its images transposed
+        read.append((images.swapaxes(1, 2) if cls == "EMNIST" else images, np.array(labels)))
+    names = [name if isinstance(name, str) else name[0] for name in getattr(dataset, "classes", ())]
+    first = min(classes.min() for _, classes in read)  # EMNIST's letters are 1 to 26, and its name of 0 is N/A
+    return joined([(images, classes - first) for images, classes in read], names[first:])
+
+
+def parameters(kind: type) -> set[str]:
+    """What a class takes, with what it passes on to those it is derived from."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        taken = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        names |= {parameter.name for parameter in taken}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
+            break
+    return names
+
+
+def read_folder(folder: Path, side: int | None) -> Arrays:
+    """A folder of pictures for each class, named for it; classes in the order of their names, numbers by their value.
+
+    The folders lie in `folder`/train and `folder`/test, or in `folder` itself, and then `joined` says which are
+    test images. Raises DataError for a picture that cannot be read and for a folder without any.
+    """
+    parts = [folder / "train", folder / "test"]
+    if not all(part.is_dir() for part in parts):
+        parts = [folder]
+    names = sorted(part.name for part in parts[0].iterdir() if part.is_dir() and not part.name.startswith("."))
+    if all(name.isdecimal() for name in names):
+        names.sort(key=int)
+    if not names:
+        raise DataError(f"{parts[0]} holds no folders: one for each class, with its pictures, is wanted")
+    read = []
+    for part in parts:
+        files, labels = [], []
+        for label, name in enumerate(names):
+            pictures = sorted(file for file in (part / name).glob("*") if not file.name.startswith("."))
+            if not pictures:
+                raise DataError(f"{part / name} holds no picture: every class needs {'one' if parts[1:] else 'two'}")
+            files += pictures
+            labels += [label] * len(pictures)
+        if strange := {entry.name for entry in part.iterdir() if entry.is_dir()} - set(names) - {".git"}:
+            raise DataError(f"{part / min(strange)} is no class of {parts[0]}: {', '.join(names)}")
+        try:
+            gray = all(np.ndim(read_pixels(file)) == 2 for file in files)
+            images = stacked(str(folder), (read_pixels(file, gray) for file in files), side)
+        except ImageError as error:
+            raise DataError(str(error)) from None
+        read.append((images, np.array(labels)))
+    return joined(read, names)
+
+
+def joined(parts: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str] = ()) -> Arrays:
+    """Images and labels to train on and to test on; where there are only the former, every class's last third is test.
+
+    By place and not by chance: neighbours are often of one hand, and the same images are test images in every run.
+    """
+    if len(parts) == 1:
+        [(images, labels)] = parts
+        test = np.zeros(len(labels), bool)
+        for label in np.unique(labels):
+            rows = np.flatnonzero(labels == label)
+            test[rows[len(rows) - len(rows) // TEST_SHARE :]] = True
+        parts = [(images[~test], labels[~test]), (images[test], labels[test])]
+    arrays = dict(zip(ARRAYS, (*parts[0], *parts[1]), strict=True))
+    return arrays | ({"names": np.array(names)} if names else {})
+
+
+def stacked(name: str, pictures: Iterable[np.ndarray], side: int | None) -> np.ndarray:
+    """Pictures (H, W) or (H, W, 3) as one array, each resized if there is a side. Raises DataError if they differ."""
+    if side:
+        return np.concatenate([resize(picture[None], side) for picture in pictures])
+    arrays = list(pictures)
+    if len({array.shape for array in arrays}) > 1:
+        raise DataError(f"{name} has pictures of different sizes: data.side=N says to what size they are resized")
+    return np.stack(arrays)
