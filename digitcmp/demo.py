@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitcmp import images, paper
+from digitcmp.spec import PAPER
 
 if TYPE_CHECKING:
     from digitcmp.checkpoint import Comparer
@@ -58,6 +59,8 @@ def main() -> None:
         comparer = load(arguments.checkpoint)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
+    if comparer.images.shape != PAPER.shape or not comparer.images.drawn:
+        parser.exit(2, f"{arguments.checkpoint} compares no drawings of 14x14 pixels: predict takes pictures for it\n")
     try:
         server = Server(comparer, port, host)
     except (OSError, OverflowError, UnicodeError) as error:

@@ -4,6 +4,8 @@ import argparse
 import csv
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitcmp import images
+from digitcmp.tasks import TASKS
 
 SHADES = " ░▒▓█"
 
@@ -34,7 +37,7 @@ def main() -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help='{"probability": p, "first_leq_second": p > 0.5, "digits": [a, b] or null}; with --csv one a line, of '
+        help='{"probability": p, "holds": p > 0.5, "digits": [a, b] or null}; with --csv one a line, of '
         "nulls where a picture cannot be read",
     )
     arguments = parser.parse_args()
@@ -44,47 +47,52 @@ def main() -> None:
         pairs = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
     except CsvError as error:
         parser.exit(2, f"{error}\n")
-    seen = [read_pair(files) for files in pairs]
-    readable = [pair for pair in seen if pair is not None]
-    if not readable:
+    opened = [files if read_pair(files, images.read_pixels) else None for files in pairs]
+    if not any(opened):
         sys.exit(2)
 
     from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
 
     try:
-        probability, distributions = load(arguments.checkpoint).predict_digits(np.stack(readable))
+        comparer = load(arguments.checkpoint)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
+    read = partial(images.read, images=comparer.images)
+    seen = [read_pair(files, read) if files else None for files in opened]
+    readable = np.array([pair for pair in seen if pair]).reshape(-1, 2, *comparer.images.shape)
+    probability, distributions = comparer.predict_digits(readable)
     digits = [None] * len(readable) if distributions is None else distributions.argmax(axis=2).tolist()
+    question = TASKS[comparer.hparams.get("task", "leq")].question  # older checkpoints know no other
     console = Console()
     predictions = zip(probability.tolist(), digits, strict=True)
     for files, pair in zip(pairs, seen, strict=True):
         if pair is None:
             if arguments.json:  # a line for every pair
-                print(json.dumps({"probability": None, "first_leq_second": None, "digits": None}))
+                print(json.dumps({"probability": None, "holds": None, "digits": None}))
             continue
         p, named = next(predictions)
+        names = named and [comparer.images.names[digit] for digit in named]
         if arguments.json:
-            print(json.dumps({"probability": p, "first_leq_second": p > 0.5, "digits": named}))
+            print(json.dumps({"probability": p, "holds": p > 0.5, "digits": named}))
         elif arguments.csv:
-            print(f"{p:.4f}  {yes_or_no(p):<3}", *(named or []), *files, sep="  ")
+            print(f"{p:.4f}  {yes_or_no(p):<3}", *(names or []), *files, sep="  ")
         else:
-            show(files, p, named, pair, console)
+            show(files, question, p, names, pair, console)
     if len(readable) < len(pairs):
         sys.exit(2)
 
 
-def read_pair(files: list[Path]) -> UInt8[np.ndarray, "2 14 14"] | None:
-    """Both pictures as the network sees them, or None if they cannot be read; stderr then says why."""
+def read_pair(files: list[Path], read: Callable[[Path], np.ndarray]) -> list[np.ndarray] | None:
+    """Both pictures as `read` gives them, or None if they cannot be read; stderr then says why."""
     try:
-        return np.stack([images.read(file) for file in files])
+        return [read(file) for file in files]
     except images.ImageError as error:
         print(error, file=sys.stderr)
         return None
 
 
 def yes_or_no(probability: float) -> str:
-    """Whether the first digit is more likely <= the second than not, in a word."""
+    """Whether what is asked is more likely than not, in a word."""
     return "yes" if probability > 0.5 else "no"
 
 
@@ -105,26 +113,29 @@ def read_csv(file: Path) -> list[list[Path]]:
 
 def show(
     files: list[Path],
+    question: str,
     probability: float,
-    digits: list[int] | None,
-    pair: UInt8[np.ndarray, "2 14 14"],
+    names: list[str] | None,
+    pair: list[np.ndarray],
     console: Console,
 ) -> None:
-    """Both images as the network sees them, the digits it takes them for if it names digits, and the probability."""
+    """Both images as the network sees them, what it takes them for if it names them, and the probability."""
     table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
     table.add_row(*(Text(file.name) for file in files))
-    table.add_row(*(half_blocks(image) if console.color_system else shades(image) for image in pair))
-    if digits is not None:
-        table.add_row(*(f"looks like a [bold]{digit}[/bold]" for digit in digits))
+    grays = [image if image.ndim == 2 else image.mean(axis=0).astype(np.uint8) for image in pair]
+    table.add_row(*(half_blocks(image) if console.color_system else shades(image) for image in grays))
+    if names is not None:
+        table.add_row(*(Text.assemble("looks like a ", (name, "bold")) for name in names))
     console.print(table, highlight=False)
     console.print(
-        f"\n[bold]{yes_or_no(probability)}[/bold]: P(first <= second) = [bold]{probability:.4f}[/bold]", highlight=False
+        f"\n[bold]{yes_or_no(probability)}[/bold]: P({question}) = [bold]{probability:.4f}[/bold]", highlight=False
     )
 
 
-def half_blocks(image: UInt8[np.ndarray, "14 14"]) -> Text:
+def half_blocks(image: UInt8[np.ndarray, "h w"]) -> Text:
     """Two rows of pixels in a row of characters: the upper in the character's colour, the lower in its ground's."""
     text = Text()
+    image = np.pad(image, ((0, len(image) % 2), (0, 0)))
     for upper, lower in zip(image[::2].tolist(), image[1::2].tolist(), strict=True):
         for top, bottom in zip(upper, lower, strict=True):
             text.append("▀", Style(color=f"rgb({top},{top},{top})", bgcolor=f"rgb({bottom},{bottom},{bottom})"))
@@ -132,7 +143,7 @@ def half_blocks(image: UInt8[np.ndarray, "14 14"]) -> Text:
     return text
 
 
-def shades(image: UInt8[np.ndarray, "14 14"]) -> Text:
+def shades(image: UInt8[np.ndarray, "h w"]) -> Text:
     """A row of pixels in a row of characters, for a terminal without colours."""
     return Text("\n".join("".join(2 * SHADES[gray // 52] for gray in row) for row in image.tolist()) + "\n")
 

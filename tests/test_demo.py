@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ROOT
-from saved import checkpoint
+from saved import checkpoint, untrained
 from test_images import BROKEN, broken, drawing
 
 import digitcmp
@@ -248,6 +248,17 @@ def test_what_fails_ends_with_2_and_a_line(
         demo.main()
     err = capsys.readouterr().err
     assert stop.value.code == 2 and message.format(port=taken) in err and err.count("\n") == 1
+
+
+def test_no_canvas_for_garments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = untrained(tmp_path / "last.ckpt", backbone="ws2", images={"drawn": False})
+    monkeypatch.setattr(sys, "argv", ["demo", str(saved)])
+    with pytest.raises(SystemExit) as stop:
+        demo.main()
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == (f"{saved} compares no drawings of 14x14 pixels: predict takes pictures for it\n")
 
 
 @pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
