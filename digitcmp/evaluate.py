@@ -12,7 +12,7 @@ from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 KEYS = {
-    "data": "the data set: " + ", ".join(datasets.TORCHVISION),
+    "data": "the data set: " + ", ".join(SOURCES),
     "data.test_pairs": "how many pairs of its test images, at most 5000",
     "data.root": "torchvision's folder for fashion_mnist and kmnist, by default data",
     "seed": "draws the pairs, a whole number >= 0; by default the run's",
