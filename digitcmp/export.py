@@ -9,7 +9,10 @@ from pathlib import Path
 
 from digitcmp import paper, runs
 
-PIXELS = "gray values 0..255, light digits on a dark ground; the file normalises them itself"
+PIXELS = {  # by whether the images are drawn
+    True: "gray values 0..255, light digits on a dark ground; the file normalises them itself",
+    False: "values 0..255; the file normalises them itself",
+}
 
 
 class TargetError(Exception):
@@ -69,8 +72,8 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     hparams = comparer.hparams
     program.model.metadata_props.update(
         label=paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
-        classes="0,1,2,3,4,5,6,7,8,9",
-        pixels=PIXELS,
+        classes=",".join(comparer.images.names),
+        pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),
     )
     with runs.atomic_write(file) as partial:
