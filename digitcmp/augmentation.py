@@ -1,4 +1,4 @@
-"""Training images, each bent and moved by its own random amounts."""
+"""Training images, each moved and distorted by random amounts."""
 
 import math
 
@@ -14,19 +14,19 @@ SHIFT = 1.5 / 7  # pixels, in half images
 ELASTIC = 0.06  # standard deviation at each of 4x4 points, in half images
 
 
-def bend(images: Float[Tensor, "n *image"], generator: torch.Generator) -> Float[Tensor, "n *image"]:
-    """Rotate (up to 15 degrees), scale and shear, shift (up to a tenth of the side) and elastically bend every image.
+def augment(images: Float[Tensor, "n *image"], generator: torch.Generator) -> Float[Tensor, "n *image"]:
+    """Rotate (up to 15 degrees), scale and shear, shift (up to a tenth of the side) and elastically warp every image.
 
     The random numbers come from `generator`, on the CPU whatever the images' device, so that every device sees the
     same ones; what comes in from outside is background, 0. Images are (N, H, W), in colour (N, C, H, W).
     """
     n, (h, w) = len(images), images.shape[-2:]
-    turn, shear, across, down, right, below = (2 * torch.rand(6, n, generator=generator) - 1).unbind()
-    turn, shear, right, below = ROTATION * turn, SHEAR * shear, SHIFT * right, SHIFT * below
-    across, down = 1 + SCALE * across, 1 + SCALE * down
+    turn, shear, scale_x, scale_y, dx, dy = (2 * torch.rand(6, n, generator=generator) - 1).unbind()
+    turn, shear, dx, dy = ROTATION * turn, SHEAR * shear, SHIFT * dx, SHIFT * dy
+    scale_x, scale_y = 1 + SCALE * scale_x, 1 + SCALE * scale_y
     cos, sin = turn.cos(), turn.sin()
     rows = torch.stack(
-        [across * cos, across * (shear * cos - sin), right, down * sin, down * (shear * sin + cos), below], dim=1
+        [scale_x * cos, scale_x * (shear * cos - sin), dx, scale_y * sin, scale_y * (shear * sin + cos), dy], dim=1
     )
     grid = F.affine_grid(rows.view(n, 2, 3), [n, 1, h, w], align_corners=False)
     displacement = ELASTIC * torch.randn(n, 2, 4, 4, generator=generator)

@@ -199,12 +199,12 @@ def main() -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in ("", "median", "least", "largest", "n"):
         table.add_column(column, justify="right" if column else "left")
-    found = {}
+    summary = {}
     for name, values in numbers.items():
-        found[name] = {"median": median(values), "min": min(values), "max": max(values), "n": len(values)}
-        table.add_row(name, *(f"{value:.3f}" for value in list(found[name].values())[:3]), str(len(values)))
+        summary[name] = {"median": median(values), "min": min(values), "max": max(values), "n": len(values)}
+        table.add_row(name, *(f"{value:.3f}" for value in list(summary[name].values())[:3]), str(len(values)))
     Console().print(table)
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
+    given.out.write_text(json.dumps(summary, indent=1) + "\n")
     print(f"wrote {given.out}")
 
 

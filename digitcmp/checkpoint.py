@@ -1,7 +1,11 @@
 """The network of a checkpoint, ready to be asked: `digitcmp.load(path).predict(pairs)`."""
 
 import inspect
+import io
+import json
 import warnings
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -85,14 +89,18 @@ def load(path: str | Path) -> Comparer:
     """
     file = locate(Path(path))
     try:
+        content = file.read_bytes()
+        refuse_damage(file, content)
         with warnings.catch_warnings(action="ignore"):
-            checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+            checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         hparams = checkpoint["hyper_parameters"]
         made_of = inspect.signature(PairEnsemble).parameters.keys() & hparams.keys()
         network = PairEnsemble(**{key: hparams[key] for key in made_of})
         network.load_state_dict(checkpoint["state_dict"])
         comparer = Comparer(network, hparams)
         blank = comparer.predict(np.zeros((1, 2, *network.images.shape)))
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from None
     except UnpicklingError:
@@ -103,6 +111,26 @@ def load(path: str | Path) -> Comparer:
     if not np.isfinite(blank).all():
         raise CheckpointError(f"{file} answers with {blank[0]}: its weights are damaged")
     return comparer
+
+
+def refuse_damage(file: Path, content: bytes) -> None:
+    """Raise CheckpointError unless every CRC of the zip archive is right, and that of the run's result.json.
+
+    torch writes the archive's CRCs and does not check them: a flipped bit in a weight would pass for the weight.
+    """
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if damaged := archive.testzip():
+                raise CheckpointError(f"{file} is damaged: the CRC of its {damaged} is wrong")
+    folder = file.absolute().parent.parent
+    if file.absolute() != folder / runs.CHECKPOINT:
+        return
+    try:
+        vouched = json.loads((folder / runs.RESULT).read_bytes())["checkpoint_crc"]
+    except (OSError, ValueError, KeyError, TypeError):  # no finished run
+        return
+    if (crc := f"{zlib.crc32(content):08x}") != vouched:
+        raise CheckpointError(f"{file} is damaged: its CRC is {crc}, {vouched} in {folder / runs.RESULT}")
 
 
 def locate(path: Path) -> Path:

@@ -249,6 +249,8 @@ class Run(Group):
             + ", ".join(name for name, head in HEADS.items() if not head.branches_only),
             network.branches or not HEADS[self.head].branches_only,
         )
+        fits = HEADS[self.head].task
+        require("head", self.head, f"of task={fits} alone", fits in (None, self.task))
         require("bins", self.bins, f"{network.name} has no branch that takes it; null", network.sized or not self.bins)
         for key in ("momentum", "nesterov", "betas", "weight_decay"):
             takers = [name for name, optimizer in OPTIMIZERS.items() if key in optimizer.arguments]

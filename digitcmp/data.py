@@ -8,12 +8,12 @@ import torch
 from lightning import LightningDataModule
 
 from digitcmp import datasets
-from digitcmp.augmentation import bend
+from digitcmp.augmentation import augment
 from digitcmp.pairs import Batch, draw_sets, pair
 from digitcmp.seeds import derive
 
 
-class Once:
+class SingleBatchLoader:
     """A data loader of one item, made anew each epoch: all pairs of a set at once, since they fit into memory."""
 
     def __init__(self, make: Callable[[], Batch]) -> None:
@@ -31,9 +31,9 @@ class PairData(LightningDataModule):
 
     No image is used twice. One permutation of the training images per seed: training pairs are taken from its
     front, validation pairs from its back, so that the number of one never changes the other. `data_seed` fixes
-    the pairs apart from `seed`, which always orders the batches. `augment` bends and moves every training image anew
+    the pairs apart from `seed`, which always orders the batches. `augment` distorts every training image anew
     in every epoch; `re_pair` makes new pairs of the training images in every epoch, with targets from their digits.
-    root, source: as `datasets.load` takes them.
+    task: what is asked of a pair, a name in TASKS. root, source: as `datasets.load` takes them.
     """
 
     def __init__(
@@ -48,10 +48,12 @@ class PairData(LightningDataModule):
         augment: bool = False,
         re_pair: bool = False,
         root: str = "data",
+        task: str = "leq",
         **source: Any,
     ) -> None:
         super().__init__()
         self.source = {"name": name, "root": Path(root), **source}
+        self.task = task
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.pairs_seed = seed if data_seed is None else data_seed
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
@@ -67,7 +69,7 @@ class PairData(LightningDataModule):
         if not self.sets:
             data = datasets.load(**self.source)
             self.images = data.images
-            self.sets = draw_sets(data, self.counts, self.pairs_seed)
+            self.sets = draw_sets(data, self.counts, self.pairs_seed, self.task)
 
     @property
     def moments(self) -> tuple[float, float]:
@@ -75,15 +77,15 @@ class PairData(LightningDataModule):
         pixels = self.sets["train"].pairs.double()
         return pixels.mean().item(), pixels.std().item()
 
-    def train_dataloader(self) -> Once:
-        return Once(self.epoch)
+    def train_dataloader(self) -> SingleBatchLoader:
+        return SingleBatchLoader(self.epoch)
 
-    def val_dataloader(self) -> list[Once]:
+    def val_dataloader(self) -> list[SingleBatchLoader]:
         """Validation and test pairs: the curves show both; only validation pairs are ever chosen by."""
-        return [Once(lambda: self.sets["val"]), Once(lambda: self.sets["test"])]
+        return [SingleBatchLoader(lambda: self.sets["val"]), SingleBatchLoader(lambda: self.sets["test"])]
 
-    def test_dataloader(self) -> Once:
-        return Once(lambda: self.sets["test"])
+    def test_dataloader(self) -> SingleBatchLoader:
+        return SingleBatchLoader(lambda: self.sets["test"])
 
     def epoch(self) -> Batch:
         """The training pairs in this epoch's order."""
@@ -91,7 +93,7 @@ class PairData(LightningDataModule):
         if self.pairing is not None:
             images, digits = train.pairs.flatten(0, 1), train.digits.flatten()
             rows = torch.randperm(len(digits), generator=self.pairing).view(-1, 2)
-            train = pair(images[rows], digits[rows])
+            train = pair(images[rows], digits[rows], self.task)
         if self.order is None:
             return train
         return train.take(torch.randperm(len(train.target), generator=self.order))
@@ -100,5 +102,5 @@ class PairData(LightningDataModule):
         """Augment what is trained on, on the device it is trained on."""
         if self.augmentation is None or self.trainer is None or not self.trainer.training:
             return batch
-        images = bend(batch.pairs.flatten(0, 1), self.augmentation)
+        images = augment(batch.pairs.flatten(0, 1), self.augmentation)
         return batch._replace(pairs=images.unflatten(0, (-1, 2)))

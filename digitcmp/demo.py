@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import html
+import ipaddress
 import json
+import socket
 import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from digitcmp.checkpoint import Comparer
 
 PAGE = Path(__file__).with_name("demo.html")
-HOST = "127.0.0.1"
+HOST, ANY = "127.0.0.1", "0.0.0.0"  # this machine alone; every network it is in
 SIDE = 140  # pixels of a canvas as the page sends it
 BODY = 2 * SIDE * SIDE  # bytes of a request, a gray value each
 HEADERS = {
@@ -31,38 +33,65 @@ HEADERS = {
 
 
 def main() -> None:
-    """Serve the page until Ctrl-C. Exits with 2 and one line for a checkpoint that cannot be read or a taken port."""
+    """Serve the page until Ctrl-C. Exits with 2 and one line for a bad checkpoint, a wrong host or a taken port."""
     parser = argparse.ArgumentParser(
         prog="python -m digitcmp.demo",
-        description="A page on this machine alone: draw two digits and see what the network makes of them.",
+        description="A page in the browser: draw two digits and see what the network makes of them.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes any that is free")
+    parser.add_argument(
+        "--host",
+        default=HOST,
+        help=f"default: {HOST}, for this machine alone. {ANY} lets whoever reaches this machine open the page by its "
+        "address, a phone in the same network for example: without a password and unencrypted, and all that can be "
+        "had is the page and what the network says of drawings",
+    )
     arguments = parser.parse_args()
+    host, port = arguments.host, arguments.port
+    if not host:  # to a socket, every network
+        parser.exit(2, f"--host is empty: {HOST}, {ANY} or another address of this machine is wanted\n")
 
     from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds
 
     try:
-        server = Server(load(arguments.checkpoint), arguments.port)
+        comparer = load(arguments.checkpoint)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
-    except (OSError, OverflowError) as error:
-        parser.exit(2, f"--port {arguments.port} is not available: {error}\n")
     try:
-        print(f"Draw at http://{HOST}:{server.server_port}   (Ctrl-C ends it)", flush=True)
+        server = Server(comparer, port, host)
+    except (OSError, OverflowError, UnicodeError) as error:
+        parser.exit(2, f"--host {host} --port {port} is not available: {error}\n")
+    try:
+        places = [HOST, lan_address()] if host == ANY else [host]
+        links = ", ".join(f"http://{place}:{server.server_port}" for place in places if place)
+        print(f"Draw at {links}   (Ctrl-C ends it)", flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         print()
 
 
+def lan_address() -> str | None:
+    """This machine's address in its network, None without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses the interface; an address nobody has
+        except OSError:
+            return None
+        return probe.getsockname()[0]
+
+
 class Server(ThreadingHTTPServer):
-    """The page and its answers, for this machine alone. Raises OSError or OverflowError for a port it cannot have."""
+    """The page and what it asks for. Raises OSError, OverflowError or UnicodeError for a place it cannot have."""
 
     daemon_threads = True
+    request_queue_size = 128  # that wait to be accepted; of a burst, the kernel drops what is more
 
-    def __init__(self, comparer: Comparer, port: int) -> None:
-        super().__init__((HOST, port), Handler)
+    def __init__(self, comparer: Comparer, port: int, host: str = HOST) -> None:
+        super().__init__((host, port), Handler)
         self.comparer = comparer
+        self.names = {HOST, "localhost", host}
+        self.is_open = host not in (HOST, "localhost")
         made_with = comparer.hparams
         name = paper.label(made_with["backbone"], made_with["aux"], made_with["head"])
         page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(name))
@@ -81,14 +110,14 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds to wait for a client's next bytes
 
     def do_GET(self) -> None:
-        if not self.is_local():
+        if not self.has_allowed_host():
             return
         if self.path != "/":
             return self.send_error(HTTPStatus.NOT_FOUND)
         self.reply(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
 
     def do_POST(self) -> None:
-        if not self.is_local():
+        if not self.has_allowed_host():
             return
         if self.path != "/compare":
             return self.send_error(HTTPStatus.NOT_FOUND)
@@ -103,16 +132,20 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < BODY:
             return self.send_error(HTTPStatus.BAD_REQUEST, f"the body ends after {len(body)} of {BODY} bytes")
         canvases = np.frombuffer(body, np.uint8).reshape(2, SIDE, SIDE)
-        answer = compare(self.server.comparer, canvases)
-        self.reply(HTTPStatus.OK, "application/json", json.dumps(answer).encode())
+        self.reply(HTTPStatus.OK, "application/json", json.dumps(compare(self.server.comparer, canvases)).encode())
 
-    def is_local(self) -> bool:
-        """Whether the page was asked for by a name of this machine; another site's name may lead here too."""
+    def has_allowed_host(self) -> bool:
+        """Whether the Host header names this server; if not, the request is refused.
+
+        Another site can make its name lead here and then read what its pages ask (DNS rebinding), but it cannot make
+        the browser send an address instead.
+        """
         name = self.headers.get("Host", "").rsplit(":", 1)[0]
-        if name not in (HOST, "localhost"):
-            self.send_error(HTTPStatus.FORBIDDEN, f"only {HOST} and localhost are served")
-            return False
-        return True
+        if name in self.server.names or (self.server.is_open and is_address(name)):
+            return True
+        allowed = [*sorted(self.server.names), *(["any address"] if self.server.is_open else [])]
+        self.send_error(HTTPStatus.FORBIDDEN, f"served as {', '.join(allowed)} alone")
+        return False
 
     def reply(self, status: int, content_type: str, content: bytes) -> None:
         self.send_response(status)
@@ -129,6 +162,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """A line for every stroke would bury the address."""
+
+
+def is_address(name: str) -> bool:
+    """Whether this is an IP address and no name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:

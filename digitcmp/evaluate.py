@@ -111,11 +111,12 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         )
     seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
+    task = hparams.get("task", "leq")  # older checkpoints know no other
     counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
-    pairs = draw_sets(data, counts, seed)["test"]
+    pairs = draw_sets(data, counts, seed, task)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
-        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits)
+        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
     scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
     return {
         "label": paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),

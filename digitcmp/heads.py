@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Head(NamedTuple):
-    """A comparison head: the function that builds it from an embedding's shape, and whether it needs two embeddings."""
+    """What builds a comparison head from an embedding's shape, whether it needs two embeddings, its only task."""
 
     build: Callable[[Shape], nn.Module]
     branches_only: bool
+    task: str | None
 
     @property
     def summary(self) -> str:
@@ -26,14 +27,15 @@ class Head(NamedTuple):
 HEADS: dict[str, Head] = {}
 
 
-def register(build: Any = None, branches_only: bool = False) -> Any:
+def register(build: Any = None, branches_only: bool = False, task: str | None = None) -> Any:
     """Register a function under its own name: from an embedding's shape to a network (B, *shape) -> (B,) logits.
 
-    branches_only: it compares an embedding of each image, and cannot take one of both merged.
+    branches_only: it compares an embedding of each image, and cannot take one of both merged. task: the only
+    one that it fits, None for any.
     """
     if build is None:
-        return lambda build: register(build, branches_only)
-    HEADS[build.__name__] = Head(build, branches_only)
+        return lambda build: register(build, branches_only, task)
+    HEADS[build.__name__] = Head(build, branches_only, task)
     return build
 
 
@@ -45,7 +47,7 @@ def mlp(shape: Shape) -> nn.Module:
     return MLPHead(shape)
 
 
-@register(branches_only=True)
+@register(branches_only=True, task="leq")
 def ordinal(shape: Shape) -> nn.Module:
     """no parameters: both embeddings are distributions over ordered bins; branches only"""
     from digitcmp.layers import OrdinalHead

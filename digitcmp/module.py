@@ -24,7 +24,8 @@ class DigitComparison(PairEnsemble, LightningModule):
     aux_weight: lambda of the auxiliary digit loss (section II.C). seed: fixes initial weights and dropout masks.
     optimizer: a name in OPTIMIZERS, with lr, momentum, nesterov, betas and weight_decay if it takes them. schedule: of
     lr over all steps, a name in SCHEDULES. gradient_clip_val: the largest gradient norm of a step, or with
-    gradient_clip_algorithm "value" the largest element, None for no limit. The defaults are the paper's recipe
+    gradient_clip_algorithm "value" the largest element, None for no limit. task: what is asked of a pair, a
+    name in TASKS. The defaults are the paper's recipe
     (section III).
     """
 
@@ -53,6 +54,7 @@ class DigitComparison(PairEnsemble, LightningModule):
         ema: float | None = None,
         tta: bool = False,
         ensemble: int = 1,
+        task: str = "leq",
         images: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(backbone, arguments, head, aux, mean, std, seed, bins, ema, tta, ensemble, images)
@@ -136,7 +138,7 @@ class DigitComparison(PairEnsemble, LightningModule):
         """
         scores = {
             f"{stage}_{score}": torch.tensor(value)
-            for score, value in objective.scores(output, truth.target, truth.digits).items()
+            for score, value in objective.scores(output, truth.target, truth.digits, self.hparams["task"]).items()
         }
         loss = scores[f"{stage}_loss"].item()
         if not math.isfinite(loss):

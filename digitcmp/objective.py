@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from digitcmp.model import PairOutput
+from digitcmp.tasks import TASKS
 
 Target = Float[Tensor, "batch"]
 Digits = Int[Tensor, "batch 2"]
@@ -26,10 +27,10 @@ def loss(
     return compare + 2 * aux_weight * named  # the mean over 2B digits is half the sum of the two means over B
 
 
-def scores(output: PairOutput, target: Target, digits: Digits) -> dict[str, float]:
+def scores(output: PairOutput, target: Target, digits: Digits, task: str = "leq") -> dict[str, float]:
     """`loss` (comparison BCE alone, nats), `acc`, and with digit logits `digit_acc` and `argmax_acc`.
 
-    All are means over the batch; `argmax_acc` is the accuracy of comparing the two predicted digits.
+    All are means over the batch; `argmax_acc` is the accuracy of the task's relation between the predicted digits.
     """
     result = {
         "loss": F.binary_cross_entropy_with_logits(output.compare, target),
@@ -38,7 +39,7 @@ def scores(output: PairOutput, target: Target, digits: Digits) -> dict[str, floa
     if output.digits is not None:
         predicted = output.digits.argmax(dim=2)
         result["digit_acc"] = accuracy(predicted, digits)
-        result["argmax_acc"] = accuracy(predicted[:, 0] <= predicted[:, 1], target.bool())
+        result["argmax_acc"] = accuracy(TASKS[task].holds(predicted[:, 0], predicted[:, 1]), target.bool())
     return {name: value.item() for name, value in result.items()}
 
 

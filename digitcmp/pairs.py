@@ -10,10 +10,11 @@ from torch import Tensor
 
 from digitcmp import datasets
 from digitcmp.seeds import derive
+from digitcmp.tasks import TASKS
 
 
 class Batch(NamedTuple):
-    """B pairs of images (H, W) or (3, H, W), raw pixels 0..255; target 1 where the first digit <= the second."""
+    """B pairs of images (H, W) or (3, H, W), raw pixels 0..255; target 1 where what the task asks is true."""
 
     pairs: Float[Tensor, "batch 2 *image"]
     target: Float[Tensor, "batch"]
@@ -28,7 +29,7 @@ class Batch(NamedTuple):
         return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))
 
 
-def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int) -> dict[str, Batch]:
+def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int, task: str = "leq") -> dict[str, Batch]:
     """The pairs `train`, `val` and `test` of a data set, so many of each; no image is used twice.
 
     One permutation of the training images per seed: training pairs are taken from its front, validation pairs from its
@@ -43,18 +44,18 @@ def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int) -> d
     rng = np.random.default_rng(derive(seed, "pairs"))
     train, test = (rng.permutation(len(pool.labels)) for pool in (data.train, data.test))
     return {
-        "train": draw(data.train, train, counts["train"]),
-        "val": draw(data.train, train[::-1], counts["val"]),
-        "test": draw(data.test, test, counts["test"]),
+        "train": draw(data.train, train, counts["train"], task),
+        "val": draw(data.train, train[::-1], counts["val"], task),
+        "test": draw(data.test, test, counts["test"], task),
     }
 
 
-def pair(pairs: Float[Tensor, "batch 2 *image"], digits: Int[Tensor, "batch 2"]) -> Batch:
-    """These images with the target that their digits give."""
-    return Batch(pairs, (digits[:, 0] <= digits[:, 1]).float(), digits)
+def pair(pairs: Float[Tensor, "batch 2 *image"], digits: Int[Tensor, "batch 2"], task: str = "leq") -> Batch:
+    """These images with the target that their digits give: 1 where what the task asks is true."""
+    return Batch(pairs, TASKS[task].holds(digits[:, 0], digits[:, 1]).float(), digits)
 
 
-def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int) -> Batch:
+def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int, task: str) -> Batch:
     """The first `2 * pairs` images in this order, two by two."""
     rows = order[: 2 * pairs].reshape(pairs, 2)
-    return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]))
+    return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]), task)

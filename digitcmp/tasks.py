@@ -1,7 +1,20 @@
-"""What is asked of a pair of digits, by name: from two arrays of classes to an array of truth values."""
+"""What is asked of a pair of classes, by name. Adding a task is a line in TASKS."""
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-TASKS: dict[str, Callable[[Any, Any], Any]] = {"leq": operator.le}  # first <= second
+
+class Task(NamedTuple):
+    """A relation, from two arrays of classes to an array of truth values, and its sign between `first` and `second`."""
+
+    holds: Callable[[Any, Any], Any]
+    sign: str
+
+    @property
+    def question(self) -> str:
+        """'first <= second'"""
+        return f"first {self.sign} second"
+
+
+TASKS = {"leq": Task(operator.le, "<=")}

@@ -110,7 +110,7 @@ def evaluate(parts: Parts) -> dict[str, float]:
     for stage in ("val", "test"):
         pairs, target, digits = (tensor.to(module.device) for tensor in parts.data.sets[stage])
         with torch.inference_mode(), parts.trainer.precision_plugin.forward_context():
-            scores = objective.scores(module.predict_all(pairs), target, digits)
+            scores = objective.scores(module.predict_all(pairs), target, digits, parts.data.task)
         results |= {f"{stage}_{name}": callbacks.rounded(value) for name, value in scores.items()}
     return results
 
@@ -136,7 +136,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
 
     Raises RunError for a network that cannot be built or cannot take a batch, DataError, MisconfigurationException.
     """
-    data = PairData(seed=run.seed, data_seed=run.data.seed, **run.data.model_dump(exclude={"seed"}))
+    data = PairData(seed=run.seed, data_seed=run.data.seed, task=run.task, **run.data.model_dump(exclude={"seed"}))
     data.setup()
     mean, std = data.moments if run.normalize else (0.0, 1.0)
     try:

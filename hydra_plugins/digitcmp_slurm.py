@@ -46,10 +46,10 @@ def results(job: Any, lag: float = 15) -> list[JobReturn]:
 
 def queued(job: str) -> bool:
     """Whether SLURM still has the job, waiting or running. True too while SLURM does not answer."""
-    answer = subprocess.run(["squeue", "--noheader", f"--jobs={job}"], capture_output=True, text=True)
-    if answer.returncode:
-        return "Invalid job id" not in answer.stderr
-    return bool(answer.stdout.strip())
+    status = subprocess.run(["squeue", "--noheader", f"--jobs={job}"], capture_output=True, text=True)
+    if status.returncode:
+        return "Invalid job id" not in status.stderr
+    return bool(status.stdout.strip())
 
 
 def failure(message: str) -> JobReturn:

@@ -5,7 +5,7 @@ import torch
 from conftest import fit
 
 from digitcmp import augmentation
-from digitcmp.augmentation import bend
+from digitcmp.augmentation import augment
 from digitcmp.data import Batch, PairData
 from digitcmp.module import DigitComparison
 
@@ -18,19 +18,19 @@ def drawn(**options: bool) -> PairData:
 
 def test_every_image_is_bent_its_own_way(pairs: PairData) -> None:
     digit = pairs.sets["train"].pairs[0, :1]
-    bent = bend(digit.expand(50, -1, -1), torch.Generator().manual_seed(0))
-    assert len({image.numpy().tobytes() for image in bent}) == 50
-    assert bent.min() >= 0 and bent.max() <= 255
+    augmented = augment(digit.expand(50, -1, -1), torch.Generator().manual_seed(0))
+    assert len({image.numpy().tobytes() for image in augmented}) == 50
+    assert augmented.min() >= 0 and augmented.max() <= 255
     # on average the digit stays where it is and keeps its ink
-    assert torch.corrcoef(torch.stack([bent.mean(dim=0).flatten(), digit.flatten()]))[0, 1] > 0.8
-    assert 0.9 < bent.sum() / (50 * digit.sum()) < 1.1
+    assert torch.corrcoef(torch.stack([augmented.mean(dim=0).flatten(), digit.flatten()]))[0, 1] > 0.8
+    assert 0.9 < augmented.sum() / (50 * digit.sum()) < 1.1
 
 
 def test_no_displacement_leaves_images_alone(pairs: PairData, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ROTATION", "SCALE", "SHEAR", "SHIFT", "ELASTIC"):
         monkeypatch.setattr(augmentation, name, 0.0)
     images = pairs.sets["train"].pairs.flatten(0, 1)
-    assert torch.allclose(bend(images, torch.Generator()), images, atol=1e-2)
+    assert torch.allclose(augment(images, torch.Generator()), images, atol=1e-2)
 
 
 def test_augmentation_is_seeded_and_leaves_evaluation_alone(pairs: PairData) -> None:

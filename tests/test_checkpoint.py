@@ -1,8 +1,12 @@
 """A checkpoint read again: with torch alone, whichever version of this project wrote it."""
 
+import json
 import os
+import shutil
+import struct
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from saved import checkpoint
 from test_images import drawing
 
 import digitcmp
+from digitcmp import runs
 from digitcmp.checkpoint import CheckpointError
 from digitcmp.module import DigitComparison
 
@@ -51,6 +56,53 @@ def test_a_runs_folder_means_its_checkpoint(fcnn1: Path, tmp_path: Path) -> None
     assert digitcmp.load(fcnn1.parents[1]).predict(blank) == digitcmp.load(fcnn1).predict(blank)
     with pytest.raises(CheckpointError, match=f"^{tmp_path} holds no checkpoints/last.ckpt: .*wanted$"):
         digitcmp.load(tmp_path)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def test_a_flipped_bit_in_the_archive_is_refused(fcnn1: Path, tmp_path: Path) -> None:
+    """In the first, a middle and the last byte of every member: the pickle, the weights, the version."""
+    content = fcnn1.read_bytes()
+    file = tmp_path / "last.ckpt"
+    with zipfile.ZipFile(fcnn1) as archive:
+        members = archive.infolist()
+    assert len(members) > 10
+    for member in members:
+        name_size, extra_size = struct.unpack("<HH", content[member.header_offset + 26 : member.header_offset + 30])
+        begin = member.header_offset + 30 + name_size + extra_size
+        for place in {begin, begin + member.file_size // 2, begin + member.file_size - 1}:
+            file.write_bytes(flipped(content, place))
+            with pytest.raises(
+                CheckpointError, match=f"^{file} is damaged: the CRC of its {member.filename} is wrong$"
+            ):
+                digitcmp.load(file)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.5, 0.7, 0.99, 1])
+def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, tmp_path: Path) -> None:
+    """What no CRC of the archive covers, the run's result does."""
+    content = fcnn1.read_bytes()
+    file = tmp_path / runs.CHECKPOINT
+    file.parent.mkdir()
+    (tmp_path / runs.RESULT).write_text(json.dumps({"checkpoint_crc": runs.checksum(fcnn1)}))
+    file.write_bytes(content)
+    assert digitcmp.load(tmp_path).hparams["backbone"] == "fcnn1"
+    file.write_bytes(flipped(content, int(share * (len(content) - 1))))
+    with pytest.raises(CheckpointError, match=f"^{file} ") as error:
+        digitcmp.load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_another_runs_checkpoint_is_refused(fcnn1: Path, tmp_path: Path) -> None:
+    (tmp_path / runs.CHECKPOINT).parent.mkdir()
+    shutil.copy(fcnn1, tmp_path / runs.CHECKPOINT)
+    (tmp_path / runs.RESULT).write_text('{"checkpoint_crc": "0123abcd"}')
+    with pytest.raises(CheckpointError, match=f"0123abcd in {tmp_path / runs.RESULT}$"):
+        digitcmp.load(tmp_path / runs.CHECKPOINT)
+    (tmp_path / runs.RESULT).write_text("damaged, and no reason to distrust the checkpoint")
+    digitcmp.load(tmp_path / runs.CHECKPOINT)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -31,27 +32,27 @@ def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(al4: Path) -> Iterator[demo.Server]:
-    with serving(al4) as server:
-        yield from running(server)
+    with demo.Server(digitcmp.load(al4), port=0) as server, running(server):
+        yield server
 
 
 @pytest.fixture(scope="module")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Server]:
     """Serves a network that names no digits."""
-    with serving(checkpoint(tmp_path_factory.mktemp("plain"), aux=False, pairs=40, epochs=1)) as server:
-        yield from running(server)
+    saved = checkpoint(tmp_path_factory.mktemp("plain"), aux=False, pairs=40, epochs=1)
+    with demo.Server(digitcmp.load(saved), port=0) as server, running(server):
+        yield server
 
 
-def serving(saved: Path) -> demo.Server:
-    return demo.Server(digitcmp.load(saved), port=0)
-
-
-def running(server: demo.Server) -> Iterator[demo.Server]:
+@contextmanager
+def running(server: demo.Server) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def request(
@@ -79,7 +80,7 @@ def seven() -> np.ndarray:
     return 255 - drawing()[30:200:2, :130:2]
 
 
-def one() -> np.ndarray:
+def digit_one() -> np.ndarray:
     digit = np.zeros((100, 60), np.uint8)
     digit[10:90, 30:39] = 255
     return digit
@@ -97,23 +98,48 @@ def test_only_this_machine_is_served(server: demo.Server) -> None:
     assert server.server_address[0] == "127.0.0.1"
 
 
-def test_answers(server: demo.Server) -> None:
-    answer = json.loads(request(server, "POST", "/compare", canvases(one(), seven()), BINARY)[2])
-    assert answer["probability"] > 0.9
-    assert [int(np.argmax(digits)) for digits in answer["digits"]] == [1, 7]
-    assert [len(image) for image in answer["seen"]] == [196, 196]
-    assert json.loads(request(server, "POST", "/compare", canvases(seven(), one()), BINARY)[2])["probability"] < 0.1
+def test_a_phone_in_the_network_is_served_by_address(al4: Path) -> None:
+    """No other site may read the page through a name that it leads here (DNS rebinding)."""
+    with demo.Server(digitcmp.load(al4), 0, demo.ANY) as server, running(server):
+        for name in ("192.0.2.7", f"192.0.2.7:{server.server_port}", "127.0.0.1", "localhost:80"):
+            assert request(server, "GET", "/", headers={"Host": name})[0] == 200
+            assert request(server, "POST", "/compare", canvases(None, None), BINARY | {"Host": name})[0] == 200
+        for name in ("elsewhere.example", "192.0.2.7.elsewhere.example", "", "1", "192.0.2.7@elsewhere.example"):
+            assert request(server, "GET", "/", headers={"Host": name})[0] == 403
+            assert request(server, "POST", "/compare", canvases(None, None), BINARY | {"Host": name})[0] == 403
+
+
+def test_a_burst_of_requests_is_served(al4: Path) -> None:
+    """40 that come before the first is accepted; a connection that is dropped would run into the timeout."""
+    with demo.Server(digitcmp.load(al4), 0) as server:
+        connections = [http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20) for _ in range(40)]
+        for connection in connections:
+            connection.request("POST", "/compare", canvases(digit_one(), seven()), BINARY)
+        with running(server):
+            assert [connection.getresponse().status for connection in connections] == 40 * [200]
+        for connection in connections:
+            connection.close()
+
+
+def test_comparisons(server: demo.Server) -> None:
+    reply = json.loads(request(server, "POST", "/compare", canvases(digit_one(), seven()), BINARY)[2])
+    assert reply["probability"] > 0.9
+    assert [int(np.argmax(digits)) for digits in reply["digits"]] == [1, 7]
+    assert [len(image) for image in reply["seen"]] == [196, 196]
+    assert (
+        json.loads(request(server, "POST", "/compare", canvases(seven(), digit_one()), BINARY)[2])["probability"] < 0.1
+    )
 
 
 def test_one_digit_is_seen_before_the_other_is_drawn(server: demo.Server) -> None:
-    answer = json.loads(request(server, "POST", "/compare", canvases(None, seven()), BINARY)[2])
-    assert answer["probability"] is None and answer["digits"] is None
-    assert answer["seen"][0] is None and max(answer["seen"][1]) == 255
+    reply = json.loads(request(server, "POST", "/compare", canvases(None, seven()), BINARY)[2])
+    assert reply["probability"] is None and reply["digits"] is None
+    assert reply["seen"][0] is None and max(reply["seen"][1]) == 255
 
 
 def test_without_aux(plain_server: demo.Server) -> None:
-    answer = json.loads(request(plain_server, "POST", "/compare", canvases(one(), seven()), BINARY)[2])
-    assert 0 <= answer["probability"] <= 1 and answer["digits"] is None
+    reply = json.loads(request(plain_server, "POST", "/compare", canvases(digit_one(), seven()), BINARY)[2])
+    assert 0 <= reply["probability"] <= 1 and reply["digits"] is None
     assert b'<main class="no-digits">' in request(plain_server, "GET", "/")[2]
 
 
@@ -138,8 +164,8 @@ def test_without_aux(plain_server: demo.Server) -> None:
     ],
 )
 def test_what_is_refused(method: str, path: str, headers: dict[str, str], status: int, server: demo.Server) -> None:
-    found, answered, body = request(server, method, path, headers=headers)
-    assert found == status and answered["Content-Type"] == "application/json"
+    refused, fields, body = request(server, method, path, headers=headers)
+    assert refused == status and fields["Content-Type"] == "application/json"
     assert list(json.loads(body)) == ["error"]
 
 
@@ -163,8 +189,8 @@ def test_garbage_of_the_right_size(server: demo.Server) -> None:
         b"\0\xff" * (demo.BODY // 2),
     ]
     for body in bodies:
-        status, _, answer = request(server, "POST", "/compare", body, BINARY)
-        assert status == 200 and list(json.loads(answer)) == ["seen", "probability", "digits"]
+        status, _, reply = request(server, "POST", "/compare", body, BINARY)
+        assert status == 200 and list(json.loads(reply)) == ["seen", "probability", "digits"]
 
 
 def test_the_server_survives_garbage(server: demo.Server, capfd: pytest.CaptureFixture[str]) -> None:
@@ -196,28 +222,32 @@ def test_command(al4: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("saved", "port", "message"),
+    ("saved", "options", "message"),
     [
-        (True, "taken", "is not available: "),
-        (True, "70000", "is not available: "),
-        (False, "0", "there is no such file"),
+        (True, ["--port", "taken"], "--host 127.0.0.1 --port {port} is not available: "),
+        (True, ["--port", "70000"], "--host 127.0.0.1 --port 70000 is not available: "),
+        (True, ["--host", "192.0.2.7"], "--host 192.0.2.7 --port 8000 is not available: "),
+        (True, ["--host", "a..b"], "--host a..b --port 8000 is not available: "),
+        (True, ["--host", ""], "--host is empty: 127.0.0.1, 0.0.0.0 or another address of this machine is wanted"),
+        (False, ["--port", "taken"], "gone.ckpt: there is no such file"),
     ],
 )
 def test_what_fails_ends_with_2_and_a_line(
     saved: bool,
-    port: str,
+    options: list[str],
     message: str,
     al4: Path,
     server: demo.Server,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    port = str(server.server_port) if port == "taken" else port
-    monkeypatch.setattr(sys, "argv", ["demo", str(al4 if saved else al4.with_name("gone.ckpt")), "--port", port])
+    taken = str(server.server_port)
+    options = [taken if option == "taken" else option for option in options]
+    monkeypatch.setattr(sys, "argv", ["demo", str(al4 if saved else al4.with_name("gone.ckpt")), *options])
     with pytest.raises(SystemExit) as stop:
         demo.main()
     err = capsys.readouterr().err
-    assert stop.value.code == 2 and message in err and err.count("\n") == 1
+    assert stop.value.code == 2 and message.format(port=taken) in err and err.count("\n") == 1
 
 
 @pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import operator
 import os
 import re
 from pathlib import Path
@@ -14,10 +15,13 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from digitcmp import backbones, paper
+from digitcmp import backbones, paper, runs
 from digitcmp.backbones import NETWORKS, Network
 from digitcmp.config import CONF
+from digitcmp.data import PairData
+from digitcmp.evaluate import evaluate
 from digitcmp.module import DigitComparison
+from digitcmp.tasks import TASKS, Task
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
 
@@ -320,3 +324,22 @@ def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
     for name in [*dict(paper.CELLS), "kmnist", "table1", "python train.py -m"]:
         assert name in text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper's number does not stand beside "same digit?", whose targets are those of equal digits."""
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "=="))
+    out = train(*QUICK, "aux=true", "task=same", "epochs=1", "hydra.run.dir=out").stdout
+    assert "paper (" not in out
+    same = result(tmp_path / "out")
+    assert same["task"] == "same" and ",task=same" in same["cell"]
+    data = PairData("mnist", 40, 40, 40, seed=0, task="same")
+    data.setup()
+    assert torch.equal(
+        data.sets["test"].target.bool(), data.sets["test"].digits[:, 0] == data.sets["test"].digits[:, 1]
+    )
+    scores = evaluate(tmp_path / "out" / runs.CHECKPOINT, {})
+    assert {key: scores[key] for key in ("test_acc", "argmax_acc")} == {
+        key: same[key] for key in ("test_acc", "argmax_acc")
+    }
+    assert train("task=same", "head=ordinal", code=1).stderr == "head=ordinal is not allowed: of task=leq alone\n"
