@@ -3,6 +3,7 @@
 `python -m digitcmp.datasets ROOT` builds the packaged file again from MNIST's idx files in the torchvision root ROOT.
 """
 
+import inspect
 import json
 import sys
 import zlib
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
 from jaxtyping import Int, UInt8
 
 from digitcmp.images import resize
 from digitcmp.readers import ARRAYS, Arrays, DataError, read_digits, read_folder, read_relative, read_torchvision
-from digitcmp.runs import atomic_write
+from digitcmp.runs import CONFIG, atomic_write
 from digitcmp.sources import SOURCES, checksum
 from digitcmp.spec import ImageSpec
 
@@ -83,6 +85,15 @@ def load(
     else:
         raise DataError(f"no data set {name!r}; there are {', '.join(SOURCES)}, or one of a file or of torchvision")
     return checked(name, arrays, side, source.images if source else None, drawn)
+
+
+def source_of(folder: Path) -> dict[str, Any]:
+    """What `load` takes for the data set of a run, as its config.yaml says; for MNIST where none can be read."""
+    try:
+        config = yaml.safe_load((folder / CONFIG).read_text())["data"]
+        return {key: config[key] for key in inspect.signature(load).parameters if key in config}
+    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
+        return {"name": "mnist", "root": "data"}
 
 
 def as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:

@@ -1,4 +1,4 @@
-"""Draw two digits in the browser and watch the network compare them: python -m digitcmp.demo CHECKPOINT"""
+"""Draw two digits in the browser, or choose pictures, and see them compared: python -m digitcmp.demo CHECKPOINT"""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import html
 import ipaddress
 import json
+import math
+import random
 import socket
 import sys
 from http import HTTPStatus
@@ -14,17 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
-from digitcmp import images, paper
-from digitcmp.spec import PAPER
+from digitcmp import datasets, images, paper
+from digitcmp.evaluate import run_folder
+from digitcmp.spec import PAPER, ImageSpec
 
 if TYPE_CHECKING:
     from digitcmp.checkpoint import Comparer
 
 PAGE = Path(__file__).with_name("demo.html")
 HOST, ANY = "127.0.0.1", "0.0.0.0"  # this machine alone; every network it is in
-SIDE = 140  # pixels of a canvas as the page sends it
-BODY = 2 * SIDE * SIDE  # bytes of a request, a gray value each
+SIDE = 140  # pixels of a canvas as the page sends it, about as many where it shows pictures
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -37,7 +40,8 @@ def main() -> None:
     """Serve the page until Ctrl-C. Exits with 2 and one line for a bad checkpoint, a wrong host or a taken port."""
     parser = argparse.ArgumentParser(
         prog="python -m digitcmp.demo",
-        description="A page in the browser: draw two digits and see what the network makes of them.",
+        description="A page in the browser: draw two digits, or choose two pictures where the network was trained on "
+        "others, and see what it makes of them.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes any that is free")
@@ -46,32 +50,41 @@ def main() -> None:
         default=HOST,
         help=f"default: {HOST}, for this machine alone. {ANY} lets whoever reaches this machine open the page by its "
         "address, a phone in the same network for example: without a password and unencrypted, and all that can be "
-        "had is the page and what the network says of drawings",
+        "had is the page, what the network says of pictures and test images of its data set",
     )
     arguments = parser.parse_args()
     host, port = arguments.host, arguments.port
     if not host:  # to a socket, every network
         parser.exit(2, f"--host is empty: {HOST}, {ANY} or another address of this machine is wanted\n")
 
-    from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds
+    from digitcmp.checkpoint import CheckpointError, load, locate  # torch takes seconds
 
     try:
         comparer = load(arguments.checkpoint)
+        examples = None if comparer.images.drawn else test_images(locate(arguments.checkpoint), comparer.images)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
-    if comparer.images.shape != PAPER.shape or not comparer.images.drawn:
-        parser.exit(2, f"{arguments.checkpoint} compares no drawings of 14x14 pixels: predict takes pictures for it\n")
     try:
-        server = Server(comparer, port, host)
+        server = Server(comparer, port, host, examples)
     except (OSError, OverflowError, UnicodeError) as error:
         parser.exit(2, f"--host {host} --port {port} is not available: {error}\n")
     try:
         places = [HOST, lan_address()] if host == ANY else [host]
         links = ", ".join(f"http://{place}:{server.server_port}" for place in places if place)
-        print(f"Draw at {links}   (Ctrl-C ends it)", flush=True)
+        print(f"{'Draw' if comparer.images.drawn else 'Choose pictures'} at {links}   (Ctrl-C ends it)", flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         print()
+
+
+def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
+    """The test images of the data set that a network was trained on, None if they are not there any more."""
+    source = datasets.source_of(run_folder(checkpoint))
+    try:
+        data = datasets.load(**source | {"root": Path(source["root"]), "side": spec.side})
+    except (datasets.DataError, OSError):
+        return None
+    return data.test if data.images == spec else None
 
 
 def lan_address() -> str | None:
@@ -85,20 +98,30 @@ def lan_address() -> str | None:
 
 
 class Server(ThreadingHTTPServer):
-    """The page and what it asks for. Raises OSError, OverflowError or UnicodeError for a place it cannot have."""
+    """The page and what it asks for. Raises OSError, OverflowError or UnicodeError for a place it cannot have.
+
+    examples: test images that the page offers where the network is not asked of drawings.
+    """
 
     daemon_threads = True
     request_queue_size = 128  # that wait to be accepted; of a burst, the kernel drops what is more
 
-    def __init__(self, comparer: Comparer, port: int, host: str = HOST) -> None:
+    def __init__(self, comparer: Comparer, port: int, host: str = HOST, examples: datasets.Pool | None = None) -> None:
         super().__init__((host, port), Handler)
         self.comparer = comparer
         self.names = {HOST, "localhost", host}
         self.is_open = host not in (HOST, "localhost")
         made_with = comparer.hparams
         name = paper.label(made_with["backbone"], made_with["aux"], made_with["head"])
+        spec, self.examples = comparer.images, examples
+        side = SIDE if spec.drawn else spec.side * math.ceil(SIDE / spec.side)  # whole pixels of an image
+        self.canvases = (2, side, side) if spec.drawn else (2, side, side, 4)  # opacity, or red, green, blue, opacity
+        facts = {"side": side, "image": spec.side, "names": spec.names, "drawn": spec.drawn, "tests": bool(examples)}
+        kinds = {"no-digits": not made_with["aux"], "chosen": not spec.drawn, "long": max(map(len, spec.names)) > 2}
         page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(name))
-        self.page = page.replace("{aux}", "" if made_with["aux"] else "no-digits").encode()
+        page = page.replace("{kinds}", " ".join(kind for kind, holds in kinds.items() if holds))
+        page = page.replace("{noun}", "digit" if spec.names == PAPER.names else "class")
+        self.page = page.replace("{facts}", json.dumps(facts).replace("<", "\\u003c")).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up is nothing to report."""
@@ -107,7 +130,10 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GET / is the page. POST /compare takes two canvases and gives `compare` of them. Errors are JSON too."""
+    """GET / is the page, /test-image an image and its class; POST /compare takes two canvases and gives `compare`.
+
+    Errors are JSON too.
+    """
 
     server: Server
     timeout = 10  # seconds to wait for a client's next bytes
@@ -115,9 +141,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self.has_allowed_host():
             return
-        if self.path != "/":
-            return self.send_error(HTTPStatus.NOT_FOUND)
-        self.reply(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
+        examples = self.server.examples
+        if self.path == "/":
+            self.reply(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
+        elif self.path == "/test-image" and examples:
+            i = random.randrange(len(examples.labels))
+            names = self.server.comparer.images.names
+            chosen = {"pixels": examples.images[i].flatten().tolist(), "name": names[examples.labels[i]]}
+            self.reply(HTTPStatus.OK, "application/json", json.dumps(chosen).encode())
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
         if not self.has_allowed_host():
@@ -129,12 +162,13 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers["Content-Length"]
         if length is None:
             return self.send_error(HTTPStatus.LENGTH_REQUIRED)
-        if length != str(BODY):
-            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{BODY} bytes are wanted, not {length[:20]}")
-        body = self.rfile.read(BODY)
-        if len(body) < BODY:
-            return self.send_error(HTTPStatus.BAD_REQUEST, f"the body ends after {len(body)} of {BODY} bytes")
-        canvases = np.frombuffer(body, np.uint8).reshape(2, SIDE, SIDE)
+        wanted = math.prod(self.server.canvases)
+        if length != str(wanted):
+            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{wanted} bytes are wanted, not {length[:20]}")
+        body = self.rfile.read(wanted)
+        if len(body) < wanted:
+            return self.send_error(HTTPStatus.BAD_REQUEST, f"the body ends after {len(body)} of {wanted} bytes")
+        canvases = np.frombuffer(body, np.uint8).reshape(self.server.canvases)
         self.reply(HTTPStatus.OK, "application/json", json.dumps(compare(self.server.comparer, canvases)).encode())
 
     def has_allowed_host(self) -> bool:
@@ -177,15 +211,21 @@ def is_address(name: str) -> bool:
 
 
 def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
-    """What the page shows of two canvases (2, H, W), uint8: JSON values.
+    """What the page shows of two canvases (2, H, W) of strokes or (2, H, W, 4) of pictures, uint8: JSON values.
 
-    `seen`: for each the 196 gray values that the network gets, or None if nothing is drawn. `probability` that
-    first <= second, and with aux `digits`, twice ten probabilities: None until both are drawn.
+    `seen`: for each the pixels that the network gets, or None if nothing is there. `probability` that first <= second,
+    and with aux `digits`, twice a probability for every class: None until both are there.
     """
+    spec = comparer.images
     seen: list[np.ndarray | None] = []
     for canvas in canvases:
         try:
-            seen.append(images.centred(canvas))
+            if spec.drawn:
+                seen.append(images.centred(canvas, spec.side))
+            else:
+                picture = Image.fromarray(np.ascontiguousarray(canvas[..., :3]))
+                image = images.fitted(images.pixels(picture, gray=spec.channels == 1), spec)
+                seen.append(image if canvas[..., 3].any() else None)
         except images.ImageError:
             seen.append(None)
     result: dict[str, Any] = {

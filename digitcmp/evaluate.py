@@ -12,9 +12,10 @@ from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 KEYS = {
-    "data": "the data set: " + ", ".join(SOURCES),
-    "data.test_pairs": "how many pairs of its test images, at most 5000",
-    "data.root": "torchvision's folder for fashion_mnist and kmnist, by default data",
+    "data": f"another data set than the run's: {', '.join(SOURCES)}",
+    "data.test_pairs": "how many pairs of its test images",
+    "data.file": "where the run's .npz or folder lies now",
+    "data.root": "torchvision's folder, by default the run's",
     "seed": "draws the pairs, a whole number >= 0; by default the run's",
     "tta": "true or false, by default as in the run: average over the images shifted by a pixel",
 }
@@ -85,8 +86,8 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     """The metrics under the names they have in result.json, with what they were measured on and by.
 
     In float32. What `overrides` does not say is as in the run: data set, number of test pairs, seed of the pairs. A
-    checkpoint without its run's result.json is evaluated on 1,000 MNIST pairs drawn with its own seed. Raises
-    CheckpointError, DataError.
+    checkpoint without its run's result.json is evaluated on 1,000 MNIST pairs drawn with its own seed. Images have the
+    size that the network takes. Raises CheckpointError, DataError, also for a data set of other classes or channels.
     """
     import torch
 
@@ -97,12 +98,21 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     comparer = load(checkpoint)
     hparams, network = comparer.hparams, comparer.network
     run = runs.read_result(run_folder(checkpoint)) or {}
-    name = overrides.get("data", run.get("dataset", "mnist"))
+    source = datasets.source_of(run_folder(checkpoint))
+    if overrides.get("data", source["name"]) != source["name"]:
+        source = {"name": overrides["data"], "root": source["root"]}
+    source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
+    name, wanted = source["name"], network.images
+    data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
+    if (data.images.channels, data.images.classes) != (wanted.channels, wanted.classes):
+        raise datasets.DataError(
+            f"{name} has {data.images.classes} classes in {data.images.channels} channels, "
+            f"the network was trained on {wanted.classes} in {wanted.channels}"
+        )
     seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
     task = hparams.get("task", "leq")  # older checkpoints know no other
     counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
-    data = datasets.load(name, Path(overrides.get("data.root", "data")))
     pairs = draw_sets(data, counts, seed, task)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():

@@ -14,7 +14,7 @@ def text() -> str:
 
     heads = "\n".join(f"  {name:<24} {head.summary}" for name, head in HEADS.items())
     knobs = (CONF / "config.yaml").read_text().split("\ntask:")[1].split("\nhydra:")[0]
-    return f"""Is the first digit <= the second? Train a network on pairs of 14x14 digits.
+    return f"""Is the first digit <= the second? Train a network on pairs of digits, or of images of your own.
 
   python train.py model=ws3 aux=true                            one run, the paper's AL4
   python train.py -m model=ws2,ws3 aux=true,false 'seed=range(10)'   a sweep, on all cores

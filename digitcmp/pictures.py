@@ -76,7 +76,15 @@ def mistakes(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
             said += "\nseen as {} and {}".format(
                 *(names[digit] for digit in output.digits[pair].argmax(dim=1).tolist())
             )
-        axes.text(left + side, top + side + 0.5, said, fontsize=7, color=INK, ha="center", va="top")
+        axes.text(
+            left + side,
+            top + side + 0.5,
+            said,
+            fontsize=7 if max(map(len, names)) < 4 else 4.5,
+            color=INK,
+            ha="center",
+            va="top",
+        )
     axes.imshow(canvas)
     axes.axis("off")
     return figure

@@ -64,6 +64,22 @@ def test_hash_covers_cell_and_seed() -> None:
     assert len({run.config_hash for run in same}) == 1
 
 
+def test_identity_of_a_data_set(tmp_path: Path) -> None:
+    """Its side, class and arguments; of a file what it holds, wherever it lies, and a new one as soon as it changes."""
+    sets = [{}, {"side": 28}, {"name": "a", "cls": "SVHN"}, {"name": "a", "cls": "USPS"}]
+    sets += [{"name": "a", "cls": "EMNIST", "arguments": {"split": split}} for split in ("letters", "digits")]
+    for name in ("first", "copy", "other"):
+        (tmp_path / name).write_text(name if name == "other" else "same")
+    files = [{"name": "own", "file": str(tmp_path / name)} for name in ("first", "copy", "other")]
+    runs = [run(**{f"data__{key}": value for key, value in given.items()}) for given in sets + files]
+    hashes = [run.config_hash for run in runs]
+    assert hashes[-3] == hashes[-2] and len(set(hashes)) == len(runs) - 1
+    assert runs[5].cell_name.endswith("cls=EMNIST,data_arguments=split_digits,dataset=a")
+    (tmp_path / "first").write_text("changed")
+    assert run(data__name="own", data__file=str(tmp_path / "first")).config_hash not in hashes
+    assert run(data__drawn=False).config_hash == run().config_hash
+
+
 def test_two_and_two_point_zero_are_one_run() -> None:
     assert run(aux_weight=2, lr=1).config_hash == run(aux_weight=2.0, lr=1.0).config_hash
 

@@ -34,6 +34,24 @@ def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
         )
 
 
+def made_up(classes: int, side: int, channels: int, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`n` noisy images (n, side, side) or (n, side, side, 3), each class with its own pattern, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    patterns = np.random.default_rng(99).integers(0, 200, (classes, side, side, channels))
+    images = (patterns[labels] + rng.integers(0, 56, (n, side, side, channels))).astype(np.uint8)
+    return (images[..., 0] if channels == 1 else images), labels
+
+
+def save_npz(
+    file: Path, classes: int = 5, side: int = 20, channels: int = 1, n: int = 60, **arrays: np.ndarray
+) -> None:
+    """A .npz of made-up images; arrays: what is to be in it instead or besides, None for what is not."""
+    train, test = (made_up(classes, side, channels, n, seed) for seed in (0, 1))
+    given = {"train_images": train[0], "train_labels": train[1], "test_images": test[0], "test_labels": test[1]}
+    np.savez(file, **{key: array for key, array in (given | arrays).items() if array is not None})
+
+
 def draw(seed: int = 0, train: int = 100, val: int = 100, test: int = 100, data_seed: int | None = None) -> PairData:
     data = PairData("mnist", train, val, test, seed, data_seed)
     data.setup()

@@ -10,16 +10,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
-from saved import checkpoint, untrained
+from conftest import ROOT, fit
+from PIL import Image
+from saved import checkpoint
+from test_data import save_npz
 from test_images import BROKEN, broken, drawing
 
 import digitcmp
-from digitcmp import demo
+from digitcmp import demo, runs
+from digitcmp.data import PairData
+from digitcmp.module import DigitComparison
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -178,15 +184,15 @@ def test_names_of_this_machine(server: demo.Server) -> None:
 def test_files_are_refused(kind: str, server: demo.Server, tmp_path: Path) -> None:
     broken(kind, tmp_path / "file.png")
     status, _, body = request(server, "POST", "/compare", (tmp_path / "file.png").read_bytes(), BINARY)
-    assert status == 413 and f"{demo.BODY} bytes are wanted" in json.loads(body)["error"]
+    assert status == 413 and f"{2 * demo.SIDE**2} bytes are wanted" in json.loads(body)["error"]
 
 
 def test_garbage_of_the_right_size(server: demo.Server) -> None:
     rng = np.random.default_rng(0)
     bodies = [
-        rng.integers(0, 256, demo.BODY, dtype=np.uint8).tobytes(),
-        b"\xff" * demo.BODY,
-        b"\0\xff" * (demo.BODY // 2),
+        rng.integers(0, 256, 2 * demo.SIDE**2, dtype=np.uint8).tobytes(),
+        b"\xff" * 2 * demo.SIDE**2,
+        b"\0\xff" * (2 * demo.SIDE**2 // 2),
     ]
     for body in bodies:
         status, _, reply = request(server, "POST", "/compare", body, BINARY)
@@ -250,25 +256,55 @@ def test_what_fails_ends_with_2_and_a_line(
     assert stop.value.code == 2 and message.format(port=taken) in err and err.count("\n") == 1
 
 
-def test_no_canvas_for_garments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    saved = untrained(tmp_path / "last.ckpt", backbone="ws2", images={"drawn": False})
-    monkeypatch.setattr(sys, "argv", ["demo", str(saved)])
-    with pytest.raises(SystemExit) as stop:
-        demo.main()
-    assert stop.value.code == 2
-    assert capsys.readouterr().err == (f"{saved} compares no drawings of 14x14 pixels: predict takes pictures for it\n")
+@pytest.fixture(scope="module", params=[1, 3])
+def garments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Server]:
+    """Serves a network for images of 20x20 of two named classes, in gray or in colour, which nobody draws."""
+    folder = tmp_path_factory.mktemp("garments")
+    save_npz(
+        folder / "garments.npz", classes=2, channels=request.param, n=200, names=np.array(["Bag", "Sneaker</script>"])
+    )
+    data = PairData("npz", 60, 10, 10, seed=0, file=str(folder / "garments.npz"))
+    data.setup()
+    mean, std = data.moments
+    module = DigitComparison("ws2", aux=True, lr=2e-3, mean=mean, std=std, images=asdict(data.images))
+    fit(data, module, max_epochs=20).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    config = {"data": {"name": "npz", "file": str(folder / "garments.npz"), "root": str(folder)}}
+    (folder / runs.CONFIG).write_text(json.dumps(config))
+    comparer = digitcmp.load(folder)
+    examples = demo.test_images(folder / runs.CHECKPOINT, comparer.images)
+    with demo.Server(comparer, 0, examples=examples) as server, running(server):
+        yield server
 
 
-@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
-def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
-    """A one and a seven drawn stroke by stroke, then swapped, then cleared; the answers read from the page."""
+def test_pictures_are_compared_where_nobody_draws(garments: demo.Server) -> None:
+    page = request(garments, "GET", "/")[2]
+    assert b'"Sneaker\\u003c/script>"' in page and b"Is the first class" in page
+    assert request(garments, "GET", "/")[2].count(b"</script>") == 1
+    examples = [json.loads(request(garments, "GET", "/test-image")[2]) for _ in range(20)]
+    channels, names = garments.comparer.images.channels, garments.comparer.images.names
+    bag, sneaker = (next(example for example in examples if example["name"] == name) for name in names)
+    body = np.full((2, 7 * 20, 7 * 20, 4), 255, np.uint8)  # every pixel seven times as large, as the page sends it
+    for canvas, example in zip(body, (bag, sneaker), strict=True):
+        pixels = np.reshape(np.array(example["pixels"], np.uint8), (channels, 20, 20))
+        canvas[..., :3] = np.moveaxis(pixels.repeat(7, axis=1).repeat(7, axis=2), 0, 2)
+    comparison = json.loads(request(garments, "POST", "/compare", body.tobytes(), BINARY)[2])
+    assert comparison["seen"] == [bag["pixels"], sneaker["pixels"]]
+    assert comparison["probability"] > 0.5
+    assert [int(np.argmax(classes)) for classes in comparison["digits"]] == [0, 1]
+    body[0] = 0  # nothing chosen
+    comparison = json.loads(request(garments, "POST", "/compare", body.tobytes(), BINARY)[2])
+    assert comparison["seen"] == [None, sneaker["pixels"]] and comparison["probability"] is None
+
+
+def test_drawings_come_with_no_test_images(server: demo.Server) -> None:
+    assert request(server, "GET", "/test-image")[0] == 404
+
+
+@contextmanager
+def opened(tmp_path: Path) -> Iterator[Any]:
+    """A browser."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.wait import WebDriverWait
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
@@ -277,6 +313,44 @@ def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
         options.add_argument(f"--{switch}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with webdriver.Chrome(options, Service(CHROMEDRIVER)) as browser:
+        yield browser
+
+
+@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
+def test_choosing_in_a_browser(garments: demo.Server, tmp_path: Path) -> None:
+    """A test image on the left, a file on the right: the question names their classes."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    spec, examples = garments.comparer.images, garments.examples
+    assert examples is not None
+    image = examples.images[int(np.argmax(examples.labels == 1))]
+    picture = image if spec.channels == 1 else np.ascontiguousarray(np.moveaxis(image, 0, 2))
+    Image.fromarray(picture).resize((60, 60), Image.Resampling.NEAREST).save(tmp_path / "mine.png")
+    with opened(tmp_path / "profile") as browser:
+        browser.get(f"http://127.0.0.1:{garments.server_port}")
+        assert browser.find_element(By.ID, "words").text == "Choose a picture in both fields."
+        browser.find_elements(By.CSS_SELECTOR, ".test")[0].click()
+        words = "return document.getElementById('words').textContent"
+        WebDriverWait(browser, 30).until(lambda _: browser.execute_script(words) == "Now the second picture.")
+        browser.find_elements(By.CSS_SELECTOR, ".choose input")[1].send_keys(str(tmp_path / "mine.png"))
+        WebDriverWait(browser, 30).until(lambda _: "probability" in browser.execute_script(words))
+        question = browser.find_element(By.TAG_NAME, "h1").text
+        assert question in [f"{name} ≤ Sneaker</script>?" for name in spec.names]
+        browser.find_element(By.CSS_SELECTOR, ".swap").click()
+        swapped = " ≤ ".join(reversed(question.removesuffix("?").split(" ≤ "))) + "?"
+        WebDriverWait(browser, 30).until(lambda _: browser.find_element(By.TAG_NAME, "h1").text == swapped)
+        assert browser.get_log("browser") == []
+
+
+@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
+def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
+    """A one and a seven drawn stroke by stroke, then swapped, then cleared; the answers read from the page."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    with opened(tmp_path) as browser:
 
         def texts() -> tuple[str, str, list[str]]:
             """When the last answer is shown: relation, percentage, the digits named."""

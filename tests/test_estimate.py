@@ -40,4 +40,8 @@ def test_every_report_is_understood() -> None:
 
 def test_clock() -> None:
     assert [clock(seconds) for seconds in (0.0, 0.3, 61.4, 3725.0)] == ["0:00:01", "0:00:01", "0:01:01", "1:02:05"]
-    assert total([3.0, 3.0, 3.0, 3.0], workers=2) == 6 and total([10.0, 1.0], workers=2) == 10 and total([], workers=2) == 0
+    assert (
+        total([3.0, 3.0, 3.0, 3.0], workers=2) == 6
+        and total([10.0, 1.0], workers=2) == 10
+        and total([], workers=2) == 0
+    )

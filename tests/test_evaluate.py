@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 from saved import checkpoint
-from test_data import fake_torchvision
+from test_data import fake_torchvision, save_npz
 
 from digitcmp import evaluate, runs
 
@@ -66,6 +66,25 @@ def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert files(al4.parents[1])["evaluation,dataset=kmnist,test_pairs=25,seed=0.json"]["digit_acc"] < 0.5
 
 
+def test_a_run_on_a_file_of_ones_own(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own data set, from where it lies now; other classes and other sizes of MNIST are told apart."""
+    save_npz(tmp_path / "letters.npz", classes=5, side=14)
+    own = ("data=npz", "data.file=letters.npz", "data.train_pairs=20", "data.val_pairs=10", "data.test_pairs=20")
+    train(*own, "aux=true", "epochs=1", "hydra.run.dir=out")
+    (tmp_path / "letters.npz").rename(tmp_path / "moved.npz")
+    assert run(monkeypatch, tmp_path / "out") == 2
+    assert capsys.readouterr().err == "letters.npz: there is no such file or folder\n"
+    assert run(monkeypatch, tmp_path / "out", f"data.file={tmp_path / 'moved.npz'}") == 0
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert files(tmp_path / "out")["evaluation,dataset=npz,test_pairs=20,seed=0.json"]["test_acc"] == result["test_acc"]
+    capsys.readouterr()
+    assert run(monkeypatch, tmp_path / "out", "data=mnist") == 2
+    message = "mnist has 10 classes in 1 channels, the network was trained on 5 in 1\n"
+    assert capsys.readouterr().err == message
+
+
 def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = checkpoint(tmp_path, "fcnn1", aux=False, pairs=40, epochs=1)
     moved = shutil.copy(plain, tmp_path / "copy.ckpt")
@@ -86,7 +105,7 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.root=, seed=, tta="),
+        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.file=, data.root=, seed=, tta="),
         ("data", "data is not allowed: data=, "),
         ("data=svhn", "data=svhn is not allowed: mnist, fashion_mnist, kmnist, digits"),
         ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),

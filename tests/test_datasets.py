@@ -1,0 +1,481 @@
+"""Data sets of one's own: any size, channels and classes; what is unfit is refused in a line before training."""
+
+import gzip
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import Run, fit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from test_data import fake_torchvision, made_up, save_npz
+
+import digitcmp
+from digitcmp import datasets, images, readers
+from digitcmp.backbones import NETWORKS
+from digitcmp.checkpoint import Comparer
+from digitcmp.config import CONF
+from digitcmp.data import PairData
+from digitcmp.module import DigitComparison
+from digitcmp.sources import SOURCES, checksum
+from digitcmp.spec import ImageSpec
+
+SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
+
+
+def save_folder(folder: Path, classes: list[str], side: int = 20, channels: int = 1, n: int = 9) -> None:
+    """`n` pictures of each class, in folders named for them."""
+    pictures, labels = made_up(len(classes), side, channels, n * len(classes))
+    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        (folder / classes[label]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / classes[label] / f"{i:03}.png")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    side=st.integers(5, 40),
+    channels=st.sampled_from([1, 3]),
+    classes=st.integers(2, 40),
+    more=st.integers(0, 60),
+    seed=st.integers(0, 2**31),
+)
+def test_pairs_are_disjoint_and_their_targets_right(
+    tmp_path_factory: pytest.TempPathFactory, side: int, channels: int, classes: int, more: int, seed: int
+) -> None:
+    file = tmp_path_factory.mktemp("npz") / "own.npz"
+    n = max(classes, 8) + more
+    save_npz(file, classes, side, channels, n)
+    val = n // 8
+    data = PairData("own", n // 2 - val, val, n // 2, seed, file=str(file))
+    data.setup()
+    assert data.images == ImageSpec(channels, side, tuple(map(str, range(classes))), drawn=False)
+    arrays = np.load(file)
+    for split, parts in (("train", ("train", "val")), ("test", ("test",))):
+        shown = arrays[f"{split}_images"] if channels == 1 else np.moveaxis(arrays[f"{split}_images"], 3, 1)
+        known = {image.tobytes(): label for image, label in zip(shown, arrays[f"{split}_labels"], strict=True)}
+        assert len(known) == n
+        used = []
+        for part in parts:
+            pairs, target, digits = data.sets[part]
+            rows = [image.astype(np.uint8).tobytes() for image in pairs.flatten(0, 1).numpy()]
+            assert digits.flatten().tolist() == [known[row] for row in rows]
+            assert torch.equal(target, (digits[:, 0] <= digits[:, 1]).float())
+            used += rows
+        assert len(set(used)) == len(used) == n // 2 * 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    name=st.sampled_from(sorted(NETWORKS)),
+    side=st.integers(5, 40),
+    channels=st.sampled_from([1, 3]),
+    classes=st.integers(2, 40),
+    aux=st.booleans(),
+)
+def test_every_backbone_trains_a_step_and_its_checkpoint_predicts(
+    tmp_path_factory: pytest.TempPathFactory, name: str, side: int, channels: int, classes: int, aux: bool
+) -> None:
+    spec = ImageSpec(channels, side, tuple(map(str, range(classes))), drawn=False)
+    module = DigitComparison(name, aux=aux, mean=100.0, std=60.0, images=asdict(spec))
+    pixels, labels = made_up(classes, side, channels, 8)
+    shown = torch.from_numpy(pixels if channels == 1 else np.moveaxis(pixels, 3, 1)).float().unflatten(0, (4, 2))
+    before = [parameter.detach().clone() for parameter in module.parameters()]
+    output = module(shown)
+    loss = output.compare.square().sum()
+    if aux:
+        assert output.digits is not None and output.digits.shape == (4, 2, classes)
+        loss = loss + torch.nn.functional.cross_entropy(output.digits.flatten(0, 1), torch.from_numpy(labels))
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    loss.backward()
+    optimizer.step()
+    assert any(not torch.equal(old, new) for old, new in zip(before, module.parameters(), strict=True))
+    file = tmp_path_factory.mktemp("saved") / "last.ckpt"
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, file)
+    comparer = digitcmp.load(file)
+    assert comparer.images == spec
+    probability, distributions = comparer.predict_digits(shown)
+    assert probability == pytest.approx(Comparer(module, module.hparams).predict(shown), abs=1e-6)
+    assert (distributions is None) is not aux
+    with pytest.raises(ValueError, match="pairs have the shape"):
+        comparer.predict(shown[..., 1:])
+
+
+def test_a_run_on_26_made_up_classes(train: Run, tmp_path: Path) -> None:
+    save_npz(tmp_path / "letters.npz", classes=26, side=20, n=520)
+    own = ("data=npz", "data.file=letters.npz", "model=ws3", "aux=true", "pictures=true")
+    counts = ("data.train_pairs=200", "data.val_pairs=40", "data.test_pairs=200", "epochs=12")
+    train(*own, *counts, "hydra.run.dir=out")
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["test_acc"] > 0.8
+    assert float((tmp_path / "out/metrics.csv").read_text().splitlines()[-1].split(",")[-1]) > 0.9  # argmax_acc
+    assert result["data_crc"] == checksum(tmp_path / "letters.npz") and result["dataset"] == "npz"
+    assert digitcmp.load(tmp_path / "out").images.classes == 26
+
+
+def test_another_file_under_the_same_name_is_another_run(train: Run, tmp_path: Path) -> None:
+    save_npz(tmp_path / "mine.npz")
+    train("data=npz", "data.file=mine.npz", *SMALL, "hydra.run.dir=out")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "mine.npz").rename(tmp_path / "elsewhere/mine.npz")
+    assert "finished" in train("data=npz", "data.file=elsewhere/mine.npz", *SMALL, "hydra.run.dir=out").stdout
+    save_npz(tmp_path / "mine.npz", n=61)
+    refused = train("data=npz", "data.file=mine.npz", *SMALL, "hydra.run.dir=out", code=1).stderr
+    assert "out holds a finished run with data_crc=" in refused
+
+
+def test_side_averages_or_resizes() -> None:
+    image = np.arange(36, dtype=np.uint8).reshape(1, 6, 6)
+    assert images.resize(image, 3)[0, 0].tolist() == [4, 6, 8]  # the mean of 0, 1, 6, 7 is 3.5, rounded up
+    assert images.resize(image, 4).shape == (1, 4, 4) and images.resize(image, 9).shape == (1, 9, 9)
+    assert images.resize(image[..., None].repeat(3, axis=3), 2).shape == (1, 2, 2, 3)
+    assert images.resize(np.full((2, 7, 5), 9, np.uint8), 3).tolist() == np.full((2, 3, 3), 9).tolist()
+    assert images.resize(np.full((1, 32, 32), 255, np.uint8), 2).tolist() == [[[255, 255], [255, 255]]]
+
+
+def test_side_of_a_data_set(tmp_path: Path) -> None:
+    save_npz(tmp_path / "own.npz", side=20, channels=3)
+    full, half = (datasets.load("own", tmp_path, side, str(tmp_path / "own.npz")) for side in (None, 10))
+    assert (full.images.side, half.images.side) == (20, 10)
+    assert half.train.images.shape == (60, 3, 10, 10)
+    with np.load(tmp_path / "own.npz") as arrays:
+        blocks = arrays["test_images"].reshape(60, 10, 2, 10, 2, 3).mean(axis=(2, 4))
+    assert np.array_equal(np.moveaxis(half.test.images, 1, 3), np.floor(blocks + 0.5))
+
+
+@pytest.mark.parametrize("kinds", [("plain",) * 4, ("gz",) * 4, ("plain", "gz", "gz", "plain")])
+def test_plain_and_gz_files(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+    fake_torchvision(tmp_path, "fashion_mnist")
+    expected = datasets.load("fashion_mnist", tmp_path)
+    (tmp_path / "FashionMNIST/pooled14.npz").unlink()
+    for kind, name in zip(kinds, readers.IDX, strict=True):
+        file = tmp_path / "FashionMNIST/raw" / name
+        if kind == "gz":
+            file.with_name(f"{name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+            file.unlink()
+    again = datasets.load("fashion_mnist", tmp_path)
+    assert again.images == expected.images and again.images.names[7] == "Sneaker"
+    for pool, other in ((again.train, expected.train), (again.test, expected.test)):
+        assert np.array_equal(pool.images, other.images) and np.array_equal(pool.labels, other.labels)
+
+
+@pytest.mark.parametrize("damage", ["cut", "cut gz", "text"])
+def test_damaged_idx_files_are_named(tmp_path: Path, damage: str) -> None:
+    fake_torchvision(tmp_path, "kmnist")
+    file = tmp_path / "KMNIST/raw/t10k-images-idx3-ubyte"
+    if damage == "cut gz":
+        file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes())[:-100])
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-100] if damage == "cut" else b"")
+    with pytest.raises(datasets.DataError, match="raw/t10k-images-idx3-ubyte is damaged") as error:
+        datasets.load("kmnist", tmp_path)
+    assert "\n" not in str(error.value) and not (tmp_path / "KMNIST/pooled14.npz").exists()
+
+
+def test_the_optical_digits(tmp_path: Path) -> None:
+    scans = pytest.importorskip("sklearn.datasets").load_digits()
+    data = datasets.load("digits", tmp_path)
+    assert (len(data.train.labels), len(data.test.labels)) == (SOURCES["digits"].train, SOURCES["digits"].test)
+    assert data.images == SOURCES["digits"].images
+    shown = {image.tobytes() for image in np.rint(scans.images * 255 / 16).astype(np.uint8)}
+    assert {image.tobytes() for pool in (data.train, data.test) for image in pool.images} == shown
+    assert np.bincount(data.test.labels).tolist() == (np.bincount(scans.target) // 3).tolist()
+
+
+def test_without_scikit_learn(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    refused = train("data=digits", *SMALL, code=1).stderr
+    assert refused == "data=digits comes inside scikit-learn: pip install scikit-learn\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_folder_of_folders(tmp_path: Path, channels: int) -> None:
+    """Classes in the order of their numbers, the last third of each class to test on; read once."""
+    save_folder(tmp_path / "own", ["10", "2", "1"], channels=channels)
+    (tmp_path / "own/.hidden").touch()
+    data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    assert data.images == ImageSpec(channels, 20, ("1", "2", "10"), drawn=False)
+    assert np.bincount(data.train.labels).tolist() == [6, 6, 6] and np.bincount(data.test.labels).tolist() == [3, 3, 3]
+    last = sorted((tmp_path / "own/10").iterdir())[-1]
+    expected = images.fitted(images.read_pixels(last), data.images)
+    assert np.array_equal(data.test.images[-1], expected)
+    kept = list((tmp_path / "root").rglob("*.npz"))
+    assert len(kept) == 1
+    assert (
+        len(datasets.load("folder", tmp_path / "root", side=7, file=str(tmp_path / "own")).train.images[0, ..., 0]) > 0
+    )
+    os.utime(last)
+    assert np.array_equal(
+        datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own")).test.images[-1], expected
+    )
+    shutil.copy(sorted((tmp_path / "own/2").iterdir())[0], last)
+    assert not np.array_equal(
+        datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own")).test.images[-1], expected
+    )
+
+
+def test_a_folder_that_is_split_already(tmp_path: Path) -> None:
+    save_folder(tmp_path / "own/train", ["cat", "ant"], n=7)
+    save_folder(tmp_path / "own/test", ["cat", "ant"], n=2)
+    data = datasets.load("pets", tmp_path / "root", file=str(tmp_path / "own"))
+    assert data.images.names == ("ant", "cat")
+    assert np.bincount(data.train.labels).tolist() == [7, 7] and np.bincount(data.test.labels).tolist() == [2, 2]
+
+
+def test_any_data_set_of_torchvision(train: Run, tmp_path: Path) -> None:
+    """FakeData, which needs no files: images in colour, classes without names, no test images of its own."""
+    arguments = "+data.arguments={size: 150, image_size: [3, 12, 12], num_classes: 3}"
+    train("data.name=fake", "data.cls=FakeData", arguments, *SMALL, "hydra.run.dir=out")
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["cls"] == "FakeData" and result["data_arguments"] == "image_size=[3,12,12],num_classes=3,size=150"
+    assert digitcmp.load(tmp_path / "out").images == ImageSpec(3, 12, ("0", "1", "2"), drawn=False)
+    refused = train("data.name=fake", "data.cls=FakeData", *SMALL, "hydra.run.dir=out", code=1).stderr
+    assert len(refused.splitlines()) == 1
+
+
+def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class with a `split`, named classes from 1 on and PIL pictures; EMNIST's own way of taking `train`."""
+    import torchvision
+
+    class Letters(torchvision.datasets.VisionDataset):
+        classes = ["N/A", "a", "b"]
+
+        def __init__(self, root: str, split: str = "train", download: bool = False) -> None:
+            pixels, labels = made_up(2, 9, 1, 20 if split == "train" else 8)
+            self.items = [
+                (Image.fromarray(picture), int(label) + 1) for picture, label in zip(pixels, labels, strict=True)
+            ]
+
+        def __getitem__(self, i: int) -> tuple[Any, int]:
+            return self.items[i]
+
+        def __len__(self) -> int:
+            return len(self.items)
+
+    monkeypatch.setattr(torchvision.datasets, "Letters", Letters, raising=False)
+    data = datasets.load("letters", tmp_path, cls="Letters")
+    assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
+    assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
+    assert {"root", "train", "split", "download"} <= readers.parameters(torchvision.datasets.EMNIST)
+    assert "train" not in readers.parameters(torchvision.datasets.SVHN)
+
+
+def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
+    import torchvision
+    import yaml
+
+    for file in (CONF / "data").glob("*.yaml"):
+        config = yaml.safe_load(file.read_text())
+        assert config["name"] == file.stem
+        kinds = config["name"] in SOURCES, "cls" in config, config["name"] in ("npz", "folder")
+        assert sum(kinds) == 1
+        assert not config.get("cls") or hasattr(torchvision.datasets, config["cls"])
+
+
+def changed(**arrays: Callable[[Any], Any] | None) -> Callable[[Path], None]:
+    """Saves made-up arrays of which some are changed, or left out."""
+
+    def save(file: Path) -> None:
+        save_npz(file)
+        with np.load(file) as arrays_before:
+            kept = dict(arrays_before)
+        for key, change in arrays.items():
+            if change is None:
+                del kept[key]
+            else:
+                kept[key] = change(kept[key])
+        np.savez(file, **kept)
+
+    return save
+
+
+def relabelled(old: int, new: int) -> Callable[[Any], Any]:
+    return lambda labels: np.where(labels == old, new, labels)
+
+
+WANTED = "gray values from 0 to 255 are wanted"
+UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "too few images": (lambda file: save_npz(file, n=30), "25 pairs asked of own.npz's 30 train images, which make 15"),
+    "too few to test": (
+        changed(test_images=lambda x: x[:30], test_labels=lambda x: x[:30]),
+        "20 pairs asked of own.npz's 30 test images, which make 15",
+    ),
+    "a class is missing": (
+        changed(train_labels=relabelled(3, 2)),
+        "own.npz is unfit: no training image of class 3: labels 0 to 4 are wanted",
+    ),
+    "labels from 1": (
+        changed(train_labels=lambda x: x + 1, test_labels=lambda x: x + 1),
+        "own.npz is unfit: labels start at 1: 0 to K-1 are wanted",
+    ),
+    "a label below 0": (changed(train_labels=relabelled(3, -1)), "labels start at -1: 0 to K-1 are wanted"),
+    "a huge label": (changed(train_labels=relabelled(3, 2**40)), "no training image of class 3: "),
+    "an unknown test label": (
+        changed(test_labels=relabelled(3, 5)),
+        "test label [5] is none of the training images' 0 to 4",
+    ),
+    "labels that are fractions": (
+        changed(train_labels=lambda x: x + 0.5),
+        "train_labels (60,) float64: a whole number",
+    ),
+    "fewer labels": (changed(train_labels=lambda x: x[1:]), "train_labels (59,) int64: a whole number for each of 60"),
+    "one class": (
+        changed(train_labels=np.zeros_like, test_labels=np.zeros_like),
+        "all 60 training images are of one class, two are wanted at least",
+    ),
+    "not a number": (
+        changed(train_images=lambda x: np.where(x > 200, np.nan, x)),
+        "own.npz is unfit: train_images has pixels that are not finite",
+    ),
+    "infinite": (
+        changed(test_images=lambda x: np.where(x > 200, np.inf, x)),
+        "test_images has pixels that are not finite",
+    ),
+    "0 to 1": (changed(train_images=lambda x: x / 255), f"train_images has pixels from 0 to 0.996078, {WANTED}"),
+    "negative": (
+        changed(test_images=lambda x: x.astype(int) - 128),
+        f"test_images has pixels from -128 to 126, {WANTED}",
+    ),
+    "16 bits": (changed(train_images=lambda x: x.astype(np.uint16) * 257), f", {WANTED}"),
+    "texts": (changed(train_images=lambda x: x.astype(str)), "numbers are wanted"),
+    "flat": (
+        changed(train_images=lambda x: x.reshape(60, -1)),
+        "train_images (60, 400) uint8: (N, H, W) or (N, H, W, 3)",
+    ),
+    "four channels": (changed(train_images=lambda x: np.stack([x] * 4, axis=3)), "(N, H, W) or (N, H, W, 3)"),
+    "none": (changed(train_images=lambda x: x[:0], train_labels=lambda x: x[:0]), "N > 0, is wanted"),
+    "other test images": (
+        changed(test_images=lambda x: x[:, 1:, 1:]),
+        "training images of (20, 20), test images of (19, 19)",
+    ),
+    "not square": (
+        changed(train_images=lambda x: x[:, 1:]),
+        "images of 19x20 are not square: data.side=N says to what size",
+    ),
+    "no labels": (changed(train_labels=None), "own.npz has no train_labels: train_images, train_labels, test_images, "),
+    "names missing": (
+        lambda file: save_npz(file, names=np.array(["a", "b"])),
+        "label 4 has no name: there are 2 names",
+    ),
+    "damaged": (lambda file: (save_npz(file), os.truncate(file, 20_000)), "own.npz is damaged ("),
+    "damaged inside": (
+        lambda file: (save_npz(file), file.write_bytes(file.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))),
+        "own.npz is damaged (",
+    ),
+    "a text": (lambda file: file.write_text("my images\n"), "own.npz is damaged ("),
+    "pickled": (lambda file: np.savez(file, train_images=np.array([{}])), "own.npz is damaged ("),
+    "missing": (lambda file: None, "data.file=own.npz is not allowed: there is no such file or folder"),
+    "too small for ws3": (
+        lambda file: save_npz(file, side=4),
+        "model=ws3 cannot be trained: ValueError: ws3 needs images of at least 5x5, not 4x4",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_an_unfit_file_is_refused_in_a_line_before_training(train: Run, tmp_path: Path, kind: str) -> None:
+    make, message = UNFIT[kind]
+    make(tmp_path / "own.npz")
+    before = sorted(tmp_path.rglob("*"))
+    refused = train("data=npz", "data.file=own.npz", *SMALL, "hydra.run.dir=out", code=1).stderr
+    assert message in refused and refused.count("\n") == 1, refused
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def spoil(folder: Path, kind: str) -> None:
+    """A folder of pictures that is unfit."""
+    save_folder(folder, ["a", "b"], n=40)
+    first = folder / "a/000.png"
+    if kind == "no picture":
+        first.write_text("not a picture\n")
+    elif kind == "cut":
+        first.write_bytes(first.read_bytes()[:200])
+    elif kind == "sizes":
+        Image.new("L", (7, 9)).save(first)
+    elif kind == "empty class":
+        (folder / "c").mkdir()
+    elif kind == "one class":
+        shutil.rmtree(folder / "b")
+    elif kind == "no classes":
+        shutil.rmtree(folder / "a")
+        shutil.rmtree(folder / "b")
+    elif kind == "strange test class":
+        for name in ("train", "test"):
+            shutil.copytree(folder, folder.parent / "copy" / name)
+        shutil.rmtree(folder)
+        (folder.parent / "copy").rename(folder)
+        (folder / "test/b").rename(folder / "test/z")
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("no picture", "own/a/000.png is not a PNG or JPEG picture"),
+        ("cut", "own/a/000.png cannot be read: "),
+        ("sizes", "own has pictures of different sizes: data.side=N says to what size they are resized"),
+        ("empty class", "own/c holds no picture: every class needs two"),
+        ("one class", "are of one class, two are wanted at least"),
+        ("no classes", "own holds no folders: one for each class, with its pictures, is wanted"),
+        ("strange test class", "own/test/b holds no picture: every class needs one"),
+    ],
+)
+def test_an_unfit_folder_is_refused_in_a_line_before_training(
+    train: Run, tmp_path: Path, kind: str, message: str
+) -> None:
+    spoil(tmp_path / "own", kind)
+    refused = train("data=folder", "data.file=own", *SMALL, "hydra.run.dir=out", code=1).stderr
+    assert message in refused and refused.count("\n") == 1, refused
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (
+            ["data=npz"],
+            "data.name=npz is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+        ),
+        (["data.file=x.npz"], "data.file=x.npz is not allowed: mnist is known by its name"),
+        (["data.cls=SVHN"], "data.cls=SVHN is not allowed: mnist is known by its name"),
+        (["+data.arguments.split=a"], 'data.arguments={"split":"a"} is not allowed: mnist is known by its name'),
+        (["data=svhn", "data.file=x.npz"], "data.name=svhn is not allowed: "),
+        (
+            ["data=folder", "data.file=.", "+data.arguments.a=1"],
+            'data.arguments={"a":1} is not allowed: only with data.cls',
+        ),
+        (["data.side=0"], "data.side=0 is not allowed: a whole number >= 1, or null"),
+        (["data.side=4"], "data.side=4 is not allowed: ws3 needs images of at least 5x5"),
+        (
+            ["data=digits"],
+            "data.train_pairs=1000 is not allowed: with 1000 validation pairs at most 0; digits has 1201",
+        ),
+        (["data=torch", "data.cls=Nothing"], "Could not find 'data/torch'"),
+        (["data.name=x", "data.cls=Nothing"], "data.cls=Nothing: torchvision.datasets has no such class"),
+        (["data.name=x", "data.cls=VOCDetection"], "torchvision's VOCDetection: "),
+    ],
+)
+def test_keys_that_do_not_go_together(train: Run, tmp_path: Path, typed: list[str], message: str) -> None:
+    refused = train(*typed, code=1).stderr
+    assert message in refused and refused.count("\n") == 1, refused
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_fit_on_colour_is_augmented_and_repaired(tmp_path: Path) -> None:
+    """All that happens to training images happens to coloured ones: bent, re-paired, shifted in evaluation."""
+    save_npz(tmp_path / "own.npz", classes=4, side=12, channels=3, n=120)
+    data = PairData("own", 40, 10, 30, 0, augment=True, re_pair=True, file=str(tmp_path / "own.npz"))
+    data.setup()
+    mean, std = data.moments
+    module = DigitComparison("convnet", aux=True, mean=mean, std=std, tta=True, ema=0.5, images=asdict(data.images))
+    scores = fit(data, module).callback_metrics
+    assert scores["test_loss"].isfinite() and scores["test_digit_acc"] >= 0
