@@ -163,6 +163,7 @@ class Run(Group):
     pictures: Annotated[bool | None, NO_EFFECT]
     sweep: Annotated[str, NO_EFFECT]
     force: Annotated[bool, NO_EFFECT]
+    stale: Annotated[Literal["ask", "keep", "retrain"], NO_EFFECT]
     dry_run: Annotated[bool, NO_EFFECT]
 
     @classmethod

@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from digitcmp import fingerprint
 from digitcmp.config import Run
 
 if TYPE_CHECKING:
@@ -27,12 +29,26 @@ if TYPE_CHECKING:
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
 SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
-ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
+CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
+ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
 RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN)  # every other key of a result is a setting
+NAMED = 5  # functions in a message
 
 
 class RunError(Exception):
     """A folder that cannot hold this run; the message says why and what to do, in one line."""
+
+
+class StaleError(RunError):
+    """A run that other code finished; functions: those that changed since."""
+
+    def __init__(self, subject: str, functions: Iterable[str]) -> None:
+        self.functions = list(functions)
+        more = len(self.functions) - NAMED
+        names = ", ".join(self.functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
+        super().__init__(
+            f"{subject} other code, changed since: {names}: stale=keep takes it, stale=retrain trains it again"
+        )
 
 
 @contextmanager
@@ -53,7 +69,8 @@ def lock(folder: Path) -> Iterator[None]:
 def finished(folder: Path, run: Run) -> dict[str, Any] | None:
     """The result of this run if the folder holds it complete, else None; a damaged file is named on stderr.
 
-    Raises RunError if the folder holds the result of another configuration.
+    Raises RunError if the folder holds the result of another configuration, StaleError if other code made it and
+    `stale` is ask. A result that does not say which code made it is taken.
     """
     result = read_result(folder)
     if result is None:
@@ -65,7 +82,25 @@ def finished(folder: Path, run: Run) -> dict[str, Any] | None:
                 f"{folder} holds a finished run with {key}={there}, not {key}={value}: "
                 "choose another folder (sweep=NAME), or force=true to train it again"
             )
+    if "functions" in result and run.stale != "keep":
+        changed = fingerprint.changed(result["functions"], fingerprint.functions(run))
+        if changed and run.stale == "retrain":
+            return None
+        if changed:
+            raise StaleError(f"{folder} holds this run, finished by", changed)
     return result
+
+
+def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What is to be said of finished runs before they are taken: other versions, and code that nobody knows."""
+    lines = []
+    if unknown := sum("functions" not in result for result in results):
+        lines.append(f"{unknown} finished without a record of the code that made them")
+    here = versions().split(", ")
+    for there, n in Counter(result["versions"] for result in results).items():
+        if others := [version for version in there.split(", ") if version not in here]:
+            lines.append(f"{n} finished with {', '.join(others)}; here are {versions()}")
+    return lines
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
@@ -133,6 +168,15 @@ def checksum(file: Path) -> str:
 
 
 @cache
+def versions() -> str:
+    """Of Python and the packages that numbers depend on."""
+    from importlib.metadata import version  # a dry run need not wait for it
+
+    packages = (f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
+    return ", ".join([f"python {sys.version.split()[0]}", *packages])
+
+
+@cache
 def provenance() -> dict[str, str]:
     """`git_commit` of this code (with -dirty where it differs from it) and the `versions` that numbers depend on."""
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
@@ -140,10 +184,7 @@ def provenance() -> dict[str, str]:
         commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
     except FileNotFoundError:  # no git on this machine
         commit = "unknown"
-    from importlib.metadata import version  # a dry run need not wait for it
-
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
-    return {"git_commit": commit, "versions": f"python {sys.version.split()[0]}, {packages}"}
+    return {"git_commit": commit, "versions": versions()}
 
 
 def folders(roots: Iterable[Path]) -> list[Path]:
@@ -154,11 +195,12 @@ def folders(roots: Iterable[Path]) -> list[Path]:
 
 
 def read(roots: Iterable[Path]) -> pd.DataFrame:
-    """One row per finished run: the keys of its result, and `path`, its folder."""
+    """One row per finished run: the keys of its result but for `functions`, and `path`, its folder."""
     import pandas as pd
 
     results = ((folder, read_result(folder)) for folder in folders(list(roots)))
-    return pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
+    table = pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
+    return table.drop(columns="functions", errors="ignore")
 
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:

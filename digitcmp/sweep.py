@@ -68,14 +68,34 @@ def sweep(
     dry_run: bool,
     options: Sequence[str],
 ) -> None:
-    """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did. Raises RunError, OSError.
+    """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did.
+
+    Raises RunError, StaleError for runs that other code finished, OSError.
 
     launch: trains jobs and returns an error or None for each. options: what to type besides, to train one alone.
     """
-    to_do = [job for job in jobs if force or not runs.finished(job.folder, job.run)]
+    to_do, finished, changes = [], [], []
+    for job in jobs:
+        try:
+            result = None if force else runs.finished(job.folder, job.run)
+        except runs.StaleError as stale:
+            changes.append(stale.functions)
+            continue
+        if result:
+            finished.append(result)
+        else:
+            to_do.append(job)
     if dry_run:
-        return print_plan(jobs, to_do)
-    print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
+        print_plan(jobs, to_do)
+    if changes:
+        functions = dict.fromkeys(name for functions in changes for name in functions)
+        raise runs.StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
+    if not dry_run:
+        print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
+    for line in runs.remarks(finished):
+        print(line, flush=True)
+    if dry_run:
+        return
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as for a shell's background jobs
             signal.signal(number, stop)

@@ -12,7 +12,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, Simpl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
-from digitcmp import callbacks, process, runs, screen
+from digitcmp import callbacks, fingerprint, process, runs, screen
 from digitcmp.config import Run
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
@@ -29,7 +29,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     console = Console(quiet=not show)
     try:
         if not run.force and (result := runs.finished(folder, run)):
-            console.print(screen.finished(result, folder), highlight=False, soft_wrap=True)
+            for line in (screen.finished(result, folder), *runs.remarks([result])):
+                console.print(line, highlight=False, soft_wrap=True)
             return result
         with process.training(run):
             data, module, trainer = assemble(run, folder, console)
@@ -52,7 +53,7 @@ def fit(
     run: Run, folder: Path, data: PairData, module: DigitComparison, trainer: Trainer, console: Console
 ) -> dict[str, Any]:
     """Clear the folder -> fit -> checkpoint -> result.json, in that order."""
-    origin = runs.provenance()
+    origin, functions = runs.provenance(), fingerprint.functions(run)
     device = str(trainer.strategy.root_device)
     console.print(screen.header(run, module.params, device), highlight=False, soft_wrap=True)
     runs.clear(folder)
@@ -73,6 +74,8 @@ def fit(
         "device": device,
         **origin,
         "config_hash": run.config_hash,
+        "code": fingerprint.digest(str(functions), 12),
+        "functions": functions,
     }
     trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     return runs.record(folder, result)
