@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import psutil
 import yaml
 from hydra.core.utils import env_override
 from hydra.errors import HydraException
@@ -65,6 +67,20 @@ def reason(error: BaseException) -> str:
     if not isinstance(error, MENDABLE):
         text += f": {shlex.join(sys.argv[1:])}"
     return " ".join(text.split()) or type(error).__name__
+
+
+def end_with(parent: int) -> None:
+    """End this process as soon as its parent has ended, whatever it is doing then: loky's workers would stay for ever.
+
+    parent: its process id, which tells even of one that ended before this process came to ask.
+    """
+
+    def watch() -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(parent).wait()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

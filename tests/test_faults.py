@@ -307,6 +307,40 @@ def workers(parent: int) -> list[int]:
     return [int(child) for child in children if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000", "seed=range(2)")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, pytest.param(signal.SIGHUP, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "moment",
+    ["starting", "importing", *(pytest.param(late, marks=pytest.mark.faults) for late in ("training", "between runs"))],
+)
+def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: Start, tmp_path: Path) -> None:
+    """Whatever they are doing when the sweep alone is killed, or its terminal is closed."""
+    arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
+    cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
+    with runs.lock(cell / "seed=1"):
+        process = start(*arguments)
+        until(lambda: len(workers(process.pid)) == 2)
+        children = workers(process.pid)
+        if moment == "importing":
+            until(lambda: any("libtorch" in libraries(child) for child in children))
+        elif moment == "training":
+            until(lambda: any((tmp_path / "multirun").rglob(runs.METRICS)))
+        elif moment == "between runs":  # one of them waits for the lock, the other for something to do
+            until(lambda: runs.read_result(cell / "seed=0"))
+        process.send_signal(stop)
+        process.wait()
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=30)
+
+
+def libraries(process: int) -> str:
+    """The names of the libraries that a process has loaded."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{process}/maps").read_text()
+    return ""
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("victim", ["worker", "parent", "group"])
 def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_path: Path) -> None:
