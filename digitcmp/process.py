@@ -85,9 +85,11 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def guarded(folder: Path, worker: bool) -> Iterator[None]:
-    """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep; a refusal leaves no empty folder."""
+    """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep; no way out leaves an empty folder."""
     if worker and multiprocessing.parent_process():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not worker:
+        remove_empty(folder)  # which Hydra made; a kill from now on finds none until there is something to write
     try:
         yield
     except MENDABLE as error:
@@ -99,6 +101,8 @@ def guarded(folder: Path, worker: bool) -> Iterator[None]:
 
 def remove_empty(folder: Path) -> None:
     """Remove a folder that holds nothing, and above it, inside the working folder, what then holds nothing."""
+    if folder == Path.cwd():
+        return
     with contextlib.suppress(OSError):
         folder.rmdir()
         if folder.is_relative_to(Path.cwd()):

@@ -1,20 +1,20 @@
 """A run on disk: its folder, its lock, its result. A folder of runs as one table.
 
 A run folder holds config.yaml, metrics.csv, checkpoints/last.ckpt, TensorBoard events and, once it is complete,
-result.json; every reader of runs goes through this file.
+result.json, and in .manifest the names of what is the run's; every reader of runs goes through this file.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from digitcmp import fingerprint
-from digitcmp.config import Run
+from digitcmp.config import Run, Settings, flatten
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
+LOCK, MANIFEST = ".digitcmp.lock", ".manifest"
 SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
 CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
@@ -55,33 +56,40 @@ class StaleError(RunError):
 def lock(folder: Path) -> Iterator[None]:
     """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends.
 
-    Raises RunError for a folder in which somebody else's files have the names of ours.
+    A folder that was not there and is empty at the end goes again. Raises OSError where files cannot be locked.
     """
+    from filelock import FileLock  # a dry run need not wait for it
+
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    theirs = [name for name in (CONFIG, METRICS, RESULT) if (folder / name).exists()]
-    if theirs and not (folder / ".lock").exists() and not read_result(folder):
-        raise RunError(f"{folder} holds a {theirs[0]} that is no run's: choose another folder")
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    file = folder / LOCK
+    with FileLock(file, poll_interval=0.2, fallback_to_soft=False):  # a soft lock would outlive a killed process
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # who waits for it takes a new one; Windows removes it by itself
+                file.unlink()
+            with suppress(OSError):
+                if made:
+                    folder.rmdir()
 
 
 def finished(folder: Path, run: Run) -> dict[str, Any] | None:
     """The result of this run if the folder holds it complete, else None; a damaged file is named on stderr.
 
-    Raises RunError if the folder holds the result of another configuration, StaleError if other code made it and
-    `stale` is ask. A result that does not say which code made it is taken.
+    Raises RunError if the folder holds another configuration, finished or damaged since, StaleError if other code made
+    the result and `stale` is ask. A result that does not say which code made it is taken.
     """
-    result = read_result(folder)
-    if result is None:
+    result, damaged = checked_result(folder)
+    if damaged:
+        if settings := read_settings(folder):
+            refuse_others(folder, run, settings, "damaged")
+            print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
+        elif (folder / MANIFEST).exists():
+            raise RunError(f"{folder} holds a damaged run without its {CONFIG}: force=true trains it again")
+    if not result:
         return None
-    for key in [*run.settings, *(result.keys() - set(RESULT_KEYS) - run.settings.keys())]:
-        there, value = (settings.get(key, run.defaults.get(key)) for settings in (result, run.settings))
-        if there != value:
-            raise RunError(
-                f"{folder} holds a finished run with {key}={there}, not {key}={value}: "
-                "choose another folder (sweep=NAME), or force=true to train it again"
-            )
+    refuse_others(folder, run, result, "finished")
     if "functions" in result and run.stale != "keep":
         changed = fingerprint.changed(result["functions"], fingerprint.functions(run))
         if changed and run.stale == "retrain":
@@ -89,6 +97,17 @@ def finished(folder: Path, run: Run) -> dict[str, Any] | None:
         if changed:
             raise StaleError(f"{folder} holds this run, finished by", changed)
     return result
+
+
+def refuse_others(folder: Path, run: Run, there: Mapping[str, Any], state: str) -> None:
+    """Raises RunError if the folder holds settings that are not this run's; a key that is missing is at its default."""
+    for key in [*run.settings, *(there.keys() - set(RESULT_KEYS) - run.settings.keys())]:
+        old, new = (settings.get(key, run.defaults.get(key)) for settings in (there, run.settings))
+        if old != new:
+            raise RunError(
+                f"{folder} holds a {state} run with {key}={old}, not {key}={new}: "
+                "choose another folder (sweep=NAME), or force=true to train it again"
+            )
 
 
 def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
@@ -105,36 +124,72 @@ def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """result.json, or None if there is none or if it or a file it vouches for is damaged (named on stderr)."""
-    try:
-        result = json.loads((folder / RESULT).read_text())
-        damaged = METRICS if checksum(folder / METRICS) != result["metrics_crc"] else None
-        if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
-            damaged = CHECKPOINT
-    except FileNotFoundError as error:
-        if Path(error.filename).name == RESULT:
-            return None
-        damaged = METRICS
-    except (ValueError, KeyError, TypeError):
-        damaged = RESULT
+    result, damaged = checked_result(folder)
     if damaged:
         print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
-        return None
     return result
 
 
-def clear(folder: Path) -> None:
-    """Remove what an earlier run left in its folder, its result first."""
-    for name in (RESULT, METRICS, CONFIG, CHECKPOINT):
-        (folder / name).unlink(missing_ok=True)
-    for pattern in ("events.out.tfevents.*", "*.partial"):
-        for file in folder.glob(pattern):
+def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """result.json if it is there and whole with what it vouches for, and the name of the file that is not."""
+    try:
+        result = json.loads((folder / RESULT).read_text())
+        if checksum(folder / METRICS) != result["metrics_crc"]:
+            return None, METRICS
+        if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
+            return None, CHECKPOINT
+    except FileNotFoundError as error:
+        return None, METRICS if Path(error.filename).name == METRICS else None
+    except (ValueError, KeyError, TypeError):
+        return None, RESULT
+    return result, None
+
+
+def take(folder: Path, run: Run) -> None:
+    """Make a folder this run's: remove what earlier runs wrote there, and list what this one will write.
+
+    Raises RunError for a file of somebody else's under a name of ours; none of theirs is touched.
+    """
+    process = f"{socket.gethostname()}.{os.getpid()}"
+    names = [RESULT, METRICS, CONFIG, CHECKPOINT]
+    names += [f"fit-{run.trainer.profiler}-profile.txt"] if run.trainer.profiler else []
+    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG)]
+    names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard puts the time there
+    ours = written(folder, run, names)
+    for name in names:
+        if name not in ours and (theirs := next(folder.glob(name), None)):
+            raise RunError(f"{folder} holds a {theirs.relative_to(folder)} that is no run's: choose another folder")
+    for name in sorted(ours, key=lambda name: name != RESULT):  # the result first
+        for file in folder.glob(name):
             file.unlink()
+    with (folder / MANIFEST).open("w") as stream:  # before any of them is written
+        stream.write("".join(f"{name}\n" for name in names))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def written(folder: Path, run: Run, names: list[str]) -> list[str]:
+    """The names of what runs are known to have written into their folder; before there was a manifest, these names."""
+    try:
+        return (folder / MANIFEST).read_text().splitlines()
+    except FileNotFoundError:
+        return names if read_settings(folder) == run.settings or checked_result(folder)[0] else []
+
+
+def read_settings(folder: Path) -> Settings | None:
+    """The settings in config.yaml; None if it cannot be read as a run's."""
+    if not (folder / CONFIG).is_file():
+        return None
+    try:
+        return flatten(yaml.load((folder / CONFIG).read_bytes(), yaml.CSafeLoader))
+    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError):
+        return None
 
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
     """A temporary path beside `file`; what is written there takes its place at the end, or is removed if that fails."""
-    partial = file.parent / f"{file.name}.{os.getpid()}.partial"
+    partial = file.parent / f"{file.name}.{socket.gethostname()}.{os.getpid()}.partial"
     try:
         yield partial
         os.replace(partial, file)

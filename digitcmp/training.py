@@ -52,11 +52,11 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
 def fit(
     run: Run, folder: Path, data: PairData, module: DigitComparison, trainer: Trainer, console: Console
 ) -> dict[str, Any]:
-    """Clear the folder -> fit -> checkpoint -> result.json, in that order."""
+    """Take the folder -> fit -> checkpoint -> result.json, in that order."""
     origin, functions = runs.provenance(), fingerprint.functions(run)
     device = str(trainer.strategy.root_device)
     console.print(screen.header(run, module.params, device), highlight=False, soft_wrap=True)
-    runs.clear(folder)
+    runs.take(folder, run)
     runs.write_config(folder, run)
     start = time.perf_counter()
     trainer.fit(module, data)

@@ -103,7 +103,7 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
 
 def written(folders: Iterable[Path]) -> dict[Path, int]:
     """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != runs.LOCK]
     return {file: file.stat().st_mtime_ns for file in files}
 
 

@@ -98,7 +98,10 @@ def completes(folder: Path, whole: Numbers) -> bool:
     assert code == 0, text
     assert "damaged" not in text  # a result is written last, so what a kill leaves has none or is whole
     assert ("holds this run, finished" in text) == there
-    assert numbers(out) == whole and not list(out.rglob("*.partial"))
+    assert numbers(out) == whole
+    events = [file.name for file in out.glob("events.out.tfevents.*")]
+    left = {file.name for file in out.rglob("*") if file.is_file()} - {*events, runs.MANIFEST, "last.ckpt"}
+    assert len(events) == 1 and left == {runs.RESULT, runs.METRICS, runs.CONFIG}
     assert not there or written([out]) == before
     return there
 
@@ -275,6 +278,70 @@ def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     code, text = once(tmp_path, *RUN, "lr=1e30")
     assert code == 1 and "the train loss is nan in epoch 1: training diverged, lower lr (1e+30)" in text
     assert not completes(tmp_path, whole)
+
+
+def test_a_kill_while_it_imports_leaves_no_folder(start: Start, tmp_path: Path) -> None:
+    process = start(*QUICK)
+    until(lambda: "libtorch" in libraries(process.pid))
+    process.kill()
+    process.wait()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
+    def hold() -> None:
+        with runs.lock(tmp_path / "out"):
+            (tmp_path / "held").touch()
+            time.sleep(300)
+
+    def take() -> None:
+        with runs.lock(tmp_path / "out"):
+            pass
+
+    holder = FORK.Process(target=hold)
+    holder.start()
+    until((tmp_path / "held").exists)
+    holder.kill()
+    holder.join()
+    taker = FORK.Process(target=take)
+    taker.start()
+    taker.join(60)
+    assert taker.exitcode == 0
+    assert not (tmp_path / "out" / runs.LOCK).exists()  # the killed one's file is gone too
+
+
+def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
+    """Two seconds of waiting take less than a tenth of a second of a processor."""
+
+    def wait() -> None:
+        before = time.process_time()
+        with runs.lock(tmp_path):
+            (tmp_path / "seconds").write_text(str(time.process_time() - before))
+
+    with runs.lock(tmp_path):
+        waiting = FORK.Process(target=wait)
+        waiting.start()
+        time.sleep(2)
+        assert waiting.is_alive()
+    waiting.join(60)
+    assert float((tmp_path / "seconds").read_text()) < 0.1
+
+
+def test_locks_exclude_each_other(tmp_path: Path) -> None:
+    """Eight processes add one twenty times each, while the file of the lock comes and goes."""
+    (tmp_path / "count").write_text("0")
+
+    def count() -> None:
+        for _ in range(20):
+            with runs.lock(tmp_path):
+                (tmp_path / "count").write_text(str(int((tmp_path / "count").read_text()) + 1))
+
+    processes = [FORK.Process(target=count) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert (tmp_path / "count").read_text() == "160"
 
 
 class Malicious:
