@@ -7,6 +7,7 @@ result.json, and in .manifest the names of what is the run's; every reader of ru
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import subprocess
@@ -32,7 +33,9 @@ LOCK, MANIFEST = ".digitcmp.lock", ".manifest"
 SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
 CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
-RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN)  # every other key of a result is a setting
+CHECKSUM = "result_crc"  # of all other keys; older results have none
+RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN, CHECKSUM)  # every other key of a result is a setting
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*CODE, CHECKSUM}
 NAMED = 5  # functions in a message
 
 
@@ -132,16 +135,24 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
     """result.json if it is there and whole with what it vouches for, and the name of the file that is not."""
+    if not (folder / RESULT).exists():
+        return None, None
+    for name in (RESULT, METRICS, CHECKPOINT):
+        there = (folder / name).exists() or name != CHECKPOINT  # a checkpoint takes space and may be deleted
+        if there and not (folder / name).is_file():  # a pipe would never end
+            return None, name
     try:
         result = json.loads((folder / RESULT).read_text())
-        if checksum(folder / METRICS) != result["metrics_crc"]:
-            return None, METRICS
-        if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
-            return None, CHECKPOINT
-    except FileNotFoundError as error:
-        return None, METRICS if Path(error.filename).name == METRICS else None
-    except (ValueError, KeyError, TypeError):
+        scores = [result[name] for name in SCORES]
+        vouched = result.get(CHECKSUM) in (None, result_checksum(result))
+        if not vouched or REQUIRED - result.keys() or not all(math.isfinite(score or 0) for score in scores):
+            return None, RESULT
+    except (ValueError, LookupError, AttributeError, TypeError):
         return None, RESULT
+    if checksum(folder / METRICS) != result["metrics_crc"]:
+        return None, METRICS
+    if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
+        return None, CHECKPOINT
     return result, None
 
 
@@ -211,8 +222,9 @@ def write_config(folder: Path, run: Run) -> None:
 
 
 def record(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """Vouch for the run's other files, write result.json, the last thing a run does, and return what it says."""
+    """Vouch for the run's files, write result.json, the last thing a run does, and return what it says."""
     result |= {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
+    result |= {CHECKSUM: result_checksum(result)}
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
 
@@ -220,6 +232,12 @@ def record(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
 def checksum(file: Path) -> str:
     """CRC-32 of a file as 8 hexadecimal digits."""
     return f"{zlib.crc32(file.read_bytes()):08x}"
+
+
+def result_checksum(result: Mapping[str, Any]) -> str:
+    """CRC-32 of all that a result says, in whatever order and layout, as 8 hexadecimal digits."""
+    said = {key: value for key, value in result.items() if key != CHECKSUM}
+    return f"{zlib.crc32(json.dumps(said, sort_keys=True).encode()):08x}"
 
 
 @cache
@@ -250,12 +268,12 @@ def folders(roots: Iterable[Path]) -> list[Path]:
 
 
 def read(roots: Iterable[Path]) -> pd.DataFrame:
-    """One row per finished run: the keys of its result but for `functions`, and `path`, its folder."""
+    """One row per finished run: the keys of its result but for `functions` and its checksum, and `path`, its folder."""
     import pandas as pd
 
     results = ((folder, read_result(folder)) for folder in folders(list(roots)))
     table = pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
-    return table.drop(columns="functions", errors="ignore")
+    return table.drop(columns=["functions", CHECKSUM], errors="ignore")
 
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:

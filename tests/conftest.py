@@ -108,10 +108,10 @@ def written(folders: Iterable[Path]) -> dict[Path, int]:
 
 
 def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
-    """A run's result without its wall time and commit, its learning curves and its weights."""
+    """A run's result without its wall time, commit and checksum, its learning curves and its weights."""
     result = json.loads((folder / runs.RESULT).read_text())
     weights = torch.load(folder / runs.CHECKPOINT, weights_only=True)["state_dict"]
-    del result["fit_seconds"], result["git_commit"]
+    del result["fit_seconds"], result["git_commit"], result[runs.CHECKSUM]
     return result, (folder / runs.METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
 
 

@@ -1,6 +1,8 @@
 """Faults: what is finished stays finished, what is reported is true, and the next start completes the rest."""
 
 import contextlib
+import json
+import math
 import multiprocessing
 import os
 import pickle
@@ -245,6 +247,45 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
     code, text = once(tmp_path, *RUN)
     assert code == 0 and f"out/{file} is damaged: the run counts as not finished" in text
     assert numbers(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_not_a_number_in_a_result(tmp_path: Path, finished: Path, old: bool) -> None:
+    """NaN, a text, a missing key: damage, in results of before there was a checksum too."""
+    shutil.copytree(finished, tmp_path / "out")
+    file = tmp_path / "out" / runs.RESULT
+    result = json.loads(file.read_text())
+    if old:
+        del result[runs.CHECKSUM]
+        file.write_text(json.dumps(result))
+        assert runs.read_result(tmp_path / "out") == result
+    less = [{k: v for k, v in result.items() if k != key} for key in ("val_loss", "cell", "label", "params", "model")]
+    for damaged in (*less, *(result | {"test_acc": value} for value in (math.nan, math.inf, "0.9", [1])), [], None, 3):
+        file.write_text(json.dumps(damaged))
+        assert runs.read_result(tmp_path / "out") is None, damaged
+
+
+def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    file = tmp_path / "out" / runs.RESULT
+    text = file.read_text()
+    file.write_text(json.dumps(json.loads(text), sort_keys=True))  # another order and layout
+    assert runs.read_result(tmp_path / "out")
+    digits = [place for place, character in enumerate(text) if character.isdigit()]
+    for place in random.Random(17).sample(digits, 200):
+        file.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}")
+        assert runs.read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
+
+
+@pytest.mark.parametrize("name", [runs.RESULT, runs.METRICS, runs.CHECKPOINT, runs.CONFIG])
+def test_a_pipe_in_the_place_of_a_file(tmp_path: Path, finished: Path, whole: Numbers, name: str) -> None:
+    """Nothing waits for it: the run is trained again."""
+    shutil.copytree(finished, tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    os.mkfifo(tmp_path / "out" / name)
+    code, text = once(tmp_path, *RUN)
+    assert code == 0 and (f"out/{name} is damaged" in text) == (name != runs.CONFIG), text
+    assert name == runs.CONFIG or numbers(tmp_path / "out") == whole
 
 
 def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:

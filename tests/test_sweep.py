@@ -53,11 +53,11 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
     assert "8 runs, 8 finished" in command(*SWEEP, "dry_run=true").stdout
 
     result = json.loads((last[0] / runs.RESULT).read_text())
-    (last[0] / runs.RESULT).write_text(json.dumps(result | {"batch_size": 10}))  # as if the default had been 10 then
+    runs.record(last[0], result | {"batch_size": 10})  # as if the default had been 10 then
     refused = command(*SWEEP, code=1)
     assert "seed=0 holds a finished run with batch_size=10, not batch_size=20" in refused.stderr
     assert "force=true" in refused.stderr and len(refused.stderr.splitlines()) == 1
-    (last[0] / runs.RESULT).write_text(json.dumps(result))
+    runs.record(last[0], result)
 
     in_parallel = [numbers(folder) for folder in folders(root)]
     assert not any(pictures(folder) for folder in folders(root))
