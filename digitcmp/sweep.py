@@ -20,6 +20,7 @@ from digitcmp import runs
 from digitcmp.config import CONF, Run
 
 ENDED = "no result: its process ended before it was finished"
+LAUNCHES = 5  # in vain, one after the other: each time its workers ended before any of them began a run
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,11 @@ def launch_until_done(
     """Launch the jobs, and again what a killed worker took along; return those that are not finished, and why.
 
     What was being trained when the worker died comes last then; and when that does not help, each of those alone, so
-    that one that kills its worker takes no other along.
+    that one that kills its worker takes no other along. Workers that end before they begin a run, while they import,
+    are launched again too, `LAUNCHES` times in all.
     """
     errors: dict[Path, tuple[Job, str]] = {}
+    launches = 0  # in vain
 
     def train(jobs: Sequence[Job]) -> list[Job]:
         """Launch these, note what failed, and return what is neither finished nor failed."""
@@ -147,6 +150,7 @@ def launch_until_done(
     while left:
         before, left = left, train(left)
         started = [job for job in left if job.wrote(runs.CONFIG)]
+        launches = 0 if started or len(left) < len(before) else launches + 1
         if len(left) < len(before):
             left = [job for job in left if job not in started] + started
         elif started:
@@ -154,7 +158,7 @@ def launch_until_done(
                 for lost in train([job]):
                     errors[lost.folder] = (lost, ENDED)
             left = [job for job in left if job.folder not in errors and job.unfinished]
-        else:
+        elif launches == LAUNCHES:
             break
     return [*errors.values(), *((job, ENDED) for job in left)]
 

@@ -449,6 +449,20 @@ def libraries(process: int) -> str:
     return ""
 
 
+def test_workers_killed_before_their_first_run(start: Start, tmp_path: Path) -> None:
+    """Three times in a row, all of them while they import; the fourth time the sweep trains everything."""
+    process = start("-m", *QUICK, "seed=range(2)")
+    seen: set[int] = set()
+    for _ in range(3):
+        until(lambda: len(set(workers(process.pid)) - seen) == 2)
+        for child in set(workers(process.pid)) - seen:
+            seen.add(child)
+            os.kill(child, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and err == "", out + err
+    assert out.count("the launcher stopped: ") == 3 and "[2/2]" in out
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("victim", ["worker", "parent", "group"])
 def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp import runs
-from digitcmp.sweep import steps
+from digitcmp.sweep import LAUNCHES, steps
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
@@ -132,7 +132,7 @@ def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: P
     command(*sweep)
     before = sorted((tmp_path / "multirun/s").rglob("result.json"))
     refused = command(*sweep, "force=true", "hydra.launcher.n_jobs=0", code=1)  # a launcher that cannot start
-    assert "2 not finished" in refused.stderr
+    assert "2 not finished" in refused.stderr and refused.stdout.count("the launcher stopped: ") == LAUNCHES
     assert len(before) == 2 and all(file.exists() for file in before)
     times = {file: file.stat().st_mtime_ns for file in before}
     assert "[2/2]" in command(*sweep, "force=true").stdout
