@@ -24,6 +24,7 @@ from hydra.core.utils import env_override
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from digitcmp import streams
 from digitcmp.config import HELP, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
 from digitcmp.runs import RunError
@@ -41,12 +42,13 @@ def command(main: Callable[[], None]) -> None:
     """Call Hydra's `main`; what can be mended is one line and exit status 1, in full with HYDRA_FULL_ERROR=1."""
     in_full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra leaves errors to us
-    try:
-        main()
-    except Exception as error:
-        if in_full or not (isinstance(error, MENDABLE) or raised_by_hydra(error)):
-            raise
-        sys.exit(reason(error))
+    with streams.guarded():
+        try:
+            main()
+        except Exception as error:
+            if in_full or not (isinstance(error, MENDABLE) or raised_by_hydra(error)):
+                raise
+            sys.exit(reason(error))
 
 
 def raised_by_hydra(error: BaseException) -> bool:
