@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -35,6 +36,7 @@ CODE = ("code", "functions")  # the fingerprint of the code that made it, and of
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
 CHECKSUM = "result_crc"  # of all other keys; older results have none
 RESULT_KEYS = ("cell", "label", "params", *SCORES, *ORIGIN, CHECKSUM)  # every other key of a result is a setting
+IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 REQUIRED = {"model", "seed", *RESULT_KEYS} - {*CODE, CHECKSUM}
 NAMED = 5  # functions in a message
 
@@ -142,7 +144,7 @@ def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
         if there and not (folder / name).is_file():  # a pipe would never end
             return None, name
     try:
-        result = json.loads((folder / RESULT).read_text())
+        result = json.loads((folder / RESULT).read_text("utf-8"))
         scores = [result[name] for name in SCORES]
         vouched = result.get(CHECKSUM) in (None, result_checksum(result))
         if not vouched or REQUIRED - result.keys() or not all(math.isfinite(score or 0) for score in scores):
@@ -182,7 +184,7 @@ def take(folder: Path, run: Run) -> None:
 def written(folder: Path, run: Run, names: list[str]) -> list[str]:
     """The names of what runs are known to have written into their folder; before there was a manifest, these names."""
     try:
-        return (folder / MANIFEST).read_text().splitlines()
+        return (folder / MANIFEST).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return names if read_settings(folder) == run.settings or checked_result(folder)[0] else []
 
@@ -210,7 +212,7 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 def write(file: Path, text: str) -> None:
     """Write a whole file or none, and onto the disk."""
-    with atomic_write(file) as partial, partial.open("w") as stream:
+    with atomic_write(file) as partial, partial.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
@@ -252,26 +254,46 @@ def versions() -> str:
 @cache
 def provenance() -> dict[str, str]:
     """`git_commit` of this code (with -dirty where it differs from it) and the `versions` that numbers depend on."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    return {"git_commit": git_commit(Path(__file__)), "versions": versions()}
+
+
+def git_commit(file: Path) -> str:
+    """The commit of the repository that this file is in, with -dirty if something differs; `unknown` without one."""
+    # the code runs already, so that git need not guard against another owner's
+    git = ["git", "-c", "safe.directory=*", "-C", str(file.parent)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+
+    def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*git, *arguments], capture_output=True, text=True, env=environment)
+
     try:
-        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+        if asked("ls-files", "--error-unmatch", file.name).returncode:  # a repository around an installed copy
+            return "unknown"
+        return asked("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").stdout.strip() or "unknown"
     except FileNotFoundError:  # no git on this machine
-        commit = "unknown"
-    return {"git_commit": commit, "versions": versions()}
+        return "unknown"
 
 
 def folders(roots: Iterable[Path]) -> list[Path]:
-    """All run folders under these sweep folders, sorted: `seed=N`, and single runs by their result."""
-    found = {folder for root in roots for folder in root.rglob("seed=*") if folder.is_dir()}
-    found |= {file.parent for root in roots for file in root.rglob(RESULT)}
-    return sorted(found)
+    """All run folders under these sweep folders, sorted: `CELL/seed=N`, and single runs by their result."""
+    roots = list(roots)
+    sweeps = {folder for root in roots for folder in root.rglob("seed=*") if IN_A_SWEEP.search(folder.as_posix())}
+    return sorted(
+        {folder for folder in sweeps if folder.is_dir()}
+        | {file.parent for root in roots for file in root.rglob(RESULT)}
+    )
 
 
 def read(roots: Iterable[Path]) -> pd.DataFrame:
     """One row per finished run: the keys of its result but for `functions` and its checksum, and `path`, its folder."""
     import pandas as pd
 
-    results = ((folder, read_result(folder)) for folder in folders(list(roots)))
+    results = []
+    for folder in folders(roots):
+        try:
+            results.append((folder, read_result(folder)))
+        except OSError as error:
+            print(f"{error.filename} cannot be read: {error.strerror}", file=sys.stderr)
     table = pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
     return table.drop(columns=["functions", CHECKSUM], errors="ignore")
 

@@ -212,7 +212,7 @@ def seconds_per_step() -> dict[tuple[str, str, str], float]:
     """
     least: dict[tuple[str, str, str], float] = {}
     for file in CONF.parent.glob("multirun/*/report/runs.csv"):
-        with file.open() as stream:
+        with file.open(encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 if row.get("width"):
                     continue
