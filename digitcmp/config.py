@@ -36,7 +36,8 @@ from digitcmp.heads import HEADS
 from digitcmp.schedules import SCHEDULES
 from digitcmp.tasks import TASKS
 
-CONF = Path(__file__).parents[1] / "conf"
+INSTALLED = Path(__file__).parent / "conf"
+CONF = INSTALLED if INSTALLED.exists() else Path(__file__).parents[1] / "conf"  # the latter in a checkout
 RENAMED = {"model.name": "model", "data.name": "dataset", "data.seed": "data_seed"}  # a group's key -> a setting
 SIZES = {"train": 60_000, "test": 10_000}  # images of every data set
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
@@ -307,7 +308,7 @@ def identifies(kind: type[Group], key: str) -> bool:
 @cache
 def config_yaml() -> dict[str, Any]:
     """conf/config.yaml's own keys, nested."""
-    config = yaml.load((CONF / "config.yaml").read_text(), yaml.CSafeLoader)
+    config = yaml.load((CONF / "config.yaml").read_bytes(), yaml.CSafeLoader)
     return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
 
