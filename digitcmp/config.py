@@ -29,6 +29,7 @@ from digitcmp.fields import (
     NonNegative,
     OneOf,
     Positive,
+    UpToThousand,
     shown,
     validate,
 )
@@ -154,10 +155,10 @@ class Run(Group):
     weight_decay: NonNegative
     label_smoothing: BelowOne
     ema: Fraction | None
-    ensemble: Count
+    ensemble: UpToThousand
     tta: bool
     normalize: bool
-    threads: Count
+    threads: UpToThousand
     data: DataConfig
     trainer: TrainerConfig
     model: ModelConfig

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
@@ -15,6 +16,7 @@ from rich.console import Console
 from digitcmp import callbacks, fingerprint, process, runs, screen
 from digitcmp.config import Run
 from digitcmp.data import PairData
+from digitcmp.model import PairModel
 from digitcmp.module import DigitComparison
 
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
@@ -89,6 +91,7 @@ def assemble(run: Run, folder: Path, console: Console) -> tuple[PairData, DigitC
     data = PairData(seed=run.seed, data_seed=run.data.seed, **run.data.model_dump(exclude={"seed"}))
     data.setup()
     mean, std = data.moments if run.normalize else (0.0, 1.0)
+    require_memory(run)
     try:
         module = DigitComparison(
             backbone=run.model.name,
@@ -127,6 +130,23 @@ def assemble(run: Run, folder: Path, console: Console) -> tuple[PairData, DigitC
         log_every_n_steps=1,
     )
     return data, module, trainer
+
+
+def require_memory(run: Run) -> None:
+    """Raises RunError for a network that is larger than what is free, before a byte of it is taken."""
+    sized = {} if run.bins is None else {"bins": run.bins}
+    try:
+        with torch.random.fork_rng(), torch.device("meta"):
+            network = PairModel(run.model.name, run.model.arguments | sized, run.head, run.aux)
+    except Exception:  # it is not made for that, or cannot be made at all, which is said when it is
+        return
+    params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
+    needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
+    if needed > free:
+        raise runs.RunError(
+            f"model={run.model.name} has {params:,} parameters, which take {needed / 1e9:,.1f} GB to train: "
+            f"{free / 1e9:,.1f} GB are free"
+        )
 
 
 def try_batches(module: DigitComparison, rows: int) -> None:
