@@ -252,7 +252,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     record(grid(tmp_path), "ws3", None, seed=3, lr=1.3e-3)
     done = report(tmp_path)
     out = tmp_path / "report"
-    names = {"cells.csv", "runs.csv", "curves.csv", "effects.csv", "report.md", "table.tex"}
+    names = {"cells.csv", "runs.csv", "curves.csv", "effects.csv", "report.md", "report.html", "table.tex"}
     figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
     assert {file.name for file in out.iterdir()} == names | figures
     assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # in full, on 80 columns too
@@ -334,11 +334,20 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert done.stderr == f"cannot write the report into {tmp_path / 'report'}: File exists\n"
 
 
+def test_open_shows_the_page(tmp_path: Path) -> None:
+    record(tmp_path, "ws3", 0.8)
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > "$0.shown"\n')
+    browser.chmod(0o755)
+    report(tmp_path, "--open", BROWSER=f"{browser} %s")
+    assert (tmp_path / "browser.shown").read_text() == f"{(tmp_path / 'report' / 'report.html').as_uri()}\n"
+
+
 def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
     code = "import digitcmp.report.tables, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
-    code = "import digitcmp.report.plots, digitcmp.report.__main__, sys; print(*sys.modules)"
+    code = "import digitcmp.report.plots, digitcmp.report.page, digitcmp.report.__main__, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "matplotlib" in loaded and not {"torch", "lightning"} & set(loaded)
 
@@ -373,7 +382,7 @@ def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
         report(root)
         after = {file.name: file.read_bytes() for file in (sweep / "report").iterdir()}
         other = {name for name in before if before[name] != after[name]}
-        assert other <= {"curves.png", "curves.svg"}  # curves.csv has six digits
+        assert other <= {"curves.png", "curves.svg", "report.html"}  # curves.csv has six digits
         assert after.keys() == before.keys()
 
 

@@ -1,6 +1,7 @@
 """`python -m digitcmp.report DIR...`: the tables of a sweep on the terminal, and its report/ beside the runs."""
 
 import argparse
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m digitcmp.report", description="Tables, statistics and figures.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or of their report")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: report/ in the first DIR)")
+    parser.add_argument("--open", action="store_true", help="show report.html in the browser")
     arguments = parser.parse_args()
     folders, console = arguments.folders, Console(highlight=False, soft_wrap=True)
     for folder in folders:
@@ -31,9 +33,11 @@ def main() -> None:
         console.print(f"no run is left beside {archive}: read from its CSV files", markup=False)
 
     from digitcmp.report import plots  # matplotlib takes half a second, which a wrong folder need not wait for
+    from digitcmp.report.page import page
 
     figures = plots.figures(results)
     sections = document.sections(results, figures)
+    pictures = {name: plots.save(figure, "page") for name, figure in figures.items()}
     effects = results.effects[list(COLUMNS)]
     numbers = {"cells.csv": results.cells, "curves.csv": results.curves, "effects.csv": effects}
     texts = {name: frame.to_csv(index=False, float_format="%.6g") for name, frame in numbers.items()}
@@ -41,6 +45,7 @@ def main() -> None:
         "runs.csv": results.runs.drop(columns="path").to_csv(index=False),
         "table.tex": tables.latex(tables.cells(results), r"Test accuracy, mean $\pm$ standard deviation over seeds"),
         "report.md": document.markdown(results, sections),
+        "report.html": page(results, sections, pictures),
     }
     if len(results.evaluated):
         texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
@@ -74,6 +79,8 @@ def main() -> None:
     for warning in results.warnings:
         console.print(f"WARNING: {warning}", style="bold red", markup=False)
     console.print(f"Written to {out}: {'  '.join(sorted(files))}", markup=False)
+    if arguments.open:
+        webbrowser.open((out / "report.html").resolve().as_uri())
 
 
 if __name__ == "__main__":
