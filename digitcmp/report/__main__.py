@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from digitcmp.report import document, tables
+from digitcmp.report import comparison, document, tables
 from digitcmp.report.effects import COLUMNS
 from digitcmp.report.results import Results
 from digitcmp.runs import RunError
@@ -18,19 +18,26 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or of their report")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: report/ in the first DIR)")
     parser.add_argument("--open", action="store_true", help="show report.html in the browser")
+    parser.add_argument("--compare", action="store_true", help="of two DIRs: print what differs, and write nothing")
     arguments = parser.parse_args()
     folders, console = arguments.folders, Console(highlight=False, soft_wrap=True)
     for folder in folders:
         if not folder.is_dir():
             parser.exit(2, f"{folder} is not a folder\n")
+    if arguments.compare and (len(folders) != 2 or arguments.out or arguments.open):
+        parser.exit(2, "--compare takes two DIRs and writes nothing: python -m digitcmp.report A B --compare\n")
     try:
-        results = Results.load(folders)
+        sides = [Results.load([folder]) for folder in folders] if arguments.compare else [Results.load(folders)]
     except RunError as error:
         parser.exit(2, f"{error}\n")
-    if results.runs.empty:
-        parser.exit(2, f"no finished run in {', '.join(map(str, results.roots))}\n")
-    for archive in results.archives:
-        console.print(f"no run is left beside {archive}: read from its CSV files", markup=False)
+    for results in sides:
+        if results.runs.empty:
+            parser.exit(2, f"no finished run in {', '.join(map(str, results.roots))}\n")
+        for archive in results.archives:
+            console.print(f"no run is left beside {archive}: read from its CSV files", markup=False)
+    if arguments.compare:
+        comparison.show(sides[0], sides[1], console)
+        return
 
     from digitcmp.report import plots  # matplotlib takes half a second, which a wrong folder need not wait for
     from digitcmp.report.page import page
