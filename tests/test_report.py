@@ -260,7 +260,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
     assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
     table = pd.read_csv(out / "runs.csv")
-    assert len(table) == 12 and set(runs.RESULT_KEYS) <= {*table, "code"} and "path" not in table
+    assert len(table) == 12 and {"cell", "label", "config_hash", *runs.SCORES} <= {*table} and "path" not in table
     text = (out / "report.md").read_text()
     row = (
         "| AL4 | 0.002 | 3 | 0.951 ± 0.011 | [0.925, 0.977] | 0.931 | 0.900 | 0.950 | 1,000 | 0.914 ± 0.015 | +0.037 |"

@@ -11,7 +11,7 @@ from digitcmp import runs
 from digitcmp.backbones import NETWORKS
 from digitcmp.config import defaults
 
-NO_SETTING = {*runs.RESULT_KEYS, "path", "seed"}
+NO_SETTING = {*runs.RESULT_KEYS, "code", "path", "seed"}
 
 
 def text(value: Any) -> str:
