@@ -129,11 +129,12 @@ def print_table(root: Path) -> None:
     from rich.console import Console
 
     from digitcmp.report import tables  # pandas takes a second, which a dry run need not wait for
+    from digitcmp.report.results import Results
 
-    table = tables.load([root])[0]
-    if len(table):
+    results = Results.load([root])
+    if len(results.runs):
         print()
-        tables.print_cells(tables.cells(table), Console(highlight=False, soft_wrap=True))
+        tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
         print(f"\nStatistics and figures: python -m digitcmp.report {shlex.quote(str(root))}")
 
 
