@@ -166,7 +166,7 @@ def take(folder: Path, run: Run) -> None:
     process = f"{socket.gethostname()}.{os.getpid()}"
     names = [RESULT, METRICS, CONFIG, CHECKPOINT]
     names += [f"fit-{run.trainer.profiler}-profile.txt"] if run.trainer.profiler else []
-    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG)]
+    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG, CHECKPOINT)]
     names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard puts the time there
     ours = written(folder, run, names)
     for name in names:
