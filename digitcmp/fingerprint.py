@@ -19,7 +19,7 @@ from digitcmp.heads import HEADS
 
 PACKAGE = Path(__file__).parent
 ROOTS = ("training.assemble", "training.fit", "process.training", "callbacks.scores")  # every run goes through these
-NO_NUMBERS = ("callbacks", "config", "fields", "paper", "pictures", "process", "runs", "screen")  # they show and store
+NO_NUMBERS = ("callbacks", "config", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen")
 
 
 class Definition(NamedTuple):
