@@ -51,15 +51,16 @@ class RunError(Exception):
 
 
 class StaleError(RunError):
-    """A run that other code finished; functions: those that changed since."""
+    """What other code finished, 'FOLDER holds this run, finished by', and the functions that have changed since."""
 
-    def __init__(self, subject: str, functions: Iterable[str]) -> None:
-        self.functions = list(functions)
-        more = len(self.functions) - NAMED
-        names = ", ".join(self.functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
-        super().__init__(
-            f"{subject} other code, changed since: {names}: stale=keep takes it, stale=retrain trains it again"
-        )
+    def __init__(self, subject: str, functions: Sequence[str]) -> None:
+        super().__init__(subject, functions)  # which a worker's error is made from again in the sweep
+        self.subject, self.functions = subject, functions
+
+    def __str__(self) -> str:
+        names, more = ", ".join(self.functions[:NAMED]), len(self.functions) - NAMED
+        names += f" and {more} more" if more > 0 else ""
+        return f"{self.subject} other code, changed since: {names}: stale=keep takes it, stale=retrain trains it again"
 
 
 @contextmanager
@@ -172,7 +173,7 @@ def take(folder: Path, run: Run) -> None:
     names = [RESULT, METRICS, CONFIG, CHECKPOINT]
     names += [f"fit-{run.trainer.profiler}-profile.txt"] if run.trainer.profiler else []
     names += [f"{PICTURES}/{picture}.png" for picture in DRAWN]
-    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG)]
+    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG, CHECKPOINT)]
     names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard puts the time there
     ours = written(folder, run, names)
     for name in names:

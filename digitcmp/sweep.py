@@ -48,7 +48,7 @@ def sweep(
     if dry_run:
         print_plan(jobs, to_do, estimate)
     if changes:
-        functions = dict.fromkeys(name for functions in changes for name in functions)
+        functions = list(dict.fromkeys(name for functions in changes for name in functions))
         raise runs.StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
     if not dry_run:
         print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)

@@ -12,6 +12,7 @@ import psutil
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins import TorchCheckpointIO
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -37,6 +38,15 @@ class Parts(NamedTuple):
     logger: callbacks.RunFolderLogger
     metrics: callbacks.MetricsWriter
     best: callbacks.BestWeights | None
+
+
+class CheckpointWriter(TorchCheckpointIO):
+    """Writes a checkpoint beside its place first; Lightning's would leave half of one in /tmp when it is killed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        Path(path).parent.mkdir(exist_ok=True)
+        with runs.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
+            torch.save(checkpoint, stream)
 
 
 def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
@@ -170,7 +180,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         **run.trainer.model_dump(exclude={"gradient_clip_val", "gradient_clip_algorithm", "profiler"}),
         profiler=PROFILERS[kind](dirpath=folder, filename=f"{kind}-profile") if kind else None,
         devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
-        plugins=[LightningEnvironment()],  # one process a run, in a SLURM job too
+        plugins=[LightningEnvironment(), CheckpointWriter()],  # the first: one process a run, in a SLURM job too
         max_epochs=run.epochs,
         logger=logger,
         callbacks=[metrics, *([best] if best else []), *shown, *asked],

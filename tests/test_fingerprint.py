@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from conftest import ROOT, written
 from test_config import nested, run
 
-from digitcmp import fingerprint
+from digitcmp import fingerprint, runs
 from digitcmp.backbones import NETWORKS, Network
 from digitcmp.config import Run
 from digitcmp.heads import HEADS
@@ -171,6 +172,13 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
     for file in results:
         assert (after[file] == before[file]) == ("model=ws2" in str(file))
     assert "4 finished before" in start(checkout, *sweep).stdout
+
+
+def test_the_error_comes_whole_out_of_a_worker() -> None:
+    error = runs.StaleError("3 of 4 runs were finished by", [f"layers.f{n}" for n in range(7)])
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error) and again.functions == error.functions
+    assert "changed since: layers.f0, layers.f1, layers.f2, layers.f3, layers.f4 and 2 more: stale=keep" in str(error)
 
 
 def test_results_without_a_fingerprint_or_of_other_versions_are_told_and_taken(checkout: Path) -> None:
