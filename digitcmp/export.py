@@ -8,9 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from digitcmp import paper, runs
+from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
-    True: "gray values 0..255, light digits on a dark ground; the file normalises them itself",
+    True: "values 0..255, of digits light on a dark ground; the file normalises them itself",
     False: "values 0..255; the file normalises them itself",
 }
 
@@ -43,8 +44,8 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     """Write the network of a checkpoint to `file`, whole or not at all, and return an image's shape and its outputs.
 
     Input `pairs` (B, 2, *shape), float32 pixels 0..255. Outputs `probability` (B,), P(first <= second), and with
-    aux `digits` (B, 2, classes), P(digit). The metadata `label`, `classes`, `pixels` and `digitcmp_version` say what it
-    is. Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
+    aux `digits` (B, 2, classes), P(digit). The metadata `label`, `question`, `classes`, `pixels` and `digitcmp_version`
+    say what it is. Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
     """
     if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
         raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")
@@ -72,6 +73,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     hparams = comparer.hparams
     program.model.metadata_props.update(
         label=paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
+        question=TASKS[hparams.get("task", "leq")].question,  # older checkpoints know no other
         classes=",".join(comparer.images.names),
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),

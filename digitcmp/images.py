@@ -133,8 +133,8 @@ def background(picture: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     terms = surface(small.height, small.width)
     paper = np.arange(len(grays))
     for _ in range(10):
-        some = terms[paper]
-        coefficients = np.linalg.lstsq(some.T @ some, some.T @ grays[paper])[0]
+        design = terms[paper]
+        coefficients = np.linalg.lstsq(design.T @ design, design.T @ grays[paper])[0]
         paper = np.argsort(np.abs(grays - terms @ coefficients))[: (len(grays) + 1) // 2]
     return (surface(height, width) @ coefficients).reshape(height, width)
 

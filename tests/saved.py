@@ -1,7 +1,9 @@
 """A trained network on disk, made in this process: what a test of a saved run starts from."""
 
 from pathlib import Path
+from typing import Any
 
+import torch
 from conftest import fit
 
 from digitcmp import runs
@@ -17,3 +19,10 @@ def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int
     module = DigitComparison(backbone, aux=aux, lr=2e-3, mean=mean, std=std)
     fit(data, module, max_epochs=epochs).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     return folder / runs.CHECKPOINT
+
+
+def untrained(file: Path, **arguments: Any) -> Path:
+    """A checkpoint of a DigitComparison made with these arguments, at its initial weights."""
+    module = DigitComparison(**arguments)
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, file)
+    return file

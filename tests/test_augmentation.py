@@ -9,6 +9,8 @@ from digitcmp.augmentation import augment
 from digitcmp.data import Batch, PairData
 from digitcmp.module import DigitComparison
 
+pytestmark = pytest.mark.pure
+
 
 def drawn(**options: bool) -> PairData:
     data = PairData("mnist", train_pairs=40, val_pairs=30, test_pairs=20, seed=0, **options)  # type: ignore[arg-type]

@@ -11,6 +11,8 @@ from digitcmp.config import CONF
 from digitcmp.model import PairModel
 from digitcmp.spec import ImageSpec
 
+pytestmark = pytest.mark.pure
+
 PARAMETERS = {"fcnn1": 197_001, "fcnn2": 334_351, "fcnn3": 207_351, "ws1": 325_587, "ws2": 103_841, "ws3": 162_959}
 BRANCHED = [name for name in NETWORKS if len(backbones.build(name).shape) == 2]
 

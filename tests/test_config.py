@@ -14,6 +14,8 @@ from digitcmp import config, paper
 from digitcmp.backbones import NETWORKS
 from digitcmp.config import CONF, RENAMED, ConfigError, Run, config_yaml, groups
 
+pytestmark = pytest.mark.pure
+
 WIDTHS = "a list, each a whole number >= 1, or null"
 
 

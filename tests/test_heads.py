@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from digitcmp.layers import OrdinalHead
 from digitcmp.model import PairModel
 
+pytestmark = pytest.mark.pure
+
 
 def brute_force(embedding: torch.Tensor) -> torch.Tensor:
     """P(first <= second), by adding up the probabilities of all pairs of bins one by one."""

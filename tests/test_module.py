@@ -14,6 +14,8 @@ from digitcmp.checkpoint import Comparer
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
 
+pytestmark = pytest.mark.pure
+
 
 def ws3(data: PairData, **options: object) -> DigitComparison:
     mean, std = data.moments

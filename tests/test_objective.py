@@ -9,6 +9,8 @@ from torchmetrics.functional.classification import binary_accuracy, multiclass_a
 from digitcmp.model import PairOutput
 from digitcmp.objective import loss, scores
 
+pytestmark = pytest.mark.pure
+
 
 def test_loss_by_hand() -> None:
     """Two pairs; logits 0 and ln 3 mean probabilities 1/2 and 3/4; every digit softmax puts 1/2 on class 7."""

@@ -15,7 +15,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 from rich.console import Console
-from saved import checkpoint
+from saved import checkpoint, untrained
 from test_images import MNIST_ROOT, drawing
 
 import digitcmp
@@ -174,11 +174,11 @@ def test_json_is_one_object(
     assert run(monkeypatch, al4, *pictures, "--json") == 0
     out = capsys.readouterr().out
     said = json.loads(out)
-    assert list(said) == ["probability", "first_leq_second", "digits"] and out.count("\n") == 1
-    assert 0.9 < said["probability"] <= 1 and said["first_leq_second"] is True and said["digits"] == [1, 7]
+    assert list(said) == ["probability", "holds", "digits"] and out.count("\n") == 1
+    assert 0.9 < said["probability"] <= 1 and said["holds"] is True and said["digits"] == [1, 7]
     run(monkeypatch, al4, *reversed(pictures), "--json")
     said = json.loads(capsys.readouterr().out)
-    assert said["probability"] < 0.1 and said["first_leq_second"] is False and said["digits"] == [7, 1]
+    assert said["probability"] < 0.1 and said["holds"] is False and said["digits"] == [7, 1]
 
 
 def test_without_aux(
@@ -239,9 +239,27 @@ def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
         out, err = capsys.readouterr()
         assert err == f"{table.with_name('gone.png')} cannot be read: No such file or directory\n"
         if options:
-            assert [json.loads(line)["first_leq_second"] for line in out.splitlines()] == [True, None, False]
+            assert [json.loads(line)["holds"] for line in out.splitlines()] == [True, None, False]
         else:
             assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"]
+
+
+@pytest.mark.parametrize(("channels", "side"), [(3, 15), (1, 28)])
+def test_other_images_are_read_as_the_network_saw_them(
+    channels: int,
+    side: int,
+    pictures: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec = {"channels": channels, "side": side, "names": ("cat", "dog"), "drawn": False}
+    saved = untrained(tmp_path / "last.ckpt", backbone="ws2", aux=True, images=spec)
+    assert run(monkeypatch, saved, *pictures) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"looks like a (cat|dog) +looks like a (cat|dog)", out)
+    assert re.search(r"(yes|no): P\(first <= second\) = [01]\.", out)
+    assert err == ""
 
 
 @pytest.mark.parametrize(
