@@ -82,7 +82,7 @@ def steps(settings: Mapping[str, Any]) -> int:
 def total(seconds: Iterable[float], workers: int) -> float:
     """The time until runs of so many seconds are done, side by side."""
     durations = list(seconds)
-    return max(sum(durations) / max(workers, 1), max(durations, default=0))
+    return max(sum(durations) / max(workers, 1), max(durations, default=0.0))
 
 
 def clock(seconds: float) -> str:

@@ -44,8 +44,8 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     """Write the network of a checkpoint to `file`, whole or not at all, and return an image's shape and its outputs.
 
     Input `pairs` (B, 2, *shape), float32 pixels 0..255. Outputs `probability` (B,), P(first <= second), and with
-    aux `digits` (B, 2, classes), P(digit). The metadata `label`, `question`, `classes`, `pixels` and `digitcmp_version`
-    say what it is. Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
+    aux `digits` (B, 2, classes), P(digit). The metadata `label`, `classes`, `pixels` and `digitcmp_version` say what it
+    is. Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
     """
     if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
         raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")

@@ -4,20 +4,17 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from digitcmp import images
-from digitcmp.spec import PAPER
+from digitcmp.spec import PAPER, ImageSpec
 from digitcmp.tasks import TASKS
 
 SHADES = " ░▒▓█"
@@ -32,7 +29,8 @@ def main() -> None:
     """Read the pictures, ask the network, print. Exits with 2 and one line for every file that cannot be read."""
     parser = argparse.ArgumentParser(
         prog="python -m digitcmp.predict",
-        description="The probability that the first of two drawn or photographed digits is <= the second.",
+        description="The probability that the first of two drawn or photographed digits is <= the second, or of what "
+        "else the network was trained on.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("pictures", type=Path, nargs="*", help="two PNG or JPEG files, of any size, light or dark")
@@ -40,8 +38,8 @@ def main() -> None:
     parser.add_argument(
         "--json",
         action="store_true",
-        help='{"probability": p, "holds": p > 0.5, "digits": [a, b] or null}, and "names" of the two if classes have '
-        "others than digits; with --csv one a line, of nulls where a picture cannot be read",
+        help='{"probability": p, "holds": p > 0.5, "digits": [a, b] or null}, and "names" of the two where '
+        "classes are no digits; with --csv one a line, of nulls where a picture cannot be read",
     )
     arguments = parser.parse_args()
     if len(arguments.pictures) != (0 if arguments.csv else 2):
@@ -50,8 +48,8 @@ def main() -> None:
         pairs = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
     except CsvError as error:
         parser.exit(2, f"{error}\n")
-    opened = [files if read_pair(files, images.read_pixels) else None for files in pairs]
-    if not any(opened):
+    checked = [files if is_readable(files) else None for files in pairs]
+    if not any(checked):
         sys.exit(2)
 
     from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
@@ -60,10 +58,12 @@ def main() -> None:
         comparer = load(arguments.checkpoint)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
-    read = partial(images.read, images=comparer.images)
-    seen = [read_pair(files, read) if files else None for files in opened]
-    readable = np.array([pair for pair in seen if pair]).reshape(-1, 2, *comparer.images.shape)
-    probability, distributions = comparer.predict_digits(readable)
+    names = comparer.images.names
+    seen = [read_pair(files, comparer.images) if files else None for files in checked]
+    readable = [pair for pair in seen if pair is not None]
+    if not readable:
+        sys.exit(2)
+    probability, distributions = comparer.predict_digits(np.stack(readable))
     digits = [None] * len(readable) if distributions is None else distributions.argmax(axis=2).tolist()
     question = TASKS[comparer.hparams.get("task", "leq")].question  # older checkpoints know no other
     console = Console()
@@ -74,29 +74,41 @@ def main() -> None:
                 print(json.dumps({"probability": None, "holds": None, "digits": None}))
             continue
         p, named = next(predictions)
-        names = named and [comparer.images.names[digit] for digit in named]
         if arguments.json:
-            more = {"names": names} if names and comparer.images.names != PAPER.names else {}
-            print(json.dumps({"probability": p, "holds": p > 0.5, "digits": named} | more))
-        elif arguments.csv:
-            print(f"{p:.4f}  {yes_or_no(p):<3}", *(names or []), *files, sep="  ")
+            what = {} if named is None or names == PAPER.names else {"names": [names[digit] for digit in named]}
+            print(json.dumps({"probability": p, "holds": p > 0.5, "digits": named} | what))
+            continue
+        classes = None if named is None else [names[digit] for digit in named]
+        if arguments.csv:
+            print(f"{p:.4f}  {yes_or_no(p):<3}", *(classes or []), *files, sep="  ")
         else:
-            show(files, question, p, names, pair, console)
+            show(files, p, classes, pair, question, console)
     if len(readable) < len(pairs):
         sys.exit(2)
 
 
-def read_pair(files: list[Path], read: Callable[[Path], np.ndarray]) -> list[np.ndarray] | None:
-    """Both pictures as `read` gives them, or None if they cannot be read; stderr then says why."""
+def is_readable(files: list[Path]) -> bool:
+    """Whether these are pictures; if not, stderr says why."""
     try:
-        return [read(file) for file in files]
+        for file in files:
+            images.read_pixels(file)
+    except images.ImageError as error:
+        print(error, file=sys.stderr)
+        return False
+    return True
+
+
+def read_pair(files: list[Path], spec: ImageSpec) -> UInt8[np.ndarray, "2 *image"] | None:
+    """Both pictures as the network sees them, or None if there is nothing in one; stderr then says so."""
+    try:
+        return np.stack([images.read(file, spec) for file in files])
     except images.ImageError as error:
         print(error, file=sys.stderr)
         return None
 
 
 def yes_or_no(probability: float) -> str:
-    """Whether what is asked is more likely than not, in a word."""
+    """Whether what is asked is more likely true than not, in a word."""
     return "yes" if probability > 0.5 else "no"
 
 
@@ -117,18 +129,18 @@ def read_csv(file: Path) -> list[list[Path]]:
 
 def show(
     files: list[Path],
-    question: str,
     probability: float,
-    names: list[str] | None,
-    pair: list[np.ndarray],
+    classes: list[str] | None,
+    pair: UInt8[np.ndarray, "2 *image"],
+    question: str,
     console: Console,
 ) -> None:
-    """Both images as the network sees them, what it takes them for if it names them, and the probability."""
+    """Both images as the network sees them, what it takes them for if it names classes, and the probability."""
     table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
     table.add_row(*(Text(file.name) for file in files))
     table.add_row(*(half_blocks(image) if console.color_system else shades(image) for image in pair))
-    if names is not None:
-        table.add_row(*(Text.assemble("looks like a ", (name, "bold")) for name in names))
+    if classes is not None:
+        table.add_row(*(Text.assemble("looks like a ", (name, "bold")) for name in classes))
     console.print(table, highlight=False)
     console.print(
         f"\n[bold]{yes_or_no(probability)}[/bold]: P({question}) = [bold]{probability:.4f}[/bold]", highlight=False
@@ -142,7 +154,7 @@ def half_blocks(image: UInt8[np.ndarray, "*image"]) -> Text:
     rows += [[(0, 0, 0)] * len(rows)] * (len(rows) % 2)
     for upper, lower in zip(rows[::2], rows[1::2], strict=True):
         for top, bottom in zip(upper, lower, strict=True):
-            text.append("▀", Style(color=Color.from_rgb(*top), bgcolor=Color.from_rgb(*bottom)))
+            text.append("▀", Style(color=f"rgb{top}".replace(" ", ""), bgcolor=f"rgb{bottom}".replace(" ", "")))
         text.append("\n")
     return text
 

@@ -10,7 +10,6 @@ from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp import runs
-from digitcmp.estimate import steps
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
@@ -71,6 +70,9 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
     sweep = train("experiment=smoke", "model=ws2,ws3", "aux=true", "lr=1e-3,1e30", *QUICK, code=1)
     lines = sweep.stderr.splitlines()
     assert "2 not finished:" in lines and "Traceback" not in sweep.stderr
+    said = [line for line in sweep.stdout.splitlines() if line.startswith("[")]
+    assert [line.split()[0] for line in said] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    assert sum("FAILED: the train loss is nan in epoch 1" in line for line in said) == 2
     for label, model in (("AL3", "ws2"), ("AL4", "ws3")):
         (at,) = (i for i, line in enumerate(lines) if line.startswith(f"  {label}"))
         assert f"model={model},aux=true,lr=1e+30" in lines[at]
@@ -80,6 +82,16 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
         alone = train(*arguments, "dry_run=true").stdout.splitlines()
         assert alone[0].startswith(f"   0 of 1 finished  {label}") and len(alone) == 2
     assert len(finished([file.parent for file in tmp_path.rglob(runs.RESULT)])) == 2
+
+
+def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> None:
+    sweep = ("-m", "model=ws2", "lr=1e30,1e-3", *QUICK, "stop_on_failure=true", "hydra/launcher=basic")
+    second = tmp_path / "multirun/sweep" / CELL.format("0.001") / "seed=0"
+    with runs.lock(second):  # so that it cannot finish first
+        stopped = command(*sweep, code=1)
+    assert "[1/2]" in stopped.stdout and "FAILED: the train loss is nan" in stopped.stdout
+    assert "stopped at the first failure" in stopped.stderr and "Traceback" not in stopped.stderr
+    assert not finished([second])
 
 
 def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
@@ -100,12 +112,6 @@ def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
     assert [line.split()[:4] for line in lines[:2]] == [["0", "of", "4", "finished"]] * 2
     assert lines[2].startswith("8 runs, 0 finished; the others take about 0:00:0")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_estimate_counts_every_network_of_an_ensemble() -> None:
-    settings = {"epochs": 2, "train_pairs": 50, "batch_size": 20}
-    assert steps(settings) == steps(settings | {"ensemble": 1}) == 6  # a third, smaller batch in each epoch
-    assert steps(settings | {"epochs": "2", "ensemble": "3"}) == 18  # as a report's csv has them
 
 
 def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:

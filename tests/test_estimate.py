@@ -1,0 +1,47 @@
+"""How long runs will take: from what is known of their kind, and never nothing."""
+
+import pytest
+
+from digitcmp import estimate
+from digitcmp.estimate import Estimate, clock, steps, total
+
+pytestmark = pytest.mark.pure
+
+RUN = {"model": "ws2", "aux": False, "precision": "32-true", "epochs": 2, "train_pairs": 50, "batch_size": 20}
+
+
+def test_steps_count_every_network_of_an_ensemble() -> None:
+    assert steps(RUN) == steps(RUN | {"ensemble": 1}) == 6  # a third, smaller batch in each epoch
+    assert steps(RUN | {"epochs": "2", "ensemble": "3"}) == 18  # as a report's csv has them
+    assert steps(RUN | {"epochs_trained": 1}) == 3
+
+
+def test_runs_of_the_same_kind_tell_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6 steps took 0.6 s: 0.1 s each; another kind is as much slower than its report as this kind is."""
+    reported = {estimate.kind(RUN): 0.05, estimate.kind(RUN | {"model": "ws3"}): 0.2}
+    monkeypatch.setattr(estimate, "reports", lambda: reported)
+    known = Estimate()
+    assert known.seconds(RUN) == pytest.approx(6 * 0.05 + estimate.OVERHEAD)
+    known.learn(RUN | {"fit_seconds": 0.6})
+    assert known.seconds(RUN | {"epochs": 4}) == pytest.approx(12 * 0.1 + estimate.OVERHEAD)
+    assert known.seconds(RUN | {"model": "ws3"}) == pytest.approx(6 * 0.2 * 2 + estimate.OVERHEAD)
+    assert known.seconds(RUN | {"model": "mine"}) == pytest.approx(6 * estimate.STEP * 2 + estimate.OVERHEAD)
+
+
+def test_a_size_is_a_kind_however_it_is_written() -> None:
+    sizes = [estimate.kind(RUN | {"hidden": hidden}) for hidden in (300, 300.0, "300.0")]
+    assert len(set(sizes)) == 1 and sizes[0] != estimate.kind(RUN)
+    assert estimate.kind(RUN) == estimate.kind(RUN | {"hidden": None}) == estimate.kind(RUN | {"hidden": float("nan")})
+
+
+def test_every_report_is_understood() -> None:
+    assert len(estimate.reports()) > 20 and all(0 < seconds < 1 for seconds in estimate.reports().values())
+
+
+def test_clock() -> None:
+    assert [clock(seconds) for seconds in (0.0, 0.3, 61.4, 3725.0)] == ["0:00:01", "0:00:01", "0:01:01", "1:02:05"]
+    assert (
+        total([3.0, 3.0, 3.0, 3.0], workers=2) == 6
+        and total([10.0, 1.0], workers=2) == 10
+        and total([], workers=2) == 0
+    )
