@@ -20,9 +20,8 @@ from digitcmp.data import PairData
 from digitcmp.fields import shown
 from digitcmp.model import PairOutput
 from digitcmp.module import DigitComparison
+from digitcmp.runs import PICTURES
 from digitcmp.scores import COMPARISON, DIGITS, STAGES, names
-
-PICTURES = "pictures"  # a folder in the run's
 
 
 def scores(trainer: Trainer) -> dict[str, float]:

@@ -30,6 +30,7 @@ from digitcmp.fields import (
     NonNegative,
     OneOf,
     Positive,
+    UpToThousand,
     shown,
     validate,
 )
@@ -39,7 +40,8 @@ from digitcmp.schedules import SCHEDULES
 from digitcmp.sources import SOURCES, checksum
 from digitcmp.tasks import TASKS
 
-CONF = Path(__file__).parents[1] / "conf"
+INSTALLED = Path(__file__).parent / "conf"
+CONF = INSTALLED if INSTALLED.exists() else Path(__file__).parents[1] / "conf"  # the latter in a checkout
 RENAMED = {  # a group's key -> a setting
     "model.name": "model",
     "data.name": "dataset",
@@ -194,10 +196,10 @@ class Run(Group):
     schedule: Annotated[str, OneOf(SCHEDULES)]
     label_smoothing: BelowOne
     ema: Fraction | None
-    ensemble: Count
+    ensemble: UpToThousand
     tta: bool
     normalize: bool
-    threads: Count
+    threads: UpToThousand
     callbacks: list[Annotated[dict[str, Any], Field(description="each with a _target_, as Hydra instantiates it")]]
     checkpoint: Literal["last", "best"]
     data: DataConfig
@@ -207,6 +209,7 @@ class Run(Group):
     sweep: Annotated[str, NO_EFFECT]
     force: Annotated[bool, NO_EFFECT]
     stop_on_failure: Annotated[bool, NO_EFFECT]
+    stale: Annotated[Literal["ask", "keep", "retrain"], NO_EFFECT]
     dry_run: Annotated[bool, NO_EFFECT]
 
     @classmethod
@@ -390,7 +393,7 @@ def identifies(kind: type[Group], key: str) -> bool:
 @cache
 def config_yaml() -> dict[str, Any]:
     """conf/config.yaml's own keys, nested."""
-    config = yaml.load((CONF / "config.yaml").read_text(), yaml.CSafeLoader)
+    config = yaml.load((CONF / "config.yaml").read_bytes(), yaml.CSafeLoader)
     return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, Validat
 from pydantic_core import core_schema
 
 Count = Annotated[int, Field(ge=1, description="a whole number >= 1")]
+UpToThousand = Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")]
 Natural = Annotated[int, Field(ge=0, description="a whole number >= 0")]
 Bins = Annotated[int, Field(ge=2, description="a whole number >= 2")]
 Positive = Annotated[float, Field(gt=0, description="a number > 0")]

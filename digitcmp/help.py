@@ -9,11 +9,11 @@ def text() -> str:
 
     def choices(group: str) -> str:
         files = sorted((CONF / group).glob("*.yaml"))
-        comments = [file.read_text().removeprefix("# @package _global_\n").splitlines()[0] for file in files]
+        comments = [file.read_text("utf-8").removeprefix("# @package _global_\n").splitlines()[0] for file in files]
         return "\n".join(f"  {file.stem:<24} {line.lstrip('# ')}" for file, line in zip(files, comments, strict=True))
 
     heads = "\n".join(f"  {name:<24} {head.summary}" for name, head in HEADS.items())
-    knobs = (CONF / "config.yaml").read_text().split("\ntask:")[1].split("\nhydra:")[0]
+    knobs = (CONF / "config.yaml").read_text("utf-8").split("\ntask:")[1].split("\nhydra:")[0]
     return f"""Is the first digit <= the second? Train a network on pairs of digits, or of images of your own.
 
   python train.py model=ws3 aux=true                            one run, the paper's AL4

@@ -35,7 +35,7 @@ class Job:
     @property
     def error(self) -> str | None:
         """Why this sweep's run failed, None if it did not."""
-        return (self.folder / runs.ERROR).read_text().strip() if self.wrote(runs.ERROR) else None
+        return (self.folder / runs.ERROR).read_text("utf-8").strip() if self.wrote(runs.ERROR) else None
 
     @property
     def cell(self) -> str:

@@ -1,7 +1,7 @@
 """What the paper (Salimbeni, Zeller, Mutlu, EPFL) says, each number with its table or figure; and what others got."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from digitcmp.backbones import NETWORKS
 
@@ -71,7 +71,8 @@ LEARNING_RATES = {  # Table II
 }
 
 SAME_NETWORK = {"accelerator", "data_seed", "normalize", "precision", "shuffle", "test_pairs", "threads", "val_pairs"}
-WIDTHS = ([500], [500, 250, 50], [300, 150, 50])  # hidden; the last is Fig. 5's L=3, FCNN2's .825
+TASK = {"task", "dataset", "train_pairs"}
+WIDTHS = ("500", "500-250-50", "300-150-50")  # hidden; the last is Fig. 5's L=3, FCNN2's .825
 
 AUXILIARY_CLAIM = Claim(0.10, "section V: AL had a considerable impact (+0.1)")
 SHARING_CLAIM = Claim(0.03, "section V: WS only added +0.03")
@@ -86,15 +87,23 @@ def label(model: str, aux: bool, head: str = "mlp") -> str:
     return name if head == "mlp" else f"{name}+{head}"
 
 
-def as_published(settings: Mapping[str, Any]) -> bool:
+def as_published(settings: Mapping[str, str]) -> bool:
     """Whether the paper's numbers are of the same networks and task, trained as long: its habits may differ.
 
-    settings: those of a cell that are not at their default, less its model, aux and lr.
+    settings: those of a cell that are not at their default, as text, less its model, aux and lr.
     """
-    return all(
-        key in SAME_NETWORK or (key == "hidden" and (value if isinstance(value, list) else [value]) in WIDTHS)
-        for key, value in settings.items()
-    )
+    return all(key in SAME_NETWORK or (key == "hidden" and value in WIDTHS) for key, value in settings.items())
+
+
+def claimed(model: str, aux: bool, settings: Mapping[str, str]) -> bool:
+    """Whether the paper's claims are about this: one of its networks, on its task; the training may differ.
+
+    settings: as in `as_published`.
+    """
+    if label(model, aux) not in ACCURACY:
+        return False
+    other = TASK | {"head", "bins", "ensemble"} | NETWORKS[model].arguments.model_fields.keys()
+    return all(key not in other or (key == "hidden" and value in WIDTHS) for key, value in settings.items())
 
 
 def published(name: str) -> Published | None:

@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import psutil
 import yaml
 from hydra.core.utils import env_override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from digitcmp import help, paper
+from digitcmp import help, paper, streams
 from digitcmp.config import HELP, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
-from digitcmp.runs import ERROR, RunError, write
+from digitcmp.runs import ERROR, RunError
 
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
@@ -44,12 +46,13 @@ def command(main: Callable[[], None]) -> None:
     """Call Hydra's `main`; what can be mended is one line and exit status 1, in full with HYDRA_FULL_ERROR=1."""
     in_full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra leaves errors to us
-    try:
-        main()
-    except Exception as error:
-        if in_full or not (isinstance(error, MENDABLE) or raised_by_hydra(error)):
-            raise
-        sys.exit(reason(error))
+    with streams.guarded():
+        try:
+            main()
+        except Exception as error:
+            if in_full or not (isinstance(error, MENDABLE) or raised_by_hydra(error)):
+                raise
+            sys.exit(reason(error))
 
 
 def raised_by_hydra(error: BaseException) -> bool:
@@ -72,20 +75,36 @@ def reason(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def end_with(parent: int) -> None:
+    """End this process as soon as its parent has ended, whatever it is doing then: loky's workers would stay for ever.
+
+    parent: its process id, which tells even of one that ended before this process came to ask.
+    """
+
+    def watch() -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(parent).wait()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def guarded(folder: Path, worker: bool) -> Iterator[None]:
     """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep and a failure in a file.
 
-    A refusal leaves no empty folder.
+    No way out leaves an empty folder.
     """
     if worker and multiprocessing.parent_process():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not worker:
+        remove_empty(folder)  # which Hydra made; a kill from now on finds none until there is something to write
     try:
         yield
     except Exception as error:
         if worker:
             with contextlib.suppress(OSError):
-                write(folder / ERROR, f"{reason(error)}\n")
+                (folder / ERROR).write_text(f"{reason(error)}\n", "utf-8")
         if worker or not isinstance(error, MENDABLE):
             raise
         remove_empty(folder)
@@ -94,6 +113,8 @@ def guarded(folder: Path, worker: bool) -> Iterator[None]:
 
 def remove_empty(folder: Path) -> None:
     """Remove a folder that holds nothing, and above it, inside the working folder, what then holds nothing."""
+    if folder == Path.cwd():
+        return
     with contextlib.suppress(OSError):
         folder.rmdir()
         if folder.is_relative_to(Path.cwd()):

@@ -1,114 +1,215 @@
 """A run on disk: its folder, its lock, its result. A folder of runs as one table.
 
 A run folder holds config.yaml, metrics.csv, checkpoints/last.ckpt, TensorBoard events and, once it is complete,
-result.json; every reader of runs goes through this file.
+result.json, and in .manifest the names of what is the run's; every reader of runs goes through this file.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
+import math
 import os
+import re
+import socket
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from digitcmp.config import Run
+from digitcmp import fingerprint
+from digitcmp.config import Run, Settings, flatten
+from digitcmp.scores import DIGITS
+from digitcmp.scores import names as score_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
-ERROR = "error.txt"  # why a run of a sweep failed
-SCORES = ("train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "digit_acc", "argmax_acc")
-ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc")
-RESULT_KEYS = (
-    "cell",
-    "label",
-    "params",
-    "epochs_trained",
-    "checkpoint_epoch",
-    *SCORES,
-    *ORIGIN,
-)  # every other key of a result is a setting
+ERROR = ".digitcmp.error"  # why a run of a sweep failed
+LOCK, MANIFEST, PICTURES = ".digitcmp.lock", ".manifest", "pictures"
+DRAWN = ("mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters")  # by pictures
+EPOCHS = ("epochs_trained", "checkpoint_epoch")  # how far it came, and the epoch whose weights are kept and scored
+SCORES = (*score_names(aux=False), *DIGITS)
+CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
+ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
+CHECKSUM = "result_crc"  # of all other keys; older results have none
+RESULT_KEYS = ("cell", "label", "params", *EPOCHS, *SCORES, *ORIGIN, CHECKSUM)  # every other key is a setting
+IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*EPOCHS, *CODE, CHECKSUM}
+NAMED = 5  # functions in a message
 
 
 class RunError(Exception):
     """A folder that cannot hold this run; the message says why and what to do, in one line."""
 
 
+class StaleError(RunError):
+    """A run that other code finished; functions: those that changed since."""
+
+    def __init__(self, subject: str, functions: Iterable[str]) -> None:
+        self.functions = list(functions)
+        more = len(self.functions) - NAMED
+        names = ", ".join(self.functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
+        super().__init__(
+            f"{subject} other code, changed since: {names}: stale=keep takes it, stale=retrain trains it again"
+        )
+
+
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends.
 
-    Raises RunError for a folder in which somebody else's files have the names of ours.
+    A folder that was not there and is empty at the end goes again. Raises OSError where files cannot be locked.
     """
+    from filelock import FileLock  # a dry run need not wait for it
+
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    theirs = [name for name in (CONFIG, METRICS, RESULT) if (folder / name).exists()]
-    if theirs and not (folder / ".lock").exists() and not read_result(folder):
-        raise RunError(f"{folder} holds a {theirs[0]} that is no run's: choose another folder")
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    file = folder / LOCK
+    with FileLock(file, poll_interval=0.2, fallback_to_soft=False):  # a soft lock would outlive a killed process
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # who waits for it takes a new one; Windows removes it by itself
+                file.unlink()
+            with suppress(OSError):
+                if made:
+                    folder.rmdir()
 
 
 def finished(folder: Path, run: Run) -> dict[str, Any] | None:
     """The result of this run if the folder holds it complete, else None; a damaged file is named on stderr.
 
-    Raises RunError if the folder holds the result of another configuration.
+    Raises RunError if the folder holds another configuration, finished or damaged since, StaleError if other code made
+    the result and `stale` is ask. A result that does not say which code made it is taken.
     """
-    result = read_result(folder)
-    if result is None:
+    result, damaged = checked_result(folder)
+    if damaged:
+        if settings := read_settings(folder):
+            refuse_others(folder, run, settings, "damaged")
+            print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
+        elif (folder / MANIFEST).exists():
+            raise RunError(f"{folder} holds a damaged run without its {CONFIG}: force=true trains it again")
+    if not result:
         return None
-    for key in [*run.settings, *(result.keys() - set(RESULT_KEYS) - run.settings.keys())]:
-        there, value = (settings.get(key, run.defaults.get(key)) for settings in (result, run.settings))
-        if there != value:
+    refuse_others(folder, run, result, "finished")
+    if "functions" in result and run.stale != "keep":
+        changed = fingerprint.changed(result["functions"], fingerprint.functions(run))
+        if changed and run.stale == "retrain":
+            return None
+        if changed:
+            raise StaleError(f"{folder} holds this run, finished by", changed)
+    return result
+
+
+def refuse_others(folder: Path, run: Run, there: Mapping[str, Any], state: str) -> None:
+    """Raises RunError if the folder holds settings that are not this run's; a key that is missing is at its default."""
+    for key in [*run.settings, *(there.keys() - set(RESULT_KEYS) - run.settings.keys())]:
+        old, new = (settings.get(key, run.defaults.get(key)) for settings in (there, run.settings))
+        if old != new:
             raise RunError(
-                f"{folder} holds a finished run with {key}={there}, not {key}={value}: "
+                f"{folder} holds a {state} run with {key}={old}, not {key}={new}: "
                 "choose another folder (sweep=NAME), or force=true to train it again"
             )
-    return result
+
+
+def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What is to be said of finished runs before they are taken: other versions, and code that nobody knows."""
+    lines = []
+    if unknown := sum("functions" not in result for result in results):
+        lines.append(f"{unknown} finished without a record of the code that made them")
+    here = versions().split(", ")
+    for there, n in Counter(result["versions"] for result in results).items():
+        if others := [version for version in there.split(", ") if version not in here]:
+            lines.append(f"{n} finished with {', '.join(others)}; here are {versions()}")
+    return lines
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """result.json, or None if there is none or if it or a file it vouches for is damaged (named on stderr)."""
-    try:
-        result = json.loads((folder / RESULT).read_text())
-        damaged = METRICS if checksum(folder / METRICS) != result["metrics_crc"] else None
-        if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
-            damaged = CHECKPOINT
-    except FileNotFoundError as error:
-        if Path(error.filename).name == RESULT:
-            return None
-        damaged = METRICS
-    except (ValueError, KeyError, TypeError):
-        damaged = RESULT
+    result, damaged = checked_result(folder)
     if damaged:
         print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
-        return None
     return result
 
 
-def clear(folder: Path) -> None:
-    """Remove what an earlier run left in its folder, its result first."""
-    for name in (RESULT, METRICS, CONFIG, CHECKPOINT, ERROR):
-        (folder / name).unlink(missing_ok=True)
-    for pattern in ("events.out.tfevents.*", "*.partial"):
-        for file in folder.glob(pattern):
+def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """result.json if it is there and whole with what it vouches for, and the name of the file that is not."""
+    if not (folder / RESULT).exists():
+        return None, None
+    for name in (RESULT, METRICS, CHECKPOINT):
+        there = (folder / name).exists() or name != CHECKPOINT  # a checkpoint takes space and may be deleted
+        if there and not (folder / name).is_file():  # a pipe would never end
+            return None, name
+    try:
+        result = json.loads((folder / RESULT).read_text("utf-8"))
+        scores = [result[name] for name in SCORES]
+        vouched = result.get(CHECKSUM) in (None, result_checksum(result))
+        if not vouched or REQUIRED - result.keys() or not all(math.isfinite(score or 0) for score in scores):
+            return None, RESULT
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return None, RESULT
+    if checksum(folder / METRICS) != result["metrics_crc"]:
+        return None, METRICS
+    if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
+        return None, CHECKPOINT
+    return result, None
+
+
+def take(folder: Path, run: Run) -> None:
+    """Make a folder this run's: remove what earlier runs wrote there, and list what this one will write.
+
+    Raises RunError for a file of somebody else's under a name of ours; none of theirs is touched.
+    """
+    process = f"{socket.gethostname()}.{os.getpid()}"
+    names = [RESULT, METRICS, CONFIG, CHECKPOINT]
+    names += [f"fit-{run.trainer.profiler}-profile.txt"] if run.trainer.profiler else []
+    names += [f"{PICTURES}/{picture}.png" for picture in DRAWN]
+    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG)]
+    names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard puts the time there
+    ours = written(folder, run, names)
+    for name in names:
+        if name not in ours and (theirs := next(folder.glob(name), None)):
+            raise RunError(f"{folder} holds a {theirs.relative_to(folder)} that is no run's: choose another folder")
+    for name in sorted(ours, key=lambda name: name != RESULT):  # the result first
+        for file in folder.glob(name):
             file.unlink()
+    (folder / ERROR).unlink(missing_ok=True)
+    with (folder / MANIFEST).open("w") as stream:  # before any of them is written
+        stream.write("".join(f"{name}\n" for name in names))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def written(folder: Path, run: Run, names: list[str]) -> list[str]:
+    """The names of what runs are known to have written into their folder; before there was a manifest, these names."""
+    try:
+        return (folder / MANIFEST).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return names if read_settings(folder) == run.settings or checked_result(folder)[0] else []
+
+
+def read_settings(folder: Path) -> Settings | None:
+    """The settings in config.yaml; None if it cannot be read as a run's."""
+    if not (folder / CONFIG).is_file():
+        return None
+    try:
+        return flatten(yaml.load((folder / CONFIG).read_bytes(), yaml.CSafeLoader))
+    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError):
+        return None
 
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
     """A temporary path beside `file`; what is written there takes its place at the end, or is removed if that fails."""
-    partial = file.parent / f"{file.name}.{os.getpid()}.partial"
+    partial = file.parent / f"{file.name}.{socket.gethostname()}.{os.getpid()}.partial"
     try:
         yield partial
         os.replace(partial, file)
@@ -118,7 +219,7 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 def write(file: Path, text: str) -> None:
     """Write a whole file or none, and onto the disk."""
-    with atomic_write(file) as partial, partial.open("w") as stream:
+    with atomic_write(file) as partial, partial.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
@@ -130,8 +231,9 @@ def write_config(folder: Path, run: Run) -> None:
 
 
 def record(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
-    """Vouch for the run's other files, write result.json, the last thing a run does, and return what it says."""
+    """Vouch for the run's files, write result.json, the last thing a run does, and return what it says."""
     result |= {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
+    result |= {CHECKSUM: result_checksum(result)}
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
 
@@ -141,33 +243,66 @@ def checksum(file: Path) -> str:
     return f"{zlib.crc32(file.read_bytes()):08x}"
 
 
+def result_checksum(result: Mapping[str, Any]) -> str:
+    """CRC-32 of all that a result says, in whatever order and layout, as 8 hexadecimal digits."""
+    said = {key: value for key, value in result.items() if key != CHECKSUM}
+    return f"{zlib.crc32(json.dumps(said, sort_keys=True).encode()):08x}"
+
+
+@cache
+def versions() -> str:
+    """Of Python and the packages that numbers depend on."""
+    from importlib.metadata import version  # a dry run need not wait for it
+
+    packages = (f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
+    return ", ".join([f"python {sys.version.split()[0]}", *packages])
+
+
 @cache
 def provenance() -> dict[str, str]:
     """`git_commit` of this code (with -dirty where it differs from it) and the `versions` that numbers depend on."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        commit = subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
-    except FileNotFoundError:  # no git on this machine
-        commit = "unknown"
-    from importlib.metadata import version  # a dry run need not wait for it
+    return {"git_commit": git_commit(Path(__file__)), "versions": versions()}
 
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
-    return {"git_commit": commit, "versions": f"python {sys.version.split()[0]}, {packages}"}
+
+def git_commit(file: Path) -> str:
+    """The commit of the repository that this file is in, with -dirty if something differs; `unknown` without one."""
+    # the code runs already, so that git need not guard against another owner's
+    git = ["git", "-c", "safe.directory=*", "-C", str(file.parent)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+
+    def asked(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*git, *arguments], capture_output=True, text=True, env=environment)
+
+    try:
+        if asked("ls-files", "--error-unmatch", file.name).returncode:  # a repository around an installed copy
+            return "unknown"
+        return asked("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").stdout.strip() or "unknown"
+    except FileNotFoundError:  # no git on this machine
+        return "unknown"
 
 
 def folders(roots: Iterable[Path]) -> list[Path]:
-    """All run folders under these sweep folders, sorted: `seed=N`, and single runs by their result."""
-    found = {folder for root in roots for folder in root.rglob("seed=*") if folder.is_dir()}
-    found |= {file.parent for root in roots for file in root.rglob(RESULT)}
-    return sorted(found)
+    """All run folders under these sweep folders, sorted: `CELL/seed=N`, and single runs by their result."""
+    roots = list(roots)
+    sweeps = {folder for root in roots for folder in root.rglob("seed=*") if IN_A_SWEEP.search(folder.as_posix())}
+    return sorted(
+        {folder for folder in sweeps if folder.is_dir()}
+        | {file.parent for root in roots for file in root.rglob(RESULT)}
+    )
 
 
 def read(roots: Iterable[Path]) -> pd.DataFrame:
-    """One row per finished run: the keys of its result, and `path`, its folder."""
+    """One row per finished run: the keys of its result but for `functions` and its checksum, and `path`, its folder."""
     import pandas as pd
 
-    results = ((folder, read_result(folder)) for folder in folders(list(roots)))
-    return pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
+    results = []
+    for folder in folders(roots):
+        try:
+            results.append((folder, read_result(folder)))
+        except OSError as error:
+            print(f"{error.filename} cannot be read: {error.strerror}", file=sys.stderr)
+    table = pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
+    return table.drop(columns=["functions", CHECKSUM], errors="ignore")
 
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from digitcmp.job import Job
 from digitcmp.progress import SweepProgress
 
 ENDED = "no result: its process ended before it was finished"
+LAUNCHES = 5  # in vain, one after the other: each time its workers ended before any of them began a run
 
 
 def sweep(
@@ -25,16 +26,36 @@ def sweep(
     stop_on_failure: bool,
     options: Sequence[str],
 ) -> None:
-    """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did. Raises RunError, OSError.
+    """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did.
+
+    Raises RunError, StaleError for runs that other code finished, OSError.
 
     launch: trains jobs and returns an error or None for each. options: what to type besides, to train one alone.
     """
-    to_do = [job for job in jobs if force or not runs.finished(job.folder, job.run)]
+    to_do, finished, changes = [], [], []
+    for job in jobs:
+        try:
+            result = None if force else runs.finished(job.folder, job.run)
+        except runs.StaleError as stale:
+            changes.append(stale.functions)
+            continue
+        if result:
+            finished.append(result)
+        else:
+            to_do.append(job)
     estimate = Estimate()
     estimate.learn_folder(root.parent)
     if dry_run:
-        return print_plan(jobs, to_do, estimate)
-    print(f"{len(jobs)} runs in {root}, {len(jobs) - len(to_do)} finished before", flush=True)
+        print_plan(jobs, to_do, estimate)
+    if changes:
+        functions = dict.fromkeys(name for functions in changes for name in functions)
+        raise runs.StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
+    if not dry_run:
+        print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
+    for line in runs.remarks(finished):
+        print(line, flush=True)
+    if dry_run:
+        return
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as for a shell's background jobs
             signal.signal(number, stop)
@@ -70,9 +91,11 @@ def launch_until_done(
     """Launch the jobs, and again what a killed worker took along; return those that are not finished, and why.
 
     What was being trained when the worker died comes last then; and when that does not help, each of those alone, so
-    that one that kills its worker takes no other along.
+    that one that kills its worker takes no other along. Workers that end before they begin a run, while they import,
+    are launched again too, `LAUNCHES` times in all.
     """
     errors: dict[Path, tuple[Job, str]] = {}
+    launches = 0  # in vain
 
     def train(jobs: Sequence[Job]) -> list[Job]:
         """Launch these, note what failed, and return what is neither finished nor failed."""
@@ -88,6 +111,7 @@ def launch_until_done(
     while left:
         before, left = left, train(left)
         started = [job for job in left if job.wrote(runs.CONFIG)]
+        launches = 0 if started or len(left) < len(before) else launches + 1
         if len(left) < len(before):
             left = [job for job in left if job not in started] + started
         elif started:
@@ -95,7 +119,7 @@ def launch_until_done(
                 for lost in train([job]):
                     errors[lost.folder] = (lost, ENDED)
             left = [job for job in left if job.folder not in errors and job.unfinished]
-        else:
+        elif launches == LAUNCHES:
             break
     return [*errors.values(), *((job, ENDED) for job in left)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import hydra
+import psutil
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
@@ -16,10 +17,12 @@ from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, Simpl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
-from digitcmp import callbacks, objective, process, runs, screen
+from digitcmp import callbacks, fingerprint, objective, process, runs, screen
 from digitcmp.config import Run
 from digitcmp.data import PairData
+from digitcmp.model import PairModel
 from digitcmp.module import DigitComparison
+from digitcmp.spec import ImageSpec
 
 KNOBS = inspect.signature(DigitComparison).parameters.keys()  # what the module takes of a run's settings
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
@@ -45,7 +48,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     console = Console(quiet=not show)
     try:
         if not run.force and (result := runs.finished(folder, run)):
-            console.print(screen.finished(result, folder), highlight=False, soft_wrap=True)
+            for line in (screen.finished(result, folder), *runs.remarks([result])):
+                console.print(line, highlight=False, soft_wrap=True)
             return result
         with process.training(run):
             parts = assemble(run, folder, console)
@@ -64,11 +68,11 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
 
 
 def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any]:
-    """Clear the folder -> fit -> checkpoint -> result.json, in that order."""
-    origin = runs.provenance()
+    """Take the folder -> fit -> checkpoint -> result.json, in that order."""
+    origin, functions = runs.provenance(), fingerprint.functions(run)
     device = str(parts.trainer.strategy.root_device)
     console.print(screen.header(run, parts.module.params, device), highlight=False, soft_wrap=True)
-    runs.clear(folder)
+    runs.take(folder, run)
     runs.write_config(folder, run)
     parts.logger.lay_out(run.aux)
     start = time.perf_counter()
@@ -95,6 +99,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         "device": device,
         **origin,
         "config_hash": run.config_hash,
+        "code": fingerprint.digest(str(functions), 12),
+        "functions": functions,
     }
     parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     result = runs.record(folder, result)
@@ -139,6 +145,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
     data = PairData(seed=run.seed, data_seed=run.data.seed, task=run.task, **run.data.model_dump(exclude={"seed"}))
     data.setup()
     mean, std = data.moments if run.normalize else (0.0, 1.0)
+    require_memory(run, data.images)
     try:
         module = DigitComparison(
             backbone=run.model.name,
@@ -174,6 +181,23 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         log_every_n_steps=1,
     )
     return Parts(data, module, trainer, logger, metrics, best)
+
+
+def require_memory(run: Run, images: ImageSpec) -> None:
+    """Raises RunError for a network that is larger than what is free, before a byte of it is taken."""
+    sized = {} if run.bins is None else {"bins": run.bins}
+    try:
+        with torch.random.fork_rng(), torch.device("meta"):
+            network = PairModel(run.model.name, run.model.arguments | sized, run.head, run.aux, images)
+    except Exception:  # it is not made for that, or cannot be made at all, which is said when it is
+        return
+    params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
+    needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
+    if needed > free:
+        raise runs.RunError(
+            f"model={run.model.name} has {params:,} parameters, which take {needed / 1e9:,.1f} GB to train: "
+            f"{free / 1e9:,.1f} GB are free"
+        )
 
 
 def try_batches(module: DigitComparison, rows: int) -> None:

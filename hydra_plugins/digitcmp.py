@@ -1,5 +1,6 @@
-"""What Hydra calls: the check before a run, and the sweeper."""
+"""What Hydra calls: the check before a run, the sweeper, and the launcher on this machine."""
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -8,10 +9,11 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobStatus
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import DictConfig, OmegaConf
 
 from digitcmp import grid, process
@@ -42,6 +44,14 @@ class CheckConfig(Callback):
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
         except process.MENDABLE as error:
             sys.exit(process.reason(error))
+
+
+class LocalLauncher(JoblibLauncher):
+    """Hydra's joblib launcher, with workers that end with the sweep even if it is killed."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        self.joblib |= {"initializer": process.end_with, "initargs": (os.getpid(),)}
+        return super().launch(job_overrides, initial_job_idx)
 
 
 class GridSweeper(Sweeper):

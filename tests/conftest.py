@@ -103,15 +103,15 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
 
 def written(folders: Iterable[Path]) -> dict[Path, int]:
     """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != ".lock"]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != runs.LOCK]
     return {file: file.stat().st_mtime_ns for file in files}
 
 
 def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
-    """A run's result without its wall time and commit, its learning curves and its weights."""
+    """A run's result without its wall time, commit and checksum, its learning curves and its weights."""
     result = json.loads((folder / runs.RESULT).read_text())
     weights = torch.load(folder / runs.CHECKPOINT, weights_only=True)["state_dict"]
-    del result["fit_seconds"], result["git_commit"]
+    del result["fit_seconds"], result["git_commit"], result[runs.CHECKSUM]
     return result, (folder / runs.METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
 
 

@@ -166,7 +166,7 @@ def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
         ({"model": "fcnn2", "model__hidden": 3}, f"model.hidden=3 is not allowed: {WIDTHS}"),
         ({"model": "fcnn2", "model__hidden": [3, 0]}, f"model.hidden=[3,0] is not allowed: {WIDTHS}"),
         ({"trainer__gradient_clip_val": 0}, "trainer.gradient_clip_val=0 is not allowed: a number > 0, or null"),
-        ({"threads": 0}, "threads=0 is not allowed: a whole number >= 1"),
+        ({"threads": 0}, "threads=0 is not allowed: a whole number from 1 to 1000"),
         ({"trainer__accelerator": "gup"}, "trainer.accelerator=gup is not allowed: cpu, gpu, auto, cuda, mps"),
         ({"trainer__precision": 16}, "trainer.precision=16 is not allowed: 32-true, 16-mixed, bf16-mixed"),
         ({"trainer__deterministic": 1}, "trainer.deterministic=1 is not allowed: true or false or warn"),

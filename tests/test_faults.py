@@ -1,6 +1,8 @@
 """Faults: what is finished stays finished, what is reported is true, and the next start completes the rest."""
 
 import contextlib
+import json
+import math
 import multiprocessing
 import os
 import pickle
@@ -98,7 +100,10 @@ def completes(folder: Path, whole: Numbers) -> bool:
     assert code == 0, text
     assert "damaged" not in text  # a result is written last, so what a kill leaves has none or is whole
     assert ("holds this run, finished" in text) == there
-    assert numbers(out) == whole and not list(out.rglob("*.partial"))
+    assert numbers(out) == whole
+    events = [file.name for file in out.glob("events.out.tfevents.*")]
+    left = {file.name for file in out.rglob("*") if file.is_file()} - {*events, runs.MANIFEST, "last.ckpt"}
+    assert len(events) == 1 and left == {runs.RESULT, runs.METRICS, runs.CONFIG}
     assert not there or written([out]) == before
     return there
 
@@ -244,6 +249,45 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
     assert numbers(tmp_path / "out") == whole
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_not_a_number_in_a_result(tmp_path: Path, finished: Path, old: bool) -> None:
+    """NaN, a text, a missing key: damage, in results of before there was a checksum too."""
+    shutil.copytree(finished, tmp_path / "out")
+    file = tmp_path / "out" / runs.RESULT
+    result = json.loads(file.read_text())
+    if old:
+        del result[runs.CHECKSUM]
+        file.write_text(json.dumps(result))
+        assert runs.read_result(tmp_path / "out") == result
+    less = [{k: v for k, v in result.items() if k != key} for key in ("val_loss", "cell", "label", "params", "model")]
+    for damaged in (*less, *(result | {"test_acc": value} for value in (math.nan, math.inf, "0.9", [1])), [], None, 3):
+        file.write_text(json.dumps(damaged))
+        assert runs.read_result(tmp_path / "out") is None, damaged
+
+
+def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    file = tmp_path / "out" / runs.RESULT
+    text = file.read_text()
+    file.write_text(json.dumps(json.loads(text), sort_keys=True))  # another order and layout
+    assert runs.read_result(tmp_path / "out")
+    digits = [place for place, character in enumerate(text) if character.isdigit()]
+    for place in random.Random(17).sample(digits, 200):
+        file.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}")
+        assert runs.read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
+
+
+@pytest.mark.parametrize("name", [runs.RESULT, runs.METRICS, runs.CHECKPOINT, runs.CONFIG])
+def test_a_pipe_in_the_place_of_a_file(tmp_path: Path, finished: Path, whole: Numbers, name: str) -> None:
+    """Nothing waits for it: the run is trained again."""
+    shutil.copytree(finished, tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    os.mkfifo(tmp_path / "out" / name)
+    code, text = once(tmp_path, *RUN)
+    assert code == 0 and (f"out/{name} is damaged" in text) == (name != runs.CONFIG), text
+    assert name == runs.CONFIG or numbers(tmp_path / "out") == whole
+
+
 def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
     trained = tmp_path / "trained"
     here = [tmp_path / name for name in "ab"]
@@ -277,6 +321,70 @@ def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     assert not completes(tmp_path, whole)
 
 
+def test_a_kill_while_it_imports_leaves_no_folder(start: Start, tmp_path: Path) -> None:
+    process = start(*QUICK)
+    until(lambda: "libtorch" in libraries(process.pid))
+    process.kill()
+    process.wait()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
+    def hold() -> None:
+        with runs.lock(tmp_path / "out"):
+            (tmp_path / "held").touch()
+            time.sleep(300)
+
+    def take() -> None:
+        with runs.lock(tmp_path / "out"):
+            pass
+
+    holder = FORK.Process(target=hold)
+    holder.start()
+    until((tmp_path / "held").exists)
+    holder.kill()
+    holder.join()
+    taker = FORK.Process(target=take)
+    taker.start()
+    taker.join(60)
+    assert taker.exitcode == 0
+    assert not (tmp_path / "out" / runs.LOCK).exists()  # the killed one's file is gone too
+
+
+def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
+    """Two seconds of waiting take less than a tenth of a second of a processor."""
+
+    def wait() -> None:
+        before = time.process_time()
+        with runs.lock(tmp_path):
+            (tmp_path / "seconds").write_text(str(time.process_time() - before))
+
+    with runs.lock(tmp_path):
+        waiting = FORK.Process(target=wait)
+        waiting.start()
+        time.sleep(2)
+        assert waiting.is_alive()
+    waiting.join(60)
+    assert float((tmp_path / "seconds").read_text()) < 0.1
+
+
+def test_locks_exclude_each_other(tmp_path: Path) -> None:
+    """Eight processes add one twenty times each, while the file of the lock comes and goes."""
+    (tmp_path / "count").write_text("0")
+
+    def count() -> None:
+        for _ in range(20):
+            with runs.lock(tmp_path):
+                (tmp_path / "count").write_text(str(int((tmp_path / "count").read_text()) + 1))
+
+    processes = [FORK.Process(target=count) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert (tmp_path / "count").read_text() == "160"
+
+
 class Malicious:
     """A pickle that would write a file named `ran` when it is loaded."""
 
@@ -305,6 +413,54 @@ def workers(parent: int) -> list[int]:
     """The living workers of a sweep."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return [int(child) for child in children if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000", "seed=range(2)")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, pytest.param(signal.SIGHUP, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "moment",
+    ["starting", "importing", *(pytest.param(late, marks=pytest.mark.faults) for late in ("training", "between runs"))],
+)
+def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: Start, tmp_path: Path) -> None:
+    """Whatever they are doing when the sweep alone is killed, or its terminal is closed."""
+    arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
+    cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
+    with runs.lock(cell / "seed=1"):
+        process = start(*arguments)
+        until(lambda: len(workers(process.pid)) == 2)
+        children = workers(process.pid)
+        if moment == "importing":
+            until(lambda: any("libtorch" in libraries(child) for child in children))
+        elif moment == "training":
+            until(lambda: any((tmp_path / "multirun").rglob(runs.METRICS)))
+        elif moment == "between runs":  # one of them waits for the lock, the other for something to do
+            until(lambda: runs.read_result(cell / "seed=0"))
+        process.send_signal(stop)
+        process.wait()
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=30)
+
+
+def libraries(process: int) -> str:
+    """The names of the libraries that a process has loaded."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{process}/maps").read_text()
+    return ""
+
+
+def test_workers_killed_before_their_first_run(start: Start, tmp_path: Path) -> None:
+    """Three times in a row, all of them while they import; the fourth time the sweep trains everything."""
+    process = start("-m", *QUICK, "seed=range(2)")
+    seen: set[int] = set()
+    for _ in range(3):
+        until(lambda: len(set(workers(process.pid)) - seen) == 2)
+        for child in set(workers(process.pid)) - seen:
+            seen.add(child)
+            os.kill(child, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and err == "", out + err
+    assert out.count("the launcher stopped: ") == 3 and "[2/2]" in out
 
 
 @pytest.mark.faults

@@ -88,7 +88,7 @@ def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, comman
     good, diverges = (tmp_path / "multirun/sweep" / CELL.replace("0.0005", lr) / "seed=0" for lr in ("0.001", "1e+30"))
     with runs.lock(good):  # so that its job is still there to be cancelled
         process = start(*sweep)
-        until(lambda: (good / ".lock").exists() and (diverges / runs.CONFIG).exists())
+        until(lambda: (good / runs.LOCK).exists() and (diverges / runs.CONFIG).exists())
         until(lambda: (jobs := running_jobs()) and all(job.endswith("_0") for job in jobs))
         subprocess.run(["scancel", *running_jobs()], check=True)
         out, err = process.communicate(timeout=300)

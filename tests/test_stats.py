@@ -4,16 +4,28 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from digitcmp.report.stats import Effect, holm, interval, mean_interval, paired_effect, verdict
+from digitcmp.report.stats import Effect, half_width, holm, interval, paired_effect, verdict
 
 A = np.array([0.845, 0.832, 0.851, 0.840, 0.829])
 B = np.array([0.816, 0.821, 0.809, 0.830, 0.826])
 
 
 def test_interval_of_a_mean_by_hand() -> None:
-    # mean 2, std 1, n = 3: half-width is t(0.975, 2) / sqrt(3) = 4.302653 / 1.732051
-    assert mean_interval(np.array([1.0, 2.0, 3.0])) == pytest.approx((2 - 2.484138, 2 + 2.484138), abs=1e-6)
-    assert np.isnan(mean_interval(np.array([0.8]))).all()
+    # std .01, n = 3: half-width is t(0.975, 2) / sqrt(3) = 4.302653 / 1.732051 times .01
+    assert interval(0.8, 0.01, 3) == pytest.approx((0.8 - 0.02484138, 0.8 + 0.02484138), abs=1e-8)
+    assert np.isnan(interval(0.8, float("nan"), 1)).all()
+
+
+def test_interval_is_scipys_t_interval() -> None:
+    low, high = scipy.stats.t.interval(0.95, len(A) - 1, A.mean(), scipy.stats.sem(A))
+    assert interval(A.mean(), A.std(ddof=1), len(A)) == pytest.approx((low, high))
+
+
+def test_interval_of_an_accuracy_stays_in_its_range() -> None:
+    # .3 and .9: std .424, half-width 12.706 * .3
+    assert half_width(0.6 / 2**0.5, 2) == pytest.approx(12.7062 * 0.3, abs=1e-4)
+    assert interval(0.6, 0.6 / 2**0.5, 2) == (0, 1)
+    assert interval(0.99, 0.01, 3) == pytest.approx((0.99 - 0.02484138, 1), abs=1e-8)
 
 
 def test_paired_effect_is_scipys_paired_t_test() -> None:
@@ -59,19 +71,19 @@ def test_holm_by_hand() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "claim", "expected"),
     [
-        (0.02, 0.04, 0.03, "holds"),
+        (0.02, 0.04, 0.03, "as claimed"),
         (-0.01, 0.04, 0.03, "undecided"),
         (0.00, 0.04, 0.03, "undecided"),
-        (0.04, 0.06, 0.03, "does not hold (+0.050)"),
-        (-0.01, 0.02, 0.03, "does not hold (+0.005)"),
-        (-0.06, -0.04, 0.03, "does not hold (-0.050)"),
-        (0.02, 0.04, None, "no claim"),
+        (0.04, 0.06, 0.03, "larger than claimed (+0.050)"),
+        (0.01, 0.02, 0.03, "smaller than claimed (+0.015)"),
+        (-0.01, 0.02, 0.03, "no effect seen"),
+        (-0.06, -0.04, 0.03, "opposite to the claim (-0.050)"),
     ],
 )
-def test_verdicts(low: float, high: float, claim: float | None, expected: str) -> None:
-    assert verdict(Effect((low + high) / 2, low, high, 0.01, 10), claim) == expected
+def test_verdicts(low: float, high: float, claim: float, expected: str) -> None:
+    assert verdict((low + high) / 2, low, high, 0.01, claim) == expected
 
 
-def test_interval_from_a_published_mean_and_deviation() -> None:
-    values = np.array([0.97, 0.98, 0.96])
-    assert interval(0.97, 0.01, 3) == pytest.approx(mean_interval(values))
+def test_verdicts_without_a_claim_go_by_the_corrected_p() -> None:
+    assert verdict(0.03, 0.02, 0.04, 0.04, float("nan")) == "effect seen"
+    assert verdict(0.03, 0.02, 0.04, 0.06, float("nan")) == "no effect seen"

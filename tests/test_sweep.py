@@ -10,6 +10,7 @@ from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp import runs
+from digitcmp.sweep import LAUNCHES
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
@@ -52,11 +53,11 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
     assert "8 runs, 8 finished" in command(*SWEEP, "dry_run=true").stdout
 
     result = json.loads((last[0] / runs.RESULT).read_text())
-    (last[0] / runs.RESULT).write_text(json.dumps(result | {"batch_size": 10}))  # as if the default had been 10 then
+    runs.record(last[0], result | {"batch_size": 10})  # as if the default had been 10 then
     refused = command(*SWEEP, code=1)
     assert "seed=0 holds a finished run with batch_size=10, not batch_size=20" in refused.stderr
     assert "force=true" in refused.stderr and len(refused.stderr.splitlines()) == 1
-    (last[0] / runs.RESULT).write_text(json.dumps(result))
+    runs.record(last[0], result)
 
     in_parallel = [numbers(folder) for folder in folders(root)]
     assert not any(pictures(folder) for folder in folders(root))
@@ -138,7 +139,7 @@ def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: P
     command(*sweep)
     before = sorted((tmp_path / "multirun/s").rglob("result.json"))
     refused = command(*sweep, "force=true", "hydra.launcher.n_jobs=0", code=1)  # a launcher that cannot start
-    assert "2 not finished" in refused.stderr
+    assert "2 not finished" in refused.stderr and refused.stdout.count("the launcher stopped: ") == LAUNCHES
     assert len(before) == 2 and all(file.exists() for file in before)
     times = {file: file.stat().st_mtime_ns for file in before}
     assert "[2/2]" in command(*sweep, "force=true").stdout

@@ -55,7 +55,7 @@ def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     files = {re.sub(r"(tfevents).*", r"\1", name) for name in names if not name.startswith("pictures/")}
     assert files == {
-        ".lock",
+        ".manifest",
         "config.yaml",
         "metrics.csv",
         "checkpoints/last.ckpt",
@@ -313,14 +313,69 @@ def test_gradients_are_clipped_in_mixed_precision(train: Run, tmp_path: Path) ->
 
 
 def test_files_of_others_are_left_alone(train: Run, tmp_path: Path) -> None:
+    """Beside those of a run, through two runs in the folder, the second of which replaces the first."""
+    theirs = ("checkpoints/thesis.ckpt", "events.out.tfevents.1.host.2.0", "data.csv.partial", ".lock", "fit.txt")
     (tmp_path / "mine/checkpoints").mkdir(parents=True)
-    (tmp_path / "mine/checkpoints/thesis.ckpt").touch()
+    for name in theirs:
+        (tmp_path / "mine" / name).write_text("mine")
     train(*QUICK, "hydra.run.dir=mine")
-    assert (tmp_path / "mine/checkpoints/thesis.ckpt").exists()
-    (tmp_path / "config.yaml").write_text("mine")
-    refused = train(*QUICK, "hydra.run.dir=.", "force=true", code=1)
-    assert "holds a config.yaml that is no run's: choose another folder" in refused.stderr
-    assert (tmp_path / "config.yaml").read_text() == "mine"
+    (tmp_path / "mine/later.partial").write_text("mine")
+    train(*QUICK, "hydra.run.dir=mine", "seed=1", "force=true")
+    assert all((tmp_path / "mine" / name).read_text() == "mine" for name in (*theirs, "later.partial"))
+    assert len(list((tmp_path / "mine").glob("events.out.tfevents.*"))) == 2
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "result.json", "checkpoints/last.ckpt"])
+def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: Path, name: str) -> None:
+    """Even beside a file that has the name of a lock, and when the run would be trained again."""
+    file = tmp_path / "theirs" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    (tmp_path / "theirs/.lock").touch()
+    files = sorted((tmp_path / "theirs").rglob("*"))
+    for force in ("true", "false"):
+        refused = train(*QUICK, "hydra.run.dir=theirs", f"force={force}", code=1).stderr
+        assert refused.endswith(f"theirs holds a {name} that is no run's: choose another folder\n")
+        assert len(refused.splitlines()) == 1
+    assert file.read_text() == "mine" and sorted((tmp_path / "theirs").rglob("*")) == files
+
+
+def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    train(*QUICK, "hydra.run.dir=out")
+    whole = (out / "metrics.csv").read_bytes()
+    (out / "metrics.csv").write_bytes(whole + b"\n")
+    refused = train(*QUICK, "seed=1", "hydra.run.dir=out", code=1).stderr
+    assert "out holds a damaged run with seed=0, not seed=1: choose another folder" in refused
+    assert (out / "metrics.csv").read_bytes() == whole + b"\n"
+    train(*QUICK, "hydra.run.dir=out")
+    assert (out / "metrics.csv").read_bytes() == whole
+
+    (out / "result.json").write_text("")
+    (out / "config.yaml").unlink()
+    refused = train(*QUICK, "hydra.run.dir=out", code=1).stderr
+    assert refused.endswith("out holds a damaged run without its config.yaml: force=true trains it again\n")
+    train(*QUICK, "hydra.run.dir=out", "force=true")
+    assert (out / "metrics.csv").read_bytes() == whole
+
+
+def test_a_run_of_before_there_was_a_manifest_is_known(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "hydra.run.dir=out")
+    (tmp_path / "out/.manifest").unlink()
+    train(*QUICK, "hydra.run.dir=out", "force=true", "seed=1")
+    (tmp_path / "out/.manifest").unlink()
+    (tmp_path / "out/result.json").unlink()
+    train(*QUICK, "hydra.run.dir=out", "seed=1")
+    assert result(tmp_path / "out")["seed"] == 1
+
+
+def test_a_refused_run_leaves_no_folder(train: Run, tmp_path: Path) -> None:
+    for folder in ("a/b", "multirun/sweep"):  # one that Hydra makes, and one that only the run makes
+        refused = train(*QUICK, f"hydra.run.dir={folder}", "data=kmnist", "data.root=/proc/none", code=1).stderr
+        assert len(refused.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+    train(*QUICK, "hydra.run.dir=.", "trainer.accelerator=mps", code=1)
+    assert tmp_path.exists()
 
 
 def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:

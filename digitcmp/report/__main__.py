@@ -1,62 +1,65 @@
-"""`python -m digitcmp.report DIR...`: the table of a sweep on the terminal, and its report/ beside the runs."""
+"""`python -m digitcmp.report DIR...`: the tables of a sweep on the terminal, and its report/ beside the runs."""
 
 import argparse
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
 
-from digitcmp import runs
-from digitcmp.report import tables
-from digitcmp.report.document import document
-from digitcmp.report.effects import effects
+from digitcmp.report import comparison, document, tables
+from digitcmp.report.effects import COLUMNS
+from digitcmp.report.results import Results
+from digitcmp.runs import RunError
 
 
 def main() -> None:
     """Read everything, draw everything, and only then write."""
     parser = argparse.ArgumentParser(prog="python -m digitcmp.report", description="Tables, statistics and figures.")
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, finished or not")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or of their report")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: report/ in the first DIR)")
+    parser.add_argument("--open", action="store_true", help="show report.html in the browser")
+    parser.add_argument("--compare", action="store_true", help="of two DIRs: print what differs, and write nothing")
     arguments = parser.parse_args()
-    for folder in arguments.folders:
+    folders, console = arguments.folders, Console(highlight=False, soft_wrap=True)
+    for folder in folders:
         if not folder.is_dir():
             parser.exit(2, f"{folder} is not a folder\n")
-    table, missing, warnings = tables.load(arguments.folders)
-    if table.empty:
-        parser.exit(2, f"no finished run in {', '.join(map(str, arguments.folders))}\n")
-    cells, curves = tables.cells(table), tables.curves(table)
-    selection, differences = tables.selection(cells), effects(table, missing)
-    pairs, others = tables.pairs(cells), tables.others(cells)
-    evaluated = runs.evaluations(table)
-    evaluations = tables.evaluations(evaluated, cells)
+    if arguments.compare and (len(folders) != 2 or arguments.out or arguments.open):
+        parser.exit(2, "--compare takes two DIRs and writes nothing: python -m digitcmp.report A B --compare\n")
+    try:
+        sides = [Results.load([folder]) for folder in folders] if arguments.compare else [Results.load(folders)]
+    except RunError as error:
+        parser.exit(2, f"{error}\n")
+    for results in sides:
+        if results.runs.empty:
+            parser.exit(2, f"no finished run in {', '.join(map(str, results.roots))}\n")
+        for archive in results.archives:
+            console.print(f"no run is left beside {archive}: read from its CSV files", markup=False)
+    if arguments.compare:
+        comparison.show(sides[0], sides[1], console)
+        return
 
     from digitcmp.report import plots  # matplotlib takes half a second, which a wrong folder need not wait for
+    from digitcmp.report.page import page
 
-    figures = plots.figures(cells, curves, table, differences, selection, pairs, others)
-    files = {f"{name}.{form}": plots.save(figure, form) for name, figure in figures.items() for form in ("png", "svg")}
-    texts = {
-        "cells.csv": cells.to_csv(index=False, float_format="%.6g"),
-        "runs.csv": table.drop(columns="path").to_csv(index=False),
-        "curves.csv": curves.to_csv(index=False, float_format="%.6g"),
-        "effects.csv": differences.to_csv(index=False, float_format="%.6g"),
-        "table.tex": tables.latex(tables.cells_text(cells), r"Test accuracy, mean $\pm$ standard deviation over seeds"),
-        "report.md": document(
-            arguments.folders,
-            table,
-            cells,
-            differences,
-            selection,
-            pairs,
-            others,
-            evaluations,
-            missing,
-            warnings,
-            list(figures),
-        ),
+    figures = plots.figures(results)
+    sections = document.sections(results, figures)
+    pictures = {name: plots.save(figure, "page") for name, figure in figures.items()}
+    effects = results.effects[list(COLUMNS)]
+    numbers = {"cells.csv": results.cells, "curves.csv": results.curves, "effects.csv": effects}
+    texts = {name: frame.to_csv(index=False, float_format="%.6g") for name, frame in numbers.items()}
+    texts |= {
+        "runs.csv": results.runs.drop(columns="path").to_csv(index=False),
+        "table.tex": tables.latex(tables.cells(results), r"Test accuracy, mean $\pm$ standard deviation over seeds"),
+        "report.md": document.markdown(results, sections),
+        "report.html": page(results, sections, pictures),
     }
-    if len(evaluated):
-        texts["evaluations.csv"] = evaluated.to_csv(index=False)
+    if len(results.evaluated):
+        texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
+    files = {f"{name}.{form}": plots.save(figure, form) for name, figure in figures.items() for form in ("png", "svg")}
     files |= {name: text.encode() for name, text in texts.items()}
-    out = arguments.out or arguments.folders[0] / "report"
+    root = results.roots[0]
+    out = arguments.out or (root if root in results.archives else root / "report")
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -64,31 +67,27 @@ def main() -> None:
         for name in files:  # only now that all of them are on the disk
             (out / f"{name}.partial").replace(out / name)
     except OSError as error:
-        for partial in out.glob("*.partial"):
+        for partial in [partial for name in files if (partial := out / f"{name}.partial").exists()]:
             partial.unlink()
         parser.exit(1, f"cannot write the report into {out}: {error.strerror}\n")
 
-    console = Console(highlight=False, soft_wrap=True)
-    tables.print_cells(cells, console)
-    if len(evaluations):
-        console.print()
-        tables.print_table(tables.evaluations_text(evaluations), console)
-    if len(pairs):
-        console.print()
-        tables.print_table(tables.pairs_text(pairs), console)
-    if differences.refused.isna().any():
-        console.print()
-        tables.print_table(tables.effects_text(differences), console)
-    for line in tables.refusals(differences):
-        console.print(line, markup=False)
-    if len(selection):
-        console.print()
-        tables.print_table(tables.selection_text(selection), console)
-    if missing:
-        console.print(f"\nmissing runs: {len(missing)}; report.md lists them")
-    for warning in warnings:
-        console.print(f"\nWARNING: {warning}", style="bold red", markup=False)
-    console.print(f"\nWritten to {out}: {'  '.join(sorted(files))}", markup=False)
+    for section in sections:
+        for part in section.parts:
+            if isinstance(part, tables.Table):
+                tables.show(part, console)
+                console.print()
+            elif isinstance(part, list):
+                for line in part:
+                    console.print(line, markup=False)
+    if results.unfinished or results.planned:
+        console.print(
+            f"missing runs: {len(results.unfinished)} begun, {len(results.planned)} never begun: see report.md"
+        )
+    for warning in results.warnings:
+        console.print(f"WARNING: {warning}", style="bold red", markup=False)
+    console.print(f"Written to {out}: {'  '.join(sorted(files))}", markup=False)
+    if arguments.open:
+        webbrowser.open((out / "report.html").resolve().as_uri())
 
 
 if __name__ == "__main__":

@@ -1,29 +1,23 @@
-"""report.md: what was run, what came out beside the paper's numbers, and what follows from it."""
+"""What a report says, in sections: what was run, what came out beside the paper's numbers, and what follows from it."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import Any, NamedTuple
 
 from digitcmp import paper
 from digitcmp.config import CONF
-from digitcmp.report.effects import FAMILIES
-from digitcmp.report.tables import (
-    MADE_WITH,
-    cells_text,
-    effects_text,
-    evaluations_text,
-    markdown,
-    others_text,
-    pairs_text,
-    refusals,
-    selection_text,
-)
+from digitcmp.report import stats, tables
+from digitcmp.report.effects import ORDERS
+from digitcmp.report.results import MADE_WITH, Results
+from digitcmp.report.tables import Table
 
 CAPTIONS = {
     "accuracy": "Test accuracy of every cell. Filled: without the auxiliary loss, open: with it.",
     "effects": "Differences in test accuracy, paired by seed.",
-    "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by head and augmentation. Filled: "
+    "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by the other factors. Filled: "
     "without the auxiliary loss, open: with it.",
     "pairs": "Test error by number of training pairs. Filled: without the auxiliary loss, open and dashed: with it; "
     "squares: ordinal head.",
@@ -34,133 +28,150 @@ CAPTIONS = {
     "figure7": "Fig. 7 of the paper: the auxiliary loss. Dashed: with it.",
     "curves": "Test accuracy per epoch. Dashed: with the auxiliary loss.",
 }
+ACCURACY = (
+    "Test accuracy: mean ± sample standard deviation over seeds, and the 95 % t-interval of the mean, cut to [0, 1]. "
+    "validation: mean accuracy on the validation pairs. digits, argmax: test accuracy of the digit head, and of "
+    "comparing its two predicted digits. paper: the published value, where the paper has this network on this task; "
+    "difference: ours less the paper's."
+)
+EVALUATIONS = (
+    "The saved networks of these runs by `python -m digitcmp.evaluate`. tta: the mean over the images as they are and "
+    "shifted by a pixel."
+)
+OTHERS = (
+    "On the same task: mean ± standard deviation over n runs, and the 95 % t-interval of the mean that follows from "
+    "them, cut to [0, 1]."
+)
+PAIRS = "Test accuracy by number of training pairs."
+SELECTION = (
+    "Selected by the mean accuracy on the validation pairs alone. oracle: what choosing on the test pairs would have "
+    "given, for comparison only. (edge): the smallest or largest rate tried."
+)
+EFFECTS = (
+    "Differences in mean test accuracy, paired by seed, between cells equal but for the factor and the learning rate, "
+    "which belongs to the recipe: each level less the default, or less the first. Interaction: how much more a factor "
+    "adds where the other is on. 95 % t-interval and two-sided p of each alone; Holm corrects p inside each family."
+)
+PAPERS = (
+    "paper's table: the same difference between the paper's means. Its claims, of its own networks on its task: "
+    f"auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} ({paper.AUXILIARY_CLAIM.source}), sharing "
+    f"{paper.SHARING_CLAIM.effect:+.2f} ({paper.SHARING_CLAIM.source}); of the rest it claims no size."
+)
+FACTORIAL = (
+    "main effect: the mean difference over all cells of the other factors (AL: the auxiliary loss). Interaction of two "
+    "factors: how much more one adds where the other is on; of three: how much more that is where the third is on."
+)
+PLANNED = (
+    "Runs that a sweep planned and never began: {}. The same sweep started again trains them; if it was given up, `{}` "
+    "drops them."
+)
 
 
-def document(
-    roots: Sequence[Path],
-    runs: pd.DataFrame,
-    cells: pd.DataFrame,
-    effects: pd.DataFrame,
-    selection: pd.DataFrame,
-    pairs: pd.DataFrame,
-    others: pd.DataFrame,
-    evaluations: pd.DataFrame,
-    missing: Sequence[Path],
-    warnings: Sequence[str],
-    figures: Sequence[str],
-) -> str:
-    """The report in Markdown, from the report's tables and the file names of its figures."""
-    parts = [
-        f"# {', '.join(root.resolve().name for root in roots)}\n",
-        *(f"> **Warning:** {one}\n" for one in warnings),
+class Figure(NamedTuple):
+    """A figure, by its file's name, and what it shows."""
+
+    name: str
+    caption: str
+
+
+class Section(NamedTuple):
+    """What stands under a heading. Texts are Markdown with *emphasis* and `code` alone; a list is of such texts."""
+
+    title: str
+    parts: Sequence[str | Table | Figure | list[str]]
+
+
+def sections(results: Results, figures: Iterable[str]) -> list[Section]:
+    """The report but for its head; figures: the names of those that were drawn."""
+
+    def drawn(*kinds: str) -> list[Figure]:
+        named = [(name, kind) for name in figures for kind in kinds if name.startswith(kind)]
+        return [Figure(name, f"{CAPTIONS[kind]} {name.removeprefix(kind).lstrip('_')}".strip()) for name, kind in named]
+
+    effects, drop = results.effects, f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
+    notes = [EFFECTS, stats.RULE] + [PAPERS] * bool(effects.claim.notna().any())
+    notes += [FACTORIAL] * bool(effects.family.isin(ORDERS).any())
+    refused = effects[effects.refused.notna()].groupby(["context", "refused"], sort=False)
+    refusals = [
+        f"no statistics for {', '.join(rows.effect)}{f' ({context})' if context else ''}: {reason}"
+        for (context, reason), rows in refused
     ]
-    parts.append(what_was_run(roots, runs, cells, missing))
+    parts: dict[str, list[Any]] = {
+        "Accuracy": [tables.cells(results), ACCURACY, *drawn("accuracy")],
+        "Evaluated again": [tables.evaluations(results), EVALUATIONS] if len(results.evaluations) else [],
+        "What others published": [tables.others(results), OTHERS] if len(results.others) else [],
+        "Pairs": [tables.pairs(results), PAIRS, *drawn("pairs")] if len(results.pairs) else [],
+        "Selected learning rates": (
+            [tables.selection(results), SELECTION, *drawn("learning_rates")] if len(results.selection) else []
+        ),
+        "Effects": [
+            *drawn("factorial"),
+            *([tables.effects(results), *notes] if effects.refused.isna().any() else []),
+            *drawn("effects"),
+            *([refusals] if refusals else []),
+        ],
+        "Learning curves": [*drawn("figure5", "figure6", "figure7", "curves")],
+        "Not finished": [list(map(short, results.unfinished))] if results.unfinished else [],
+        "Never begun": [PLANNED.format(len(results.planned), drop)] if results.planned else [],
+    }
+    for items in parts.values():
+        if any(isinstance(part, Table) and tables.TWO_SEEDS in str(part.rows) for part in items):
+            items.append(tables.TWO_SEEDS_NOTE)
+    return [Section(title, items) for title, items in parts.items() if items]
 
-    parts.append("## Accuracy\n")
-    parts.append(markdown(cells_text(cells)))
-    parts.append(
-        "Test accuracy: mean ± sample standard deviation over seeds, and the 95 % t-interval of the mean. validation: "
-        "mean accuracy on the validation pairs. digits, argmax: test accuracy of the digit head, and of comparing its "
-        "two predicted digits. paper: the published value, "
-        "where the paper has this network on this task; difference: ours less the paper's.\n"
+
+def short(folder: Path) -> str:
+    """A run's folder, from its cell on."""
+    return f"{folder.parent.name}/{folder.name}"
+
+
+def head(results: Results) -> list[str]:
+    """How to make the runs again, how many there are, and on what they were made."""
+    lines, runs, n = [], results.runs, results.cells.n
+    for root in results.roots:
+        name = root.resolve().name
+        file = CONF / "experiment" / f"{name}.yaml"
+        there = [root in Path(path).parents for path in runs.path]
+        seeds = sorted({int(seed) for seed in runs.seed[there]})
+        span = f"range({len(seeds)})"
+        if seeds != list(range(len(seeds))):
+            span = ",".join(map(str, seeds))
+        planned = bool(results.unfinished or results.planned) or (file.exists() and f"seed: {span}" in file.read_text())
+        more = "" if planned else f" 'seed={span}'"
+        lines.append(f"`python train.py -m experiment={name}{more}`" if file.exists() else f"the runs in `{name}`")
+    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
+    never = f", {len(results.planned)} never begun" if results.planned else ""
+    lines.append(
+        f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing{never}"
     )
-    parts += embedded(figures, "accuracy")
+    lines.append(f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in all, {runs.fit_seconds.mean():.1f} s a run")
+    return lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
 
-    if len(evaluations):
-        parts.append("## Evaluated again\n")
-        parts.append(markdown(evaluations_text(evaluations)))
-        parts.append(
-            "The saved networks of these runs by `python -m digitcmp.evaluate`. tta: the mean over the images as they "
-            "are and shifted by a pixel.\n"
-        )
 
-    if len(others):
-        parts.append("## What others published\n")
-        parts.append(markdown(others_text(others)))
-        parts.append(
-            "On the same task: mean ± standard deviation over n runs, and the 95 % t-interval of the "
-            "mean that follows from them.\n"
-        )
-
-    if len(pairs):
-        parts.append("## Pairs\n")
-        parts.append(markdown(pairs_text(pairs)))
-        parts.append("Test accuracy by number of training pairs.\n")
-        parts += embedded(figures, "pairs")
-
-    if len(selection):
-        parts.append("## Selected learning rates\n")
-        parts.append(markdown(selection_text(selection)))
-        parts.append(
-            "Selected by the mean accuracy on the validation pairs alone. oracle: what choosing on the test pairs "
-            "would have given, for comparison only. (edge): the smallest or largest rate tried.\n"
-        )
-        parts += embedded(figures, "learning_rates")
-
-    if len(effects):
-        parts.append("## Effects\n")
-        parts += [part for name in figures if name.startswith("factorial") for part in embedded(figures, name)]
-        if effects.refused.isna().any():
-            parts.append(markdown(effects_text(effects)))
-            parts.append(
-                "Differences in mean test accuracy, paired by seed, between cells equal but for the ingredient "
-                "and the learning rate, which belongs to the recipe. 95 % t-interval and two-sided p of each alone; "
-                "Holm corrects p inside each family. *holds*: the interval contains the claim and excludes 0; "
-                "*undecided*: it contains both; else *does not hold*, with the size found. paper's table: the same "
-                f"difference between the paper's means. Its claims: auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} "
-                f"({paper.AUXILIARY_CLAIM.source}), sharing {paper.SHARING_CLAIM.effect:+.2f} "
-                f"({paper.SHARING_CLAIM.source}); of the rest it claims no size.\n"
-            )
-            if (effects.family == FAMILIES[0]).any():
-                parts.append(
-                    "main effect: the mean difference over all cells of the other factors (sharing; AL, the auxiliary "
-                    "loss; ordinal, the ordinal head; augment, augmentation). Interaction of two factors: how much "
-                    "more one adds where the other is on; of three: how much more that is where the third is on.\n"
-                )
-            parts += embedded(figures, "effects")
-        parts.append("".join(f"- {line}\n" for line in refusals(effects)))
-
-    curves = [name for name in figures if name.startswith(("figure", "curves"))]
-    if curves:
-        parts.append("## Learning curves\n")
-        parts += [part for name in curves for part in embedded(figures, name)]
-
-    if missing:
-        parts.append(f"## Missing\n\nRuns that are not finished: {len(missing)}\n")
-        parts.append("".join(f"- {folder.parent.name}/{folder.name}\n" for folder in missing))
+def markdown(results: Results, sections: Iterable[Section]) -> str:
+    """report.md."""
+    parts = [
+        f"# {title(results)}\n",
+        *(f"> **Warning:** {warning}\n" for warning in results.warnings),
+        bullets(head(results)),
+    ]
+    for section in sections:
+        parts.append(f"## {section.title}\n")
+        for part in section.parts:
+            if isinstance(part, Figure):
+                parts.append(f"![{part.caption}]({part.name}.svg)\n\n*{part.caption}*\n")
+            elif isinstance(part, Table):
+                parts.append(tables.markdown(part))
+            else:
+                parts.append(f"{part}\n" if isinstance(part, str) else bullets(part))
     return "\n".join(parts)
 
 
-def what_was_run(roots: Sequence[Path], runs: pd.DataFrame, cells: pd.DataFrame, missing: Sequence[Path]) -> str:
-    """How to make the runs again, how many there are, and on what they were made."""
-    lines = []
-    for root in roots:
-        name = root.resolve().name
-        file = CONF / "experiment" / f"{name}.yaml"
-        own_seeds = sorted(
-            {int(seed) for seed, path in zip(runs.seed, runs.path, strict=True) if root in Path(path).parents}
-        )
-        seeds = f"range({len(own_seeds)})"
-        if own_seeds != list(range(len(own_seeds))):
-            seeds = ",".join(map(str, own_seeds))
-        own = bool(missing) or (file.exists() and f"seed: {seeds}" in file.read_text())
-        more = "" if own else f" 'seed={seeds}'"
-        lines.append(
-            f"- `python train.py -m experiment={name}{more}`\n" if file.exists() else f"- the runs in `{name}`\n"
-        )
-    n = f"{cells.n.min()}" if cells.n.nunique() == 1 else f"{cells.n.min()} to {cells.n.max()}"
-    lines.append(f"- {len(runs)} runs: {len(cells)} cells, n = {n} seeds each; {len(missing)} missing\n")
-    lines.append(
-        f"- {runs.fit_seconds.sum() / 60:.0f} minutes of training in all, {runs.fit_seconds.mean():.1f} s a run\n"
-    )
-    lines += [f"- {key}: {'; '.join(sorted(runs[key].unique()))}\n" for key in MADE_WITH]
-    return "".join(lines)
+def title(results: Results) -> str:
+    """The names of the folders."""
+    return ", ".join(root.resolve().name for root in results.roots)
 
 
-def embedded(figures: Sequence[str], name: str) -> list[str]:
-    """The figure with its caption, if it was drawn."""
-    if name not in figures:
-        return []
-    kind, _, which = name.partition("_")
-    caption = CAPTIONS[name] if name in CAPTIONS else f"{CAPTIONS[kind]} {which}"
-    return [f"![{caption}]({name}.svg)\n\n*{caption}*\n"]
+def bullets(lines: Iterable[str]) -> str:
+    """A Markdown list."""
+    return "".join(f"- {line}\n" for line in lines)

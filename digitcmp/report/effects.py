@@ -1,237 +1,323 @@
-"""What an ingredient adds to the test accuracy: differences between cells, paired by seed, beside the paper's claim."""
+"""What a factor adds to the test accuracy: differences between cells, paired by seed, beside the paper's claim.
+
+A condition is a row of settings as text, '' for the default: a cell less its learning rate, a matter of the recipe.
+"""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
 from digitcmp.report import stats
+from digitcmp.report.settings import changed, named, shown, text
 
-SHARED = {name: network.unshared for name, network in NETWORKS.items() if network.unshared}
-TWO_BRANCHES = {name: network.merged for name, network in NETWORKS.items() if network.merged}
-FAMILIES = (  # Holm corrects inside each
-    *("main effect", "two-way interaction", "higher interaction"),  # of a factorial
-    *("auxiliary loss", "sharing", "branches", "interaction", "regularization"),
-)
-FACTORS = ("sharing", "AL", "ordinal", "augment")
-ORDINAL, AUGMENTED = "head=ordinal", "augment=true"
-COLUMNS = (
-    *("family", "effect", "context", "n", "mean", "ci_low", "ci_high", "p", "p_holm"),
-    *("claim", "published", "verdict", "refused"),
-)
+ORDERS = ("main effect", "two-way interaction", "higher interaction")  # the families of a factorial
+FIRST = (*ORDERS, "auxiliary loss", "sharing", "branches")
+LAST = ("interaction", "backbone interaction")  # apart: how many networks there are is no matter of the other factors
+FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # of other settings: their name
+CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
+NUMBERS = ("n", "mean", "ci_low", "ci_high", "p", "p_holm", "claim", "published")
+COLUMNS = ("family", "effect", "context", *NUMBERS, "verdict", "refused")
 
-Arm = tuple[str, str, bool]  # context, model and aux: a cell less its learning rate, which belongs to the recipe
+Condition = dict[str, str]  # a row of `conditions`, with `lr` where that is the factor
+
+
+class Factor(NamedTuple):
+    """A setting that varies. levels: those that belong to this family, what they are compared with first; or all."""
+
+    family: str
+    column: str
+    levels: tuple[str, ...] = ()
 
 
 class Difference(NamedTuple):
-    """Test accuracy summed over the arms in `plus` less that summed over those in `minus`, divided by `scale`."""
+    """Test accuracy summed over the conditions in `plus` less that summed over those in `minus`, over `scale`.
+
+    varied: the columns in which they differ.
+    """
 
     family: str
-    name: str
-    context: str
-    plus: Sequence[Arm]
-    minus: Sequence[Arm]
+    varied: Sequence[str]
+    plus: Sequence[Condition]
+    minus: Sequence[Condition]
     scale: int = 1
-    claim: float | None = None
-    published: float | None = None
-
-
-class Contrast(NamedTuple):
-    """Test accuracy of the (model, aux) in `plus` less that of those in `minus`, and what the paper claims of it."""
-
-    family: str
-    plus: tuple[tuple[str, bool], ...]
-    minus: tuple[tuple[str, bool], ...]
-    claim: paper.Claim | None = None
+    name: str = ""
 
     @property
-    def name(self) -> str:
-        """'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)'"""
-        plus, minus = ([paper.label(*side) for side in sides] for sides in (self.plus, self.minus))
-        if len(plus) == 1:
-            return f"{plus[0]} − {minus[0]}"
+    def title(self) -> str:
+        """'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)', or the name given."""
+        plus, minus = ([title(condition, self.varied) for condition in side] for side in (self.plus, self.minus))
+        if self.name or len(plus) == 1:
+            return self.name or f"{plus[0]} − {minus[0]}"
         return f"({plus[0]} − {minus[0]}) − ({minus[1]} − {plus[1]})"
+
+    @property
+    def context(self) -> str:
+        """The settings that all its conditions have, 'epochs=50,test_pairs=5000'; of a factorial its models too."""
+        hidden = {"model", "aux", "lr", *self.varied}
+        settings = sorted((key, value) for key, value in self.plus[0].items() if value and key not in hidden)
+        if self.family in ORDERS:
+            models = "/".join(dict.fromkeys(condition["model"] for condition in (*self.minus, *self.plus)))
+            settings = [
+                ("model", models),
+                *[("aux", "true")] * all(on["aux"] for on in (*self.plus, *self.minus)),
+                *settings,
+            ]
+        return ",".join(f"{key}={value}" for key, value in settings)
+
+    @property
+    def claim(self) -> float:
+        """What the paper claims of its networks on its task, else nan."""
+        theirs = all(paper.claimed(*network(side), settings(side)) for side in (*self.plus, *self.minus))
+        return CLAIMS.get(self.family, np.nan) if theirs else np.nan
 
     @property
     def published(self) -> float:
         """The same difference between the paper's own means, nan where it lacks one."""
-        known = {side: paper.published(paper.label(*side)) for side in self.plus + self.minus}
-        means = {side: value.mean if value else float("nan") for side, value in known.items()}
-        return sum(means[side] for side in self.plus) - sum(means[side] for side in self.minus)
+        sides = (*self.plus, *self.minus)
+        labels = [paper.label(*network(side)) for side in sides]
+        if len(set(labels)) < len(labels) or not all(paper.as_published(settings(side)) for side in sides):
+            return np.nan
+        means = [value.mean if (value := paper.published(label)) else np.nan for label in labels]
+        return sum(means[: len(self.plus)]) - sum(means[len(self.plus) :])
 
 
-def contrasts(models: Iterable[str]) -> list[Contrast]:
-    """Every difference that these backbones could show."""
-    found = [Contrast("auxiliary loss", ((model, True),), ((model, False),), paper.AUXILIARY_CLAIM) for model in models]
-    for aux in (False, True):
-        for shared, own in SHARED.items():
-            found.append(Contrast("sharing", ((shared, aux),), ((own, aux),), paper.SHARING_CLAIM))
-        for two, merged in TWO_BRANCHES.items():
-            found.append(Contrast("branches", ((two, aux),), ((merged, aux),)))
-    for shared, own in SHARED.items():
-        found.append(Contrast("interaction", ((shared, True), (own, False)), ((shared, False), (own, True))))
-    return found
+def network(condition: Condition) -> tuple[str, bool]:
+    """Its model, and whether it is trained with the auxiliary loss."""
+    return condition["model"], condition["aux"] == "true"
 
 
-def arm(cell: str) -> Arm:
-    """'model=ws3,aux=true,lr=0.002,train_pairs=500' -> ('train_pairs=500', 'ws3', True)"""
-    model, aux, _, *context = cell.split(",")
-    return ",".join(context), model.removeprefix("model="), aux == "aux=true"
+def settings(condition: Condition) -> Condition:
+    """What else is not at its default."""
+    return {key: value for key, value in condition.items() if value and key not in ("model", "aux", "lr")}
 
 
-def settings(context: str) -> dict[str, Any]:
-    """'data_seed=0,hidden=300-50' -> {'data_seed': '0', 'hidden': [300, 50]}"""
-    pairs = dict(setting.split("=", 1) for setting in context.split(",")) if context else {}
-    return pairs | ({"hidden": [int(width) for width in pairs["hidden"].split("-")]} if "hidden" in pairs else {})
+def title(condition: Condition, varied: Iterable[str]) -> str:
+    """'AL4+ordinal augment': the label, and the settings among `varied` that are not at their default."""
+    head = condition["head"] if "head" in varied else ""
+    levels = [shown(key, condition[key]) for key in varied if key not in ("model", "aux", "head")]
+    return " ".join(filter(None, [paper.label(*network(condition), head or "mlp"), *levels]))
+
+
+def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
+    """A row per run: its settings as text, '' at the default; then `lr seed test_acc`, nan where it is not finished."""
+    known = [*runs.to_dict("records"), *(named(folder) for folder in missing if folder.parent.name[:6] == "model=")]
+    settings = [changed(run) | {"lr": text(run["lr"])} for run in known]
+    first, last = ["model", "aux", "head"], ["lr"]
+    columns = [*first, *sorted({*itertools.chain(*settings)} - {*first, *last}), *last]
+    rows = [
+        {column: row.get(column, "") for column in columns}
+        | {"seed": run["seed"], "test_acc": run.get("test_acc", np.nan)}
+        for row, run in zip(settings, known, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def factors(planned: pd.DataFrame) -> list[Factor]:
+    """Every factor of these conditions, the networks' relations as they say themselves."""
+    ordinary = [column for column in planned if column not in ("model", "shared")]
+    factors = [Factor(FAMILIES.get(column, column), column) for column in ordinary]
+    factors += [Factor("sharing", "shared", ("false", "true"))] * ("shared" in planned)
+    for family in ("sharing", "branches"):
+        for other in NETWORKS.values():
+            if counterpart := other.unshared if family == "sharing" else other.merged:
+                factors.append(Factor(family, "model", (counterpart, other.name)))
+    return [*factors, Factor("backbone", "model")]
+
+
+def levels(factor: Factor, group: pd.DataFrame) -> list[str]:
+    """The levels of a factor in a group of conditions: what the others are compared with, then those."""
+    present = list(dict.fromkeys(group[factor.column]))
+    if factor.levels:
+        return [level for level in factor.levels if level in present]
+    rate = paper.LEARNING_RATES.get(paper.label(*network(group.iloc[0].to_dict())))
+    first = text(rate) if factor.column == "lr" else ""  # the default
+    return sorted(present, key=lambda level: level != first)
+
+
+def related(*models: str) -> bool:
+    """Whether one network is the other's without sharing, or merged: no matter of the family of backbones."""
+    pairs = [{name, twin} for name, network in NETWORKS.items() for twin in (network.unshared, network.merged)]
+    return {*models} in pairs
+
+
+def single_effects(planned: pd.DataFrame, factor: Factor) -> Iterator[Difference]:
+    """Each level of a factor less the first, everything else equal."""
+    for group in groups(planned, [factor]):
+        rows = {row[factor.column]: row for row in group.to_dict("records")}
+        first, *others = levels(factor, group)
+        for level in others:
+            if factor.family != "backbone" or not related(level, first):
+                yield Difference(factor.family, [factor.column], [rows[level]], [rows[first]])
+
+
+def interactions(planned: pd.DataFrame, first: Factor, second: Factor) -> Iterator[Difference]:
+    """How much more one factor adds at a level of the other than at its first, where all four cells are planned."""
+    family = LAST["backbone" in (first.family, second.family)]
+    for group in groups(planned, [first, second]):
+        rows = {(row[first.column], row[second.column]): row for row in group.to_dict("records")}
+        (low, *highs), (start, *others) = levels(first, group), levels(second, group)
+        for high, other in itertools.product(highs, others):
+            corners = [(high, other), (low, start), (low, other), (high, start)]
+            if rows.keys() >= set(corners) and not (second.family == "backbone" and related(other, start)):
+                plus, minus = [rows[corner] for corner in corners[:2]], [rows[corner] for corner in corners[2:]]
+                yield Difference(family, [first.column, second.column], plus, minus)
+
+
+def groups(planned: pd.DataFrame, factors: Sequence[Factor]) -> Iterator[pd.DataFrame]:
+    """The conditions that are equal in all but these factors, each of which has several levels among them."""
+    for factor in factors:
+        if factor.levels:
+            planned = planned[planned[factor.column].isin(factor.levels)]
+    varied = [factor.column for factor in factors]
+    for _, group in planned.groupby([column for column in planned if column not in varied], sort=False):
+        if all(group[column].nunique() > 1 for column in varied):
+            yield group
+
+
+def designs(planned: pd.DataFrame) -> Iterator[tuple[list[str], list[Condition]]]:
+    """The 2^k designs with k >= 3 among these conditions: their factors' columns, and all their conditions, low first.
+
+    Of each more than half is planned: a half or less is another design, such as one factor at a time.
+    """
+    twins = [factor.levels for factor in factors(planned) if factor.family == "sharing" and factor.column == "model"]
+    twins = [pair for pair in twins if not planned[planned.model.isin(pair)].empty]
+    single = [(model,) for model in dict.fromkeys(planned.model) if not any(model in pair for pair in twins)]
+    for models in (*twins, *single):
+        ours = planned[planned.model.isin(models)]
+        crossed = [column for column in ours if ours[column].nunique() == 2 and is_crossed(ours, column)]
+        rest = [column for column in ours if column not in crossed]
+        for _, group in ours.groupby(rest, sort=False):
+            varied = [column for column in crossed if group[column].nunique() == 2]
+            if len(varied) >= 3 and len(group) > 2 ** len(varied) / 2:
+                factor = {factor.column: factor for factor in factors(group)} | {"model": Factor("", "model", models)}
+                cells = itertools.product(*(levels(factor[column], group) for column in varied))
+                yield varied, [group.iloc[0].to_dict() | dict(zip(varied, cell, strict=True)) for cell in cells]
+
+
+def is_crossed(planned: pd.DataFrame, column: str) -> bool:
+    """Whether more than half of these conditions have a counterpart that differs in this column alone."""
+    paired = planned.duplicated([other for other in planned if other != column], keep=False)
+    return bool(paired.mean() > 0.5)
+
+
+def factorial_effects(varied: Sequence[str], cells: Sequence[Condition]) -> Iterator[Difference]:
+    """Main effects and interactions of every order in a 2^k design.
+
+    A main effect is the mean difference over the other factors' cells. An interaction is a difference of differences:
+    how much more a factor adds where the other is on, and so on, again the mean over the cells of the rest.
+    """
+    low, high = cells[0], cells[-1]
+    short = {column: shown(column, high[column] or low[column]) for column in varied}
+    short |= {"model": "sharing", "shared": "sharing", "aux": "AL"}
+    for order in range(1, len(varied) + 1):
+        for chosen in itertools.combinations(varied, order):
+            sides: tuple[list[Condition], list[Condition]] = [], []
+            for cell in cells:  # an even number of the chosen factors at their first level: plus
+                sides[sum(cell[column] == low[column] for column in chosen) % 2].append(cell)
+            name = " × ".join(short[column] for column in chosen)
+            yield Difference(ORDERS[min(order, 3) - 1], varied, *sides, 2 ** (len(varied) - order), name)
+
+
+def differences(frame: pd.DataFrame) -> Iterator[Difference]:
+    """Every difference that these runs (rows of `conditions`) plan."""
+    planned = frame.drop(columns=["lr", "seed", "test_acc"]).drop_duplicates()
+    design = list(designs(planned))
+    for varied, cells in design:
+        yield from factorial_effects(varied, cells)
+    every = [factor for factor in factors(planned) if planned[factor.column].nunique() > 1]
+    for factor in every:
+        yield from single_effects(planned, factor)
+    yield from single_effects(frame.drop(columns=["seed", "test_acc"]).drop_duplicates(), Factor("lr", "lr"))
+    for first, second in itertools.combinations(every, 2):
+        if first.column != second.column:
+            for interaction in interactions(planned, first, second):
+                averaged = any(
+                    {*interaction.varied} <= {*varied} and interaction.plus[0] in cells for varied, cells in design
+                )
+                if not averaged or (first.family, second.family) == FIRST[3:5]:  # the paper's, in every context
+                    yield interaction
+
+
+def effects(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
+    """One row per difference between cells that are equal but for the factors and the learning rate.
+
+    runs: rows of `runs.read`, each once; missing: the folders of runs that are not finished. Columns: COLUMNS, and
+    `difference`, a Difference; p_holm is Holm's p inside the family, `published` the same difference between the
+    paper's means. Where the grid is unpaired, incomplete or ambiguous, `refused` says why and the numbers are nan. A
+    difference that no sweep planned has no row.
+    """
+    frame = conditions(runs, missing)
+    keys = list(frame.columns[:-3])
+    of_condition = dict(iter(frame.groupby(keys, sort=False)))
+    told = [key for key in keys if frame[key].nunique() > 1]
+
+    def name(condition: Condition) -> str:
+        return title(condition, [key for key in condition if key in told or key == "lr"])
+
+    def accuracies(condition: Condition) -> pd.Series:
+        known = of_condition.get(tuple(condition[key] for key in keys), frame[:0])
+        known = known[known.lr == condition["lr"]] if "lr" in condition else known
+        finished, unfinished = known[known.test_acc.notna()], known[known.test_acc.isna()]
+        if finished.empty:
+            raise ValueError(f"missing runs: no run of {name(condition)} is finished")
+        if finished.lr.nunique() > 1:
+            raise ValueError("ambiguous: several learning rates for one network")
+        if finished.seed.duplicated().any():
+            raise ValueError(f"ambiguous: several cells are {name(condition)}")
+        if len(unfinished):
+            seeds = ", ".join(f"seed={seed}" for seed in sorted(unfinished.seed))
+            raise ValueError(f"missing runs: {name(condition)} lacks {seeds}")
+        return finished.set_index("seed").test_acc.sort_index()
+
+    def measured(difference: Difference) -> stats.Effect:
+        sides = sorted([*difference.plus, *difference.minus], key=name)  # so that one reason reads the same everywhere
+        accuracy = {name(side): accuracies(side) for side in sides}
+        seeds: dict[str, list[str]] = {}
+        for label, values in accuracy.items():
+            seeds.setdefault(" ".join(map(str, values.index)), []).append(label)
+        if len(seeds) > 1:
+            who = (
+                f"{first} and {len(more)} more have {theirs}" if more else f"{first} has {theirs}"
+                for theirs, (first, *more) in seeds.items()
+            )
+            raise ValueError(f"different seeds: {', '.join(who)}")
+        plus, minus = (sum(accuracy[name(side)] for side in part) for part in (difference.plus, difference.minus))
+        return stats.paired_effect(plus.to_numpy() / difference.scale, minus.to_numpy() / difference.scale)
+
+    rows = []
+    for difference in differences(frame):
+        row = {"family": difference.family, "effect": difference.title, "context": difference.context}
+        rows.append(row | {"difference": difference, "claim": difference.claim, "published": difference.published})
+        try:
+            rows[-1] |= dict(zip(("mean", "ci_low", "ci_high", "p", "n"), measured(difference), strict=True))
+        except ValueError as error:
+            rows[-1]["refused"] = str(error)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "difference"]).astype(dict.fromkeys(NUMBERS, float))
+    table["n"] = table.n.astype("Int64")
+    for _, family in table[table.p.notna()].groupby("family"):
+        table.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
+    numbers = table[["mean", "ci_low", "ci_high", "p_holm", "claim"]].to_numpy(float)
+    table["verdict"] = [stats.verdict(*row) if row[0] == row[0] else None for row in numbers]
+    order = sorted(range(len(table)), key=lambda i: place(table.iloc[i], list(dict.fromkeys(table.context))))
+    return table.iloc[order].reset_index(drop=True)
 
 
 def differing(contexts: Iterable[str]) -> list[str]:
     """What tells contexts apart: each less the settings that all of them have, to be read."""
     settings = [context.split(",") for context in contexts]
     common = set.intersection(*map(set, settings)) if settings else set()
-    return [", ".join(setting for setting in one if setting not in common) for one in settings]
+    return [", ".join(setting for setting in row if setting not in common) for row in settings]
 
 
-def levels(key: Arm) -> tuple[tuple[str, str], tuple[bool, ...]]:
-    """An arm's group, (the rest of its context, the backbone that does not share), and its level of each factor."""
-    context, model, aux = key
-    settings = context.split(",") if context else []
-    rest = ",".join(setting for setting in settings if setting not in (ORDINAL, AUGMENTED))
-    return (rest, SHARED.get(model, model)), (model in SHARED, aux, ORDINAL in settings, AUGMENTED in settings)
-
-
-def at_levels(group: tuple[str, str], level: Sequence[bool]) -> Arm:
-    """The arm of a group at these levels of the factors: the inverse of `levels`."""
-    (rest, model), (shared, aux, ordinal, augmented) = group, level
-    settings = [rest] * bool(rest) + [ORDINAL] * ordinal + [AUGMENTED] * augmented
-    if shared:
-        model = next(name for name, own in SHARED.items() if own == model)
-    return ",".join(sorted(",".join(settings).split(","))), model, aux
-
-
-def factorials(arms: Iterable[Arm]) -> dict[tuple[str, str], list[list[bool]]]:
-    """The groups of arms that are a 2^k design with k >= 3, or most of one: the levels of each factor, low first."""
-    groups: dict[tuple[str, str], list[tuple[bool, ...]]] = {}
-    for key in arms:
-        group, level = levels(key)
-        groups.setdefault(group, []).append(level)
-    found = {group: [sorted(set(factor)) for factor in zip(*own, strict=True)] for group, own in groups.items()}
-    cells = {group: 2 ** sum(len(factor) == 2 for factor in factors) for group, factors in found.items()}
-    return {  # a half or less is another design, such as one factor at a time
-        group: found[group] for group, own in groups.items() if cells[group] >= 8 and len(own) > cells[group] / 2
-    }
-
-
-def factorial_effects(planned: Iterable[Arm]) -> Iterator[Difference]:
-    """Main effects and interactions of every order in the 2^k designs among these arms.
-
-    A main effect is the mean difference over the other factors' cells. An interaction is a difference of differences:
-    how much more a factor adds where the other is on, and so on, again the mean over the cells of the rest.
-    """
-    for group, factors in factorials(planned).items():
-        varied = [i for i, factor in enumerate(factors) if len(factor) == 2]
-        cells = list(itertools.product(*factors))
-        models = "/".join(dict.fromkeys(at_levels(group, cell)[1] for cell in cells))
-        for order in range(1, len(varied) + 1):
-            for chosen in itertools.combinations(varied, order):
-                sides: tuple[list[Arm], list[Arm]] = [], []
-                for cell in cells:  # an even number of the chosen factors off: plus
-                    sides[sum(not cell[i] for i in chosen) % 2].append(at_levels(group, cell))
-                yield Difference(
-                    family=FAMILIES[min(order, 3) - 1],
-                    name=" × ".join(FACTORS[i] for i in chosen),
-                    context=",".join(filter(None, [f"model={models}", group[0]])),
-                    plus=sides[0],
-                    minus=sides[1],
-                    scale=2 ** (len(varied) - order),
-                )
-
-
-def ingredient_effects(planned: Sequence[Arm]) -> Iterator[Difference]:
-    """What the paper compares, wherever both sides are planned in the same context."""
-    for context in dict.fromkeys(context for context, _, _ in planned):
-        for contrast in contrasts(dict.fromkeys(model for there, model, _ in planned if there == context)):
-            plus, minus = ([(context, *side) for side in sides] for sides in (contrast.plus, contrast.minus))
-            if {*plus, *minus} <= set(planned):
-                yield Difference(
-                    *(contrast.family, contrast.name, context, plus, minus),
-                    claim=contrast.claim.effect if contrast.claim else None,
-                    published=contrast.published if paper.as_published(settings(context)) else None,
-                )
-
-
-def regularization_effects(planned: Sequence[Arm]) -> Iterator[Difference]:
-    """Each regularization less the same network without any."""
-    for key in planned:
-        settings = key[0].split(",")
-        for own in [setting for setting in settings if setting.startswith("regularization=")]:
-            plain = (",".join(setting for setting in settings if setting != own), *key[1:])
-            if plain in planned:
-                name = f"{title(plain)} {own.removeprefix('regularization=')} − {title(plain)}"
-                yield Difference("regularization", name, plain[0], [key], [plain])
-
-
-def title(key: Arm) -> str:
-    """'AL4+ordinal augmented'"""
-    (_, model, aux), (_, (*_, ordinal, augmented)) = key, levels(key)
-    return paper.label(model, aux, "ordinal" if ordinal else "mlp") + " augmented" * augmented
-
-
-def effects(table: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
-    """One row per difference between cells that are equal but for the ingredient and the learning rate.
-
-    table: the runs (rows of `runs.read`, each once); missing: the folders of runs that are not finished. Columns:
-    `family effect context n mean ci_low ci_high p p_holm claim published verdict refused`; p_holm is Holm's p inside
-    the family, `published` the same difference between the paper's means. Where the grid is unpaired, incomplete or
-    ambiguous, `refused` says why and the numbers are nan. A difference that no sweep planned has no row.
-    """
-    finished = {key: runs for key, runs in table.groupby(table.cell.map(arm), sort=False)}
-    unfinished: dict[Arm, list[str]] = {}
-    for folder in missing:
-        if folder.parent.name.startswith("model="):
-            unfinished.setdefault(arm(folder.parent.name), []).append(folder.name)
-    planned = [*finished, *(key for key in unfinished if key not in finished)]
-    rows: list[dict[str, object]] = []
-    for one in (*factorial_effects(planned), *ingredient_effects(planned), *regularization_effects(planned)):
-        row: dict[str, object] = {"family": one.family, "effect": one.name, "context": one.context}
-        row |= {"claim": one.claim, "published": one.published}
-        rows.append(row)
-        try:
-            arms = sorted([*one.plus, *one.minus], key=title)  # so that one reason reads the same for every effect
-            accuracy = {key: accuracies(key, finished.get(key), unfinished.get(key, [])) for key in arms}
-            seeds: dict[str, list[str]] = {}
-            for key, own in accuracy.items():
-                seeds.setdefault(" ".join(map(str, own.index)), []).append(title(key))
-            if len(seeds) > 1:
-                who = (
-                    f"{first} and {len(more)} more have {own}" if more else f"{first} has {own}"
-                    for own, (first, *more) in seeds.items()
-                )
-                raise ValueError(f"different seeds: {', '.join(who)}")
-            plus, minus = (sum(accuracy[key] for key in side).to_numpy() / one.scale for side in (one.plus, one.minus))
-            effect = stats.paired_effect(plus, minus)
-        except ValueError as error:
-            row["refused"] = str(error)
-            continue
-        row |= {"n": effect.n, "mean": effect.mean, "ci_low": effect.low, "ci_high": effect.high, "p": effect.p}
-        row["verdict"] = stats.verdict(effect, one.claim)
-    found = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[3:-2], float))
-    found["n"] = found.n.astype("Int64")
-    for _, family in found[found.p.notna()].groupby("family"):
-        found.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
-    return found.sort_values("family", key=lambda names: names.map(FAMILIES.index), kind="stable", ignore_index=True)
-
-
-def accuracies(key: Arm, runs: pd.DataFrame | None, unfinished: Sequence[str]) -> pd.Series:
-    """Test accuracy by seed of the runs of one arm. Raises ValueError, saying why, unless it is one whole cell."""
-    if runs is None:
-        raise ValueError(f"missing runs: no run of {title(key)} is finished")
-    if runs.lr.nunique() > 1:
-        raise ValueError("ambiguous: several learning rates for one network")
-    if unfinished:
-        raise ValueError(f"missing runs: {title(key)} lacks {', '.join(sorted(unfinished))}")
-    return runs.set_index("seed").test_acc.sort_index()
+def place(row: pd.Series, contexts: Sequence[str]) -> tuple[object, ...]:
+    """Sorts effects by family, then by context, those without the auxiliary loss first."""
+    rank = next((rank for rank, names in enumerate((FIRST, LAST)) if row.family in names), 0.5)
+    within = FIRST.index(row.family) if row.family in FIRST else LAST.index(row.family) if row.family in LAST else 0
+    sides = (*row.difference.plus, *row.difference.minus)
+    return rank, within, row.family, contexts.index(row.context), all(side["aux"] for side in sides)

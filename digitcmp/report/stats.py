@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtr, stdtrit  # Student's t without the second that scipy.stats takes to import
 
+SIGNIFICANT = 0.05
+
 
 class Effect(NamedTuple):
     """A mean difference in accuracy over n seeds, its 95 % t-interval and its two-sided p."""
@@ -17,17 +19,18 @@ class Effect(NamedTuple):
     n: int
 
 
-def mean_interval(values: Float[np.ndarray, " seed"]) -> tuple[float, float]:
-    """The 95 % t-interval of the mean over seeds; (nan, nan) for fewer than two."""
-    if len(values) < 2:
-        return np.nan, np.nan
-    return interval(float(values.mean()), float(values.std(ddof=1)), len(values))
+def half_width(std: float, n: int) -> float:
+    """Half the 95 % t-interval of a mean, from the sample standard deviation of n values; nan for fewer than two."""
+    return float(stdtrit(n - 1, 0.975)) * std / np.sqrt(n) if n > 1 else np.nan
 
 
 def interval(mean: float, std: float, n: int) -> tuple[float, float]:
-    """The 95 % t-interval of a mean from the sample standard deviation of n values."""
-    half = float(stdtrit(n - 1, 0.975)) * std / np.sqrt(n)
-    return float(mean - half), float(mean + half)
+    """The 95 % t-interval of a mean accuracy, cut to [0, 1]; (nan, nan) for fewer than two values.
+
+    The mean of accuracies lies in [0, 1], so what is cut off cannot have held it: the coverage stays.
+    """
+    low, high = np.clip([mean - half_width(std, n), mean + half_width(std, n)], 0, 1)
+    return float(low), float(high)
 
 
 def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) -> Effect:
@@ -42,13 +45,12 @@ def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) 
     if n < 2:
         raise ValueError(f"n = {n}: an interval needs at least 2 seeds")
     difference = np.round(a - b, 12)  # an accuracy is a ratio of counts: what is smaller is rounding
-    mean = float(difference.mean())
     if np.ptp(difference) == 0:
         mean = float(difference[0])
         return Effect(mean, mean, mean, float(mean == 0), n)
-    low, high = mean_interval(difference)
-    t = mean / (difference.std(ddof=1) / np.sqrt(n))
-    return Effect(mean, low, high, float(2 * stdtr(n - 1, -abs(t))), n)
+    mean, std = float(difference.mean()), float(difference.std(ddof=1))
+    half, t = half_width(std, n), mean / (std / np.sqrt(n))
+    return Effect(mean, mean - half, mean + half, float(2 * stdtr(n - 1, -abs(t))), n)
 
 
 def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
@@ -59,13 +61,22 @@ def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
     return adjusted
 
 
-def verdict(effect: Effect, claim: float | None) -> str:
-    """What an effect says of a claimed one.
+def verdict(mean: float, low: float, high: float, p_holm: float, claim: float) -> str:
+    """What an effect with this 95 % interval says of a claimed one > 0; claim: nan if there is none. See RULE."""
+    if np.isnan(claim):
+        return "effect seen" if p_holm < SIGNIFICANT else "no effect seen"
+    if low <= 0 <= high:
+        return "undecided" if low <= claim <= high else "no effect seen"
+    if low <= claim <= high:
+        return "as claimed"
+    if high < 0:
+        return f"opposite to the claim ({mean:+.3f})"
+    return f"{'smaller' if high < claim else 'larger'} than claimed ({mean:+.3f})"
 
-    holds: the interval contains the claim and excludes 0; undecided: it contains both; else: does not hold.
-    """
-    if claim is None:
-        return "no claim"
-    if effect.low <= claim <= effect.high:
-        return "undecided" if effect.low <= 0 <= effect.high else "holds"
-    return f"does not hold ({effect.mean:+.3f})"
+
+RULE = (
+    "Where the paper claims a size: *as claimed*: the 95 % interval contains it and not 0; *smaller*, *larger than "
+    "claimed*, with the size found: the interval excludes both, above 0 (below 0: *opposite to the claim*); *no effect "
+    "seen*: it contains 0 but not the claim; *undecided*: it contains both. Where nothing is claimed: *effect seen*: "
+    f"Holm's p is below {SIGNIFICANT}; else *no effect seen*."
+)

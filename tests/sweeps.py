@@ -1,0 +1,73 @@
+"""Made-up sweeps, finished without training, for the tests of the report."""
+
+import copy
+import itertools
+from pathlib import Path
+from typing import Any
+
+from digitcmp import runs
+from digitcmp.config import RENAMED, Run, config_yaml
+
+SETTINGS = {name: key.split(".") for key, name in RENAMED.items()}  # those of another name than their key
+MADE_WITH = {"device": "cpu", "git_commit": "abc", "versions": "python 3, torch 2"}
+
+
+def record(
+    root: Path, model: str, test_acc: float | None, val_acc: float | None = None, begun: bool = True, **changes: Any
+) -> Path:
+    """Write a run under this folder, finished if it has a test accuracy, else begun or only planned.
+
+    changes: settings by the names that they have in result.json, and what a result says of its making.
+    """
+    origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code") if key in changes}
+    config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": model}}
+    config["data"]["name"] = "mnist"
+    for name, value in changes.items():
+        group, key = SETTINGS.get(name, ["", name])
+        groups = [config, config["data"], config["trainer"]]
+        (config[group] if group else next((level for level in groups if key in level), config["model"]))[key] = value
+    run = Run.of(config)
+    folder = root / run.cell_name / f"seed={run.seed}"
+    folder.mkdir(parents=True)
+    if not begun:
+        return folder
+    (folder / runs.CONFIG).write_text("begun")
+    if test_acc is None:
+        return folder
+    val_acc = test_acc - 0.02 if val_acc is None else val_acc
+    rows = [f"{epoch},{test_acc - 0.1 / epoch},{val_acc - 0.1 / epoch}\n" for epoch in (1, 2, 3)]
+    (folder / runs.METRICS).write_text("epoch,test_acc,val_acc\n" + "".join(rows))
+    (folder / "checkpoints").mkdir()
+    (folder / runs.CHECKPOINT).write_text("weights")
+    scores = dict.fromkeys(runs.SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
+    scores |= {"digit_acc": 0.9, "argmax_acc": 0.95} if run.aux else {"digit_acc": None, "argmax_acc": None}
+    identity = {"cell": run.cell_name, "label": run.label, "config_hash": run.config_hash}
+    runs.record(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
+    return folder
+
+
+def grid(root: Path) -> Path:
+    """WS1, WS3, AL2 and AL4 x 3 seeds: sharing adds .03 on average, the auxiliary loss .1, both together .01 more."""
+    for seed, base in enumerate((0.80, 0.82, 0.81)):
+        noise = 0.001 * seed
+        record(root, "ws1", base, seed=seed, lr=8e-4)
+        record(root, "ws3", base + 0.029 + noise, seed=seed, lr=1.3e-3)
+        record(root, "ws1", base + 0.099 + noise, seed=seed, lr=8e-4, aux=True)
+        record(root, "ws3", base + 0.140 + noise, seed=seed, lr=2e-3, aux=True)
+    return root
+
+
+def factorial(root: Path) -> Path:
+    """WS1 and WS3, with and without AL, ordinal head and augmentation, x 2 seeds.
+
+    Sharing adds .01, AL .04 (.02 with the ordinal head), the ordinal head .06, augmentation .08; the second seed .003
+    more in all, and its AL .002 more.
+    """
+    for shared, aux, ordinal, augment, seed in itertools.product((False, True), repeat=5):
+        accuracy = 0.7 + 0.01 * shared + 0.04 * aux + 0.06 * ordinal + 0.08 * augment - 0.02 * aux * ordinal
+        record(
+            *(root, "ws3" if shared else "ws1", accuracy + 0.003 * seed + 0.002 * seed * aux),
+            **{"aux": aux, "head": "ordinal" if ordinal else "mlp", "augment": augment, "seed": int(seed)},
+            **{"epochs": 50, "lr": 2e-3 if aux else 1e-3},
+        )
+    return root
