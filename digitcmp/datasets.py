@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,20 +68,19 @@ def load(
         if not path.exists():
             raise DataError(f"{path}: there is no such file or folder")
         kept = root / name / f"{checksum(path)},{side}.npz"
-        arrays = from_cache(kept, lambda: read_folder(path, side)) if path.is_dir() else read_npz(path)
+        arrays = from_cache(kept, partial(read_folder, path, side)) if path.is_dir() else read_npz(path)
         name = str(path) if name in ("npz", "folder") else name
     elif name == "mnist" and side == 14:
         arrays = read_npz(PACKAGED)
     elif name == "digits":
         arrays = from_cache(root / "digits" / "images.npz", read_digits)
     elif source and cls and side:
-        relative, pooled = cls, side
-        arrays = from_cache(root / cls / f"pooled{side}.npz", lambda: read_relative(relative, root, pooled))
+        arrays = from_cache(root / cls / f"pooled{side}.npz", partial(read_relative, cls, root, side))
     elif cls:
-        chosen, given = cls, dict(arguments or {})
+        given = dict(arguments or {})
         suffix = f",{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}" if given else ""
         kept = root / cls / f"pooled{side or ''}{suffix}.npz"
-        arrays = from_cache(kept, lambda: read_torchvision(chosen, given, root, side))
+        arrays = from_cache(kept, partial(read_torchvision, cls, given, root, side))
     else:
         raise DataError(f"no data set {name!r}; there are {', '.join(SOURCES)}, or one of a file or of torchvision")
     return checked(name, arrays, side, source.images if source else None, drawn)

@@ -11,7 +11,7 @@ from digitcmp import paper, runs
 from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
-    True: "gray values 0..255, light digits on a dark ground; the file normalises them itself",
+    True: "values 0..255, of digits light on a dark ground; the file normalises them itself",
     False: "values 0..255; the file normalises them itself",
 }
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from digitcmp.images import GRAY, ImageError, pixels, read_pixels, resize
 from digitcmp.runs import RunError
@@ -94,12 +95,14 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
     for part in parts:
         try:
             dataset = kind(**{key: value for key, value in given.items() if key in takes | arguments.keys()}, **part)
-            labels = [label for _, label in dataset]
+            pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)
         except Exception as error:  # whatever it raises for its arguments, its files and a download
-            raise DataError(f"torchvision's {cls}: {type(error).__name__}: {error}") from error
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise DataError(f"torchvision's {cls}: {reason}") from error
+        if not all(isinstance(picture, Image.Image) for picture in pictures):
+            raise DataError(f"torchvision's {cls} has {type(pictures[0]).__name__} for images, pictures are wanted")
         if not all(isinstance(label, int | np.integer) for label in labels):
             raise DataError(f"torchvision's {cls} has {type(labels[0]).__name__} for labels, whole numbers are wanted")
-        pictures = [picture for picture, _ in dataset]
         gray = all(getattr(picture, "mode", None) in GRAY for picture in pictures)
         images = stacked(f"torchvision's {cls}", (pixels(picture, gray) for picture in pictures), side)
         # EMNIST's files hold its images transposed

@@ -28,7 +28,7 @@ SOURCES = {
     "mnist": Source(60_000, 10_000, PAPER, "MNIST"),
     "fashion_mnist": Source(60_000, 10_000, ImageSpec(names=GARMENTS, drawn=False), "FashionMNIST"),
     "kmnist": Source(60_000, 10_000, ImageSpec(names=HIRAGANA), "KMNIST"),
-    "digits": Source(1_201, 596, ImageSpec(side=8)),
+    "digits": Source(1_201, 596, ImageSpec(side=8, drawn=False)),  # its digits fill all of the 8x8
 }
 
 

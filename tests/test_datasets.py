@@ -262,10 +262,17 @@ def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.Monke
         def __len__(self) -> int:
             return len(self.items)
 
+    class Moving(Letters):
+        def __getitem__(self, i: int) -> tuple[Any, int]:
+            return torch.zeros(3, 9, 9), 0
+
     monkeypatch.setattr(torchvision.datasets, "Letters", Letters, raising=False)
+    monkeypatch.setattr(torchvision.datasets, "Moving", Moving, raising=False)
     data = datasets.load("letters", tmp_path, cls="Letters")
     assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
     assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
+    with pytest.raises(datasets.DataError, match="torchvision's Moving has Tensor for images, pictures are wanted"):
+        datasets.load("moving", tmp_path, cls="Moving")
     assert {"root", "train", "split", "download"} <= readers.parameters(torchvision.datasets.EMNIST)
     assert "train" not in readers.parameters(torchvision.datasets.SVHN)
 

@@ -244,7 +244,12 @@ def test_what_only_lightning_refuses_leaves_a_finished_run(train: Run, tmp_path:
 
 def test_an_answer_does_not_wait_for_torch(command: Run, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
-    for arguments, code in ((["--help"], 0), (["experiment=table1", "dry_run=true"], 0), (["epochs=0"], 1)):
+    for arguments, code in (
+        (["--help"], 0),
+        (["experiment=table1", "dry_run=true"], 0),
+        (["epochs=0"], 1),
+        (["data.train_pairs=40000"], 1),
+    ):
         assert "torch was imported" not in command(*arguments, code=code, PYTHONPATH=str(tmp_path)).stderr
     assert "torch was imported" in command(*QUICK, code=None, PYTHONPATH=str(tmp_path)).stderr
 
