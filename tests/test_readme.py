@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 
@@ -49,7 +50,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file, code in (("backbones", backbone), ("heads", head)):
         with (folder / f"digitcmp/{file}.py").open("a") as stream:
             stream.write(f"\n\n{code}")
-    recipe, experiment = blocks("yaml")
+    recipe, traffic_signs, experiment = blocks("yaml")
+    (folder / "conf/data/gtsrb.yaml").write_text(traffic_signs)
     (folder / "conf/model/pooled.yaml").write_text(recipe)
     (folder / "conf/model/pooled2.yaml").write_text(recipe.replace("name: pooled", "name: pooled2"))
     (folder / "conf/experiment/mine.yaml").write_text(experiment)
@@ -84,6 +86,18 @@ def test_an_experiment(project: Path) -> None:
     cells = sorted(folder.name for folder in (project / "multirun/mine").iterdir())
     assert [cell.partition(",")[0] for cell in cells] == ["model=pooled"] * 2 + ["model=pooled2"] * 2
     assert sum("width=32" in cell for cell in cells) == 2
+
+    python(
+        "-m", "digitcmp.report", "multirun/mine", cwd=project
+    )  # and what sharing, the argument and both together add
+    effects = pd.read_csv(project / "multirun/mine/report/effects.csv")
+    assert effects.family.value_counts().to_dict() == {"sharing": 2, "width": 2, "interaction": 1}
+    assert {"pooled − pooled2", "pooled width=32 − pooled"} <= set(effects.effect) and effects["mean"].notna().all()
+
+
+def test_a_data_set(project: Path) -> None:
+    out = python("train.py", "data=gtsrb", "model=convnet", "dry_run=true", cwd=project)
+    assert "dataset=gtsrb" in out and "side=32" in out
 
 
 def test_from_python(project: Path) -> None:
