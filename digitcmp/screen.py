@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from digitcmp import paper
-from digitcmp.config import Run
+from digitcmp.config import Run, path_text
 
 
 def header(run: Run, params: int, device: str) -> str:
@@ -27,7 +27,7 @@ def finished(result: dict[str, Any], folder: Path) -> str:
 
 def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) -> None:
     """The result beside the paper's number for its cell, and where to look further."""
-    varied = {key: value for key, value in run.cell.items() if key not in ("model", "aux", "lr")}
+    varied = {key: path_text(value) for key, value in run.cell.items() if key not in ("model", "aux", "lr")}
     published = paper.published(run.label) if paper.as_published(varied) else None
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(result["label"])

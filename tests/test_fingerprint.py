@@ -108,7 +108,7 @@ def test_rooms_that_every_run_goes_through() -> None:
     assert {"training", "module", "model", "objective", "data", "pairs", "datasets", "seeds", "schedules"} <= rooms
     assert rooms & set(fingerprint.NO_NUMBERS) == {"process", "callbacks"}  # of which one function each
     assert "augmentation" not in rooms
-    assert "augmentation.bend" in fingerprint.functions(run(data__augment=True))
+    assert "augmentation.augment" in fingerprint.functions(run(data__augment=True))
     assert functions["schedules.SCHEDULES"] != fingerprint.functions(run(schedule="cosine"))["schedules.SCHEDULES"]
 
 
@@ -150,7 +150,7 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
     edit(checkout / "digitcmp/schedules.py", "math.cos(math.pi * progress)", "math.cos(math.pi * progress) * 1")
     edit(checkout / "digitcmp/module.py", "return mean_output(outputs)", "return mean_output(outputs)  # of all")
     with (checkout / "digitcmp/backbones.py").open("a") as file:
-        file.write("\n\n@register\ndef new(bins: int = DIGITS):\n    return ws3(bins=bins)\n")
+        file.write("\n\n@register\ndef new(bins: int):\n    return ws3(bins=bins)\n")
     assert "4 runs in multirun/sweep, 4 finished before" in start(checkout, *sweep).stdout
 
     edit(

@@ -180,7 +180,7 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("trainer.accelerator=mps", "`MPSAccelerator` can not run on your system"),
         ("model=false", "Config group override must be a string or a list. Got bool: model=false"),
         ("data=inf", "Config group override must be a string or a list. Got float: data=inf"),
-        ("threads={}", "threads={} is not allowed: a whole number >= 1"),
+        ("threads={}", "threads={} is not allowed: a whole number from 1 to 1000"),
         ("lr=${oc.env:NOPE}", "Environment variable 'NOPE' not found"),
         ("hydra.run.dir=${nope}", "Interpolation key 'nope' not found"),
         ("lr=[1", "no viable alternative at input '[1'"),
