@@ -111,6 +111,8 @@ def with_values(config: Mapping[str, Any], overrides: Iterable[Override]) -> dic
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 raise ConfigError(f"{override.key_or_group} is unknown: {part} is no group of keys")
+        if override.is_add() and key in node:
+            raise ConfigError(f"{override.input_line} is not allowed: {override.key_or_group} is there, without the +")
         value = override.value()
         if isinstance(value, dict) and isinstance(node.get(key), dict):
             value = {**node[key], **value}

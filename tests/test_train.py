@@ -157,6 +157,7 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
     ("typed", "message"),
     [
         ("-m +solver=sgd,adam", "solver is unknown: python train.py --help lists every key"),
+        ("-m +optimizer=sgd,adam", "+optimizer=sgd is not allowed: optimizer is there, without the +"),
         ("-m epochs=2 +a.epochs=3,9", "a is unknown: python train.py --help lists every key"),
         ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
         ("epoch=3", "epoch is unknown: did you mean epochs?"),
