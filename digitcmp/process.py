@@ -49,7 +49,7 @@ def command(main: Callable[[], None]) -> None:
     with streams.guarded():
         try:
             main()
-        except KeyboardInterrupt:  # a second Ctrl-C, in the middle of leaving
+        except KeyboardInterrupt:  # before Lightning took over, or a second one
             sys.exit(130)
         except Exception as error:
             if in_full or not (isinstance(error, MENDABLE) or raised_by_hydra(error)):

@@ -64,17 +64,20 @@ class StaleError(RunError):
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path, seconds: float = -1.0) -> Iterator[None]:
     """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends.
 
-    A folder that was not there and is empty at the end goes again. Raises OSError where files cannot be locked.
+    seconds: how long to wait; -1 for as long as it takes. A folder that was not there and is empty at the end goes
+    again. Raises TimeoutError, and OSError where files cannot be locked.
     """
     from filelock import FileLock  # a dry run need not wait for it
 
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / LOCK
-    with FileLock(file, poll_interval=0.2, fallback_to_soft=False):  # a soft lock would outlive a killed process
+    with FileLock(
+        file, seconds, poll_interval=0.2, fallback_to_soft=False
+    ):  # a soft lock would outlive a killed process
         try:
             yield
         finally:
@@ -83,6 +86,13 @@ def lock(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 if made:
                     folder.rmdir()
+
+
+def sweep_up(folder: Path) -> None:
+    """Remove the lock of a process that was killed after its run was finished."""
+    if (folder / LOCK).exists():
+        with suppress(OSError), lock(folder, seconds=0.0):
+            pass
 
 
 def finished(folder: Path, run: Run) -> dict[str, Any] | None:

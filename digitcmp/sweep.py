@@ -41,6 +41,8 @@ def sweep(
             continue
         if result:
             finished.append(result)
+            if not dry_run:
+                runs.sweep_up(job.folder)
         else:
             to_do.append(job)
     estimate = Estimate()

@@ -60,6 +60,7 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
         if not run.force and (result := runs.finished(folder, run)):
             for line in (screen.finished(result, folder), *runs.remarks([result])):
                 console.print(line, highlight=False, soft_wrap=True)
+            runs.sweep_up(folder)
             return result
         with process.training(run):
             parts = assemble(run, folder, console)
