@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from digitcmp import datasets, images, paper
+from digitcmp import datasets, images, paper, streams
 from digitcmp.evaluate import run_folder
 from digitcmp.spec import PAPER, ImageSpec
 
@@ -241,4 +241,5 @@ def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    with streams.guarded():
+        main()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from digitcmp import datasets, paper, runs
+from digitcmp import datasets, paper, runs, streams
 from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
@@ -157,4 +157,5 @@ def write(checkpoint: Path, result: dict[str, Any]) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    with streams.guarded():
+        main()

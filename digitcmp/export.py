@@ -7,7 +7,7 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from digitcmp import paper, runs
+from digitcmp import paper, runs, streams
 from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
@@ -92,4 +92,5 @@ def project_version() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with streams.guarded():
+        main()

@@ -13,7 +13,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from digitcmp import images
+from digitcmp import images, streams
 from digitcmp.spec import PAPER, ImageSpec
 from digitcmp.tasks import TASKS
 
@@ -172,4 +172,5 @@ def colours(image: UInt8[np.ndarray, "*image"]) -> list[list[tuple[int, int, int
 
 
 if __name__ == "__main__":
-    main()
+    with streams.guarded():
+        main()

@@ -397,3 +397,21 @@ def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
 def test_csv_files_of_others_are_refused(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "runs.csv").write_text(text)
     assert report(tmp_path, code=2).stderr == f"{tmp_path}{reason}\n"
+
+
+def test_a_report_takes_no_place_but_its_own(tmp_path: Path) -> None:
+    for seed in range(2):
+        record(tmp_path / "sweep", "ws3", 0.9 + 0.01 * seed, seed=seed)
+    out = tmp_path / "mine"
+    out.mkdir()
+    for name in ("report.md", "notes.partial"):
+        (out / name).write_text("mine")
+    refused = report(tmp_path / "sweep", "--out", out, code=2)
+    assert refused.stderr == f"{out} holds a report.md that is no report's: choose another folder, --out FOLDER\n"
+    assert sorted(file.name for file in out.iterdir()) == ["notes.partial", "report.md"]
+    (out / "report.md").unlink()
+    for _ in range(2):  # the second replaces the first
+        report(tmp_path / "sweep", "--out", out)
+    assert (out / "notes.partial").read_text() == "mine" and (out / "report.md").read_text() != "mine"
+    assert [file.name for file in out.glob("*.partial")] == ["notes.partial"]
+    assert "the name of a folder is wanted" in report(tmp_path / "sweep", "--out", "", code=2).stderr

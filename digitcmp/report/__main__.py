@@ -1,22 +1,42 @@
 """`python -m digitcmp.report DIR...`: the tables of a sweep on the terminal, and its report/ beside the runs."""
 
 import argparse
+import os
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 
+from digitcmp import streams
 from digitcmp.report import comparison, document, tables
 from digitcmp.report.effects import COLUMNS
 from digitcmp.report.results import Results
 from digitcmp.runs import RunError
 
 
+def folder_named(text: str) -> Path:
+    """A folder's name from the command line. Raises argparse.ArgumentTypeError for none."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a folder is wanted")
+    return Path(text)
+
+
+def is_report(folder: Path) -> bool:
+    """Whether a report lies there: its runs.csv has the hashes of runs."""
+    try:
+        return "config_hash" in (folder / "runs.csv").read_text("utf-8").partition("\n")[0].split(",")
+    except (OSError, UnicodeError):
+        return False
+
+
 def main() -> None:
     """Read everything, draw everything, and only then write."""
     parser = argparse.ArgumentParser(prog="python -m digitcmp.report", description="Tables, statistics and figures.")
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or of their report")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where to write (default: report/ in the first DIR)")
+    parser.add_argument(
+        "--out", type=folder_named, metavar="FOLDER", help="where to write (default: report/ in the first DIR)"
+    )
     parser.add_argument("--open", action="store_true", help="show report.html in the browser")
     parser.add_argument("--compare", action="store_true", help="of two DIRs: print what differs, and write nothing")
     arguments = parser.parse_args()
@@ -60,15 +80,19 @@ def main() -> None:
     files |= {name: text.encode() for name, text in texts.items()}
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
+    if not is_report(out) and (theirs := [name for name in files if (out / name).exists()]):
+        parser.exit(2, f"{out} holds a {theirs[0]} that is no report's: choose another folder, --out FOLDER\n")
+    partials = {name: out / f"{name}.{os.getpid()}.partial" for name in files}
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            (out / f"{name}.partial").write_bytes(content)
-        for name in files:  # only now that all of them are on the disk
-            (out / f"{name}.partial").replace(out / name)
+            partials[name].write_bytes(content)
+        for name, partial in partials.items():  # only now that all of them are on the disk
+            partial.replace(out / name)
     except OSError as error:
-        for partial in [partial for name in files if (partial := out / f"{name}.partial").exists()]:
-            partial.unlink()
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink()
         parser.exit(1, f"cannot write the report into {out}: {error.strerror}\n")
 
     for section in sections:
@@ -91,4 +115,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with streams.guarded():
+        main()

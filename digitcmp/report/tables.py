@@ -66,6 +66,12 @@ def interval(row: dict[str, Any], form: str) -> str:
     return f"[{row['ci_low']:{form}}, {row['ci_high']:{form}}]" + f" {TWO_SEEDS}" * (row["n"] == 2)
 
 
+def beside(row: dict[str, Any]) -> str:
+    """The format of an effect's interval: with a decimal more where three would put an end of it on the claim."""
+    ends = (f"{row[key]:.3f}" for key in ("ci_low", "ci_high"))
+    return "+.4f" if f"{row['claim']:.3f}" in ends else "+.3f"
+
+
 def number(value: float, form: str = ".3f") -> str:
     """A number, or nothing for nan."""
     return "" if np.isnan(value) else f"{value:{form}}"
@@ -121,7 +127,7 @@ def effects(results: Results) -> Table:
     columns = [
         *(setting("family", left=True), setting("effect", left=True), setting("settings", left=True), setting("n")),
         measure("mean", "mean", "+.3f"),
-        Column("95 % interval", lambda row: interval(row, "+.3f"), "ci_low"),
+        Column("95 % interval", lambda row: interval(row, beside(row)), "ci_low"),
         *p_values(),
         *(
             measure("paper's table", "published", "+.3f"),
