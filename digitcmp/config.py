@@ -350,7 +350,7 @@ def known_keys() -> Iterator[str]:
     """Every key as it is typed, arguments of all networks included."""
     yield from (key for key in Run.model_fields if key not in groups())
     for group, kind in groups().items():
-        yield from (f"{group}.{key}" for key in kind.model_fields if key != "arguments")
+        yield from (f"{group}.{key}" for key in kind.model_fields if (group, key) != ("model", "arguments"))
     for network in NETWORKS.values():
         yield from (f"model.{key}" for key in network.arguments.model_fields)
 

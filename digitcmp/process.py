@@ -66,7 +66,8 @@ def raised_by_hydra(error: BaseException) -> bool:
 def reason(error: BaseException) -> str:
     """An error in one line."""
     text = str(error).partition("Config search path")[0]
-    if unset := re.match(r"Could not override '([\w.]+)'", text):
+    unset = re.match(r"Could not override '([\w.]+)'", text)
+    if unset and unset[1] not in known_keys():
         return unknown(unset[1], known_keys(), HELP)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
         text += f": {str(error.__cause__).partition(chr(10))[0]}"
@@ -150,3 +151,4 @@ def training(run: Run) -> Iterator[None]:
         sys.exit(130 if stop.code == 1 else stop.code)
     finally:
         torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)

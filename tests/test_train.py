@@ -161,6 +161,10 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("-m epochs=2 +a.epochs=3,9", "a is unknown: python train.py --help lists every key"),
         ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
         ("epoch=3", "epoch is unknown: did you mean epochs?"),
+        (
+            "data.arguments={a:1}",
+            "Could not override 'data.arguments'. To append to your config use +data.arguments={a:1}",
+        ),
         ("++data.foo=2", "data.foo is unknown: python train.py --help lists every key"),
         ("+model.depht=2", "model.depht is unknown: ws3 takes regularization"),
         ("~schedule", "schedule is missing: constant, cosine, one_cycle"),
