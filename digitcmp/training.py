@@ -79,7 +79,7 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
 
 
 def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any]:
-    """Take the folder -> fit -> checkpoint -> result.json, in that order."""
+    """Take the folder -> fit -> checkpoint -> TensorBoard's row -> result.json, in that order."""
     origin, functions = runs.provenance(), fingerprint.functions(run)
     device = str(parts.trainer.strategy.root_device)
     console.print(screen.header(run, parts.module.params, device), highlight=False, soft_wrap=True)
@@ -114,10 +114,9 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         "functions": functions,
     }
     parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
-    result = runs.record(folder, result)
     with callbacks.optional("TensorBoard's row of the result"):
         parts.logger.log_result(result, {"label": run.label, "params": parts.module.params} | run.settings)
-    return result
+    return runs.record(folder, result)  # the last thing written, so that a kill after it changes nothing
 
 
 def evaluate(parts: Parts) -> dict[str, float]:

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 
 import pytest
 import torch
-from conftest import Run
+from conftest import Run, written
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -292,6 +292,21 @@ def test_what_is_only_looked_at_costs_no_result(
     assert train(*QUICK, "hydra.run.dir=out").stderr == message
     assert result(tmp_path / "out")["test_acc"] > 0
     assert (tmp_path / "out/checkpoints/last.ckpt").exists()
+
+
+def test_the_result_is_the_last_thing_written(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill after it leaves every file as it would have been."""
+    before: dict[Path, int] = {}
+    record = runs.record
+
+    def watched(folder: Path, scores: dict) -> dict:
+        before.update(written([folder.resolve()]))
+        return record(folder, scores)
+
+    monkeypatch.setattr(runs, "record", watched)
+    train(*QUICK, "pictures=true", "trainer.profiler=simple", "hydra.run.dir=out")
+    assert {file.name for file in before} >= {"config.yaml", "metrics.csv", "last.ckpt", "fit-simple-profile.txt"}
+    assert before == {file: at for file, at in written([tmp_path / "out"]).items() if file.name != "result.json"}
 
 
 def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
