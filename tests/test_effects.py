@@ -290,3 +290,65 @@ def test_refused_where_the_rate_is_ambiguous(tmp_path: Path) -> None:
         record(tmp_path, "ws3", 0.9, seed=seed, aux=True)
         record(tmp_path, "ws3", 0.9, seed=seed, aux=True, lr=2e-3)
     assert list(effects(tmp_path, "auxiliary loss").refused) == ["ambiguous: several learning rates for one network"]
+
+
+def two_data_sets(root: Path) -> np.ndarray:
+    """WS1, WS2 and WS3 with and without the auxiliary loss, without AL3 on Fashion-MNIST, x 4 seeds: the accuracies,
+    by data set, model, aux and seed; and an ordinal head, which has no counterpart."""
+    accuracy = np.random.default_rng(2).normal(0.8, 0.01, (2, 3, 2, 4)).round(4)
+    for (i, dataset), (j, model), aux, seed in itertools.product(
+        enumerate(("fashion_mnist", "mnist")), enumerate(("ws1", "ws2", "ws3")), (False, True), range(4)
+    ):
+        if (dataset, model, aux) != ("fashion_mnist", "ws2", True):
+            record(
+                root,
+                model,
+                float(accuracy[i, j, int(aux), seed]),
+                aux=aux,
+                seed=seed,
+                dataset=dataset,
+                lr=1e-3 + i / 1e3,
+            )
+            if model == "ws3" and not aux:
+                record(root, model, 0.9, head="ordinal", seed=seed, dataset=dataset)
+    return accuracy
+
+
+def test_effects_on_each_data_set_and_between_them(tmp_path: Path) -> None:
+    """The mean over the networks that are on both, AL2 and AL4, and its difference; scipy says the same."""
+    accuracy = two_data_sets(tmp_path)
+    results = Results.load([tmp_path])
+    table = results.effects[results.effects.family.isin(["mean over networks", "between data sets"])]
+    names = table.effect + table.context.map(lambda context: f" {context}".rstrip())
+    assert list(names) == [
+        *("auxiliary loss", "sharing", "auxiliary loss dataset=fashion_mnist", "sharing dataset=fashion_mnist"),
+        *("auxiliary loss: fashion_mnist − mnist", "sharing: fashion_mnist − mnist"),
+    ]
+    both = accuracy[:, [0, 2]]
+    auxiliary = (both[:, :, 1] - both[:, :, 0]).mean(axis=1)  # by data set and seed
+    sharing = (both[:, 1] - both[:, 0]).mean(axis=1)
+    expected = [
+        auxiliary[1],
+        sharing[1],
+        auxiliary[0],
+        sharing[0],
+        auxiliary[0] - auxiliary[1],
+        sharing[0] - sharing[1],
+    ]
+    tests = [scipy.stats.ttest_1samp(values, 0) for values in expected]
+    assert list(table["mean"]) == pytest.approx([values.mean() for values in expected])
+    assert list(table.p) == pytest.approx([test.pvalue for test in tests])
+    assert list(table.ci_high) == pytest.approx([test.confidence_interval().high for test in tests])
+    smaller, larger = sorted(test.pvalue for test in tests[4:])
+    assert sorted(table.p_holm[4:]) == pytest.approx([min(2 * smaller, 1), max(min(2 * smaller, 1), larger)])
+
+    frame = results.data_sets.set_index(["effect", "dataset", "less"])
+    assert {*frame.index.get_level_values("effect")} == {
+        *("mean of 2", "AL2 − WS1", "AL3 − WS2", "AL4 − WS3", "WS3 − WS1", "AL4 − AL2")
+    }
+    differences = accuracy[:, 2, 1] - accuracy[:, 2, 0]
+    assert frame["mean"]["AL4 − WS3", "fashion_mnist", ""] == pytest.approx(differences[0].mean())
+    more = frame["mean"]["AL4 − WS3", "fashion_mnist", "mnist"]
+    assert more == pytest.approx((differences[0] - differences[1]).mean())
+    assert ("AL3 − WS2", "fashion_mnist", "") not in frame.index
+    assert effects(grid(tmp_path / "alone")).index.intersection(["auxiliary loss", "sharing"]).empty

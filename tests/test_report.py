@@ -147,6 +147,20 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
+def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
+    """AL4 - WS3 is .10 and .11 on MNIST; on Fashion-MNIST .04 and .07."""
+    for dataset, auxiliary in (("mnist", (0.10, 0.11)), ("fashion_mnist", (0.04, 0.07))):
+        for seed, effect in enumerate(auxiliary):
+            record(tmp_path, "ws3", 0.8, seed=seed, dataset=dataset)
+            record(tmp_path, "ws3", 0.8 + effect, seed=seed, dataset=dataset, aux=True)
+    report(tmp_path)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "| factor | effect | n | mnist | fashion_mnist | fashion_mnist − mnist |\n" in text
+    assert "| auxiliary loss | AL4 − WS3 | 2 | +0.105 [+0.041, +0.169] † | +0.055 [-0.136, +0.246] † | -0.050 " in text
+    assert "(data_sets.svg)" in text and (tmp_path / "report" / "data_sets.svg").exists()
+    assert not (tmp_path / "report" / "effects.svg").exists()
+
+
 def test_one_width_of_each_network_is_no_figure5(tmp_path: Path) -> None:
     for model, batch_size in (("fcnn1", 10), ("fcnn1", 40), ("ws2", 40)):
         record(tmp_path, model, 0.8, hidden=300, batch_size=batch_size)

@@ -16,6 +16,7 @@ from digitcmp.report.tables import Table
 
 CAPTIONS = {
     "accuracy": "Test accuracy of every cell. Filled: without the auxiliary loss, open: with it.",
+    "data_sets": "What the auxiliary loss and sharing add to the test accuracy on each data set.",
     "effects": "Differences in test accuracy, paired by seed.",
     "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by the other factors. Filled: "
     "without the auxiliary loss, open: with it.",
@@ -46,6 +47,11 @@ PAIRS = "Test accuracy by number of training pairs."
 SELECTION = (
     "Selected by the mean accuracy on the validation pairs alone. oracle: what choosing on the test pairs would have "
     "given, for comparison only. (edge): the smallest or largest rate tried."
+)
+DATA_SETS = (
+    "What the auxiliary loss and sharing add to the test accuracy on each data set, and how much more than on the "
+    "first: mean and 95 % t-interval, paired by seed. p is Holm's: of a mean among the differences between data sets, "
+    "of a pair of networks among all interactions."
 )
 EFFECTS = (
     "Differences in mean test accuracy, paired by seed, between cells equal but for the factor and the learning rate, "
@@ -104,6 +110,7 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         "Selected learning rates": (
             [tables.selection(results), SELECTION, *drawn("learning_rates")] if len(results.selection) else []
         ),
+        "Data sets": [tables.data_sets(results), DATA_SETS, *drawn("data_sets")] if len(results.data_sets) else [],
         "Effects": [
             *drawn("factorial"),
             *([tables.effects(results), *notes] if effects.refused.isna().any() else []),

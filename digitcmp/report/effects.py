@@ -5,6 +5,7 @@ A condition is a row of settings as text, '' for the default: a cell less its le
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,11 @@ import pandas as pd
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
 from digitcmp.report import stats
-from digitcmp.report.settings import changed, named, shown, text
+from digitcmp.report.settings import changed, default, named, shown, text
 
 ORDERS = ("main effect", "two-way interaction", "higher interaction")  # the families of a factorial
-FIRST = (*ORDERS, "auxiliary loss", "sharing", "branches")
+TRAVEL = ("mean over networks", "between data sets")  # the families of where an effect is found
+FIRST = (*ORDERS, *TRAVEL, "auxiliary loss", "sharing", "branches")
 LAST = ("interaction", "backbone interaction")  # apart: how many networks there are is no matter of the other factors
 FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # of other settings: their name
 CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
@@ -84,7 +86,7 @@ class Difference(NamedTuple):
         if len(set(labels)) < len(labels) or not all(paper.as_published(settings(side)) for side in sides):
             return np.nan
         means = [value.mean if (value := paper.published(label)) else np.nan for label in labels]
-        return sum(means[: len(self.plus)]) - sum(means[len(self.plus) :])
+        return (sum(means[: len(self.plus)]) - sum(means[len(self.plus) :])) / self.scale
 
 
 def network(condition: Condition) -> tuple[str, bool]:
@@ -180,6 +182,37 @@ def groups(planned: pd.DataFrame, factors: Sequence[Factor]) -> Iterator[pd.Data
             yield group
 
 
+def travel(planned: pd.DataFrame) -> Iterator[Difference]:
+    """What the auxiliary loss and sharing add on each data set, the mean over the networks that are planned on all of
+    them, and how much more that is than on the first."""
+    networks, key = ["model", "aux"], "dataset"
+    if key not in planned:
+        return
+    for family in CLAIMS:
+        contrasts: dict[tuple[str, ...], dict[tuple[str, ...], dict[str, Difference]]] = {}
+        for factor in factors(planned):
+            for difference in single_effects(planned, factor) if factor.family == family else ():
+                on, off = difference.plus[0], difference.minus[0]
+                settings = tuple(level for column, level in on.items() if column not in (*networks, key))
+                pair = tuple(side[column] for side in (on, off) for column in networks)
+                contrasts.setdefault(settings, {}).setdefault(pair, {})[on[key]] = difference
+        for of_pair in contrasts.values():
+            first, *others = levels(Factor(key, key), planned[planned[key].isin({*itertools.chain(*of_pair.values())})])
+            rows = [row for row in of_pair.values() if len(row) == 1 + len(others)]
+            if not others or len(rows) < 2:  # the mean of a single network is its effect
+                continue
+            plus, minus = (
+                {level: [side(row[level])[0] for row in rows] for level in (first, *others)}
+                for side in (attrgetter("plus"), attrgetter("minus"))
+            )
+            for level in (first, *others):
+                yield Difference(TRAVEL[0], networks, plus[level], minus[level], len(rows), family)
+            for other in others:
+                name = f"{family}: {other} − {first or default(key, '')}"
+                more, less = plus[other] + minus[first], minus[other] + plus[first]
+                yield Difference(TRAVEL[1], [*networks, key], more, less, len(rows), name)
+
+
 def designs(planned: pd.DataFrame) -> Iterator[tuple[list[str], list[Condition]]]:
     """The 2^k designs with k >= 3 among these conditions: their factors' columns, and all their conditions, low first.
 
@@ -234,13 +267,14 @@ def differences(frame: pd.DataFrame) -> Iterator[Difference]:
     for factor in every:
         yield from single_effects(planned, factor)
     yield from single_effects(frame.drop(columns=["seed", "test_acc"]).drop_duplicates(), Factor("lr", "lr"))
+    yield from travel(planned)
     for first, second in itertools.combinations(every, 2):
         if first.column != second.column:
             for interaction in interactions(planned, first, second):
                 averaged = any(
                     {*interaction.varied} <= {*varied} and interaction.plus[0] in cells for varied, cells in design
                 )
-                if not averaged or (first.family, second.family) == FIRST[3:5]:  # the paper's, in every context
+                if not averaged or {first.family, second.family} <= {*CLAIMS, "dataset"}:  # these in every context
                     yield interaction
 
 
@@ -306,6 +340,40 @@ def effects(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
     table["verdict"] = [stats.verdict(*row) if row[0] == row[0] else None for row in numbers]
     order = sorted(range(len(table)), key=lambda i: place(table.iloc[i], list(dict.fromkeys(table.context))))
     return table.iloc[order].reset_index(drop=True)
+
+
+def by_dataset(table: pd.DataFrame) -> pd.DataFrame:
+    """What the auxiliary loss and sharing add on each data set, and how much more than on the first.
+
+    table: rows of `effects`. Columns: `factor effect settings dataset less n mean ci_low ci_high p_holm`, a row for
+    each pair of networks, or for the mean of several, and data set; `less`: '', or the first data set, where the row is
+    the difference from it, its p Holm's inside its own family. Empty if there is one data set.
+    """
+
+    def key(plus: Iterable[Condition], minus: Iterable[Condition]) -> tuple[frozenset[tuple[str, ...]], ...]:
+        return tuple(frozenset(tuple(side.values()) for side in part) for part in (plus, minus))
+
+    table = table[table.refused.isna()]
+    known = {key(row.difference.plus, row.difference.minus): row for row in table.itertuples()}
+    ours = table[table.family.isin([*CLAIMS, TRAVEL[0]]) & table.difference.map(lambda it: "dataset" in it.plus[0])]
+    first = min((difference.plus[0]["dataset"] for difference in ours.difference), key=bool, default="")  # the default
+    rows = []
+    for row in ours.itertuples():
+        plus, minus, dataset = row.difference.plus, row.difference.minus, row.difference.plus[0]["dataset"]
+        start = [[side | {"dataset": first} for side in part] for part in (plus, minus)]
+        more = None if dataset == first else known.get(key([*plus, *start[1]], [*minus, *start[0]]))
+        mean = row.family == TRAVEL[0]
+        contrast = {
+            "factor": row.effect if mean else row.family,
+            "effect": f"mean of {len(plus)}" if mean else row.effect,
+        }
+        contrast |= {"settings": row.difference._replace(varied=[*row.difference.varied, "dataset"]).context}
+        for effect, less in ((row, ""), (more, first or default("dataset", ""))):
+            if effect:
+                levels = {"dataset": dataset or default("dataset", ""), "less": less}
+                numbers = ("n", "mean", "ci_low", "ci_high", "p_holm")
+                rows.append(contrast | levels | {name: getattr(effect, name) for name in numbers})
+    return pd.DataFrame(rows) if len({row["dataset"] for row in rows}) > 1 else pd.DataFrame()
 
 
 def differing(contexts: Iterable[str]) -> list[str]:

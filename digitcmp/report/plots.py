@@ -6,6 +6,7 @@ the auxiliary loss. Widths are those of a column (3.4 inches) or a page (7). Wha
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +52,7 @@ COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the
     **{"convnet": "#009e73", "convnet2": "#cc79a7"},
 }
 SPARE = ("#b8a800", "#882255", "#44aa99")  # for backbones that are not named above
+DATASETS = {"#332288": "o", "#44aa99": "s", "#882255": "D", "#b8a800": "^", "#117733": "v", "#cc6677": "P"}
 OTHERS = "#7f7f7f"  # what others published
 DASHED = (0, (3, 1.2))
 FIGURES: dict[str, tuple[str, ...]] = {"figure6": ("FCNN3", "WS1", "WS2", "WS3")}
@@ -77,7 +79,9 @@ def figures(results: Results) -> dict[str, Figure]:
                 drawn["accuracy"] = accuracies(results, colour)
             drawn |= learning_curves(results, colour)
         drawn |= factorials(results, colour)
-        if len(measured):
+        if len(results.data_sets):  # the others are in the table
+            drawn["data_sets"] = data_sets(results)
+        elif len(measured):
             drawn["effects"] = forest(design if len(design) else measured)  # the others are in the factorial's
     return drawn
 
@@ -111,12 +115,14 @@ def size(labels: Iterable[str], rows: float) -> tuple[float, float]:
     return float(np.clip(2.2 + LETTER * max(map(len, labels)), COLUMN, PAGE)), 0.8 + rows
 
 
-def mark(axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False) -> None:
+def mark(
+    axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False, marker: str = "o"
+) -> None:
     """A mean at height y and its 95 % interval, dotted where it is of two seeds."""
     axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6, ls=(0, (1, 1)) if row.n == 2 else "-")
     limits = "" if math.isnan(row.ci_low) else f", 95 % interval [{row.ci_low:.3f}, {row.ci_high:.3f}]"
     tip = f"{TIP}{tip}{limits}, n = {row.n}"
-    axes.plot(mean, y, "o", color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=tip)
+    axes.plot(mean, y, marker, color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=tip)
 
 
 def cell_mark(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.DataFrame, below: float = 0.22) -> None:
@@ -189,6 +195,38 @@ def forest(table: pd.DataFrame) -> Figure:
     marks = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     if marks:
         figure.legend(marks.values(), marks, loc="outside lower center", ncols=2)
+    return figure
+
+
+def data_sets(results: Results) -> Figure:
+    """What the auxiliary loss and sharing add on each data set, a panel each: pairs of networks and their mean."""
+    frame = results.data_sets[results.data_sets.less == ""]
+    labels = list(map(" ".join, zip(frame.effect, effects.differing(frame.settings), strict=True)))
+    frame = frame.assign(label=[label.strip() for label in labels])
+    marks = dict(zip(dict.fromkeys(frame.dataset), itertools.cycle(DATASETS.items())))
+    panels = {factor: rows for factor, rows in frame.groupby("factor", sort=False)}
+    longest = max(rows.label.nunique() for rows in panels.values())
+    figure = Figure(figsize=(PAGE if len(panels) > 1 else 0.6 * PAGE, 1.1 + 0.15 * len(marks) * longest))
+    for axes, (factor, rows) in zip(
+        figure.subplots(1, len(panels), sharex=True, squeeze=False)[0], panels.items(), strict=True
+    ):
+        names = sorted(dict.fromkeys(rows.label), key=lambda name: name.startswith("mean of"))
+        axes.axvline(0, color="black", lw=0.8)
+        for row in rows.itertuples():
+            shade, marker = marks[row.dataset]
+            y = names.index(row.label) + 0.6 * ((1 + list(marks).index(row.dataset)) / (1 + len(marks)) - 0.5)
+            mark(axes, row, row.mean, y, shade, f"{row.label}, {row.dataset}: {row.mean:+.4f}", marker=marker)
+        listed(axes, names, len(names) - 0.5)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        for y in range(1, len(names)):
+            axes.axhline(y - 0.5, color="#e6e6e6", lw=0.6)
+        axes.set_title(f"what {'the ' * (factor != 'sharing')}{factor} adds")
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")
+    handles = [Line2D([], [], color=shade, marker=marker, ms=4.5) for shade, marker in marks.values()]
+    figure.suptitle(
+        f"difference in test accuracy, paired by seed, mean and 95 % interval, {seeds(frame.n)}", fontsize=8
+    )
+    figure.legend(handles, list(marks), loc="outside lower center", ncols=len(marks))
     return figure
 
 

@@ -129,6 +129,11 @@ class Results:
         return effects.effects(self.runs, [*self.unfinished, *self.planned])
 
     @cached_property
+    def data_sets(self) -> pd.DataFrame:
+        """What the auxiliary loss and sharing add on each data set: `effects.by_dataset`; empty if there is one."""
+        return effects.by_dataset(self.effects)
+
+    @cached_property
     def curves(self) -> pd.DataFrame:
         """Mean and std over seeds of every column of metrics.csv, one row per cell and evaluated epoch, and their n."""
         tables = [pd.read_csv(archive / "curves.csv") for archive in self.archives]

@@ -77,13 +77,15 @@ def number(value: float, form: str = ".3f") -> str:
     return "" if np.isnan(value) else f"{value:{form}}"
 
 
+def significance(p: float) -> str:
+    """A p-value: 0.031, or <0.001."""
+    return "<0.001" if p < 0.001 else number(p)
+
+
 def p_values() -> list[Column]:
-    """p alone and corrected: 0.031, or <0.001."""
+    """p alone and corrected."""
     keys = {"p": "p", "p (Holm)": "p_holm"}
-    return [
-        Column(name, lambda row, key=key: "<0.001" if row[key] < 0.001 else number(row[key]), key)  # type: ignore[misc]
-        for name, key in keys.items()
-    ]
+    return [Column(name, lambda row, key=key: significance(row[key]), key) for name, key in keys.items()]  # type: ignore[misc]
 
 
 def setting(key: str, heading: str = "", **options: Any) -> Column:
@@ -136,6 +138,19 @@ def effects(results: Results) -> Table:
         ),
     ]
     return table(frame.assign(settings=differing(frame.context)), columns)
+
+
+def data_sets(results: Results) -> Table:
+    """What the auxiliary loss and sharing add, a column for each data set and for its difference from the first."""
+    keys, frame = ["factor", "effect", "settings", "n"], results.data_sets
+    headings = [" − ".join(filter(None, names)) for names in zip(frame.dataset, frame.less, strict=True)]
+    texts = [f"{row['mean']:+.3f} {interval(row, '+.3f')}" for row in frame.to_dict("records")]
+    frame = frame.assign(settings=differing(frame.settings), heading=headings, text=texts)
+    frame["text"] += [f", p {significance(row.p_holm)}" if row.less else "" for row in frame.itertuples()]
+    wide = frame.pivot(index=keys, columns="heading", values="text").fillna("")
+    wide = wide.reindex(pd.MultiIndex.from_frame(frame[keys].drop_duplicates().sort_values("factor", kind="stable")))
+    columns = sorted(dict.fromkeys(headings), key=lambda heading: " − " in heading)
+    return table(wide.reset_index(), [*(setting(key, left=True) for key in keys[:3]), *map(setting, ["n", *columns])])
 
 
 def pairs(results: Results) -> Table:
