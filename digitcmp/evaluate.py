@@ -11,6 +11,7 @@ from digitcmp import datasets, paper, runs, streams
 from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
+TRUTHS = {"tta": ("true", "false"), "order": ("true", "false")}
 KEYS = {
     "data": f"another data set than the run's: {', '.join(SOURCES)}",
     "data.test_pairs": "how many pairs of its test images",
@@ -18,12 +19,14 @@ KEYS = {
     "data.root": "torchvision's folder, by default the run's",
     "seed": "draws the pairs, a whole number >= 0; by default the run's",
     "tta": "true or false, by default as in the run: average over the images shifted by a pixel",
+    "order": "true or false, by default: also the order of the classes that the comparisons give",
 }
 NAMES = {
     "test_acc": "accuracy",
     "test_loss": "loss",
     "digit_acc": "digit accuracy",
     "argmax_acc": "comparing predicted digits",
+    "class_order": "order of the classes",
 }
 
 
@@ -58,8 +61,10 @@ def main() -> None:
         parser.exit(2, f"{error}\n")
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():
-        if result[key] is not None:
+        if result.get(key) is not None:
             print(f"{name:<28}{result[key]:.4f}")
+    if "positions" in result:
+        print("from first to last: " + ", ".join(sorted(result["positions"], key=result["positions"].__getitem__)))
     print(f"Written to {file}")
 
 
@@ -74,11 +79,9 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
         if key == "data" and text not in SOURCES:
             raise OverrideError(f"{override} is not allowed: {', '.join(SOURCES)}")
-        if key == "tta" and text not in ("true", "false"):
-            raise OverrideError(f"{override} is not allowed: true or false")
-        parsed[key] = int(text) if key in LEAST else text
-    if "tta" in parsed:
-        parsed["tta"] = parsed["tta"] == "true"
+        if key in TRUTHS and text not in TRUTHS[key]:
+            raise OverrideError(f"{override} is not allowed: {' or '.join(TRUTHS[key])}")
+        parsed[key] = int(text) if key in LEAST else text == "true" if key in TRUTHS else text
     return parsed
 
 
@@ -91,7 +94,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     """
     import torch
 
-    from digitcmp import objective
+    from digitcmp import objective, order
     from digitcmp.checkpoint import load
     from digitcmp.pairs import draw_sets
 
@@ -103,6 +106,9 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         source = {"name": overrides["data"], "root": source["root"]}
     source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
     name, wanted = source["name"], network.images
+    task = hparams.get("task", "leq")  # older checkpoints know no other
+    if overrides.get("order") and task != "leq":
+        raise datasets.DataError(f"order=true is not allowed: the run's task is {task}, not leq")
     data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
     if (data.images.channels, data.images.classes) != (wanted.channels, wanted.classes):
         raise datasets.DataError(
@@ -111,14 +117,14 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         )
     seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
-    task = hparams.get("task", "leq")  # older checkpoints know no other
     counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
     pairs = draw_sets(data, counts, seed, task)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
         scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
+        positions = order.positions(network, pairs) if overrides.get("order") else None
     scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
-    return {
+    result = {
         "label": paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
         "checkpoint": checkpoint.name,
         "checkpoint_crc": runs.checksum(checkpoint),
@@ -132,6 +138,10 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "argmax_acc": scores.get("argmax_acc"),
         **runs.provenance(),
     }
+    if positions is not None:
+        named = zip(wanted.names, positions.tolist(), strict=True)
+        result |= {"class_order": order.agreement(positions), "positions": {name: round(at, 6) for name, at in named}}
+    return result
 
 
 def run_folder(checkpoint: Path) -> Path:
@@ -148,6 +158,7 @@ def write(checkpoint: Path, result: dict[str, Any]) -> Path:
     text = json.dumps(result, indent=1) + "\n"
     name = ",".join(["evaluation", *(f"{key}={result[key]}" for key in ("dataset", "test_pairs", "seed"))])
     name += ",tta" if result["tta"] else ""
+    name += ",order" if "positions" in result else ""
     for number in itertools.count(1):
         file = run_folder(checkpoint) / f"{name}{'' if number == 1 else f',{number}'}.json"
         if not file.exists() or file.read_text() == text:

@@ -344,5 +344,7 @@ def evaluations(table: pd.DataFrame) -> pd.DataFrame:
             except (ValueError, KeyError, TypeError):
                 print(f"{file} is damaged: left out", file=sys.stderr)
                 continue
+            if "positions" in result:
+                result["positions"] = json.dumps(result["positions"])  # a text, as in a CSV file
             found.append({"cell": run.cell, "run_seed": run.seed, "own_pairs": own} | result)
     return pd.DataFrame(found)

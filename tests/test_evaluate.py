@@ -1,16 +1,18 @@
 """A saved run evaluated again: on its own pairs the same numbers, on others new ones, each in its file."""
 
 import json
+import operator
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import Run
-from saved import checkpoint
+from saved import checkpoint, untrained
 from test_data import fake_torchvision, save_npz
 
 from digitcmp import evaluate, runs
+from digitcmp.tasks import TASKS, Task
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,24 @@ def test_a_run_on_a_file_of_ones_own(
     assert capsys.readouterr().err == message
 
 
+def test_the_order_of_the_classes(
+    al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trained network orders the digits; the plain evaluation is as before, and has its own file."""
+    for overrides in (["order=true"], ["order=false"]):
+        assert run(monkeypatch, al4, "data.test_pairs=400", *overrides) == 0
+    ordered, plain = (files(al4.parents[1])[f"evaluation,dataset=mnist,test_pairs=400,seed=0{end}.json"]
+                      for end in (",order", ""))  # fmt: skip
+    assert list(ordered.pop("positions")) == list("0123456789") and ordered.pop("class_order") == 1
+    assert ordered == plain
+    assert "from first to last: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in capsys.readouterr().out
+
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "=="))
+    other = untrained(tmp_path / "same.ckpt", backbone="ws3", task="same")
+    assert run(monkeypatch, other, "order=true") == 2
+    assert capsys.readouterr().err == "order=true is not allowed: the run's task is same, not leq\n"
+
+
 def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = checkpoint(tmp_path, "fcnn1", aux=False, pairs=40, epochs=1)
     moved = shutil.copy(plain, tmp_path / "copy.ckpt")
@@ -105,12 +125,13 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.file=, data.root=, seed=, tta="),
+        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.file=, data.root=, seed=, tta=, order="),
         ("data", "data is not allowed: data=, "),
         ("data=svhn", "data=svhn is not allowed: mnist, fashion_mnist, kmnist, digits"),
         ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
         ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
         ("tta=1", "tta=1 is not allowed: true or false"),
+        ("order=yes", "order=yes is not allowed: true or false"),
         ("seed=-1", "seed=-1 is not allowed: a whole number >= 0"),
         ("data.test_pairs=5001", "5001 pairs asked of mnist's 10000 test images, which make 5000"),
     ],
@@ -126,7 +147,7 @@ def test_what_is_not_allowed_ends_with_2_and_a_line(
 def test_help_says_what_every_key_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, "--help") == 0
     lines = {line.split(maxsplit=1)[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
-    for key in ("data", "data.test_pairs", "data.root", "seed", "tta"):
+    for key in ("data", "data.test_pairs", "data.root", "seed", "tta", "order"):
         assert len(lines[key].split()) > 4
 
 

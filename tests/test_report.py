@@ -161,6 +161,25 @@ def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
     assert not (tmp_path / "report" / "effects.svg").exists()
 
 
+def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
+    """Of two runs one has it complete; read again from the CSV file alone, the report is the same."""
+    for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):
+        folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
+        result = {"checkpoint_crc": runs.read_result(folder)["checkpoint_crc"], "seed": seed}  # type: ignore[index]
+        result |= {"dataset": "mnist", "test_pairs": 1000, "tta": False, "test_acc": 0.8, "class_order": order}
+        result |= {"positions": dict(zip(("T-shirt", "Bag, small", "Dress"), positions, strict=True))}
+        (folder / "evaluation,order.json").write_text(json.dumps(result))
+    report(tmp_path / "sweep")
+    made = {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()}
+    assert b"| class order | std | complete |\n" in made["report.md"]
+    assert b"| 0.67 | 0.47 | 1 of 2 |\n" in made["report.md"]
+    assert b"Bag, small: 0.250" in made["report.html"]
+    for folder in (tmp_path / "sweep").glob("model=*"):
+        shutil.rmtree(folder)
+    report(tmp_path / "sweep")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()} == made
+
+
 def test_one_width_of_each_network_is_no_figure5(tmp_path: Path) -> None:
     for model, batch_size in (("fcnn1", 10), ("fcnn1", 40), ("ws2", 40)):
         record(tmp_path, model, 0.8, hidden=300, batch_size=batch_size)

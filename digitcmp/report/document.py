@@ -16,6 +16,8 @@ from digitcmp.report.tables import Table
 
 CAPTIONS = {
     "accuracy": "Test accuracy of every cell. Filled: without the auxiliary loss, open: with it.",
+    "class_order": "Where the comparisons of their test images put the classes: how probably an image of each comes "
+    "after one of another. Bars: where they belong; squares: ordinal head; open: with the auxiliary loss.",
     "data_sets": "What the auxiliary loss and sharing add to the test accuracy on each data set.",
     "effects": "Differences in test accuracy, paired by seed.",
     "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by the other factors. Filled: "
@@ -38,6 +40,10 @@ ACCURACY = (
 EVALUATIONS = (
     "The saved networks of these runs by `python -m digitcmp.evaluate`. tta: the mean over the images as they are and "
     "shifted by a pixel."
+)
+ORDER = (
+    "class order: Kendall's τ of the classes' numbers and of where the comparisons of their test images put them, 1 in "
+    "order; complete: in how many runs it is 1."
 )
 OTHERS = (
     "On the same task: mean ± standard deviation over n runs, and the 95 % t-interval of the mean that follows from "
@@ -102,9 +108,14 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         f"no statistics for {', '.join(rows.effect)}{f' ({context})' if context else ''}: {reason}"
         for (context, reason), rows in refused
     ]
+    ordered = "order_mean" in results.evaluations
     parts: dict[str, list[Any]] = {
         "Accuracy": [tables.cells(results), ACCURACY, *drawn("accuracy")],
-        "Evaluated again": [tables.evaluations(results), EVALUATIONS] if len(results.evaluations) else [],
+        "Evaluated again": (
+            [tables.evaluations(results), EVALUATIONS, *[ORDER] * ordered, *drawn("class_order")]
+            if len(results.evaluations)
+            else []
+        ),
         "What others published": [tables.others(results), OTHERS] if len(results.others) else [],
         "Pairs": [tables.pairs(results), PAIRS, *drawn("pairs")] if len(results.pairs) else [],
         "Selected learning rates": (

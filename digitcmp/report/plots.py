@@ -7,6 +7,7 @@ the auxiliary loss. Widths are those of a column (3.4 inches) or a page (7). Wha
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -78,6 +79,8 @@ def figures(results: Results) -> dict[str, Figure]:
             if len(results.pairs) < len(results.cells):
                 drawn["accuracy"] = accuracies(results, colour)
             drawn |= learning_curves(results, colour)
+        if "positions" in results.evaluated:
+            drawn["class_order"] = class_order(results, colour)
         drawn |= factorials(results, colour)
         if len(results.data_sets):  # the others are in the table
             drawn["data_sets"] = data_sets(results)
@@ -227,6 +230,40 @@ def data_sets(results: Results) -> Figure:
         f"difference in test accuracy, paired by seed, mean and 95 % interval, {seeds(frame.n)}", fontsize=8
     )
     figure.legend(handles, list(marks), loc="outside lower center", ncols=len(marks))
+    return figure
+
+
+def class_order(results: Results, colour: Mapping[str, str]) -> Figure:
+    """Where each run's comparisons put the classes, a panel per data set: mean over seeds, each seed as a dot."""
+    runs = results.evaluated.dropna(subset="positions")
+    cells = results.cells.assign(title=results.titles("dataset")).set_index("cell")
+    panels = {dataset: rows for dataset, rows in runs.groupby("dataset", sort=False)}
+    most = max(len(json.loads(rows.positions.iloc[0])) for rows in panels.values())
+    figure = Figure(figsize=(max(COLUMN, PAGE * len(panels) / 3), 1.0 + 0.2 * most))
+    heads = cells.loc[runs.cell.unique()].groupby("model")["head"].unique().map(list)
+    handles: dict[str, Line2D] = {}
+    for axes, (dataset, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        names = list(json.loads(rows.positions.iloc[0]))
+        for y in range(len(names)):
+            axes.plot(y / (len(names) - 1), y, "|", color="black", ms=9, mew=1.0)
+        series = list(rows.groupby("cell", sort=False))
+        for i, (name, seeds_of) in enumerate(series):
+            cell, offset = cells.loc[name], 0.3 * (i - (len(series) - 1) / 2)
+            marker = "s" if cell["head"] == "ordinal" else "o"
+            shade = shades(colour[cell.model], len(heads[cell.model]))[heads[cell.model].index(cell["head"])]
+            style: Any = {"color": shade, "marker": marker, "mfc": "white" if cell.aux else shade, "ms": 4, "mew": 1}
+            handles[cell.title] = Line2D([], [], ls="", **style)
+            places = np.array([list(json.loads(positions).values()) for positions in seeds_of.positions])
+            for y, (label, place) in enumerate(zip(names, places.T, strict=True)):
+                axes.plot(place, [y + offset] * len(place), ".", color=shade, ms=2.5, mew=0, alpha=0.6)
+                axes.plot(place.mean(), y + offset, gid=f"{TIP}{cell.title}, {label}: {place.mean():.3f}", **style)
+        listed(axes, names, len(names) - 0.4)
+        axes.set_title(dataset)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_xlabel("P(after another class)")
+    n = runs.groupby(["cell", "dataset"]).size()
+    figure.suptitle(f"mean of {seeds(n)} (dots)", fontsize=8)
+    figure.legend(handles.values(), list(handles), loc="outside lower center", ncols=len(handles))
     return figure
 
 

@@ -208,8 +208,9 @@ class Results:
     def evaluations(self) -> pd.DataFrame:
         """Mean and spread over seeds of the later evaluations, a row per cell and task; empty if there are none.
 
-        Columns: `title dataset test_pairs tta n test_acc_mean test_acc_std ci_low ci_high`. A run counts once for a
-        task; pairs of another seed than the run's own are another task, and `dataset` says so.
+        Columns: `title dataset test_pairs tta n test_acc_mean test_acc_std ci_low ci_high`, and where any was asked for
+        its order of the classes, `order_mean order_std ordered`: Kendall's tau, and of how many seeds it is complete. A
+        run counts once for a task; pairs of another seed than the run's own are another task, and `dataset` says so.
         """
         if self.evaluated.empty:
             return self.evaluated
@@ -222,6 +223,14 @@ class Results:
             n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
             row = {"title": titles[cell], **dict(zip(keys[1:], task, strict=True)), "n": n}
             row |= {"test_acc_mean": mean, "test_acc_std": std}
+            if "class_order" in group:
+                order = group.class_order.dropna()
+                row |= {
+                    "order_mean": order.mean(),
+                    "order_std": order.std(),
+                    "ordered": (order == 1).sum(),
+                    "orders": len(order),
+                }
             rows.append(row | dict(zip(("ci_low", "ci_high"), stats.interval(mean, std, n), strict=True)))
         return pd.DataFrame(rows)
 

@@ -171,6 +171,11 @@ def evaluations(results: Results) -> Table:
     """The later evaluations."""
     columns = [setting("title", "cell", left=True), setting("dataset", "data", left=True)]
     columns += [Column("test pairs", lambda row: f"{row['test_pairs']:,}", "test_pairs"), setting("tta"), *accuracy()]
+    if "order_mean" in results.evaluations:
+        columns += [measure("class order", "order_mean", ".2f"), measure("std", "order_std", ".2f")]
+        columns.append(
+            Column("complete", lambda row: f"{row['ordered']} of {row['orders']}" * bool(row["orders"]), "ordered")
+        )
     return table(results.evaluations, columns)
 
 

@@ -1,0 +1,75 @@
+"""The order of classes that comparisons give, of networks whose answers are known."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from digitcmp import order
+from digitcmp.datasets import DataError
+from digitcmp.model import PairEnsemble, PairOutput
+from digitcmp.pairs import Batch, pair
+from digitcmp.spec import ImageSpec
+
+CLASSES = 5
+
+
+class Judge(PairEnsemble):
+    """Compares the images' only pixel, which holds their class, by a rule of the two; it is as sure as can be."""
+
+    def __init__(self, rule: Callable[[Tensor, Tensor], Tensor]) -> None:
+        nn.Module.__init__(self)
+        self.images, self.rule = ImageSpec(side=1, names=tuple("abcde")), rule
+
+    def predict_all(self, pairs: Tensor) -> PairOutput:
+        first, second = pairs.flatten(1).unbind(dim=1)
+        return PairOutput(torch.where(self.rule(first, second), 100.0, -100.0), None)
+
+
+def pairs(labels: list[int]) -> Batch:
+    digits = torch.tensor(labels).view(-1, 2)
+    return pair(digits.float()[:, :, None, None], digits)
+
+
+@pytest.mark.parametrize(
+    ("rule", "positions", "agreement"),
+    [
+        (lambda first, second: first <= second, [0, 0.25, 0.5, 0.75, 1], 1),
+        (lambda first, second: first < second, [0, 0.25, 0.5, 0.75, 1], 1),  # of one class no order is asked
+        (lambda first, second: first >= second, [1, 0.75, 0.5, 0.25, 0], -1),
+        (lambda first, second: first == first, [0.5] * 5, 0),  # always yes: no order
+        # 3 and 4 change places; 1 - 2/10 of the class pairs
+        (lambda first, second: first.where(first < 3, 7 - first) <= second.where(second < 3, 7 - second),
+         [0, 0.25, 0.5, 1, 0.75], 0.8),
+    ],
+)  # fmt: skip
+def test_known_orders(rule: Callable[[Tensor, Tensor], Tensor], positions: list[float], agreement: float) -> None:
+    there = pairs([0, 1, 2, 3, 4, 4, 3, 2, 1, 0, 0, 0])
+    found = order.positions(Judge(rule), there)
+    assert found.tolist() == pytest.approx(positions, abs=1e-6)
+    assert order.agreement(found) == pytest.approx(agreement)
+
+
+def test_a_class_counts_as_much_as_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many images it has, of which at most IMAGES are compared, the first ones."""
+    compared: list[int] = []
+
+    def rule(first: Tensor, second: Tensor) -> Tensor:
+        compared.append(len(first))
+        return first <= second
+
+    many = [0] * 20 + list(itertools.chain(*[range(5)] * 4))
+    assert order.positions(Judge(rule), pairs(many)).tolist() == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert compared == [20] * 20  # four of each class, as many as the rarest has
+    compared.clear()
+    monkeypatch.setattr(order, "IMAGES", 10)
+    order.positions(Judge(rule), pairs(many))
+    assert compared == [10] * 10
+
+
+def test_a_class_without_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "order=true is not allowed: none of 6 test images is of class d"
+    with pytest.raises(DataError, match=message):
+        order.positions(Judge(lambda first, second: first <= second), pairs([0, 1, 2, 4, 4, 0]))
