@@ -58,9 +58,14 @@ class StaleError(RunError):
         self.subject, self.functions = subject, functions
 
     def __str__(self) -> str:
-        names, more = ", ".join(self.functions[:NAMED]), len(self.functions) - NAMED
-        names += f" and {more} more" if more > 0 else ""
-        return f"{self.subject} other code, changed since: {names}: stale=keep takes it, stale=retrain trains it again"
+        changes = f"{self.subject} other code, changed since: {listed(self.functions)}"
+        return f"{changes}: stale=keep takes it, stale=retrain trains it again"
+
+
+def listed(functions: Sequence[str]) -> str:
+    """The first of them by name, and how many more."""
+    more = len(functions) - NAMED
+    return ", ".join(functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager
@@ -303,7 +308,7 @@ def folders(roots: Iterable[Path]) -> list[Path]:
 
 
 def read(roots: Iterable[Path]) -> pd.DataFrame:
-    """One row per finished run: the keys of its result but for `functions` and its checksum, and `path`, its folder."""
+    """One row per finished run: the keys of its result but for its checksum, and `path`, its folder."""
     import pandas as pd
 
     results = []
@@ -313,7 +318,7 @@ def read(roots: Iterable[Path]) -> pd.DataFrame:
         except OSError as error:
             print(f"{error.filename} cannot be read: {error.strerror}", file=sys.stderr)
     table = pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
-    return table.drop(columns=["functions", CHECKSUM], errors="ignore")
+    return table.drop(columns=CHECKSUM, errors="ignore")
 
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:

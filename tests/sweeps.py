@@ -19,7 +19,7 @@ def record(
 
     changes: settings by the names that they have in result.json, and what a result says of its making.
     """
-    origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code") if key in changes}
+    origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code", "functions") if key in changes}
     config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": model}}
     config["data"]["name"] = "mnist"
     for name, value in changes.items():

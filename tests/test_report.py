@@ -229,16 +229,35 @@ def test_different_results_of_one_run_are_said(tmp_path: Path) -> None:
     assert "different results" in warning and "0.9000" in warning and "0.8000" in warning
 
 
-def test_mixed_versions_commits_code_and_devices_are_said(tmp_path: Path) -> None:
-    record(tmp_path, "ws3", 0.9, versions="torch 1", code="a")
-    record(tmp_path, "ws3", 0.9, seed=1, versions="torch 2", git_commit="abc-dirty", device="cuda:0", code="b")
+def test_mixed_versions_commits_and_devices_are_said(tmp_path: Path) -> None:
+    record(tmp_path, "ws3", 0.9, versions="torch 1")
+    record(tmp_path, "ws3", 0.9, seed=1, versions="torch 2", git_commit="abc-dirty", device="cuda:0")
     warnings = "\n".join(Results.load([tmp_path]).warnings)
     assert "mixed versions" in warnings and "torch 1 (1 runs); torch 2 (1 runs)" in warnings
-    assert "mixed git_commit" in warnings and "mixed device" in warnings and "mixed code" in warnings
+    assert "mixed git_commit" in warnings and "mixed device" in warnings
     assert "uncommitted changes: git_commit abc-dirty" in warnings
     done = report(tmp_path)
     assert "WARNING: mixed versions" in done.stdout
     assert "> **Warning:** mixed versions" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
+    """Other networks reach other functions, which is no mixture; the same function with another code is."""
+    sweep, step = tmp_path / "sweep", {"module.step": "0123", "stem.conv": "1e4"}
+    record(sweep, "ws3", 0.9, code="aa", functions=step)
+    record(sweep, "ws2", 0.9, code="bb", functions={"module.step": "0123", "layers.dense": "77"})
+    record(sweep, "ws1", 0.9)  # an older result, that says nothing of its code
+    assert Results.load([sweep]).warnings == []
+    before = shutil.copytree(sweep, tmp_path / "before")
+    report(before)
+    record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88"})
+    warning = "mixed code among these runs, which may compute otherwise: stem.conv"
+    assert Results.load([sweep]).warnings == [warning]
+    report(sweep)
+    assert Results.load([shutil.move(sweep / "report", tmp_path / "alone")]).warnings == [warning]
+    done = report(before / "report", tmp_path / "alone", "--compare")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line for line in lines if line[:1] == ["code"]] == [["code", "of", "stem.conv", "1e4", "1e4,", "88"]]
 
 
 def test_selection_looks_at_validation_only(tmp_path: Path) -> None:

@@ -74,6 +74,8 @@ def main() -> None:
         "report.md": document.markdown(results, sections),
         "report.html": page(results, sections, pictures),
     }
+    if results.code:
+        texts["code.csv"] = results.functions.to_csv(index=False)
     if len(results.evaluated):
         texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
     files = {f"{name}.{form}": plots.save(figure, form) for name, figure in figures.items() for form in ("png", "svg")}

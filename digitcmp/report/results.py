@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from digitcmp.config import defaults
 from digitcmp.report import effects, stats
 from digitcmp.report.settings import NO_SETTING, changed, literal, shown, text
 
-MADE_WITH = ("versions", "git_commit", "code", "device")
-TEXTS = {*runs.RESULT_KEYS, "checkpoint"} - {"params", "fit_seconds", *runs.SCORES}
+MADE_WITH = ("versions", "git_commit", "device")
+TEXTS = {*runs.RESULT_KEYS, "checkpoint", "function", "digest"} - {"params", "fit_seconds", *runs.SCORES}
 SHOWN = ("label", "model", "head", "aux", "lr", "train_pairs")  # of every cell
 
 
@@ -26,7 +26,8 @@ class Results:
     """What a report is made from; its tables are made when they are first asked for.
 
     runs: a row per finished run (rows of `runs.read`), in the paper's order, each once; unfinished: the folders of runs
-    that were begun; planned: of those that were not; archives: reports whose CSV files stand for runs that are gone.
+    that were begun; planned: of those that were not; archives: reports whose CSV files stand for runs that are gone;
+    code: the functions behind each fingerprint in the runs' column `code`, with their digests.
     """
 
     roots: Sequence[Path]
@@ -35,6 +36,7 @@ class Results:
     planned: Sequence[Path] = ()
     archives: Sequence[Path] = ()
     warnings: Sequence[str] = ()
+    code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Results:
@@ -45,12 +47,18 @@ class Results:
         """
         roots = [root.parent if root.name == "report" and (root / "runs.csv").exists() else root for root in roots]
         tables, archives, warnings = [], [], []
+        code: dict[str, dict[str, str]] = {}
         for root in roots:
             tables.append(runs.read([root]))
             archive = next((folder for folder in (root / "report", root) if (folder / "runs.csv").exists()), None)
             if tables[-1].empty and archive:
                 tables[-1] = read_archive(archive / "runs.csv", root)
                 archives.append(archive)
+                code |= read_code(archive / "code.csv")
+            elif "functions" in tables[-1]:
+                recorded = tables[-1].dropna(subset="functions")
+                code |= dict(zip(recorded.code, recorded.functions, strict=True))
+                tables[-1] = tables[-1].drop(columns="functions")
         table = pd.concat(tables, ignore_index=True)
         if table.empty:
             return cls(roots, table)
@@ -68,6 +76,8 @@ class Results:
             if len(counts) > 1:
                 mixed = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
                 warnings.append(f"mixed {key} among these runs, which may round differently: {mixed}")
+        if mixed_code := sorted(name for name, digests in by_function(code).items() if len(digests) > 1):
+            warnings.append(f"mixed code among these runs, which may compute otherwise: {runs.listed(mixed_code)}")
         if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):
             warnings.append(f"made with uncommitted changes: git_commit {', '.join(dirty)}")
         table = table.iloc[sorted(range(len(table)), key=lambda i: order(table.iloc[i]))].reset_index(drop=True)
@@ -75,7 +85,7 @@ class Results:
         missing = [folder for folder in runs.folders(roots) if not {str(folder), "/".join(folder.parts[-2:])} & done]
         begun = [folder for folder in missing if (folder / runs.CONFIG).exists()]
         planned = [folder for folder in missing if folder not in begun]
-        return cls(roots, table, begun, planned, archives, warnings)
+        return cls(roots, table, begun, planned, archives, warnings, code)
 
     @cached_property
     def conditions(self) -> list[dict[str, str]]:
@@ -197,6 +207,12 @@ class Results:
         table = pd.DataFrame(rows)
         return table if best > min(other.mean for other in paper.OTHERS.values()) else table.iloc[:0]
 
+    @property
+    def functions(self) -> pd.DataFrame:
+        """The functions behind the fingerprints of the runs: columns `code function digest`."""
+        rows = [(code, *item) for code in sorted(self.code) for item in self.code[code].items()]
+        return pd.DataFrame(rows, columns=["code", "function", "digest"])
+
     @cached_property
     def evaluated(self) -> pd.DataFrame:
         """What digitcmp.evaluate said of these runs later: rows of `runs.evaluations`."""
@@ -238,6 +254,22 @@ class Results:
 def read_table(file: Path) -> pd.DataFrame:
     """A CSV file of a report as it was written: the same numbers, and texts that look like numbers as texts."""
     return pd.read_csv(file, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
+
+
+def read_code(file: Path) -> dict[str, dict[str, str]]:
+    """A report's code.csv, by fingerprint; empty if it has none."""
+    if not file.exists():
+        return {}
+    return {code: dict(zip(rows.function, rows.digest, strict=True)) for code, rows in read_table(file).groupby("code")}
+
+
+def by_function(code: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
+    """The digests that each function has behind these fingerprints."""
+    digests: dict[str, set[str]] = {}
+    for functions in code.values():
+        for name, digest in functions.items():
+            digests.setdefault(name, set()).add(digest)
+    return digests
 
 
 def read_archive(file: Path, root: Path) -> pd.DataFrame:
