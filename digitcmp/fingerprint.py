@@ -84,14 +84,16 @@ def reached(network: str, head: str, texts: frozenset[str], augment: bool) -> di
 
 @cache
 def read(definition: Definition, texts: frozenset[str]) -> Code:
-    """What a definition is: a class method by method."""
-    nodes = [chosen(statement, texts) for statement in source(definition.file).statements.get(definition.name, ())]
+    """What a definition is: a class method by method, a table with the keys that were chosen, TABLE[cosine]."""
+    statements = source(definition.file).statements.get(definition.name, ())
+    nodes = [chosen(statement, texts) for statement in statements]
     parts: dict[str, list[ast.AST]] = {}
-    for node in nodes:
+    for statement, node in zip(statements, nodes, strict=True):
         for part in node.body if isinstance(node, ast.ClassDef) else ():
             if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
                 parts.setdefault(f"{definition.title}.{part.name}", []).append(part)
-        parts.setdefault(definition.title, []).append(without_methods(node))
+        keys = "" if node is statement else f"[{','.join(key.value for key in node.value.keys)}]"  # type: ignore[attr-defined]
+        parts.setdefault(f"{definition.title}{keys}", []).append(without_methods(node))
     digests = {title: digest(repr(plain(part)), 8) for title, part in parts.items()}
     return Code(digests, frozenset(used for node in nodes for used in uses(node, definition.file)))
 
