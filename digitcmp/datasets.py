@@ -179,6 +179,8 @@ def checked(name: str, arrays: Arrays, side: int | None, known: ImageSpec | None
     there = np.unique(labels)
     names = tuple(map(str, arrays["names"])) if "names" in arrays else known.names if known else ()
     classes = len(names) or int(there[-1]) + 1
+    twice = [name for name in names if names.count(name) > 1]
+    require(not twice, f"two classes have the name {twice and twice[0]!r}")
     require(there[0] >= 0 and (there[0] == 0 or names), f"labels start at {there[0]}: 0 to K-1 are wanted")
     require(there[-1] < classes, f"label {there[-1]} has no name: there are {classes} names")
     require(len(there) > 1, f"all {len(labels)} training images are of one class, two are wanted at least")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp import datasets, paper, runs, streams
-from digitcmp.sources import SOURCES
+from digitcmp.sources import SOURCES, checksum
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 TRUTHS = {"tta": ("true", "false"), "order": ("true", "false")}
@@ -104,12 +104,20 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     source = datasets.source_of(run_folder(checkpoint))
     if overrides.get("data", source["name"]) != source["name"]:
         source = {"name": overrides["data"], "root": source["root"]}
+    if "data.file" in overrides and not source.get("file"):
+        raise datasets.DataError(
+            f"data.file={overrides['data.file']} is not allowed: {source['name']} is not of a file"
+        )
     source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
     name, wanted = source["name"], network.images
     task = hparams.get("task", "leq")  # older checkpoints know no other
     if overrides.get("order") and task != "leq":
         raise datasets.DataError(f"order=true is not allowed: the run's task is {task}, not leq")
     data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
+    file = source.get("file")
+    crc = checksum(Path(file)) if file else None
+    if file and crc != (known := run.get("data_crc", crc)):
+        raise datasets.DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
     if (data.images.channels, data.images.classes) != (wanted.channels, wanted.classes):
         raise datasets.DataError(
             f"{name} has {data.images.classes} classes in {data.images.channels} channels, "
@@ -129,6 +137,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "checkpoint": checkpoint.name,
         "checkpoint_crc": runs.checksum(checkpoint),
         "dataset": name,
+        **({"data_crc": crc} if crc else {}),
         "test_pairs": len(pairs.target),
         "seed": seed,
         "tta": network.tta,

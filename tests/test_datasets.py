@@ -374,6 +374,10 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda file: save_npz(file, names=np.array(["a", "b"])),
         "label 4 has no name: there are 2 names",
     ),
+    "a name twice": (
+        lambda file: save_npz(file, names=np.array(["a", "b", "a", "c", "d"])),
+        "two classes have the name 'a'",
+    ),
     "damaged": (lambda file: (save_npz(file), os.truncate(file, 20_000)), "own.npz is damaged ("),
     "damaged inside": (
         lambda file: (save_npz(file), file.write_bytes(file.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))),

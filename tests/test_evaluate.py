@@ -82,6 +82,10 @@ def test_a_run_on_a_file_of_ones_own(
     result = json.loads((tmp_path / "out/result.json").read_text())
     assert files(tmp_path / "out")["evaluation,dataset=npz,test_pairs=20,seed=0.json"]["test_acc"] == result["test_acc"]
     capsys.readouterr()
+    other = tmp_path / "other.npz"
+    save_npz(other, classes=5, side=14, n=61)
+    assert run(monkeypatch, tmp_path / "out", f"data.file={other}") == 2
+    assert capsys.readouterr().err.startswith(f"{other} is not what the run was trained on: its checksum is ")
     assert run(monkeypatch, tmp_path / "out", "data=mnist") == 2
     message = "mnist has 10 classes in 1 channels, the network was trained on 5 in 1\n"
     assert capsys.readouterr().err == message
@@ -127,6 +131,7 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
     [
         ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.file=, data.root=, seed=, tta=, order="),
         ("data", "data is not allowed: data=, "),
+        ("data.file=a.npz", "data.file=a.npz is not allowed: mnist is not of a file"),
         ("data=svhn", "data=svhn is not allowed: mnist, fashion_mnist, kmnist, digits"),
         ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
         ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
