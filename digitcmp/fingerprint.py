@@ -117,6 +117,14 @@ def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
     return sorted(names, key=lambda name: (name not in before or name not in now, name))
 
 
+def definition(title: str) -> str:
+    """What a title is of: 'layers.Branches.forward' -> 'layers.Branches', 'mine.py:Net.forward' -> 'mine.py:Net'."""
+    if title.endswith("]"):  # a table with its keys
+        return title
+    file, colon, name = title.rpartition(":")
+    return f"{file}:{name.split('.')[0]}" if colon else ".".join(title.split(".")[:2])
+
+
 def defined(thing: Any) -> Definition:
     """Where a function or class is defined; one inside a function counts as that function."""
     thing = inspect.unwrap(thing)

@@ -340,7 +340,9 @@ def evaluations(table: pd.DataFrame) -> pd.DataFrame:
 
     found = []
     for run in table.itertuples():
-        for file in sorted(Path(run.path).glob("evaluation,*.json")):
+        for file in sorted(
+            Path(run.path).glob("evaluation,*.json"), key=lambda file: file.stem
+        ):  # the first ones first
             try:
                 result = json.loads(file.read_text())
                 if result["checkpoint_crc"] != run.checkpoint_crc:  # of what was trained here before

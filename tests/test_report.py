@@ -16,6 +16,7 @@ from sweeps import factorial, grid, record
 
 from digitcmp import paper, runs
 from digitcmp.report import tables
+from digitcmp.report.plots import figures
 from digitcmp.report.results import Results
 
 
@@ -177,7 +178,45 @@ def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
     for folder in (tmp_path / "sweep").glob("model=*"):
         shutil.rmtree(folder)
     report(tmp_path / "sweep")
-    assert {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()} == made
+    for name in ("report.md", "evaluations.csv", "class_order.svg"):
+        assert (tmp_path / "sweep" / "report" / name).read_bytes() == made[name]
+
+
+def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
+    """One for each run and task, whatever their files are called; a later one of other code is another file."""
+    folder = record(tmp_path, "ws3", 0.8)
+    task = {"checkpoint_crc": runs.read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
+    task |= {"seed": 0, "test_pairs": 1000, "tta": False}
+    order = {"class_order": 1.0, "positions": {"a": 0.0, "b": 1.0}}
+    for name, result in (("", {"test_acc": 0.7}), (",2", {"test_acc": 0.6}), (",order", {"test_acc": 0.5} | order)):
+        (folder / f"evaluation,dataset=mnist{name}.json").write_text(json.dumps(task | result))
+    assert list(Results.load([tmp_path]).evaluations.test_acc_mean) == [0.5]
+    (folder / "evaluation,dataset=mnist,order.json").unlink()
+    assert list(Results.load([tmp_path]).evaluations.test_acc_mean) == [0.7]
+
+
+def test_a_single_cell_has_no_rates_to_select(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        record(tmp_path, "ws3", 0.8, seed=seed)
+    results = Results.load([tmp_path])
+    assert results.selection.empty and {*figures(results)} == {"accuracy", "curves"}
+
+
+def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
+    """As one that reads like a number, 3220e772 or 02290525, does from a CSV file."""
+    for crc in ("3220e772", "02290525"):
+        file = tmp_path / f"{crc}.npz"
+        file.write_text(crc)
+        folder = record(tmp_path / "sweep", "ws3", 0.8, dataset="npz", file=str(file))
+        result = runs.read_result(folder)
+        assert result
+        (folder / runs.RESULT).unlink()
+        runs.record(folder, result | {"data_crc": crc, "config_hash": crc})
+    report(tmp_path / "sweep")
+    table = (tmp_path / "sweep/report/runs.csv").read_bytes()
+    alone = shutil.move(tmp_path / "sweep" / "report", tmp_path / "alone")
+    report(alone)
+    assert (alone / "runs.csv").read_bytes() == table and b",3220e772," in table and b",02290525," in table
 
 
 def test_one_width_of_each_network_is_no_figure5(tmp_path: Path) -> None:
@@ -246,18 +285,21 @@ def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
     sweep, step = tmp_path / "sweep", {"module.step": "0123", "stem.conv": "1e4"}
     record(sweep, "ws3", 0.9, code="aa", functions=step)
     record(sweep, "ws2", 0.9, code="bb", functions={"module.step": "0123", "layers.dense": "77"})
-    record(sweep, "ws1", 0.9)  # an older result, that says nothing of its code
     assert Results.load([sweep]).warnings == []
     before = shutil.copytree(sweep, tmp_path / "before")
     report(before)
-    record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88"})
-    warning = "mixed code among these runs, which may compute otherwise: stem.conv"
-    assert Results.load([sweep]).warnings == [warning]
+    record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88", "module.step.inner": "5"})
+    record(sweep, "ws1", 0.9)  # an older result, that says nothing of its code
+    warnings = ["mixed code among these runs, which may compute otherwise: module.step.inner, stem.conv"]
+    warnings += ["1 of 4 runs have no record of the code that made them"]
+    assert Results.load([sweep]).warnings == warnings
     report(sweep)
-    assert Results.load([shutil.move(sweep / "report", tmp_path / "alone")]).warnings == [warning]
+    assert Results.load([shutil.move(sweep / "report", tmp_path / "alone")]).warnings == warnings
     done = report(before / "report", tmp_path / "alone", "--compare")
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert [line for line in lines if line[:1] == ["code"]] == [["code", "of", "stem.conv", "1e4", "1e4,", "88"]]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("code")]
+    assert [" ".join(line.split()) for line in lines] == [
+        *("code 2 of 2 recorded 3 of 4 recorded", "code of module.step.inner 5", "code of stem.conv 1e4 1e4, 88")
+    ]
 
 
 def test_selection_looks_at_validation_only(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from digitcmp.report import stats, tables
 from digitcmp.report.effects import conditions, title
-from digitcmp.report.results import MADE_WITH, Results, by_function
+from digitcmp.report.results import MADE_WITH, Results, versions
 from digitcmp.report.settings import default, text
 from digitcmp.report.tables import Column, interval, measure, setting
 
@@ -37,12 +37,18 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
         ]
         if made[0] != made[1]:
             rows.append((key, *made))
-    before, now = by_function(first.code), by_function(second.code)
-    if bool(before) != bool(now):
-        rows.append(("code", *("recorded" if side else "not recorded" for side in (before, now))))
+    recorded = [
+        f"{side.runs['code'].notna().sum() if 'code' in side.runs else 0} of {len(side.runs)} recorded"
+        for side in (first, second)
+    ]
+    if (first.code or second.code) and recorded[0] != recorded[1]:
+        rows.append(("code", *recorded))
+    before, now = versions(first.code), versions(second.code)
     for name in sorted(before.keys() & now.keys()):
-        if before[name] != now[name]:
-            rows.append((f"code of {name}", *(", ".join(sorted(side[name])) for side in (before, now))))
+        parts = [frozenset.union(*side[name]) for side in (before, now)]
+        for changed in sorted({part for part, _ in parts[0] ^ parts[1]}):
+            digests = (", ".join(sorted(digest for part, digest in side if part == changed)) for side in parts)
+            rows.append((f"code of {changed}", *digests))
     varied = [key for key in keys if both[key].nunique() > 1]
     cells = []
     for values, runs in left.merge(right, on=[*keys, "seed"], suffixes=("", "_second")).groupby(keys, sort=False):

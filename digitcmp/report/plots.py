@@ -306,7 +306,7 @@ def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Fi
             panel.legend(loc="lower right", ncols=2 if len(group) > 3 else 1)
         axes[0].set_ylabel("test accuracy (mean ± std)")
     contexts = [", ".join(shown(*item) for item in effects.settings(row).items()) for row in results.conditions]
-    for context, group in cells.groupby(contexts, sort=False):
+    for context, group in cells.groupby(pd.Series(contexts, index=cells.index), sort=False):
         for name, labels in FIGURES.items():
             if {*labels} <= {*group.label} and group.label.is_unique:
                 ours = group.set_index("label", drop=False).loc[list(labels)]

@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcmp import paper, runs
+from digitcmp import fingerprint, paper, runs
 from digitcmp.config import defaults
 from digitcmp.report import effects, stats
 from digitcmp.report.settings import NO_SETTING, changed, literal, shown, text
 
 MADE_WITH = ("versions", "git_commit", "device")
-TEXTS = {*runs.RESULT_KEYS, "checkpoint", "function", "digest"} - {"params", "fit_seconds", *runs.SCORES}
+TEXTS = {  # columns of texts that may look like numbers
+    *({*runs.RESULT_KEYS} - {"params", "fit_seconds", *runs.SCORES}),
+    *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions"),
+}
+TASK = ("cell", "dataset", "test_pairs", "tta")  # what later evaluations are of, a number for each seed
 SHOWN = ("label", "model", "head", "aux", "lr", "train_pairs")  # of every cell
 
 
@@ -74,10 +78,14 @@ class Results:
         for key in [key for key in MADE_WITH if key in table]:
             counts = table[key].value_counts().sort_index()
             if len(counts) > 1:
-                mixed = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
-                warnings.append(f"mixed {key} among these runs, which may round differently: {mixed}")
-        if mixed_code := sorted(name for name, digests in by_function(code).items() if len(digests) > 1):
+                made = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
+                warnings.append(f"mixed {key} among these runs, which may round differently: {made}")
+        recorded = set(table.code.dropna()) if "code" in table else set()
+        code = {key: functions for key, functions in code.items() if key in recorded}
+        if mixed_code := mixed(code):
             warnings.append(f"mixed code among these runs, which may compute otherwise: {runs.listed(mixed_code)}")
+        if recorded and (unknown := table.code.isna().sum()):
+            warnings.append(f"{unknown} of {len(table)} runs have no record of the code that made them")
         if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):
             warnings.append(f"made with uncommitted changes: git_commit {', '.join(dirty)}")
         table = table.iloc[sorted(range(len(table)), key=lambda i: order(table.iloc[i]))].reset_index(drop=True)
@@ -155,7 +163,7 @@ class Results:
             means.columns = [f"{score}_{statistic}" for score, statistic in means.columns]
             means.insert(0, "n", groups.size())
             tables.insert(0, means.reset_index())
-        curves = pd.concat(tables, ignore_index=True).drop_duplicates(["cell", "epoch"])
+        curves = pd.concat(tables, ignore_index=True).drop_duplicates(["cell", "epoch"])  # of one folder, if of several
         return curves[curves.cell.isin(self.cells.cell)]
 
     @cached_property
@@ -166,15 +174,17 @@ class Results:
         `oracle_test_acc` are chosen on the test pairs: what peeking would give. `at_edge` says that the selected rate
         is the smallest or the largest tried.
         """
-        titles = [title.rpartition(" lr=")[0] for title in self.titles()]
+        titles = pd.Series([title.rpartition(" lr=")[0] for title in self.titles()], index=self.cells.index)
         rows = []
         for title, rates in self.cells.groupby(titles, sort=False):
             if title:
                 best, oracle = rates.loc[rates.val_acc_mean.idxmax()], rates.loc[rates.test_acc_mean.idxmax()]
+                settings = effects.settings(self.conditions[best.name])
+                theirs = best["head"] == "mlp" and paper.claimed(best.model, bool(best.aux), settings)
                 rows.append(
                     {"title": title, "model": best.model, "aux": best.aux, "rates": len(rates), "n": rates.n.min()}
                     | {"lr": best.lr, "val_acc": best.val_acc_mean, "test_acc": best.test_acc_mean}
-                    | {"paper_lr": paper.LEARNING_RATES.get(best.label, np.nan)}
+                    | {"paper_lr": paper.LEARNING_RATES.get(best.label, np.nan) if theirs else np.nan}
                     | {"oracle_lr": oracle.lr, "oracle_test_acc": oracle.test_acc_mean}
                     | {"at_edge": best.lr in (rates.lr.min(), rates.lr.max()), "cells": list(rates.cell)}
                 )
@@ -221,6 +231,20 @@ class Results:
         return pd.concat([runs.evaluations(self.runs), *archived], ignore_index=True)
 
     @cached_property
+    def tasks(self) -> pd.DataFrame:
+        """The later evaluations, one for each run and TASK, one with an order of the classes before one without.
+
+        Of pairs of another seed than the run's own, `dataset` says so.
+        """
+        if self.evaluated.empty:
+            return self.evaluated
+        elsewhere = self.evaluated.dataset + self.evaluated.seed.map(", pairs of seed {}".format)
+        table = self.evaluated.assign(dataset=self.evaluated.dataset.where(self.evaluated.own_pairs, elsewhere))
+        if "class_order" in table:
+            table = table.sort_values("class_order", key=pd.isna, kind="stable")
+        return table.drop_duplicates([*TASK, "run_seed"]).sort_index()
+
+    @cached_property
     def evaluations(self) -> pd.DataFrame:
         """Mean and spread over seeds of the later evaluations, a row per cell and task; empty if there are none.
 
@@ -228,16 +252,10 @@ class Results:
         its order of the classes, `order_mean order_std ordered`: Kendall's tau, and of how many seeds it is complete. A
         run counts once for a task; pairs of another seed than the run's own are another task, and `dataset` says so.
         """
-        if self.evaluated.empty:
-            return self.evaluated
-        elsewhere = self.evaluated.dataset + self.evaluated.seed.map(", pairs of seed {}".format)
-        table = self.evaluated.assign(dataset=self.evaluated.dataset.where(self.evaluated.own_pairs, elsewhere))
-        keys = ["cell", "dataset", "test_pairs", "tta"]
-        titles = dict(zip(self.cells.cell, self.titles(), strict=True))
-        rows = []
-        for (cell, *task), group in table.drop_duplicates([*keys, "run_seed"]).groupby(keys, sort=False):
+        titles, rows = dict(zip(self.cells.cell, self.titles(), strict=True)), []
+        for (cell, *task), group in self.tasks.groupby(list(TASK), sort=False) if len(self.tasks) else ():
             n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
-            row = {"title": titles[cell], **dict(zip(keys[1:], task, strict=True)), "n": n}
+            row = {"title": titles[cell], **dict(zip(TASK[1:], task, strict=True)), "n": n}
             row |= {"test_acc_mean": mean, "test_acc_std": std}
             if "class_order" in group:
                 order = group.class_order.dropna()
@@ -263,13 +281,24 @@ def read_code(file: Path) -> dict[str, dict[str, str]]:
     return {code: dict(zip(rows.function, rows.digest, strict=True)) for code, rows in read_table(file).groupby("code")}
 
 
-def by_function(code: Mapping[str, Mapping[str, str]]) -> dict[str, set[str]]:
-    """The digests that each function has behind these fingerprints."""
-    digests: dict[str, set[str]] = {}
+def versions(code: Mapping[str, Mapping[str, str]]) -> dict[str, set[frozenset[tuple[str, str]]]]:
+    """Of each function and class the versions that it has behind these fingerprints: its parts with their digests."""
+    versions: dict[str, set[frozenset[tuple[str, str]]]] = {}
     for functions in code.values():
-        for name, digest in functions.items():
-            digests.setdefault(name, set()).add(digest)
-    return digests
+        parts: dict[str, set[tuple[str, str]]] = {}
+        for part in functions.items():
+            parts.setdefault(fingerprint.definition(part[0]), set()).add(part)
+        for name, version in parts.items():
+            versions.setdefault(name, set()).add(frozenset(version))
+    return versions
+
+
+def mixed(code: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """The functions and methods that are not the same in all runs that reach them, or their class."""
+    several = [version for version in versions(code).values() if len(version) > 1]
+    return sorted(
+        {part for version in several for part, _ in frozenset.union(*version) - frozenset.intersection(*version)}
+    )
 
 
 def read_archive(file: Path, root: Path) -> pd.DataFrame:
