@@ -35,6 +35,10 @@ RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml
 ERROR = ".digitcmp.error"  # why a run of a sweep failed
 LOCK, MANIFEST, PICTURES = ".digitcmp.lock", ".manifest", "pictures"
 DRAWN = ("mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters")  # by pictures
+WRITTEN = re.compile(  # what stands in a manifest
+    r"(result\.json|config\.yaml|checkpoints/last\.ckpt)(\.[^/*?\[\]]+\.partial)?|metrics\.csv|pictures/[\w -]+\.png"
+    r"|fit-\w+-profile\.txt|events\.out\.tfevents\.\*\.[^/*?\[\]]+\.\*"
+)
 EPOCHS = ("epochs_trained", "checkpoint_epoch")  # how far it came, and the epoch whose weights are kept and scored
 SCORES = (*score_names(aux=False), *DIGITS)
 CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
@@ -205,11 +209,19 @@ def take(folder: Path, run: Run) -> None:
 
 
 def written(folder: Path, run: Run, names: list[str]) -> list[str]:
-    """The names of what runs are known to have written into their folder; before there was a manifest, these names."""
+    """The names of what runs are known to have written into their folder; before there was a manifest, these names.
+
+    Raises RunError for a manifest that lists what no run writes: somebody else's.
+    """
     try:
-        return (folder / MANIFEST).read_text("utf-8").splitlines()
+        listed = (folder / MANIFEST).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return names if read_settings(folder) == run.settings or checked_result(folder)[0] else []
+    except (OSError, UnicodeError):
+        listed = [""]
+    if strange := [name for name in listed if not WRITTEN.fullmatch(name)]:
+        raise RunError(f"{folder} holds a {MANIFEST} that is no run's, it lists {strange[0]!r}: choose another folder")
+    return listed
 
 
 def read_settings(folder: Path) -> Settings | None:

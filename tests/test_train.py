@@ -360,6 +360,18 @@ def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: 
     assert file.read_text() == "mine" and sorted((tmp_path / "theirs").rglob("*")) == files
 
 
+@pytest.mark.parametrize("line", ["thesis.txt", "../victim.txt", "/victim.txt", "", "*", "pictures/../victim.txt"])
+def test_a_manifest_of_others_is_refused(train: Run, tmp_path: Path, line: str) -> None:
+    """Whatever it names stays."""
+    (tmp_path / "theirs").mkdir()
+    files = [tmp_path / "theirs" / ".manifest", tmp_path / "theirs" / "thesis.txt", tmp_path / "victim.txt"]
+    for file in files:
+        file.write_text(f"result.json\n{line}\n")
+    refused = train(*QUICK, "hydra.run.dir=theirs", code=1).stderr
+    assert refused.endswith(f"theirs holds a .manifest that is no run's, it lists {line!r}: choose another folder\n")
+    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == files
+
+
 def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     train(*QUICK, "hydra.run.dir=out")
