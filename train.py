@@ -18,7 +18,7 @@ def main(config: DictConfig) -> None:
     run = Run.of(OmegaConf.to_container(config, resolve=True))
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
-    with process.guarded(folder, worker=not alone):
+    with process.guarded(run, folder, worker=not alone):
         from digitcmp.training import train  # torch takes seconds, which a value that is not allowed need not wait for
 
         train(run, folder, show=alone)

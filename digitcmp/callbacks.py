@@ -129,7 +129,8 @@ class BestWeights(Callback):
             self.epoch, self.accuracy, self.weights = trainer.current_epoch + 1, accuracy, weights
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        module.load_state_dict(self.weights)
+        if self.epoch:
+            module.load_state_dict(self.weights)
 
 
 class Pictures(Callback):

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,7 +49,7 @@ RENAMED = {  # a group's key -> a setting
     "data.seed": "data_seed",
     "data.arguments": "data_arguments",
 }
-LONGEST = 60  # letters of a setting in a folder's name
+LONGEST, LONGEST_NAME = 60, 240  # letters of a setting in a folder's name, and bytes of all of it
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
 HELP = "python train.py --help lists every key"
 NO_EFFECT = "cannot change a result: no part of a run's identity"
@@ -227,8 +228,9 @@ class Run(Group):
             if not isinstance(config.get(group), Mapping):
                 raise ConfigError(f"{group}={shown(config.get(group))} is not allowed: a file of conf/{group}")
         if "lr" in config and config["lr"] is None:  # the model's own
-            rate = config["model"].get("lr_aux" if config.get("aux") is True else "lr")
-            config = {**config, "lr": rate if isinstance(rate, int | float) else DEFAULT_LR}
+            rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
+            rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
+            config = {**config, "lr": rate}
         return validate(cls, config, known_keys(), HELP)
 
     @model_validator(mode="after")
@@ -260,6 +262,19 @@ class Run(Group):
             value = getattr(self, key)
             require(key, value, f"an argument of optimizer={'|'.join(takers)}", not value or self.optimizer in takers)
         require("nesterov", self.nesterov, "it needs a momentum", self.momentum > 0 or not self.nesterov)
+        require(
+            "aux_weight",
+            self.aux_weight,
+            "without aux=true there is nothing to weigh",
+            self.aux or self.aux_weight == 1,
+        )
+        clip = self.trainer.gradient_clip_algorithm
+        require(
+            "trainer.gradient_clip_algorithm",
+            clip,
+            "it needs a trainer.gradient_clip_val",
+            clip == "norm" or self.trainer.gradient_clip_val is not None,
+        )
         require("data.re_pair", True, "it uses the digit labels, so only with aux=true", self.aux or not data.re_pair)
         require("batch_size", size, f"at most the {data.train_pairs} training pairs", size <= data.train_pairs)
         last = data.train_pairs % size or size
@@ -325,7 +340,10 @@ class Run(Group):
     @property
     def cell_name(self) -> str:
         """The cell as the name of a folder: `model=ws3,aux=true,lr=0.002,train_pairs=500`."""
-        return ",".join(f"{key}={path_text(value)}" for key, value in self.cell.items())
+        name = ",".join(f"{key}={path_text(value)}" for key, value in self.cell.items())
+        if len(name.encode()) <= LONGEST_NAME:
+            return name
+        return f"{name.encode()[:LONGEST].decode(errors='ignore')}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
     @property
     def config_hash(self) -> str:
@@ -366,6 +384,10 @@ def flatten(config: Mapping[str, Any]) -> Settings:
             flat[key] = described([callback for callback in value if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key):
             flat[key] = value
+    every = (config.get("trainer") or {}).get("check_val_every_n_epoch", 1)
+    if every != 1:  # which changes a result where something acts on evaluations
+        acting = {key: flat[key] for key in ("callbacks", "checkpoint") if flat.get(key) not in (None, "last")}
+        flat |= {key: f"{value}, evaluated every {every} epochs" for key, value in acting.items()}
     return flat
 
 
@@ -373,7 +395,7 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
     """Callbacks as a setting: 'EarlyStopping(monitor=val_acc,patience=3)', None for none."""
     texts = []
     for callback in callbacks:
-        arguments = ",".join(f"{key}={shown(value)}" for key, value in callback.items() if key != "_target_")
+        arguments = ",".join(f"{key}={literal(value)}" for key, value in callback.items() if key != "_target_")
         texts.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
     return ", ".join(texts) or None
 
@@ -381,8 +403,17 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
 def as_text(value: Any) -> Any:
     """A group of keys as a text, {'split': 'letters'} -> 'split=letters', or None; anything else as it is."""
     if isinstance(value, Mapping):
-        return ",".join(f"{key}={shown(value[key])}" for key in sorted(value)) or None
+        return ",".join(f"{key}={literal(value[key])}" for key in sorted(value)) or None
     return value
+
+
+def literal(value: Any) -> str:
+    """A value as it is shown, a text that would read as another type in quotes: 1 and '1' are not the same."""
+    text = shown(value)
+    if isinstance(value, str):
+        with suppress(yaml.YAMLError):
+            return text if isinstance(yaml.safe_load(text), str) else f"'{text}'"
+    return text
 
 
 def identifies(kind: type[Group], key: str) -> bool:

@@ -96,7 +96,7 @@ class DigitComparison(PairEnsemble, LightningModule):
             outputs.append(self.step(batch))
             done += len(batch.target)
             self.progress = (self.current_epoch + done / len(epoch.target)) / self.epochs
-            if scheduler is self.scheduler:
+            if scheduler is self.scheduler and self.hparams["schedule"] != "constant":  # a callback may set the rate
                 scheduler.step()
         if scheduler is not self.scheduler:  # a callback put its own there, which counts epochs
             scheduler.step()

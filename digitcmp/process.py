@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import help, paper, streams
-from digitcmp.config import HELP, Run, known_keys
+from digitcmp.config import HELP, TRAINER_REFUSED, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
 from digitcmp.runs import ERROR, RunError
 
@@ -67,6 +67,12 @@ def reason(error: BaseException) -> str:
     """An error in one line."""
     text = str(error).partition("Config search path")[0]
     unset = re.match(r"Could not override '([\w.]+)'", text)
+    if (
+        unset
+        and (refused := TRAINER_REFUSED.get(unset[1].removeprefix("trainer.")))
+        and unset[1].startswith("trainer.")
+    ):
+        return f"{unset[1]} is not allowed: {refused}"
     if unset and unset[1] not in known_keys():
         return unknown(unset[1], known_keys(), HELP)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
@@ -93,7 +99,7 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
-def guarded(folder: Path, worker: bool) -> Iterator[None]:
+def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
     """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep and a failure in a file.
 
     No way out leaves an empty folder.
@@ -103,6 +109,8 @@ def guarded(folder: Path, worker: bool) -> Iterator[None]:
     if not worker:
         remove_empty(folder)  # which Hydra made; a kill from now on finds none until there is something to write
     try:
+        if worker and folder.parent.name != run.cell_name:  # which has the checksum of its data
+            raise RunError(f"{run.data.file} is not what it was when the sweep began")
         yield
     except Exception as error:
         if worker:
@@ -135,6 +143,7 @@ def training(run: Run) -> Iterator[None]:
 
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 of torch 2.14
     warnings.filterwarnings("ignore", "The `srun` command is available")  # where SLURM is installed
+    warnings.filterwarnings("ignore", "You passed `Trainer.accelerator=")  # another precision, which the run refuses
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     threads = torch.get_num_threads()
     torch.set_num_threads(run.threads)

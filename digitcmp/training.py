@@ -11,7 +11,14 @@ import hydra
 import psutil
 import torch
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import (
+    BatchSizeFinder,
+    Checkpoint,
+    GradientAccumulationScheduler,
+    LearningRateFinder,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
 from lightning.pytorch.plugins import TorchCheckpointIO
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
@@ -26,6 +33,12 @@ from digitcmp.module import DigitComparison
 from digitcmp.spec import ImageSpec
 
 KNOBS = inspect.signature(DigitComparison).parameters.keys()  # what the module takes of a run's settings
+AVERAGING = (StochasticWeightAveraging, WeightAveraging)
+CALLBACKS_REFUSED: dict[tuple[type[Callback], ...], str] = {
+    AVERAGING: "with checkpoint=best, which keeps the weights of an epoch and not their average",
+    (BatchSizeFinder, GradientAccumulationScheduler): "batch_size=N says how many pairs make a step",
+    (LearningRateFinder,): "lr=N says the rate, and a sweep of it finds one",
+}
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 
 
@@ -91,6 +104,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     fit_seconds = time.perf_counter() - start
     if not parts.metrics.rows:
         raise runs.RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
+    if parts.best and not parts.best.epoch:
+        raise runs.RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
     last = max(parts.metrics.rows)
     kept = parts.best.epoch if parts.best else last
     scores = dict(parts.metrics.rows[kept])
@@ -144,6 +159,9 @@ def instantiate(run: Run) -> list[Callback]:
             raise runs.RunError(f"callbacks: {target} cannot be made: {reason}") from error
         if not isinstance(made[-1], Callback):
             raise runs.RunError(f"callbacks: {target} is no lightning.Callback")
+        for kinds, reason in CALLBACKS_REFUSED.items():
+            if isinstance(made[-1], kinds) and (kinds != AVERAGING or run.checkpoint == "best"):
+                raise runs.RunError(f"callbacks: {target} is not allowed: {reason}")
     return made
 
 
@@ -190,6 +208,10 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         num_sanity_val_steps=0,
         log_every_n_steps=1,
     )
+    if trainer.precision != run.trainer.precision:  # Lightning takes another where the device has not this one
+        raise runs.RunError(
+            f"trainer.precision={run.trainer.precision} is not allowed: on this device it would be {trainer.precision}"
+        )
     return Parts(data, module, trainer, logger, metrics, best)
 
 

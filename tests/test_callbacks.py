@@ -67,6 +67,44 @@ def test_a_stop_between_evaluations_is_evaluated(tmp_path: Path) -> None:
     assert {key: result[key] for key in runs.SCORES} == {key: same[key] for key in runs.SCORES}
 
 
+class Rate(Callback):
+    """Sets the learning rate at the start of an epoch, and notes the one of every step."""
+
+    steps: list[float] = []
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        trainer.optimizers[0].param_groups[0]["lr"] = 0.01 * (trainer.current_epoch + 1)
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, module: LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self.steps.append(optimizer.param_groups[0]["lr"])
+
+
+def test_a_rate_that_a_callback_sets_stays(tmp_path: Path) -> None:
+    Rate.steps.clear()
+    train(tmp_path, "epochs=2", "callbacks=[{_target_:test_callbacks.Rate}]")
+    assert Rate.steps == [0.01] * 10 + [0.02] * 10
+
+
+@pytest.mark.parametrize("callback", ["StochasticWeightAveraging,swa_lrs:0.01", "EMAWeightAveraging"])
+def test_averaged_weights_are_of_no_best_epoch(tmp_path: Path, callback: str) -> None:
+    with pytest.raises(RunError, match="is not allowed: with checkpoint=best, which keeps the weights of an epoch"):
+        train(tmp_path / "out", "checkpoint=best", f"callbacks=[{{_target_:{LIGHTNING}.{callback}}}]")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stop_before_the_first_evaluation_has_no_best_epoch(tmp_path: Path) -> None:
+    quiet = "callbacks=[{_target_:test_callbacks.Quiet,epochs:1}]"
+    with pytest.raises(RunError, match="no result: a callback stopped it before its first evaluation"):
+        train(tmp_path, "epochs=4", "trainer.check_val_every_n_epoch=2", "checkpoint=best", quiet)
+
+
+def test_a_precision_that_the_device_has_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"precision=16-mixed is not allowed: on this device it would be bf16-mixed"):
+        train(tmp_path / "out", "trainer.precision=16-mixed")
+
+
 def test_callbacks_that_only_watch_are_no_part_of_the_identity(tmp_path: Path) -> None:
     saver = f"callbacks=[{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:val_acc,mode:max,filename:mine}}]"
     result = train(tmp_path, "epochs=3", saver)
@@ -119,6 +157,12 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
         ("{_target_:mine.NoSuch}", "callbacks: mine.NoSuch cannot be made: "),
         (f"{{_target_:{LIGHTNING}.Timer,second:3}}", "Timer cannot be made: .*unexpected keyword argument 'second'"),
         ("{_target_:builtins.dict}", "callbacks: builtins.dict is no lightning.Callback"),
+        (f"{{_target_:{LIGHTNING}.BatchSizeFinder}}", "BatchSizeFinder is not allowed: batch_size=N says how many"),
+        (f"{{_target_:{LIGHTNING}.LearningRateFinder}}", "LearningRateFinder is not allowed: lr=N says the rate"),
+        (
+            f"{{_target_:{LIGHTNING}.GradientAccumulationScheduler,scheduling:{{0:5}}}}",
+            "GradientAccumulationScheduler is not allowed: batch_size=N says how many pairs make a step",
+        ),
     ],
 )
 def test_a_callback_that_cannot_be_made_is_refused(tmp_path: Path, callback: str, message: str) -> None:

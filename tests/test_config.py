@@ -81,7 +81,40 @@ def test_identity_of_a_data_set(tmp_path: Path) -> None:
 
 
 def test_two_and_two_point_zero_are_one_run() -> None:
-    assert run(aux_weight=2, lr=1).config_hash == run(aux_weight=2.0, lr=1.0).config_hash
+    assert run(aux=True, aux_weight=2, lr=1).config_hash == run(aux=True, aux_weight=2.0, lr=1.0).config_hash
+
+
+def test_when_something_acts_on_evaluations_their_epochs_are_a_part_of_the_identity() -> None:
+    """The best epoch is of those that are evaluated, and patience counts evaluations."""
+    for acting in ({"checkpoint": "best"}, {"callbacks": [{"_target_": "mine.Stop"}]}, {"callbacks": []}):
+        every, fifth = (run(trainer__check_val_every_n_epoch=n, **acting) for n in (1, 5))
+        assert (every.config_hash == fifth.config_hash) == (acting == {"callbacks": []})
+    assert fifth.settings["checkpoint"] == "last"
+    assert run(checkpoint="best", trainer__check_val_every_n_epoch=5).settings["checkpoint"] == (
+        "best, evaluated every 5 epochs"
+    )
+
+
+def test_a_text_is_another_value_than_the_number_it_spells() -> None:
+    callbacks = [run(callbacks=[{"_target_": "mine.Stop", "after": after}]) for after in (1, "1", True, "true", "one")]
+    assert len({run.config_hash for run in callbacks}) == len(callbacks)
+    assert [run.settings["callbacks"] for run in callbacks[:2]] == ["mine.Stop(after=1)", "mine.Stop(after='1')"]
+
+
+def test_a_recipe_without_a_rate_for_the_auxiliary_loss_has_one_rate() -> None:
+    for model, rate in (({"lr": 0.02}, 0.02), ({"lr": 0.02, "lr_aux": 0.03}, 0.03), ({}, 1e-3)):
+        composed = nested() | {"model": {"name": "ws2", **model}, "lr": None, "aux": True}
+        assert Run.of(composed).lr == rate
+
+
+def test_the_name_of_a_cell_of_many_settings_is_a_folders() -> None:
+    """Two that differ at their end only are two."""
+    many: dict[str, Any] = {"epochs": 3, "batch_size": 7, "label_smoothing": 0.123456, "ema": 0.123456, "tta": True}
+    many |= {"optimizer": "sgd", "momentum": 0.123456, "schedule": "one_cycle", "normalize": False, "threads": 3}
+    many |= {"data__train_pairs": 123, "data__val_pairs": 321, "data__shuffle": False, "checkpoint": "best"}
+    many |= {"data__augment": True, "data__seed": 123_456, "trainer__precision": "bf16-mixed", "nesterov": True}
+    names = {run(**many, weight_decay=decay).cell_name for decay in (0.1, 0.2)}
+    assert len(names) == 2 and max(map(len, names)) <= 240
 
 
 def typed_again(row: dict[str, Any]) -> Run:
@@ -161,6 +194,11 @@ def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
         ({"optimizer": "sgd", "nesterov": True}, "nesterov=true is not allowed: it needs a momentum"),
         ({"optimizer": "lion"}, "optimizer=lion is not allowed: adam, adamw, nadam, radam, rmsprop, sgd"),
         ({"ema": 1}, "ema=1 is not allowed: a number between 0 and 1, or null"),
+        ({"aux_weight": 2}, "aux_weight=2.0 is not allowed: without aux=true there is nothing to weigh"),
+        (
+            {"trainer__gradient_clip_algorithm": "value"},
+            "trainer.gradient_clip_algorithm=value is not allowed: it needs a trainer.gradient_clip_val",
+        ),
         ({"data__re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels, so only with aux=true"),
         ({"model": "fcnn3", "model__hidden": [3]}, "model.hidden=[3] is not allowed: a whole number >= 1, or null"),
         ({"model": "fcnn2", "model__hidden": 3}, f"model.hidden=3 is not allowed: {WIDTHS}"),

@@ -116,8 +116,8 @@ def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
 
 
 def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
-    planned = train("-m", "model=ws2", "aux_weight=2,2.0", "lr=1,1.0", "dry_run=true").stdout.splitlines()
-    assert planned[0] == "   0 of 1 finished  WS2    model=ws2,aux=false,lr=1.0,aux_weight=2.0"
+    planned = train("-m", "model=ws2", "aux=true", "aux_weight=2,2.0", "lr=1,1.0", "dry_run=true").stdout.splitlines()
+    assert planned[0] == "   0 of 1 finished  AL3    model=ws2,aux=true,lr=1.0,aux_weight=2.0"
     assert planned[1].startswith("1 runs, 0 finished")
 
 
