@@ -352,3 +352,73 @@ def test_effects_on_each_data_set_and_between_them(tmp_path: Path) -> None:
     assert more == pytest.approx((differences[0] - differences[1]).mean())
     assert ("AL3 − WS2", "fashion_mnist", "") not in frame.index
     assert effects(grid(tmp_path / "alone")).index.intersection(["auxiliary loss", "sharing"]).empty
+
+
+def test_a_data_set_is_one_level_however_it_is_said(tmp_path: Path) -> None:
+    """MNIST, one of torchvision's with its class and side, and two files of one name."""
+    sets: list[dict[str, Any]] = [{}, {"dataset": "letters", "cls": "EMNIST", "data_arguments": {"split": "letters"}}]
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.npz").write_text(name)
+        sets.append({"dataset": "npz", "file": str(tmp_path / f"{name}.npz"), "side": 14})
+    for (i, given), (j, model), aux, seed in itertools.product(
+        enumerate(sets), enumerate(("ws1", "ws3")), (False, True), range(3)
+    ):
+        accuracy = 0.8 + 0.01 * seed + 0.03 * j + aux * (0.05 + 0.01 * i)
+        record(tmp_path / "sweep", model, accuracy, aux=aux, seed=seed, **given)
+    results = Results.load([tmp_path / "sweep"])
+    means = results.data_sets[results.data_sets.effect == "mean of 2"]
+    names = list(dict.fromkeys(means.dataset))
+    assert names[0] == "mnist" and {*names[1:]} >= {"letters"} and sum(name.startswith("npz ") for name in names) == 2
+    auxiliary = means[(means.factor == "auxiliary loss") & (means.less == "")].set_index("dataset")["mean"]
+    assert auxiliary["mnist"] == pytest.approx(0.05) and auxiliary["letters"] == pytest.approx(0.06)
+    more = means[(means.factor == "auxiliary loss") & (means.less == "mnist")].set_index("dataset")["mean"]
+    assert more["letters"] == pytest.approx(0.01) and len(more) == 3
+    assert {*results.data_sets.settings} == {""}
+
+
+def test_pairs_of_networks_on_other_data_sets_keep_their_means_and_differences(tmp_path: Path) -> None:
+    """WS3 is on a third data set too, and on one where WS1 is not there to be compared with."""
+    for dataset, model, aux, seed in itertools.product(
+        ("fashion_mnist", "kmnist", "digits"), ("ws1", "ws3"), (False, True), range(3)
+    ):
+        if (model, dataset) != ("ws1", "digits"):
+            pairs = {"train_pairs": 400, "val_pairs": 200, "test_pairs": 200}
+            accuracy = 0.8 + 0.01 * seed + aux * (0.1 if dataset == "digits" else 0.05)
+            record(tmp_path, model, accuracy, aux=aux, seed=seed, dataset=dataset, **pairs)
+    frame = Results.load([tmp_path]).data_sets
+    frame = frame[frame.factor == "auxiliary loss"].set_index(["effect", "dataset", "less"])["mean"]
+    assert frame["mean of 2", "kmnist", "fashion_mnist"] == pytest.approx(0)
+    assert frame["AL2 − WS1", "kmnist", "fashion_mnist"] == pytest.approx(0)
+    differences = frame["AL4 − WS3"]
+    assert {*differences.xs("", level="less").index} == {"fashion_mnist", "kmnist", "digits"}
+    assert sorted(abs(differences.drop("", level="less"))) == pytest.approx([0.05, 0.05])
+
+
+def test_the_name_of_an_unfinished_run_need_not_say_its_settings(tmp_path: Path) -> None:
+    """'split=letters' is split_letters in the name of a folder."""
+    letters = {"dataset": "letters", "cls": "EMNIST", "data_arguments": {"split": "letters"}}
+    for aux, seed in itertools.product((False, True), range(3)):
+        record(
+            tmp_path,
+            "ws3",
+            None if seed == 2 and aux else 0.8 + 0.05 * aux + 0.01 * seed,
+            aux=aux,
+            seed=seed,
+            **letters,
+        )
+    table = effects(tmp_path)
+    assert list(table.index) == ["AL4 − WS3"]
+    assert table.refused["AL4 − WS3"].startswith("missing runs: AL4") and "lacks seed=2" in table.refused["AL4 − WS3"]
+
+
+def test_the_mean_of_sharing_as_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mine(shared: bool = True) -> Any: ...
+
+    register(monkeypatch, mine)
+    for dataset, shared, aux, seed in itertools.product(("mnist", "kmnist"), (False, True), (False, True), range(3)):
+        accuracy = 0.8 + 0.02 * shared + 0.05 * aux + 0.01 * seed
+        record(tmp_path, "mine", accuracy, shared=shared, aux=aux, seed=seed, dataset=dataset)
+    frame = Results.load([tmp_path]).data_sets
+    means = frame[(frame.effect == "mean of 2") & (frame.less == "")].set_index(["factor", "dataset"])
+    assert means["mean"]["sharing", "mnist"] == pytest.approx(0.02) and {*means.settings} == {""}
+    assert means["mean"]["auxiliary loss", "kmnist"] == pytest.approx(0.05)

@@ -4,6 +4,7 @@ A condition is a row of settings as text, '' for the default: a cell less its le
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
@@ -22,6 +23,7 @@ TRAVEL = ("mean over networks", "between data sets")  # the families of where an
 FIRST = (*ORDERS, *TRAVEL, "auxiliary loss", "sharing", "branches")
 LAST = ("interaction", "backbone interaction")  # apart: how many networks there are is no matter of the other factors
 FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # of other settings: their name
+BELONGING = ("cls", "data_arguments", "data_crc", "side")  # settings that say what a data set is
 CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
 NUMBERS = ("n", "mean", "ci_low", "ci_high", "p", "p_holm", "claim", "published")
 COLUMNS = ("family", "effect", "context", *NUMBERS, "verdict", "refused")
@@ -108,7 +110,12 @@ def title(condition: Condition, varied: Iterable[str]) -> str:
 
 def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
     """A row per run: its settings as text, '' at the default; then `lr seed test_acc`, nan where it is not finished."""
-    known = [*runs.to_dict("records"), *(named(folder) for folder in missing if folder.parent.name[:6] == "model=")]
+    known = runs.to_dict("records")
+    cells = {run["cell"]: run for run in known}  # a name has lost what no file can be called
+    for folder in missing:
+        if folder.parent.name[:6] == "model=":
+            in_name = named(folder)
+            known.append(cells.get(folder.parent.name, in_name) | {"seed": in_name["seed"], "test_acc": np.nan})
     settings = [changed(run) | {"lr": text(run["lr"])} for run in known]
     first, last = ["model", "aux", "head"], ["lr"]
     columns = [*first, *sorted({*itertools.chain(*settings)} - {*first, *last}), *last]
@@ -117,7 +124,23 @@ def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame
         | {"seed": run["seed"], "test_acc": run.get("test_acc", np.nan)}
         for row, run in zip(settings, known, strict=True)
     ]
-    return pd.DataFrame(rows)
+    return with_data_sets(pd.DataFrame(rows))
+
+
+def with_data_sets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Conditions in which a data set is one level of `dataset`, however many settings it takes to say which it is.
+
+    Files of one name are told apart by their checksum; what every data set has one value of belongs to it.
+    """
+    if "dataset" not in frame:
+        return frame
+    frame = frame.copy()
+    if "data_crc" in frame:
+        several = frame.groupby("dataset")["data_crc"].transform("nunique") > 1
+        frame["dataset"] = frame.dataset.where(~several, frame.dataset + " " + frame.data_crc)
+    datasets = frame.groupby("dataset")
+    belonging = [key for key in BELONGING if key in frame and datasets[key].nunique().max() == 1]
+    return frame.drop(columns=belonging) if len(datasets) > 1 else frame
 
 
 def factors(planned: pd.DataFrame) -> list[Factor]:
@@ -185,7 +208,7 @@ def groups(planned: pd.DataFrame, factors: Sequence[Factor]) -> Iterator[pd.Data
 def travel(planned: pd.DataFrame) -> Iterator[Difference]:
     """What the auxiliary loss and sharing add on each data set, the mean over the networks that are planned on all of
     them, and how much more that is than on the first."""
-    networks, key = ["model", "aux"], "dataset"
+    networks, key = [column for column in ("model", "aux", "shared") if column in planned], "dataset"
     if key not in planned:
         return
     for family in CLAIMS:
@@ -197,10 +220,12 @@ def travel(planned: pd.DataFrame) -> Iterator[Difference]:
                 pair = tuple(side[column] for side in (on, off) for column in networks)
                 contrasts.setdefault(settings, {}).setdefault(pair, {})[on[key]] = difference
         for of_pair in contrasts.values():
-            first, *others = levels(Factor(key, key), planned[planned[key].isin({*itertools.chain(*of_pair.values())})])
-            rows = [row for row in of_pair.values() if len(row) == 1 + len(others)]
-            if not others or len(rows) < 2:  # the mean of a single network is its effect
+            counts = Counter(itertools.chain(*of_pair.values()))
+            several = [level for level in levels(Factor(key, key), planned) if counts[level] > 1]
+            rows = [row for row in of_pair.values() if {*several} <= row.keys()]
+            if len(several) < 2 or len(rows) < 2:  # the mean of a single network is its effect
                 continue
+            first, *others = several
             plus, minus = (
                 {level: [side(row[level])[0] for row in rows] for level in (first, *others)}
                 for side in (attrgetter("plus"), attrgetter("minus"))
@@ -356,12 +381,17 @@ def by_dataset(table: pd.DataFrame) -> pd.DataFrame:
     table = table[table.refused.isna()]
     known = {key(row.difference.plus, row.difference.minus): row for row in table.itertuples()}
     ours = table[table.family.isin([*CLAIMS, TRAVEL[0]]) & table.difference.map(lambda it: "dataset" in it.plus[0])]
-    first = min((difference.plus[0]["dataset"] for difference in ours.difference), key=bool, default="")  # the default
+    datasets = sorted(
+        {difference.plus[0]["dataset"] for difference in ours.difference}, key=lambda name: (bool(name), name)
+    )
     rows = []
     for row in ours.itertuples():
         plus, minus, dataset = row.difference.plus, row.difference.minus, row.difference.plus[0]["dataset"]
-        start = [[side | {"dataset": first} for side in part] for part in (plus, minus)]
-        more = None if dataset == first else known.get(key([*plus, *start[1]], [*minus, *start[0]]))
+        more, first = None, ""
+        for first in datasets:  # with which of them it is compared
+            start = [[side | {"dataset": first} for side in part] for part in (plus, minus)]
+            if more := known.get(key([*plus, *start[1]], [*minus, *start[0]])):
+                break
         mean = row.family == TRAVEL[0]
         contrast = {
             "factor": row.effect if mean else row.family,
