@@ -16,7 +16,7 @@ from sweeps import factorial, grid, record
 
 from digitcmp import paper, runs
 from digitcmp.report import tables
-from digitcmp.report.plots import figures
+from digitcmp.report.plots import figures, save
 from digitcmp.report.results import Results
 
 
@@ -148,6 +148,38 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
+def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> None:
+    """Dollars are no formulas; a panel has the names of its own classes, and counts a run once for each task."""
+    odd = ["$0-$9", "$\\foo$", "c,d"]
+    for i, (model, aux) in enumerate(
+        [(model, aux) for model in ("fcnn3", "ws1", "ws2", "ws3") for aux in (False, True)]
+    ):
+        for seed in range(2):
+            folder = record(tmp_path, model, 0.8 + 0.01 * i, seed=seed, aux=aux)
+            crc = runs.read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+            for name, names in (("mnist", list("0123")), ("other", odd)):
+                for tta in (False, True):
+                    result: dict[str, Any] = {"checkpoint_crc": crc, "seed": seed, "test_pairs": 50, "tta": tta}
+                    result |= {"dataset": name, "test_acc": 0.8, "class_order": 1.0}
+                    result |= {"positions": {label: k / (len(names) - 1) for k, label in enumerate(names)}}
+                    (folder / f"evaluation,{name},{tta}.json").write_text(json.dumps(result))
+    results = Results.load([tmp_path])
+    figure = figures(results)["class_order"]
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [[label.get_text() for label in axes.get_yticklabels()] for axes in panels] == [
+        *[list("0123")] * 2,
+        *[["\\$0-\\$9", "\\$\\foo\\$", "c,d"]] * 2,
+    ]
+    assert figure.get_suptitle() == "mean of n = 2 seeds (dots)"
+    for axes in panels:  # every mark in the row of its class
+        low, high = sorted(axes.get_ylim())
+        heights = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o"]  # type: ignore[index]
+        assert all(low < y < high for y in heights)
+        assert {round(y) for y in heights} == set(range(len(axes.get_yticklabels())))
+    for form in ("png", "page"):
+        assert save(figure, form)
+
+
 def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
     """AL4 - WS3 is .10 and .11 on MNIST; on Fashion-MNIST .04 and .07."""
     for dataset, auxiliary in (("mnist", (0.10, 0.11)), ("fashion_mnist", (0.04, 0.07))):
@@ -180,6 +212,20 @@ def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
     report(tmp_path / "sweep")
     for name in ("report.md", "evaluations.csv", "class_order.svg"):
         assert (tmp_path / "sweep" / "report" / name).read_bytes() == made[name]
+
+
+def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
+    """Its evaluations would come back as soon as the runs are gone; other people's files stay."""
+    folder = record(tmp_path / "sweep", "ws3", 0.8)
+    result = {"checkpoint_crc": runs.read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
+    result |= {"seed": 0, "test_pairs": 1000, "tta": False, "test_acc": 0.7}
+    (folder / "evaluation,x.json").write_text(json.dumps(result))
+    report(tmp_path / "sweep")
+    (tmp_path / "sweep/report/notes.csv").write_text("mine")
+    before = {file.name for file in (tmp_path / "sweep/report").iterdir()}
+    (folder / "evaluation,x.json").unlink()
+    report(tmp_path / "sweep")
+    assert before - {file.name for file in (tmp_path / "sweep/report").iterdir()} == {"evaluations.csv"}
 
 
 def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
@@ -348,7 +394,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     out = tmp_path / "report"
     names = {"cells.csv", "runs.csv", "curves.csv", "effects.csv", "report.md", "report.html", "table.tex"}
     figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
-    assert {file.name for file in out.iterdir()} == names | figures
+    assert {file.name for file in out.iterdir()} == names | figures | {".manifest"}
     assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # in full, on 80 columns too
     assert "missing runs: 1 begun, 0 never begun" in done.stdout
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1

@@ -12,7 +12,9 @@ from digitcmp import streams
 from digitcmp.report import comparison, document, tables
 from digitcmp.report.effects import COLUMNS
 from digitcmp.report.results import Results
-from digitcmp.runs import RunError
+from digitcmp.runs import MANIFEST, RunError
+
+KINDS = (".csv", ".html", ".md", ".png", ".svg", ".tex")  # of files that a report has
 
 
 def folder_named(text: str) -> Path:
@@ -28,6 +30,15 @@ def is_report(folder: Path) -> bool:
         return "config_hash" in (folder / "runs.csv").read_text("utf-8").partition("\n")[0].split(",")
     except (OSError, UnicodeError):
         return False
+
+
+def written(folder: Path) -> set[str]:
+    """The files that an earlier report wrote there, as its manifest says."""
+    try:
+        names = (folder / MANIFEST).read_text("utf-8").splitlines()
+    except (OSError, UnicodeError):
+        return set()
+    return {name for name in names if Path(name).name == name and Path(name).suffix in KINDS}
 
 
 def main() -> None:
@@ -80,10 +91,12 @@ def main() -> None:
         texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
     files = {f"{name}.{form}": plots.save(figure, form) for name, figure in figures.items() for form in ("png", "svg")}
     files |= {name: text.encode() for name, text in texts.items()}
+    files[MANIFEST] = "".join(f"{name}\n" for name in sorted(files)).encode()
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
     if not is_report(out) and (theirs := [name for name in files if (out / name).exists()]):
         parser.exit(2, f"{out} holds a {theirs[0]} that is no report's: choose another folder, --out FOLDER\n")
+    before = written(out)
     partials = {name: out / f"{name}.{os.getpid()}.partial" for name in files}
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -91,6 +104,8 @@ def main() -> None:
             partials[name].write_bytes(content)
         for name, partial in partials.items():  # only now that all of them are on the disk
             partial.replace(out / name)
+        for name in before - files.keys():
+            (out / name).unlink(missing_ok=True)
     except OSError as error:
         for partial in partials.values():
             with suppress(OSError):
@@ -111,7 +126,7 @@ def main() -> None:
         )
     for warning in results.warnings:
         console.print(f"WARNING: {warning}", style="bold red", markup=False)
-    console.print(f"Written to {out}: {'  '.join(sorted(files))}", markup=False)
+    console.print(f"Written to {out}: {'  '.join(sorted(files.keys() - {MANIFEST}))}", markup=False)
     if arguments.open:
         webbrowser.open((out / "report.html").resolve().as_uri())
 

@@ -53,7 +53,7 @@ COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the
     **{"convnet": "#009e73", "convnet2": "#cc79a7"},
 }
 SPARE = ("#b8a800", "#882255", "#44aa99")  # for backbones that are not named above
-DATASETS = {"#332288": "o", "#44aa99": "s", "#882255": "D", "#b8a800": "^", "#117733": "v", "#cc6677": "P"}
+DATASETS, MARKERS = ("#332288", "#44aa99", "#882255", "#b8a800", "#117733"), ("o", "s", "D", "^", "v", "P", "X")
 OTHERS = "#7f7f7f"  # what others published
 DASHED = (0, (3, 1.2))
 FIGURES: dict[str, tuple[str, ...]] = {"figure6": ("FCNN3", "WS1", "WS2", "WS3")}
@@ -73,7 +73,7 @@ def figures(results: Results) -> dict[str, Figure]:
         design = measured[measured.family.isin(effects.ORDERS)]
         if len(results.selection):
             drawn["learning_rates"] = learning_rates(results, colour)
-        else:
+        if len(results.selection) == 0 or results.selection.rates.sum() < len(results.cells):
             if len(results.pairs):
                 drawn["pairs"] = training_pairs(results, colour)
             if len(results.pairs) < len(results.cells):
@@ -105,6 +105,11 @@ def shades(colour: str, n: int) -> list[tuple[float, ...]]:
     base = np.array(to_rgb(colour))
     light, dark = (1 + base) / 2, base / 5
     return [tuple(base)] if n == 1 else [tuple(light + t * (dark - light)) for t in np.linspace(0, 1, n)]
+
+
+def escaped(text: str) -> str:
+    """A text in which a dollar is a dollar, and begins no formula."""
+    return text.replace("$", r"\$")
 
 
 def seeds(n: pd.Series | Sequence[int]) -> str:
@@ -139,7 +144,7 @@ def cell_mark(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.D
 
 def listed(axes: Axes, labels: Sequence[str], bottom: float) -> None:
     """An axis of names, from top to bottom."""
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), list(map(escaped, labels)))
     axes.set_ylim(bottom, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
@@ -192,7 +197,7 @@ def forest(table: pd.DataFrame) -> Figure:
             if not math.isnan(row.claim):
                 axes.plot(row.claim, y, "D", color="black", mfc="white", ms=4, mew=0.9, label="the paper's claim")
     listed(axes, labels, y + 0.7)
-    axes.set_yticks(ticks, labels)
+    axes.set_yticks(ticks, list(map(escaped, labels)))
     axes.set_xlabel("difference in test accuracy")
     figure.suptitle(f"paired difference, mean and 95 % interval, {seeds(table.n)}", fontsize=8)
     marks = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
@@ -206,7 +211,8 @@ def data_sets(results: Results) -> Figure:
     frame = results.data_sets[results.data_sets.less == ""]
     labels = list(map(" ".join, zip(frame.effect, effects.differing(frame.settings), strict=True)))
     frame = frame.assign(label=[label.strip() for label in labels])
-    marks = dict(zip(dict.fromkeys(frame.dataset), itertools.cycle(DATASETS.items())))
+    styles = zip(itertools.cycle(DATASETS), itertools.cycle(MARKERS), strict=False)  # 5 x 7 different ones
+    marks = dict(zip(dict.fromkeys(frame.dataset), styles, strict=False))
     panels = {factor: rows for factor, rows in frame.groupby("factor", sort=False)}
     longest = max(rows.label.nunique() for rows in panels.values())
     figure = Figure(figsize=(PAGE if len(panels) > 1 else 0.6 * PAGE, 1.1 + 0.15 * len(marks) * longest))
@@ -226,44 +232,54 @@ def data_sets(results: Results) -> Figure:
         axes.set_title(f"what {'the ' * (factor != 'sharing')}{factor} adds")
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")
     handles = [Line2D([], [], color=shade, marker=marker, ms=4.5) for shade, marker in marks.values()]
-    figure.suptitle(
-        f"difference in test accuracy, paired by seed, mean and 95 % interval, {seeds(frame.n)}", fontsize=8
-    )
-    figure.legend(handles, list(marks), loc="outside lower center", ncols=len(marks))
+    heading = "difference in test accuracy, paired by seed," + (" " if len(panels) > 1 else "\n")
+    figure.suptitle(f"{heading}mean and 95 % interval, {seeds(frame.n)}", fontsize=8)
+    columns = min(len(marks), 3 * len(panels))
+    figure.legend(handles, list(map(escaped, marks)), loc="outside lower center", ncols=columns)
     return figure
 
 
 def class_order(results: Results, colour: Mapping[str, str]) -> Figure:
     """Where each run's comparisons put the classes, a panel per data set: mean over seeds, each seed as a dot."""
-    runs = results.evaluated.dropna(subset="positions")
-    cells = results.cells.assign(title=results.titles("dataset")).set_index("cell")
-    panels = {dataset: rows for dataset, rows in runs.groupby("dataset", sort=False)}
-    most = max(len(json.loads(rows.positions.iloc[0])) for rows in panels.values())
-    figure = Figure(figsize=(max(COLUMN, PAGE * len(panels) / 3), 1.0 + 0.2 * most))
-    heads = cells.loc[runs.cell.unique()].groupby("model")["head"].unique().map(list)
-    handles: dict[str, Line2D] = {}
-    for axes, (dataset, rows) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        names = list(json.loads(rows.positions.iloc[0]))
+    runs = results.tasks.dropna(subset="positions")
+    names = [tuple(json.loads(positions)) for positions in runs.positions]
+    task = ["dataset", "test_pairs", "tta", "names"]  # two files may be data sets of one name
+    for titles in (results.titles("dataset"), results.titles()):  # the short ones, if they tell a panel's cells apart
+        runs = runs.assign(names=names, title=runs.cell.map(dict(zip(results.cells.cell, titles, strict=True))))
+        panels = [rows for _, rows in runs.groupby(task, sort=False)]
+        if all(rows.title.nunique() == rows.cell.nunique() for rows in panels):
+            break
+    cells = results.cells.set_index("cell").loc[runs.cell].assign(title=list(runs.title)).drop_duplicates("title")
+    titles, styles = list(cells.title), dict[str, Any]()
+    for model, kind in cells.groupby("model", sort=False):
+        for cell, shade in zip(kind.to_dict("records"), shades(colour[str(model)], len(kind)), strict=True):
+            style = {"color": shade, "mfc": "white" if cell["aux"] else shade, "ms": 4, "mew": 1}
+            styles[cell["title"]] = style | {"marker": "s" if cell["head"] == "ordinal" else "o"}
+    columns, row = min(3, len(panels)), 0.2 * max(1, len(titles) / 3)
+    lines, most = math.ceil(len(panels) / columns), max(len(rows.names.iloc[0]) for rows in panels)
+    height = 0.7 + 0.14 * len(titles) / 3 + lines * (0.5 + row * most)
+    figure = Figure(figsize=(max(COLUMN, PAGE * columns / 3), height))
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes, rows in zip(grid.flat, panels, strict=False):
+        first, names = rows.iloc[0], rows.names.iloc[0]
         for y in range(len(names)):
-            axes.plot(y / (len(names) - 1), y, "|", color="black", ms=9, mew=1.0)
-        series = list(rows.groupby("cell", sort=False))
-        for i, (name, seeds_of) in enumerate(series):
-            cell, offset = cells.loc[name], 0.3 * (i - (len(series) - 1) / 2)
-            marker = "s" if cell["head"] == "ordinal" else "o"
-            shade = shades(colour[cell.model], len(heads[cell.model]))[heads[cell.model].index(cell["head"])]
-            style: Any = {"color": shade, "marker": marker, "mfc": "white" if cell.aux else shade, "ms": 4, "mew": 1}
-            handles[cell.title] = Line2D([], [], ls="", **style)
-            places = np.array([list(json.loads(positions).values()) for positions in seeds_of.positions])
-            for y, (label, place) in enumerate(zip(names, places.T, strict=True)):
-                axes.plot(place, [y + offset] * len(place), ".", color=shade, ms=2.5, mew=0, alpha=0.6)
-                axes.plot(place.mean(), y + offset, gid=f"{TIP}{cell.title}, {label}: {place.mean():.3f}", **style)
+            axes.plot(y / max(1, len(names) - 1), y, "|", color="black", ms=9, mew=1.0)
+        for title, of_cell in rows.groupby("title", sort=False):
+            offset, style = 0.8 * ((titles.index(title) + 0.5) / len(titles) - 0.5), styles[title]
+            places = np.array([list(json.loads(positions).values()) for positions in of_cell.positions])
+            for y, (name, place) in enumerate(zip(names, places.T, strict=True)):
+                axes.plot(place, [y + offset] * len(place), ".", color=style["color"], ms=2.5, mew=0, alpha=0.6)
+                axes.plot(place.mean(), y + offset, gid=f"{TIP}{title}, {name}: {place.mean():.3f}", **style)
         listed(axes, names, len(names) - 0.4)
-        axes.set_title(dataset)
+        axes.set_title(escaped(f"{first.dataset}, {first.test_pairs:,} pairs{', tta' * bool(first.tta)}"))
         axes.set_xlim(-0.03, 1.03)
         axes.set_xlabel("P(after another class)")
-    n = runs.groupby(["cell", "dataset"]).size()
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    n = runs.groupby(["cell", *task]).size()
     figure.suptitle(f"mean of {seeds(n)} (dots)", fontsize=8)
-    figure.legend(handles.values(), list(handles), loc="outside lower center", ncols=len(handles))
+    handles = [Line2D([], [], ls="", **styles[title]) for title in titles]
+    figure.legend(handles, list(map(escaped, titles)), loc="outside lower center", ncols=min(3, len(titles)))
     return figure
 
 
@@ -273,7 +289,7 @@ def curves(axes: Axes, cells: pd.DataFrame, results: Results, colour: Mapping[st
         for row, shade in zip(kind.itertuples(), shades(colour[kind.model.iloc[0]], len(kind)), strict=True):
             curve = results.curves[results.curves.cell == row.cell]
             mean, std = curve.test_acc_mean, curve.test_acc_std.fillna(0)
-            axes.plot(curve.epoch, mean, color=shade, label=row.title, ls=DASHED if row.aux else "-")
+            axes.plot(curve.epoch, mean, color=shade, label=escaped(row.title), ls=DASHED if row.aux else "-")
             axes.fill_between(curve.epoch, mean - std, mean + std, color=shade, alpha=0.11, lw=0)
             for epoch in curve.itertuples():
                 tip = f"{TIP}{row.title}, epoch {epoch.epoch}: {tables.spread(epoch.test_acc_mean, epoch.test_acc_std)}"
@@ -353,7 +369,7 @@ def learning_rates(results: Results, colour: Mapping[str, str]) -> Figure:
         axes.plot(chosen.lr, chosen.val_acc, "o", color=shade, ms=5.5, mfc="white", mew=1.4)
         if not math.isnan(chosen.paper_lr):
             axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":")
-        axes.set_title(chosen.title)
+        axes.set_title(escaped(chosen.title))
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
     for axes in panels.flat[len(selection) :]:
@@ -447,7 +463,7 @@ def training_pairs(results: Results, colour: Mapping[str, str]) -> Figure:
         runs = results.runs[results.runs.cell.isin(cells.cell)]
         axes.plot(runs.train_pairs, 1 - runs.test_acc, ".", color=shade, ms=3, mew=0, alpha=0.6)
         style: Any = {"marker": "s" if first["head"] == "ordinal" else "o", "ms": 4.5, "mew": 1.2, "mfc": hollow}
-        style |= {"color": shade, "ls": DASHED if first.aux else "-", "label": series}
+        style |= {"color": shade, "ls": DASHED if first.aux else "-", "label": escaped(series)}
         axes.plot(cells.train_pairs, 1 - cells.test_acc_mean, **style)
         for row in cells.itertuples():
             tip = f"{series}, {row.train_pairs:,} pairs: error {1 - row.test_acc_mean:.4f} ± {row.test_acc_std:.4f}"
