@@ -1,12 +1,13 @@
-"""Rows of the committed reports trained again: fails when a dependency has changed numbers."""
+"""The committed reports: rows trained again, which fails when a dependency has changed numbers; selected rates."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Run
 
 import digitcmp
+from digitcmp.report.results import Results
 
 ROWS = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_hash")
 
@@ -25,3 +26,12 @@ def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float,
     for split in ("val", "test"):
         assert result[f"{split}_acc"] == pytest.approx(row[f"{split}_acc"], abs=accuracy)
         assert loss is None or result[f"{split}_loss"] == pytest.approx(row[f"{split}_loss"], rel=loss)
+
+
+@pytest.mark.parametrize(("search", "experiment"), [("lr_search", "table1_tuned"), ("transfer_rates", "transfer")])
+def test_an_experiment_has_the_rates_that_its_search_selects(search: str, experiment: str, train: Run) -> None:
+    results = Results.load([ROOT / "multirun" / search])
+    rates = results.cells.set_index("cell").lr
+    selected = {cell for row in results.selection.itertuples() for cell in row.cells if rates[cell] == row.lr}
+    lines = train(f"experiment={experiment}", "dry_run=true").stdout.splitlines()
+    assert {word for line in lines for word in line.split() if word.startswith("model=")} == selected
