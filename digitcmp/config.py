@@ -122,7 +122,7 @@ class ModelConfig(Group):
 class DataConfig(Group):
     """Which pairs there are."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
     train_pairs: Count
     val_pairs: Count
     test_pairs: Count

@@ -24,6 +24,8 @@ from digitcmp.sources import SOURCES, checksum
 from digitcmp.spec import ImageSpec
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
+ROOMS = [Path(__file__).with_name(f"{room}.py") for room in ("images", "readers")]
+CODE = f",{zlib.crc32(b''.join(room.read_bytes() for room in ROOMS)):08x}"  # in a cache's name: of what made it
 
 
 class Pool(NamedTuple):
@@ -67,19 +69,21 @@ def load(
         path = Path(file)
         if not path.exists():
             raise DataError(f"{path}: there is no such file or folder")
-        kept = root / name / f"{checksum(path)},{side}.npz"
-        arrays = from_cache(kept, partial(read_folder, path, side)) if path.is_dir() else read_npz(path)
+        if path.is_dir() and root.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"data.root={root} is not allowed: it lies in {path}, where every folder is a class")
+        kept = root / name / f"{checksum(path)},{side}{CODE}.npz"
+        arrays = from_cache(kept, partial(read_folder, path, side)) if path.is_dir() else read_npz(path, "")
         name = str(path) if name in ("npz", "folder") else name
     elif name == "mnist" and side == 14:
         arrays = read_npz(PACKAGED)
     elif name == "digits":
-        arrays = from_cache(root / "digits" / "images.npz", read_digits)
+        arrays = from_cache(root / "digits" / f"images{CODE}.npz", read_digits)
     elif source and cls and side:
-        arrays = from_cache(root / cls / f"pooled{side}.npz", partial(read_relative, cls, root, side))
+        arrays = from_cache(root / cls / f"pooled{side}{CODE}.npz", partial(read_relative, cls, root, side))
     elif cls:
         given = dict(arguments or {})
         suffix = f",{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}" if given else ""
-        kept = root / cls / f"pooled{side or ''}{suffix}.npz"
+        kept = root / cls / f"pooled{side or ''}{suffix}{CODE}.npz"
         arrays = from_cache(kept, partial(read_torchvision, cls, given, root, side))
     else:
         raise DataError(f"no data set {name!r}; there are {', '.join(SOURCES)}, or one of a file or of torchvision")
@@ -114,7 +118,7 @@ def write(file: Path, arrays: Arrays) -> None:
         np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
-def read_npz(file: Path) -> Arrays:
+def read_npz(file: Path, remedy: str = "; delete it, and it is made again if it was made of other files") -> Arrays:
     """The arrays of a .npz. Raises DataError for a file that is damaged or lacks one of `ARRAYS`, OSError."""
     status = file.stat() if file.exists() else None
     if status is None:
@@ -122,10 +126,9 @@ def read_npz(file: Path) -> Arrays:
     try:
         arrays = decompressed(file, status.st_mtime_ns, status.st_size)
     except Exception as error:  # a damaged zip raises a dozen different errors
-        remedy = "delete it, and it is made again if it was made of other files"
         if file == PACKAGED:
-            remedy = "build it again: python -m digitcmp.datasets ROOT (MNIST's idx files in ROOT/MNIST/raw)"
-        raise DataError(f"{file} is damaged ({error}); {remedy}") from error
+            remedy = "; build it again: python -m digitcmp.datasets ROOT (MNIST's idx files in ROOT/MNIST/raw)"
+        raise DataError(f"{file} is damaged ({error}){remedy}") from error
     if lacking := [key for key in ARRAYS if key not in arrays]:
         raise DataError(f"{file} has no {', '.join(lacking)}: {', '.join(ARRAYS)} are wanted")
     return arrays
@@ -162,6 +165,7 @@ def checked(name: str, arrays: Arrays, side: int | None, known: ImageSpec | None
             low >= 0 and 1 < high <= 255,
             f"{split}_images has pixels from {low:g} to {high:g}, gray values from 0 to 255 are wanted",
         )
+        require(low < high, f"all pixels of {split}_images are {low:g}")
         require(
             side or images.shape[1] == images.shape[2],
             "images of {}x{} are not square: data.side=N says to what size".format(*images.shape[1:3]),
@@ -177,6 +181,8 @@ def checked(name: str, arrays: Arrays, side: int | None, known: ImageSpec | None
         f"training images of {images.shape[1:]}, test images of {test_images.shape[1:]}",
     )
     there = np.unique(labels)
+    named = arrays.get("names", np.array(["0"]))
+    require(named.ndim == 1 and named.dtype.kind == "U", f"names {named.shape} {named.dtype}: a text each is wanted")
     names = tuple(map(str, arrays["names"])) if "names" in arrays else known.names if known else ()
     classes = len(names) or int(there[-1]) + 1
     twice = [name for name in names if names.count(name) > 1]

@@ -1,6 +1,7 @@
 """A saved network as an ONNX file, for use without this project: python -m digitcmp.export CHECKPOINT model.onnx"""
 
 import argparse
+import json
 import logging
 import os
 import warnings
@@ -74,7 +75,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     program.model.metadata_props.update(
         label=paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
         question=TASKS[hparams.get("task", "leq")].question,  # older checkpoints know no other
-        classes=",".join(comparer.images.names),
+        classes=json.dumps(comparer.images.names),
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),
     )

@@ -29,7 +29,8 @@ def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:
     if not images.drawn:
         return fitted(read_pixels(file, gray=images.channels == 1), images)
     with opened(file) as image:
-        return centred(pixels(image, gray=True), images.side)
+        image.draft("RGB", (LONGEST, LONGEST))
+        return centred(pixels(image, gray=True, longest=LONGEST), images.side)
 
 
 def read_pixels(file: Path, gray: bool | None = None) -> UInt8[np.ndarray, "*picture"]:
@@ -55,7 +56,6 @@ def opened(file: Path) -> Iterator[Image.Image]:
                     raise ImageError("it is animated")
                 if image.mode == "CMYK":
                     raise ImageError("it is in CMYK, gray or RGB is wanted")
-                image.draft("RGB", (LONGEST, LONGEST))
                 yield image
     except UnidentifiedImageError:
         raise ImageError(f"{file} is not a PNG or JPEG picture") from None
@@ -64,21 +64,25 @@ def opened(file: Path) -> Iterator[Image.Image]:
         raise ImageError(f"{file} cannot be read: {reason}") from None
 
 
-def pixels(image: Image.Image, gray: bool) -> UInt8[np.ndarray, "*picture"]:
-    """A picture's gray values (H, W), or its colours (H, W, 3): upright, no larger than LONGEST.
+def pixels(image: Image.Image, gray: bool, longest: int | None = None) -> UInt8[np.ndarray, "*picture"]:
+    """A picture's gray values (H, W), or its colours (H, W, 3): upright, and if it is larger shrunk to `longest`.
 
-    Transparent parts contrast with the opaque ones.
+    Transparent parts contrast with the opaque ones. Raises ImageError for 16 bits that hold numbers of 8.
     """
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits
-        image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+        values = np.asarray(image)
+        if 0 < values.max() < 256:
+            raise ImageError(f"it has 16 bits, and no value above {values.max()}: 8 bits are wanted for these")
+        image = Image.fromarray((values // 256).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         light, opacity = (np.asarray(band, np.float32) for band in image.convert("LA").split())
         dark = (light * opacity).sum() < 127.5 * opacity.sum()
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white" if dark else "black"), image)
     image = image.convert("L" if gray else "RGB")
-    image.thumbnail((LONGEST, LONGEST))
+    if longest:
+        image.thumbnail((longest, longest))
     return np.asarray(image)
 
 

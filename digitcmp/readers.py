@@ -2,6 +2,7 @@
 
 import gzip
 import inspect
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -133,8 +134,8 @@ def read_folder(folder: Path, side: int | None) -> Arrays:
     if not all(part.is_dir() for part in parts):
         parts = [folder]
     names = sorted(part.name for part in parts[0].iterdir() if part.is_dir() and not part.name.startswith("."))
-    if all(name.isdecimal() for name in names):
-        names.sort(key=int)
+    if all(re.fullmatch(r"[+-]?\d+(\.\d+)?", name) for name in names):
+        names.sort(key=float)
     if not names:
         raise DataError(f"{parts[0]} holds no folders: one for each class, with its pictures, is wanted")
     read = []
@@ -143,10 +144,13 @@ def read_folder(folder: Path, side: int | None) -> Arrays:
         for label, name in enumerate(names):
             pictures = sorted(file for file in (part / name).glob("*") if not file.name.startswith("."))
             if not pictures:
-                raise DataError(f"{part / name} holds no picture: every class needs {'one' if parts[1:] else 'two'}")
+                raise DataError(
+                    f"{part / name} holds no picture: every class needs {'one' if parts[1:] else TEST_SHARE}"
+                )
             files += pictures
             labels += [label] * len(pictures)
-        if strange := {entry.name for entry in part.iterdir() if entry.is_dir()} - set(names) - {".git"}:
+        there = {entry.name for entry in part.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
+        if strange := there - set(names):
             raise DataError(f"{part / min(strange)} is no class of {parts[0]}: {', '.join(names)}")
         try:
             gray = all(np.ndim(read_pixels(file)) == 2 for file in files)

@@ -35,11 +35,18 @@ SOURCES = {
 def checksum(path: Path) -> str:
     """CRC-32 as 8 hexadecimal digits, of a file or of a folder: of the names and contents of all files in it.
 
-    Raises OSError.
+    Hidden ones, and those in hidden folders, are not read and do not count. Raises OSError.
     """
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file() and not is_hidden(file.relative_to(path)))
     stamps = [(file, status.st_size, status.st_mtime_ns) for file in files for status in [file.stat()]]
     return read_checksum(path, tuple(stamps))
+
+
+def is_hidden(file: Path) -> bool:
+    """Whether a name in a relative path begins with a dot."""
+    return any(part.startswith(".") for part in file.parts)
 
 
 @cache

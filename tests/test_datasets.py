@@ -1,6 +1,9 @@
 """Data sets of one's own: any size, channels and classes; what is unfit is refused in a line before training."""
 
+import copy
+import functools
 import gzip
+import itertools
 import json
 import os
 import shutil
@@ -13,19 +16,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import Run, fit
+from conftest import Run as Train
+from conftest import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from test_data import fake_torchvision, made_up, save_npz
 
 import digitcmp
-from digitcmp import datasets, images, readers
+from digitcmp import datasets, images, process, readers
 from digitcmp.backbones import NETWORKS
 from digitcmp.checkpoint import Comparer
-from digitcmp.config import CONF
+from digitcmp.config import CONF, Run, config_yaml
 from digitcmp.data import PairData
 from digitcmp.module import DigitComparison
+from digitcmp.runs import RunError
 from digitcmp.sources import SOURCES, checksum
 from digitcmp.spec import ImageSpec
 
@@ -109,7 +114,7 @@ def test_every_backbone_trains_a_step_and_its_checkpoint_predicts(
         comparer.predict(shown[..., 1:])
 
 
-def test_a_run_on_26_made_up_classes(train: Run, tmp_path: Path) -> None:
+def test_a_run_on_26_made_up_classes(train: Train, tmp_path: Path) -> None:
     save_npz(tmp_path / "letters.npz", classes=26, side=20, n=520)
     own = ("data=npz", "data.file=letters.npz", "model=ws3", "aux=true", "pictures=true")
     counts = ("data.train_pairs=200", "data.val_pairs=40", "data.test_pairs=200", "epochs=12")
@@ -121,7 +126,7 @@ def test_a_run_on_26_made_up_classes(train: Run, tmp_path: Path) -> None:
     assert digitcmp.load(tmp_path / "out").images.classes == 26
 
 
-def test_another_file_under_the_same_name_is_another_run(train: Run, tmp_path: Path) -> None:
+def test_another_file_under_the_same_name_is_another_run(train: Train, tmp_path: Path) -> None:
     save_npz(tmp_path / "mine.npz")
     train("data=npz", "data.file=mine.npz", *SMALL, "hydra.run.dir=out")
     (tmp_path / "elsewhere").mkdir()
@@ -155,7 +160,7 @@ def test_side_of_a_data_set(tmp_path: Path) -> None:
 def test_plain_and_gz_files(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     fake_torchvision(tmp_path, "fashion_mnist")
     expected = datasets.load("fashion_mnist", tmp_path)
-    (tmp_path / "FashionMNIST/pooled14.npz").unlink()
+    (tmp_path / f"FashionMNIST/pooled14{datasets.CODE}.npz").unlink()
     for kind, name in zip(kinds, readers.IDX, strict=True):
         file = tmp_path / "FashionMNIST/raw" / name
         if kind == "gz":
@@ -178,7 +183,7 @@ def test_damaged_idx_files_are_named(tmp_path: Path, damage: str) -> None:
         file.write_bytes(file.read_bytes()[:-100] if damage == "cut" else b"")
     with pytest.raises(datasets.DataError, match="raw/t10k-images-idx3-ubyte is damaged") as error:
         datasets.load("kmnist", tmp_path)
-    assert "\n" not in str(error.value) and not (tmp_path / "KMNIST/pooled14.npz").exists()
+    assert "\n" not in str(error.value) and not (tmp_path / f"KMNIST/pooled14{datasets.CODE}.npz").exists()
 
 
 def test_the_optical_digits(tmp_path: Path) -> None:
@@ -191,7 +196,7 @@ def test_the_optical_digits(tmp_path: Path) -> None:
     assert np.bincount(data.test.labels).tolist() == (np.bincount(scans.target) // 3).tolist()
 
 
-def test_without_scikit_learn(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_scikit_learn(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     refused = train("data=digits", *SMALL, code=1).stderr
     assert refused == "data=digits comes inside scikit-learn: pip install scikit-learn\n"
@@ -224,6 +229,62 @@ def test_a_folder_of_folders(tmp_path: Path, channels: int) -> None:
     )
 
 
+def test_the_order_and_the_hidden_of_a_folder(tmp_path: Path) -> None:
+    """Numbers by their value, with a sign or a point too; what is hidden is no class and changes no checksum."""
+    save_folder(tmp_path / "own", ["10", "-2", "0.5", "-10"])
+    load = functools.partial(datasets.load, "folder", tmp_path / "root", file=str(tmp_path / "own"))
+    assert load().images.names == ("-10", "-2", "0.5", "10")
+    before = checksum(tmp_path / "own")
+    (tmp_path / "own/.ipynb_checkpoints").mkdir()
+    (tmp_path / "own/.ipynb_checkpoints/a.png").touch()
+    (tmp_path / "own/10/.DS_Store").touch()
+    assert checksum(tmp_path / "own") == before and load().images.names == ("-10", "-2", "0.5", "10")
+    with pytest.raises(
+        datasets.DataError, match="own/root is not allowed: it lies in .*own, where every folder is a class"
+    ):
+        datasets.load("folder", tmp_path / "own/root", file=str(tmp_path / "own"))
+
+
+def test_what_other_code_made_of_a_folder_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_folder(tmp_path / "own", ["a", "b"])
+    before = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    monkeypatch.setattr(datasets, "CODE", ",other")
+    monkeypatch.setattr(readers, "TEST_SHARE", 2)
+    after = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    assert len(after.test.labels) > len(before.test.labels)
+
+
+def test_large_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, number in itertools.product("ab", range(3)):
+        (tmp_path / "own" / name).mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(rng.integers(0, 256, (1200, 1200), np.uint8))
+        picture.save(tmp_path / "own" / name / f"{number}.jpg")
+    assert datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own")).images.side == 1200
+
+
+def test_sixteen_bits_that_hold_eight_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.full((9, 9), 255, np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(images.ImageError, match="it has 16 bits, and no value above 255"):
+        images.read_pixels(tmp_path / "a.png")
+
+
+def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> None:
+    """Nothing lands in the folder of the file that it was."""
+    save_npz(tmp_path / "own.npz")
+    config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": "ws3"}}
+    config["data"] |= {"name": "npz", "file": str(tmp_path / "own.npz")}
+    folder = tmp_path / Run.of(config).cell_name / "seed=0"
+    with process.guarded(Run.of(config), folder, worker=True):
+        pass
+    save_npz(tmp_path / "own.npz", n=61)
+    with (
+        pytest.raises(RunError, match="own.npz is not what it was when the sweep began"),
+        process.guarded(Run.of(config), folder, worker=True),
+    ):
+        pytest.fail("it would be trained")
+
+
 def test_a_folder_that_is_split_already(tmp_path: Path) -> None:
     save_folder(tmp_path / "own/train", ["cat", "ant"], n=7)
     save_folder(tmp_path / "own/test", ["cat", "ant"], n=2)
@@ -232,7 +293,7 @@ def test_a_folder_that_is_split_already(tmp_path: Path) -> None:
     assert np.bincount(data.train.labels).tolist() == [7, 7] and np.bincount(data.test.labels).tolist() == [2, 2]
 
 
-def test_any_data_set_of_torchvision(train: Run, tmp_path: Path) -> None:
+def test_any_data_set_of_torchvision(train: Train, tmp_path: Path) -> None:
     """FakeData, which needs no files: images in colour, classes without names, no test images of its own."""
     arguments = "+data.arguments={size: 150, image_size: [3, 12, 12], num_classes: 3}"
     train("data.name=fake", "data.cls=FakeData", arguments, *SMALL, "hydra.run.dir=out")
@@ -374,6 +435,12 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda file: save_npz(file, names=np.array(["a", "b"])),
         "label 4 has no name: there are 2 names",
     ),
+    "names of bytes": (
+        lambda file: save_npz(file, names=np.array([b"a", b"b"])),
+        "names (2,) |S1: a text each is wanted",
+    ),
+    "a name alone": (lambda file: save_npz(file, names=np.array("a")), "names () <U1: a text each is wanted"),
+    "one value": (changed(train_images=lambda x: np.full_like(x, 128)), "all pixels of train_images are 128"),
     "a name twice": (
         lambda file: save_npz(file, names=np.array(["a", "b", "a", "c", "d"])),
         "two classes have the name 'a'",
@@ -394,7 +461,7 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", UNFIT)
-def test_an_unfit_file_is_refused_in_a_line_before_training(train: Run, tmp_path: Path, kind: str) -> None:
+def test_an_unfit_file_is_refused_in_a_line_before_training(train: Train, tmp_path: Path, kind: str) -> None:
     make, message = UNFIT[kind]
     make(tmp_path / "own.npz")
     before = sorted(tmp_path.rglob("*"))
@@ -434,14 +501,14 @@ def spoil(folder: Path, kind: str) -> None:
         ("no picture", "own/a/000.png is not a PNG or JPEG picture"),
         ("cut", "own/a/000.png cannot be read: "),
         ("sizes", "own has pictures of different sizes: data.side=N says to what size they are resized"),
-        ("empty class", "own/c holds no picture: every class needs two"),
+        ("empty class", "own/c holds no picture: every class needs 3"),
         ("one class", "are of one class, two are wanted at least"),
         ("no classes", "own holds no folders: one for each class, with its pictures, is wanted"),
         ("strange test class", "own/test/b holds no picture: every class needs one"),
     ],
 )
 def test_an_unfit_folder_is_refused_in_a_line_before_training(
-    train: Run, tmp_path: Path, kind: str, message: str
+    train: Train, tmp_path: Path, kind: str, message: str
 ) -> None:
     spoil(tmp_path / "own", kind)
     refused = train("data=folder", "data.file=own", *SMALL, "hydra.run.dir=out", code=1).stderr
@@ -475,7 +542,7 @@ def test_an_unfit_folder_is_refused_in_a_line_before_training(
         (["data.name=x", "data.cls=VOCDetection"], "torchvision's VOCDetection: "),
     ],
 )
-def test_keys_that_do_not_go_together(train: Run, tmp_path: Path, typed: list[str], message: str) -> None:
+def test_keys_that_do_not_go_together(train: Train, tmp_path: Path, typed: list[str], message: str) -> None:
     refused = train(*typed, code=1).stderr
     assert message in refused and refused.count("\n") == 1, refused
     assert not (tmp_path / "outputs").exists()

@@ -1,5 +1,6 @@
 """An exported network answers as the network does, without torch."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -51,7 +52,7 @@ def test_metadata(exported: dict[str, tuple[Path, Path]]) -> None:
     for backbone, label in (("ws3", "AL4"), ("fcnn1", "FCNN1")):
         metadata = onnxruntime.InferenceSession(exported[backbone][1]).get_modelmeta().custom_metadata_map
         assert (metadata["label"], metadata["question"]) == (label, "first <= second")
-        assert metadata["classes"].split(",") == [str(digit) for digit in range(10)]
+        assert json.loads(metadata["classes"]) == [str(digit) for digit in range(10)]
         assert "0..255" in metadata["pixels"] and metadata["digitcmp_version"] == version("digitcmp")
 
 
