@@ -1,6 +1,8 @@
 """train.py for Python and notebooks: `digitcmp.train`."""
 
 import itertools
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +10,24 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from digitcmp import process, training
-from digitcmp.config import CONF, Run
-from digitcmp.fields import ConfigError, shown
+from digitcmp.config import CONF, Run, groups
+from digitcmp.fields import ConfigError
 
 
 def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> dict[str, Any]:
     """Train a run as `python train.py OVERRIDES` does, and return its result, result.json as a dict.
 
-    overrides, knobs: `train("model=ws3", "data.train_pairs=500", aux=True, seed=3)`. folder: where it is written; by
+    overrides, knobs: `train("model=ws3", "data.train_pairs=500", aux=True, seed=3, data={"val_pairs": 300})`, a knob's
+    value as Python has it, `callbacks=[{"_target_": ..., "patience": 3}]` too. folder: where it is written; by
     default where the command line would write it, which the result's `folder` says. Raises ConfigError for what is not
     allowed, RunError, FloatingPointError.
     """
-    given = [*overrides, *(f"{key}={shown(value)}" for key, value in knobs.items())]
+    for group in [key for key, value in knobs.items() if isinstance(value, Mapping) and key in groups()]:
+        knobs |= {f"{group}.{key}": value for key, value in knobs.pop(group).items()}
+    given = [
+        *overrides,
+        *(f"{key}={value if isinstance(value, str) else typed(value)}" for key, value in knobs.items()),
+    ]
     with initialize_config_dir(
         str(CONF), **{key: value for key, value in process.HYDRA.items() if key == "version_base"}
     ):
@@ -38,3 +46,14 @@ def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> di
             break
         run_folder = Path(f"{config.hydra.run.dir}-{number}")
     return training.train(run, run_folder) | {"folder": str(run_folder)}
+
+
+def typed(value: Any) -> str:
+    """A value of Python's or NumPy's as Hydra reads it on a command line."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{typed(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(typed, value)) + "]"
+    if isinstance(value, str | Path):
+        return "'" + str(value).replace("'", r"\'") + "'"
+    return json.dumps(value.item() if hasattr(value, "item") else value)

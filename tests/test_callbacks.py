@@ -3,16 +3,20 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import Run
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from lightning import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 import digitcmp
 from digitcmp import runs
+from digitcmp.api import typed
 from digitcmp.fields import ConfigError
 from digitcmp.runs import RunError
 
@@ -196,3 +200,22 @@ def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
     assert set(charts["acc"]) <= set(events.Tags()["scalars"])
     names = ["calibration", "digit confusion", "error rate by digits", "first-layer filters", "mistakes"]
     assert sorted(file.stem for file in (tmp_path / "out/pictures").glob("*.png")) == names
+
+
+def test_knobs_as_python_has_them(tmp_path: Path) -> None:
+    """Lists, mappings, NumPy's numbers and paths mean what the command line says in text."""
+    stop = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "val_loss", "patience": np.int64(1), "mode": "min"}
+    pairs = {"train_pairs": 200, "val_pairs": np.int64(100), "test_pairs": 100}
+    knobs: dict[str, Any] = {"epochs": 40, "lr": np.float64(0.01), "betas": (0.9, 0.99), "data": pairs}
+    result = digitcmp.train(callbacks=[stop], folder=tmp_path / "python", **knobs)
+    typed = f"callbacks=[{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_loss,patience:1,mode:min}}]"
+    same = train(tmp_path / "typed", "epochs=40", "lr=0.01", "betas=[0.9,0.99]", typed)
+    assert same["config_hash"] == result["config_hash"] and same["test_loss"] == result["test_loss"]
+    assert digitcmp.train(*SMALL, epochs=1, seed=np.int64(3), folder=tmp_path / "seed")["seed"] == 3
+
+
+def test_texts_as_hydra_reads_them() -> None:
+    parser = OverridesParser.create()
+    for text in ("a", "it's", "a, b", "[x]", "${seed}", "1", "true", "", "c:\\temp", "ü ", "a=b", 'say "x"'):
+        [override] = parser.parse_overrides([f"key={typed([text, {'inner': text}])}"])
+        assert override.value() == [text, {"inner": text}] and isinstance(override.value()[0], str)
