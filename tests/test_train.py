@@ -320,6 +320,12 @@ def test_the_papers_number_is_shown_beside_its_own_task_only(train: Run, tmp_pat
     assert "paper (" not in done.stdout
 
 
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_an_option_that_a_run_has_no_place_for_says_why(train: Run, plus: str) -> None:
+    refused = train(f"{plus}trainer.devices=2", code=1).stderr
+    assert refused == "trainer.devices is not allowed: a run is one process on one device; a sweep uses all\n"
+
+
 def test_options_that_change_no_result(train: Run, tmp_path: Path) -> None:
     """A profiler and the search for what is not a number are there, and are no part of the run's identity."""
     train(*QUICK, "hydra.run.dir=out", "trainer.profiler=simple", "trainer.detect_anomaly=true")

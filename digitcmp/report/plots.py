@@ -301,6 +301,11 @@ def curves(axes: Axes, cells: pd.DataFrame, results: Results, colour: Mapping[st
     axes.set_xticks([1, *(tick for tick in MaxNLocator(5, integer=True).tick_values(1, last) if 1 < tick <= last)])
 
 
+def curve_seeds(results: Results, cells: pd.DataFrame) -> pd.Series:
+    """How many seeds the curves of these cells are of: of a cell that is in two folders, those of the first."""
+    return results.curves[results.curves.cell.isin(cells.cell)].n
+
+
 def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Figure]:
     """Figs. 5, 6 and 7 of the paper wherever their cells are in the table; of a few other cells, one plain figure."""
     cells = results.cells.assign(title=results.titles())
@@ -318,7 +323,7 @@ def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Fi
         for panel, (model, group) in zip(axes, panels.items(), strict=True):
             depths = [f"L = {hidden.count('-') + 1}: {hidden}" for hidden in group.hidden]
             group = group.assign(title=depths if model == "fcnn2" else group.hidden)
-            curves(panel, group, results, colour, f"{PANELS[model]} ({seeds(group.n)})")
+            curves(panel, group, results, colour, f"{PANELS[model]} ({seeds(curve_seeds(results, group))})")
             panel.legend(loc="lower right", ncols=2 if len(group) > 3 else 1)
         axes[0].set_ylabel("test accuracy (mean ± std)")
     contexts = [", ".join(shown(*item) for item in effects.settings(row).items()) for row in results.conditions]
@@ -343,7 +348,9 @@ def compared(cells: pd.DataFrame, results: Results, colour: Mapping[str, str], c
         tip = f"{TIP}the paper's {row.label}: {tables.spread(row.paper_mean, row.paper_std)}"
         style: Any = {"color": colour[row.model], "mfc": "white" if row.aux else colour[row.model], "clip_on": False}
         axes.plot(1.02, row.paper_mean, "<", ms=3.5, transform=axes.get_yaxis_transform(), gid=tip, **style)
-    heading = f"mean ± std, {seeds(cells.n)}" + "; ◂ the paper's result" * bool(cells.paper_mean.notna().any())
+    heading = f"mean ± std, {seeds(curve_seeds(results, cells))}" + "; ◂ the paper's result" * bool(
+        cells.paper_mean.notna().any()
+    )
     figure.suptitle(f"{heading}\n{context}".strip(), fontsize=8)
     axes.set_ylabel("test accuracy")
     longest = cells.title.str.len().max()
