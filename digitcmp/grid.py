@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from digitcmp.config import CONF, Run
-from digitcmp.fields import ConfigError
+from digitcmp.fields import ConfigError, shown
 from digitcmp.job import Job
 
 Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
@@ -29,6 +29,8 @@ COMMANDS = (
     "--shell-completion",
     "-sc",
 )
+
+OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # and not of a run
 
 
 def with_multirun(arguments: Sequence[str]) -> list[str]:
@@ -66,6 +68,10 @@ def plan(
     key or value that is not allowed.
     """
     typed = alternatives(arguments, parser)
+    for key in OF_A_SWEEP:
+        if len(several := typed.get(key, [])) > 1:
+            texts = ",".join(shown(override.value()) for override in several)
+            raise ConfigError(f"{key}={texts} is not allowed: a sweep has one")
     jobs: dict[Path, Job] = {}
     for grid in grids:
         values = alternatives([f"{key}={value}" for key, value in grid.items()], parser)

@@ -121,6 +121,13 @@ def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
     assert planned[1].startswith("1 runs, 0 finished")
 
 
+def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
+    refused = train("-m", "model=ws2", "sweep=x,y", code=1)
+    assert refused.stderr == "sweep=x,y is not allowed: a sweep has one\n"
+    assert train("-m", "model=ws2", "force=true,false", code=1).stderr.startswith("force=true,false is not allowed")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
     refused = train("-m", "experiment=smoke,table1", code=1)
     assert len(refused.stderr.splitlines()) == 1  # Hydra 1.4 has words of its own for it
