@@ -417,7 +417,12 @@ def batches(root: Path) -> list[list[Path]]:
 def workers(parent: int) -> list[int]:
     """The living workers of a sweep."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(child) for child in children if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    found = []
+    for child in children:
+        with contextlib.suppress(OSError):  # it has just ended
+            if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
 
 
 MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000", "seed=range(2)")
