@@ -435,6 +435,7 @@ MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000",
 )
 def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: Start, tmp_path: Path) -> None:
     """Whatever they are doing when the sweep alone is killed, or its terminal is closed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the sweep would inherit that it is ignored
     arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
     cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
     with runs.lock(cell / "seed=1"):
