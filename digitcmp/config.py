@@ -395,7 +395,7 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
     """Callbacks as a setting: 'EarlyStopping(monitor=val_acc,patience=3)', None for none."""
     texts = []
     for callback in callbacks:
-        arguments = ",".join(f"{key}={literal(value)}" for key, value in callback.items() if key != "_target_")
+        arguments = ",".join(f"{key}={quoted(value)}" for key, value in callback.items() if key != "_target_")
         texts.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
     return ", ".join(texts) or None
 
@@ -403,11 +403,11 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
 def as_text(value: Any) -> Any:
     """A group of keys as a text, {'split': 'letters'} -> 'split=letters', or None; anything else as it is."""
     if isinstance(value, Mapping):
-        return ",".join(f"{key}={literal(value[key])}" for key in sorted(value)) or None
+        return ",".join(f"{key}={quoted(value[key])}" for key in sorted(value)) or None
     return value
 
 
-def literal(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A value as it is shown, a text that would read as another type in quotes: 1 and '1' are not the same."""
     text = shown(value)
     if isinstance(value, str):

@@ -11,7 +11,7 @@ from digitcmp import datasets, paper, runs, streams
 from digitcmp.sources import SOURCES, checksum
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
-TRUTHS = {"tta": ("true", "false"), "order": ("true", "false")}
+TRUTHS = ("tta", "order")
 KEYS = {
     "data": f"another data set than the run's: {', '.join(SOURCES)}",
     "data.test_pairs": "how many pairs of its test images",
@@ -79,8 +79,8 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
         if key == "data" and text not in SOURCES:
             raise OverrideError(f"{override} is not allowed: {', '.join(SOURCES)}")
-        if key in TRUTHS and text not in TRUTHS[key]:
-            raise OverrideError(f"{override} is not allowed: {' or '.join(TRUTHS[key])}")
+        if key in TRUTHS and text not in ("true", "false"):
+            raise OverrideError(f"{override} is not allowed: true or false")
         parsed[key] = int(text) if key in LEAST else text == "true" if key in TRUTHS else text
     return parsed
 

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from digitcmp import help, paper, streams
 from digitcmp.config import HELP, TRAINER_REFUSED, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
-from digitcmp.runs import ERROR, RunError
+from digitcmp.runs import ERROR, IN_A_SWEEP, RunError
 
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
@@ -67,12 +67,9 @@ def reason(error: BaseException) -> str:
     """An error in one line."""
     text = str(error).partition("Config search path")[0]
     unset = re.match(r"Could not override '([\w.]+)'", text)
-    if (
-        unset
-        and (refused := TRAINER_REFUSED.get(unset[1].removeprefix("trainer.")))
-        and unset[1].startswith("trainer.")
-    ):
-        return f"{unset[1]} is not allowed: {refused}"
+    group, _, option = unset[1].partition(".") if unset else ("", "", "")
+    if unset and group == "trainer" and option in TRAINER_REFUSED:
+        return f"{unset[1]} is not allowed: {TRAINER_REFUSED[option]}"
     if unset and unset[1] not in known_keys():
         return unknown(unset[1], known_keys(), HELP)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
@@ -109,7 +106,8 @@ def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
     if not worker:
         remove_empty(folder)  # which Hydra made; a kill from now on finds none until there is something to write
     try:
-        if worker and folder.parent.name != run.cell_name:  # which has the checksum of its data
+        named = worker and run.data.file and IN_A_SWEEP.search(folder.as_posix())  # other sweepers choose other folders
+        if named and folder.parent.name != run.cell_name:  # which has the checksum of the file
             raise RunError(f"{run.data.file} is not what it was when the sweep began")
         yield
     except Exception as error:

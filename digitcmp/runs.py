@@ -214,14 +214,14 @@ def written(folder: Path, run: Run, names: list[str]) -> list[str]:
     Raises RunError for a manifest that lists what no run writes: somebody else's.
     """
     try:
-        listed = (folder / MANIFEST).read_text("utf-8").splitlines()
+        known = (folder / MANIFEST).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return names if read_settings(folder) == run.settings or checked_result(folder)[0] else []
     except (OSError, UnicodeError):
-        listed = [""]
-    if strange := [name for name in listed if not WRITTEN.fullmatch(name)]:
+        known = [""]
+    if strange := [name for name in known if not WRITTEN.fullmatch(name)]:
         raise RunError(f"{folder} holds a {MANIFEST} that is no run's, it lists {strange[0]!r}: choose another folder")
-    return listed
+    return known
 
 
 def read_settings(folder: Path) -> Settings | None:
@@ -352,9 +352,8 @@ def evaluations(table: pd.DataFrame) -> pd.DataFrame:
 
     found = []
     for run in table.itertuples():
-        for file in sorted(
-            Path(run.path).glob("evaluation,*.json"), key=lambda file: file.stem
-        ):  # the first ones first
+        files = Path(run.path).glob("evaluation,*.json")
+        for file in sorted(files, key=lambda file: file.stem):  # the first of a name before its ',2'
             try:
                 result = json.loads(file.read_text())
                 if result["checkpoint_crc"] != run.checkpoint_crc:  # of what was trained here before

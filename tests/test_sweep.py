@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from test_data import save_npz
 
 from digitcmp import runs
 from digitcmp.sweep import LAUNCHES
@@ -119,6 +120,14 @@ def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
     planned = train("-m", "model=ws2", "aux=true", "aux_weight=2,2.0", "lr=1,1.0", "dry_run=true").stdout.splitlines()
     assert planned[0] == "   0 of 1 finished  AL3    model=ws2,aux=true,lr=1.0,aux_weight=2.0"
     assert planned[1].startswith("1 runs, 0 finished")
+
+
+def test_another_sweeper_chooses_its_own_folders(train: Run, tmp_path: Path) -> None:
+    """Hydra's own, with a file of one's own too."""
+    save_npz(tmp_path / "own.npz")
+    own = ("data=npz", "data.file=own.npz", "data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
+    train("-m", *own, "model=ws2", "seed=0,1", "hydra/sweeper=basic", "hydra/launcher=basic")
+    assert len(list((tmp_path / "multirun").rglob("result.json"))) == 2
 
 
 def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
