@@ -102,7 +102,7 @@ class SweepProgress:
         now = time.monotonic()
         running = {job.folder for job in self.waiting if job.folder in self.began}
         seconds = [
-            max(self.estimate.seconds(job.run.settings) - (now - self.began.get(job.folder, now)), 0)
+            max(self.estimate.seconds(job.run.settings) - (now - self.began.get(job.folder, now)), 0.0)
             for job in self.waiting
         ]
         return f", {clock(total(seconds, len(running) or os.cpu_count() or 1))} left"

@@ -1,9 +1,15 @@
 """How long runs will take: from what is known of their kind, and never nothing."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from digitcmp import estimate
+from digitcmp.config import Run, config_yaml
 from digitcmp.estimate import Estimate, clock, steps, total
+from digitcmp.job import Job
+from digitcmp.progress import SweepProgress
 
 pytestmark = pytest.mark.pure
 
@@ -45,3 +51,12 @@ def test_clock() -> None:
         and total([10.0, 1.0], workers=2) == 10
         and total([], workers=2) == 0
     )
+
+
+def test_a_run_that_takes_longer_than_was_thought_has_no_time_left(tmp_path: Path) -> None:
+    config = config_yaml() | {"lr": 1e-3, "model": {"name": "ws2"}, "epochs": 2500}
+    run = Run.of(config | {"data": config["data"] | {"name": "mnist"}})
+    progress = SweepProgress([Job.planned([], run, tmp_path)], 1, Estimate(), stop_on_failure=False)
+    assert progress.left != ", 0:00:01 left"
+    progress.began[tmp_path] = time.monotonic() - 10_000
+    assert progress.left == ", 0:00:01 left"
