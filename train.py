@@ -25,5 +25,5 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = grid.with_multirun(sys.argv)
+    sys.argv = grid.hydra_overrides(grid.with_multirun(sys.argv))
     process.command(main)

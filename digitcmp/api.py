@@ -1,7 +1,6 @@
 """train.py for Python and notebooks: `digitcmp.train`."""
 
 import itertools
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from omegaconf import OmegaConf
 from digitcmp import process, training
 from digitcmp.config import CONF, Run, groups
 from digitcmp.fields import ConfigError
+from digitcmp.grid import hydra_overrides, typed
 
 
 def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> di
     with initialize_config_dir(
         str(CONF), **{key: value for key, value in process.HYDRA.items() if key == "version_base"}
     ):
-        config = compose("config", given, return_hydra_config=True)
+        config = compose("config", hydra_overrides(given), return_hydra_config=True)
         if config.hydra.sweeper.grids != [{}]:
             raise ConfigError(f"{' '.join(given)} is a sweep: python train.py {' '.join(given)}")
         composed = OmegaConf.to_container(config, resolve=False)
@@ -46,14 +46,3 @@ def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> di
             break
         run_folder = Path(f"{config.hydra.run.dir}-{number}")
     return training.train(run, run_folder) | {"folder": str(run_folder)}
-
-
-def typed(value: Any) -> str:
-    """A value of Python's or NumPy's as Hydra reads it on a command line."""
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{typed(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(typed, value)) + "]"
-    if isinstance(value, str | Path):
-        return "'" + str(value).replace("'", r"\'") + "'"
-    return json.dumps(value.item() if hasattr(value, "item") else value)

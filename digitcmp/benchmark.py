@@ -35,7 +35,8 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
 
     from digitcmp import paper
     from digitcmp.data import PairData
-    from digitcmp.model import EVALUATION_ROWS, PairModel
+    from digitcmp.model import PairModel
+    from digitcmp.pairs import EVALUATION_ROWS
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -1,6 +1,5 @@
 """The network of a checkpoint, ready to be asked: `digitcmp.load(path).predict(pairs)`."""
 
-import inspect
 import io
 import json
 import warnings
@@ -17,9 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from digitcmp import runs
-from digitcmp.model import EVALUATION_ROWS, PairEnsemble
+from digitcmp import paper, runs
+from digitcmp.model import PairEnsemble
+from digitcmp.pairs import EVALUATION_ROWS
 from digitcmp.spec import ImageSpec
+
+FORMER = (  # the hyperparameters of an older checkpoint that are arguments of its network
+    *("backbone", "arguments", "head", "aux", "mean", "std", "seed", "bins", "tta", "ensemble", "images"),
+)
 
 
 class CheckpointError(Exception):
@@ -41,6 +45,17 @@ class Comparer(nn.Module):
         self.network = network
         self.hparams = dict(hparams)
         self.eval()
+
+    @property
+    def label(self) -> str:
+        """The paper's name of the network where it has one: AL4."""
+        made_of = self.network.arguments
+        return paper.label(made_of["backbone"], made_of["aux"], made_of["head"])
+
+    @property
+    def task(self) -> str:
+        """The name of the question that it was trained to answer."""
+        return self.hparams.get("task", "leq")  # older checkpoints know no other
 
     @property
     def images(self) -> ImageSpec:
@@ -93,10 +108,11 @@ def load(path: str | Path) -> Comparer:
         refuse_damage(file, content)
         with warnings.catch_warnings(action="ignore"):
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        hparams = checkpoint["hyper_parameters"]
-        made_of = inspect.signature(PairEnsemble).parameters.keys() & hparams.keys()
-        network = PairEnsemble(**{key: hparams[key] for key in made_of})
-        network.load_state_dict(checkpoint["state_dict"])
+        hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
+        if "network" not in hparams:
+            hparams, weights = current_form(hparams, weights)
+        network = PairEnsemble(**hparams["network"])
+        network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
         comparer = Comparer(network, hparams)
         blank = comparer.predict(np.zeros((1, 2, *network.images.shape)))
     except CheckpointError:
@@ -111,6 +127,19 @@ def load(path: str | Path) -> Comparer:
     if not np.isfinite(blank).all():
         raise CheckpointError(f"{file} answers with {blank[0]}: its weights are damaged")
     return comparer
+
+
+def current_form(hparams: Mapping[str, Any], weights: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the hyperparameters and weights of an older checkpoint, whose module was the network itself.
+
+    It held the average of the weights beside the trained ones, where a run had `ema`.
+    """
+    average = {key: tensor for key, tensor in weights.items() if key.startswith("average.module.")}
+    if average:
+        networks = {key.replace("average.module", "networks", 1): tensor for key, tensor in average.items()}
+        weights = networks | {key: weights[key] for key in ("mean", "std")}
+    network = {key: hparams[key] for key in FORMER if key in hparams}
+    return dict(hparams) | {"network": network}, dict(weights)
 
 
 def refuse_damage(file: Path, content: bytes) -> None:

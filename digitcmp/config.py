@@ -20,6 +20,7 @@ from pydantic import Field, model_serializer, model_validator
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
 from digitcmp.fields import (
+    Batches,
     BelowOne,
     Betas,
     Bins,
@@ -31,6 +32,7 @@ from digitcmp.fields import (
     NonNegative,
     OneOf,
     Positive,
+    StepLimit,
     UpToThousand,
     shown,
     validate,
@@ -59,36 +61,20 @@ OBSERVERS = {  # callbacks that cannot change a result
     for package in ("lightning.pytorch", "pytorch_lightning")
     for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
 }
-TRAINER_REFUSED = {  # options of lightning.Trainer that a run has no place for, and what to say instead
-    **dict.fromkeys(("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time"), "epochs=N says how long"),
-    **dict.fromkeys(("limit_train_batches", "overfit_batches"), "data.train_pairs=N says how many pairs"),
-    "limit_val_batches": "data.val_pairs=N says how many pairs",
-    **dict.fromkeys(("limit_test_batches", "limit_predict_batches"), "data.test_pairs=N says how many pairs"),
-    "fast_dev_run": "epochs=1 data.train_pairs=20 is a short run",
-    "accumulate_grad_batches": "batch_size=N says how many pairs make a step",
-    "val_check_interval": "trainer.check_val_every_n_epoch=N says when to evaluate",
-    "num_sanity_val_steps": "a run evaluates after its epochs alone",
-    "reload_dataloaders_every_n_epochs": "data.shuffle, data.augment and data.re_pair say what changes every epoch",
-    **dict.fromkeys(
-        ("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"),
-        "a run is one process on one device; a sweep uses all",
-    ),
-    "logger": "a run writes metrics.csv and TensorBoard events",
-    "log_every_n_steps": "a run writes its scores every epoch",
-    "enable_checkpointing": "a run writes checkpoints/last.ckpt",
-    "enable_progress_bar": "a single run has one, a sweep its own",
-    "enable_model_summary": "the first line says the parameters",
-    "default_root_dir": "hydra.run.dir=FOLDER says where",
-    "callbacks": "callbacks=[...] takes them",
-    "benchmark": "cuDNN would choose anew at every start, and round differently",
-    "plugins": "trainer.precision and a launcher are all there is",
-    "barebones": "a run writes what it measures",
-    "inference_mode": "evaluation always runs in it",
-    "enable_autolog_hparams": "config.yaml has them",
-    "model_registry": "a run writes its own folder alone",
+IF_SET = "recorded where it is not at its default"
+ONE_PROCESS = "a run is one process on one device; a sweep trains a run on every core"
+TRAINER_REFUSED = {  # options of lightning.Trainer that a run cannot take, and why
+    **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"), ONE_PROCESS),
+    "default_root_dir": "hydra.run.dir=FOLDER is the folder of a run",
+    "barebones": "it forbids the loggers that write metrics.csv",
+    "logger": "logger=NAME is the option",
+    "callbacks": "callbacks=NAME is the option",
 }
+PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
+TARGETS = ("callbacks", "logger")  # options that are a group of files, or a list of targets
 Settings = dict[str, Any]  # a run's configuration on one level, paths and switches left out
+Target = Annotated[dict[str, Any], Field(description="a _target_ with its arguments, as Hydra instantiates it")]
 
 
 class ModelConfig(Group):
@@ -157,24 +143,61 @@ class DataConfig(Group):
 
 
 class TrainerConfig(Group):
-    """Options of lightning.Trainer."""
+    """The options of lightning.Trainer, with its names and meanings."""
 
-    accelerator: Literal["cpu", "gpu", "auto", "cuda", "mps"]
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
+    accelerator: Literal["cpu", "gpu", "cuda", "mps", "tpu", "hpu", "auto"]
+    precision: Literal[
+        "32-true",
+        "16-mixed",
+        "bf16-mixed",
+        "64-true",
+        "16-true",
+        "bf16-true",
+        "transformer-engine",
+        "transformer-engine-float16",
+    ]
     gradient_clip_val: Positive | None
     gradient_clip_algorithm: Literal["norm", "value"]
     deterministic: bool | Literal["warn"]
-    check_val_every_n_epoch: Annotated[Count, NO_EFFECT]
-    profiler: Annotated[Literal["simple", "advanced", "pytorch"] | None, NO_EFFECT]
+    check_val_every_n_epoch: Annotated[Count | None, NO_EFFECT]
+    profiler: Annotated[Literal["simple", "advanced", "pytorch"] | Target | None, NO_EFFECT]
     detect_anomaly: Annotated[bool, NO_EFFECT]
+    max_epochs: Annotated[Count | None, NO_EFFECT]  # but as the run's epochs
+    min_epochs: Annotated[Natural | None, IF_SET]
+    max_steps: Annotated[StepLimit, IF_SET]
+    min_steps: Annotated[Natural | None, IF_SET]
+    max_time: Annotated[str | dict[str, int] | None, IF_SET]
+    accumulate_grad_batches: Annotated[Count, IF_SET]
+    limit_train_batches: Annotated[Batches | None, IF_SET]
+    limit_val_batches: Annotated[Batches | None, NO_EFFECT]
+    limit_test_batches: Annotated[Batches | None, NO_EFFECT]
+    limit_predict_batches: Annotated[Batches | None, NO_EFFECT]
+    overfit_batches: Annotated[Batches, IF_SET]
+    val_check_interval: Annotated[Batches | str | dict[str, int] | None, NO_EFFECT]
+    num_sanity_val_steps: Annotated[StepLimit, NO_EFFECT]
+    fast_dev_run: Annotated[bool | Natural, NO_EFFECT]
+    log_every_n_steps: Annotated[Natural, NO_EFFECT]
+    enable_checkpointing: Annotated[bool | None, NO_EFFECT]
+    enable_progress_bar: Annotated[bool | None, NO_EFFECT]
+    enable_model_summary: Annotated[bool, NO_EFFECT]
+    inference_mode: Annotated[bool, NO_EFFECT]
+    benchmark: Annotated[bool | None, IF_SET]
+    reload_dataloaders_every_n_epochs: Annotated[Natural, NO_EFFECT]
+    plugins: Annotated[list[Target], IF_SET]
+    enable_autolog_hparams: Annotated[bool, NO_EFFECT]
+    model_registry: Annotated[str | None, NO_EFFECT]
 
     @model_validator(mode="before")
     @classmethod
     def refuse(cls, config: Any) -> Any:
-        for key in config if isinstance(config, Mapping) else ():
+        """Reject the options that a run cannot take, and replace Lightning's short names of precisions."""
+        if not isinstance(config, Mapping):
+            return config
+        for key in config:
             if reason := TRAINER_REFUSED.get(key):
                 raise ConfigError(f"trainer.{key} is not allowed: {reason}")
-        return config
+        precision = str(config.get("precision"))
+        return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config
 
 
 class Run(Group):
@@ -201,7 +224,8 @@ class Run(Group):
     tta: bool
     normalize: bool
     threads: UpToThousand
-    callbacks: list[Annotated[dict[str, Any], Field(description="each with a _target_, as Hydra instantiates it")]]
+    callbacks: list[Target]
+    logger: Annotated[list[Target], NO_EFFECT]
     checkpoint: Literal["last", "best"]
     data: DataConfig
     trainer: TrainerConfig
@@ -227,6 +251,12 @@ class Run(Group):
         for group in ("model", "data"):
             if not isinstance(config.get(group), Mapping):
                 raise ConfigError(f"{group}={shown(config.get(group))} is not allowed: a file of conf/{group}")
+        trainer = config.get("trainer")
+        if isinstance(trainer, Mapping) and trainer.get("max_epochs") is not None:  # Lightning's name of `epochs`
+            config = {**config, "epochs": trainer["max_epochs"], "trainer": {**trainer, "max_epochs": None}}
+        for key in TARGETS:
+            if isinstance(config.get(key), Mapping):
+                config = {**config, key: [target for target in config[key].values() if target is not None]}
         if "lr" in config and config["lr"] is None:  # the model's own
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
@@ -241,9 +271,11 @@ class Run(Group):
             if not fits:
                 raise ConfigError(f"{key}={shown(value)} is not allowed: {allowed}")
 
-        for callback in self.callbacks:
-            target = callback.get("_target_")
-            require("callbacks", [callback], "each with a _target_, the name of a class", isinstance(target, str))
+        lists = {"callbacks": self.callbacks, "logger": self.logger, "trainer.plugins": self.trainer.plugins}
+        for key, targets in lists.items():
+            for target in targets:
+                named = isinstance(target.get("_target_"), str)
+                require(key, [target], "each with a _target_, the name of a class", named)
         network, data, size = NETWORKS[self.model.name], self.data, self.batch_size
         if taken := self.model.arguments.keys() & defaults().keys():
             raise ConfigError(f"{network.name}'s argument {taken.pop()} has the name of a knob: give it another")
@@ -310,8 +342,8 @@ class Run(Group):
         require(
             "trainer.check_val_every_n_epoch",
             every,
-            f"a whole number that divides epochs={self.epochs}, so that the last epoch is evaluated",
-            self.epochs % every == 0,
+            f"with checkpoint=best at most epochs={self.epochs}, so that an epoch is evaluated",
+            self.checkpoint == "last" or every is None or every <= self.epochs,
         )
         return self
 
@@ -378,17 +410,27 @@ def flatten(config: Mapping[str, Any]) -> Settings:
     flat: Settings = {}
     for key, value in config.items():
         if kind := groups().get(key):
-            names = [name for name in value if name not in kind.model_fields or identifies(kind, name)]
+            names = [name for name in value if name not in kind.model_fields or identifies(kind, name, value[name])]
             flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
         elif key == "callbacks":
             flat[key] = described([callback for callback in value if callback["_target_"] not in OBSERVERS])
-        elif identifies(Run, key):
+        elif identifies(Run, key, value):
             flat[key] = value
-    every = (config.get("trainer") or {}).get("check_val_every_n_epoch", 1)
-    if every != 1:  # which changes a result where something acts on evaluations
+    if evaluations := evaluated(config.get("trainer") or {}):  # which change a result where something acts on them
         acting = {key: flat[key] for key in ("callbacks", "checkpoint") if flat.get(key) not in (None, "last")}
-        flat |= {key: f"{value}, evaluated every {every} epochs" for key, value in acting.items()}
+        flat |= {key: f"{value}, evaluated {evaluations}" for key, value in acting.items()}
     return flat
+
+
+def evaluated(trainer: Mapping[str, Any]) -> str:
+    """Return when a run is evaluated and on how much, '' for every epoch on all validation pairs."""
+    texts = []
+    if (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
+        texts.append(f"every {every} epochs")
+    for key in ("val_check_interval", "limit_val_batches"):
+        if trainer.get(key) is not None:
+            texts.append(f"with {key}={shown(trainer[key])}")
+    return " ".join(texts)
 
 
 def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
@@ -404,6 +446,8 @@ def as_text(value: Any) -> Any:
     """A group of keys as a text, {'split': 'letters'} -> 'split=letters', or None; anything else as it is."""
     if isinstance(value, Mapping):
         return ",".join(f"{key}={quoted(value[key])}" for key in sorted(value)) or None
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return described(value)
     return value
 
 
@@ -416,9 +460,12 @@ def quoted(value: Any) -> str:
     return text
 
 
-def identifies(kind: type[Group], key: str) -> bool:
-    """Whether a knob is a part of a run's identity."""
-    return NO_EFFECT not in kind.model_fields[key].metadata
+def identifies(kind: type[Group], key: str, value: Any) -> bool:
+    """Return whether an option with this value is a part of a run's identity."""
+    field = kind.model_fields[key]
+    if IF_SET in field.metadata:
+        return value != config_yaml()["trainer"][key]
+    return NO_EFFECT not in field.metadata
 
 
 @cache

@@ -9,21 +9,34 @@ from lightning import LightningDataModule
 
 from digitcmp import datasets
 from digitcmp.augmentation import augment
-from digitcmp.pairs import Batch, draw_sets, pair
+from digitcmp.pairs import EVALUATION_ROWS, Batch, draw_sets, pair
 from digitcmp.seeds import derive
 
 
-class SingleBatchLoader:
-    """A data loader of one item, made anew each epoch: all pairs of a set at once, since they fit into memory."""
+class BatchLoader:
+    """A data loader of consecutive mini-batches from a set that fits into memory.
 
-    def __init__(self, make: Callable[[], Batch]) -> None:
+    Args:
+        make: returns the pairs of an epoch, in their order. It is called when the first batch is taken, not by `iter`,
+            which Lightning also calls to look at the loader.
+        pairs: how many there are in an epoch.
+        batch_size: the pairs of a batch; the last batch may have fewer.
+    """
+
+    def __init__(self, make: Callable[[], Batch], pairs: int, batch_size: int) -> None:
         self.make = make
+        self.dataset = range(pairs)  # Lightning's BatchSizeFinder stops at its length
+        self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[Batch]:
-        yield self.make()
+        yield from self.make().split(self.batch_size)
 
     def __len__(self) -> int:
-        return 1
+        return -(-len(self.dataset) // self.batch_size)
+
+    def share(self, batches: int) -> float:
+        """Return the share of the pairs that the first `batches` batches hold."""
+        return min(batches * self.batch_size, len(self.dataset)) / len(self.dataset)
 
 
 class PairData(LightningDataModule):
@@ -44,6 +57,7 @@ class PairData(LightningDataModule):
         test_pairs: int,
         seed: int,
         data_seed: int | None = None,
+        batch_size: int = 20,
         shuffle: bool = True,
         augment: bool = False,
         re_pair: bool = False,
@@ -54,6 +68,7 @@ class PairData(LightningDataModule):
         super().__init__()
         self.source = {"name": name, "root": Path(root), **source}
         self.task = task
+        self.batch_size = batch_size
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.pairs_seed = seed if data_seed is None else data_seed
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
@@ -70,6 +85,9 @@ class PairData(LightningDataModule):
             data = datasets.load(**self.source)
             self.images = data.images
             self.sets = draw_sets(data, self.counts, self.pairs_seed, self.task)
+        if self.trainer is not None:  # once, instead of every batch
+            device = self.trainer.strategy.root_device
+            self.sets = {name: Batch(*(tensor.to(device) for tensor in pairs)) for name, pairs in self.sets.items()}
 
     @property
     def moments(self) -> tuple[float, float]:
@@ -77,30 +95,40 @@ class PairData(LightningDataModule):
         pixels = self.sets["train"].pairs.double()
         return pixels.mean().item(), pixels.std().item()
 
-    def train_dataloader(self) -> SingleBatchLoader:
-        return SingleBatchLoader(self.epoch)
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return batch  # `setup` has put the sets there
 
-    def val_dataloader(self) -> list[SingleBatchLoader]:
+    def train_dataloader(self) -> BatchLoader:
+        return BatchLoader(self.epoch, self.counts["train"], self.batch_size)
+
+    def val_dataloader(self) -> list[BatchLoader]:
         """Validation and test pairs: the curves show both; only validation pairs are ever chosen by."""
-        return [SingleBatchLoader(lambda: self.sets["val"]), SingleBatchLoader(lambda: self.sets["test"])]
+        return [self.evaluation_loader("val"), self.evaluation_loader("test")]
 
-    def test_dataloader(self) -> SingleBatchLoader:
-        return SingleBatchLoader(lambda: self.sets["test"])
+    def test_dataloader(self) -> BatchLoader:
+        return self.evaluation_loader("test")
+
+    def predict_dataloader(self) -> BatchLoader:
+        return self.evaluation_loader("test")
+
+    def evaluation_loader(self, name: str) -> BatchLoader:
+        """Return the pairs of a set in batches of `EVALUATION_ROWS`."""
+        return BatchLoader(lambda: self.sets[name], self.counts[name], EVALUATION_ROWS)
 
     def epoch(self) -> Batch:
-        """The training pairs in this epoch's order."""
+        """Draw an epoch's training pairs: paired anew, in a new order and augmented, as far as the run asks for it.
+
+        With Lightning's `overfit_batches` every epoch has the same pairs in the same order.
+        """
         train = self.sets["train"]
-        if self.pairing is not None:
+        same = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
+        if self.pairing is not None and not same:
             images, digits = train.pairs.flatten(0, 1), train.digits.flatten()
             rows = torch.randperm(len(digits), generator=self.pairing).view(-1, 2)
             train = pair(images[rows], digits[rows], self.task)
-        if self.order is None:
-            return train
-        return train.take(torch.randperm(len(train.target), generator=self.order))
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment what is trained on, on the device it is trained on."""
-        if self.augmentation is None or self.trainer is None or not self.trainer.training:
-            return batch
-        images = augment(batch.pairs.flatten(0, 1), self.augmentation)
-        return batch._replace(pairs=images.unflatten(0, (-1, 2)))
+        if self.order is not None and not same:
+            train = train.take(torch.randperm(len(train.target), generator=self.order))
+        if self.augmentation is not None:
+            images = augment(train.pairs.flatten(0, 1), self.augmentation)
+            train = train._replace(pairs=images.unflatten(0, (-1, 2)))
+        return train

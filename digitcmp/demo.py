@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from digitcmp import datasets, images, paper, streams
+from digitcmp import datasets, images, streams
 from digitcmp.evaluate import run_folder
 from digitcmp.spec import PAPER, ImageSpec
 
@@ -111,14 +111,13 @@ class Server(ThreadingHTTPServer):
         self.comparer = comparer
         self.names = {HOST, "localhost", host}
         self.is_open = host not in (HOST, "localhost")
-        made_with = comparer.hparams
-        name = paper.label(made_with["backbone"], made_with["aux"], made_with["head"])
         spec, self.examples = comparer.images, examples
         side = SIDE if spec.drawn else spec.side * math.ceil(SIDE / spec.side)  # whole pixels of an image
         self.canvases = (2, side, side) if spec.drawn else (2, side, side, 4)  # opacity, or red, green, blue, opacity
         facts = {"side": side, "image": spec.side, "names": spec.names, "drawn": spec.drawn, "tests": bool(examples)}
-        kinds = {"no-digits": not made_with["aux"], "chosen": not spec.drawn, "long": max(map(len, spec.names)) > 2}
-        page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(name))
+        aux, long = comparer.network.arguments["aux"], max(map(len, spec.names)) > 2
+        kinds = {"no-digits": not aux, "chosen": not spec.drawn, "long": long}
+        page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(comparer.label))
         page = page.replace("{kinds}", " ".join(kind for kind, holds in kinds.items() if holds))
         page = page.replace("{noun}", "digit" if spec.names == PAPER.names else "class")
         self.page = page.replace("{facts}", json.dumps(facts).replace("<", "\\u003c")).encode()

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from digitcmp import datasets, paper, runs, streams
+from digitcmp import datasets, runs, streams
+from digitcmp.scores import rounded
 from digitcmp.sources import SOURCES, checksum
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
@@ -99,7 +100,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     from digitcmp.pairs import draw_sets
 
     comparer = load(checkpoint)
-    hparams, network = comparer.hparams, comparer.network
+    network, task = comparer.network, comparer.task
     run = runs.read_result(run_folder(checkpoint)) or {}
     source = datasets.source_of(run_folder(checkpoint))
     if overrides.get("data", source["name"]) != source["name"]:
@@ -110,7 +111,6 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         )
     source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
     name, wanted = source["name"], network.images
-    task = hparams.get("task", "leq")  # older checkpoints know no other
     if overrides.get("order") and task != "leq":
         raise datasets.DataError(f"order=true is not allowed: the run's task is {task}, not leq")
     data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
@@ -123,7 +123,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
             f"{name} has {data.images.classes} classes in {data.images.channels} channels, "
             f"the network was trained on {wanted.classes} in {wanted.channels}"
         )
-    seed = hparams["seed"] if run.get("data_seed") is None else run["data_seed"]
+    seed = network.arguments["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
     counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
     pairs = draw_sets(data, counts, seed, task)["test"]
@@ -131,9 +131,9 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     with torch.inference_mode():
         scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
         positions = order.positions(network, pairs) if overrides.get("order") else None
-    scores = {name: float(f"{value:.7g}") for name, value in scores.items()}  # what float32 holds
+    scores = {name: rounded(value) for name, value in scores.items()}
     result = {
-        "label": paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
+        "label": comparer.label,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": runs.checksum(checkpoint),
         "dataset": name,

@@ -8,7 +8,7 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from digitcmp import paper, runs, streams
+from digitcmp import runs, streams
 from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
@@ -71,10 +71,9 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
             verbose=False,
         )
     assert program is not None
-    hparams = comparer.hparams
     program.model.metadata_props.update(
-        label=paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
-        question=TASKS[hparams.get("task", "leq")].question,  # older checkpoints know no other
+        label=comparer.label,
+        question=TASKS[comparer.task].question,
         classes=json.dumps(comparer.images.names),
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),

@@ -21,7 +21,11 @@ Positive = Annotated[float, Field(gt=0, description="a number > 0")]
 NonNegative = Annotated[float, Field(ge=0, description="a number >= 0")]
 Fraction = Annotated[float, Field(gt=0, lt=1, description="a number between 0 and 1")]
 BelowOne = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1")]
-
+StepLimit = Annotated[int, Field(ge=-1, description="a whole number >= 0, or -1 for no limit")]
+Batches = (
+    Annotated[int, Field(ge=0, description="a whole number of batches")]
+    | Annotated[float, Field(ge=0, le=1, description="a share from 0.0 to 1.0")]
+)
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
 
 

@@ -19,10 +19,10 @@ from digitcmp.heads import HEADS
 
 PACKAGE = Path(__file__).parent
 ROOTS = (  # every run goes through these
-    *("training.assemble", "training.fit", "process.training", "callbacks.scores", "callbacks.BestWeights"),
+    *("assembly.assemble", "training.fit", "training.evaluate", "process.training"),
 )
 NO_NUMBERS = (  # they show and store
-    *("callbacks", "config", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen"),
+    *("callbacks", "config", "loggers", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen"),
 )
 
 

@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from digitcmp.config import CONF, Run
+from digitcmp.config import CONF, TARGETS, Run
 from digitcmp.fields import ConfigError, shown
 from digitcmp.job import Job
 
@@ -52,6 +54,37 @@ def with_multirun(arguments: Sequence[str]) -> list[str]:
     return list(arguments)
 
 
+def hydra_overrides(arguments: Iterable[str]) -> list[str]:
+    """Return the command line with each list of targets as a mapping, the form that Hydra accepts for a config group.
+
+    `callbacks=[{_target_:CLASS}]` becomes `callbacks=none ++callbacks={CLASS:{_target_:CLASS}}`.
+    """
+    result = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.lstrip("+") in TARGETS and re.match(r"\[\s*(\{|\])", value):
+            override = OverridesParser.create().parse_override(argument)
+            if not override.is_sweep_override():
+                targets = override.value()
+                assert isinstance(targets, list)
+                named = {f"{number}_{target.get('_target_')}": target for number, target in enumerate(targets)}
+                result += [f"{key.lstrip('+')}=none", f"++{key.lstrip('+')}={typed(named)}"]
+                continue
+        result.append(argument)
+    return result
+
+
+def typed(value: Any) -> str:
+    """Return a value of Python's or NumPy's as Hydra reads it on a command line."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{typed(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(typed, value)) + "]"
+    if isinstance(value, str | Path):
+        return "'" + str(value).replace("'", r"\'") + "'"
+    return json.dumps(value.item() if hasattr(value, "item") else value)
+
+
 def plan(
     grids: Sequence[Grid],
     arguments: list[str],
@@ -83,6 +116,8 @@ def plan(
             settings = [override for override in overrides if not is_choice(override, groups)]
             # composing takes 50 ms, setting a value none: compose once for every choice of files
             run = Run.of(with_values(compose(files), settings))
+            if run.trainer.fast_dev_run:
+                raise ConfigError("trainer.fast_dev_run is not allowed in a sweep: it records no result")
             folder = root / run.cell_name / f"seed={run.seed}"
             jobs[folder] = Job.planned([str(override.input_line) for override in overrides], run, folder)
     return list(jobs.values())
@@ -90,7 +125,14 @@ def plan(
 
 def is_choice(override: Override, groups: Iterable[str]) -> bool:
     """Whether an override changes which files a configuration is composed of."""
-    return override.is_delete() or override.key_or_group.split("/")[0] in groups
+    group = override.key_or_group.split("/")[0]
+    targets = group in TARGETS and not isinstance(override.value(), str) and not names_files(override.value())
+    return override.is_delete() or (group in groups and not targets)
+
+
+def names_files(value: Any) -> bool:
+    """Return whether a value is a list of names: [early_stopping, lr_monitor]."""
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, list[Override]]:

@@ -7,15 +7,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from digitcmp import backbones
 from digitcmp.heads import HEADS
 from digitcmp.layers import digit_head
+from digitcmp.pairs import EVALUATION_ROWS
 from digitcmp.seeds import derive
 from digitcmp.spec import PAPER, ImageSpec
 
-EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # rows and columns, in pixels
 
 
@@ -25,11 +24,15 @@ class PairOutput(NamedTuple):
     compare: Float[Tensor, "batch"]
     digits: Float[Tensor, "batch 2 classes"] | None
 
+    def detach(self) -> "PairOutput":
+        """Return the same values without their graph."""
+        return PairOutput(self.compare.detach(), None if self.digits is None else self.digits.detach())
+
 
 def concatenate(outputs: Sequence[PairOutput]) -> PairOutput:
-    """The outputs of consecutive batches as one, cut off from the graph."""
-    digits = [output.digits.detach() for output in outputs if output.digits is not None]
-    return PairOutput(torch.cat([output.compare.detach() for output in outputs]), torch.cat(digits) if digits else None)
+    """Return the outputs of consecutive batches as one."""
+    digits = [output.digits for output in outputs if output.digits is not None]
+    return PairOutput(torch.cat([output.compare for output in outputs]), torch.cat(digits) if digits else None)
 
 
 def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
@@ -59,8 +62,13 @@ class PairModel(nn.Module):
         self.head = HEADS[head].build(self.backbone.shape)
         self.digit_head = digit_head(self.backbone.shape, images.classes) if aux else None
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights."""
+        return next(self.parameters()).dtype
+
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        embedding = self.backbone(pairs).float()  # in mixed precision too, embeddings are compared in full
+        embedding = self.backbone(pairs).to(self.dtype)  # in mixed precision too, embeddings are compared in full
         digits = None if self.digit_head is None else self.digit_head(embedding)
         return PairOutput(self.head(embedding), digits)
 
@@ -70,9 +78,9 @@ class PairEnsemble(nn.Module):
 
     backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux:
     with a digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the
-    size of a branch's embedding. ema: the decay per step of an average of the weights, which is then what is evaluated.
-    tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many PairModels, each with its initial
-    weights, whose probabilities are averaged. images: the fields of their ImageSpec, by default the paper's.
+    size of a branch's embedding. tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many
+    PairModels, each with its initial weights, whose probabilities are averaged. images: the fields of their ImageSpec,
+    by default the paper's.
     """
 
     mean: Tensor
@@ -81,36 +89,37 @@ class PairEnsemble(nn.Module):
     def __init__(
         self,
         backbone: str,
-        arguments: dict[str, Any] | None = None,
+        arguments: Mapping[str, Any] | None = None,
         head: str = "mlp",
         aux: bool = False,
         mean: float = 0.0,
         std: float = 1.0,
         seed: int = 0,
         bins: int | None = None,
-        ema: float | None = None,
         tta: bool = False,
         ensemble: int = 1,
         images: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        arguments, images = dict(arguments or {}), dict(images or {})
+        self.arguments: dict[str, Any] = {  # plain values: a checkpoint holds them and makes the network again
+            **{"backbone": backbone, "arguments": arguments, "head": head, "aux": aux, "mean": mean, "std": std},
+            **{"seed": seed, "bins": bins, "tta": tta, "ensemble": ensemble, "images": images},
+        }
         self.tta = tta
-        self.images = ImageSpec(**(images or {}))
+        self.images = ImageSpec(**images)
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "weights"))
-            given = (arguments or {}) | {"bins": bins}
+            given = arguments | {"bins": bins}
             members = [PairModel(backbone, given, head, aux, self.images) for _ in range(ensemble)]
         self.networks = nn.ModuleList(members)
-        self.average = None
-        if ema is not None:
-            self.average = AveragedModel(self.networks, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
         """Pairs of raw pixels 0..255 -> PairOutput, the mean over the ensemble."""
         normalized = self.normalize(pairs)
-        return mean_output([network(normalized) for network in self.current])
+        return mean_output([network(normalized) for network in self.networks])
 
     def forward_tta(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
         """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
@@ -126,11 +135,9 @@ class PairEnsemble(nn.Module):
         return (pairs - self.mean) / self.std
 
     @property
-    def current(self) -> nn.ModuleList:
-        """The networks that answer: those that are trained; in evaluation their averages, if there are any."""
-        networks = self.networks if self.training or self.average is None else self.average.module
-        assert isinstance(networks, nn.ModuleList)
-        return networks
+    def members(self) -> list[PairModel]:
+        """The networks of the ensemble, a single one of none."""
+        return [network for network in self.networks if isinstance(network, PairModel)]
 
     @property
     def params(self) -> int:

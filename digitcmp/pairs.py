@@ -12,6 +12,8 @@ from digitcmp import datasets
 from digitcmp.seeds import derive
 from digitcmp.tasks import TASKS
 
+EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
+
 
 class Batch(NamedTuple):
     """B pairs of images (H, W) or (3, H, W), raw pixels 0..255; target 1 where what the task asks is true."""

@@ -26,7 +26,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import help, paper, streams
-from digitcmp.config import HELP, TRAINER_REFUSED, Run, known_keys
+from digitcmp.config import HELP, TARGETS, TRAINER_REFUSED, Run, known_keys
 from digitcmp.fields import ConfigError, unknown
 from digitcmp.runs import ERROR, IN_A_SWEEP, RunError
 
@@ -52,15 +52,16 @@ def command(main: Callable[[], None]) -> None:
         except KeyboardInterrupt:  # before Lightning took over, or a second one
             sys.exit(130)
         except Exception as error:
-            if in_full or not (isinstance(error, MENDABLE) or raised_by_hydra(error)):
+            # Hydra and OmegaConf raise ValueError and the like for what was typed
+            if in_full or not (isinstance(error, MENDABLE) or raised_by(error, "hydra", "omegaconf")):
                 raise
             sys.exit(reason(error))
 
 
-def raised_by_hydra(error: BaseException) -> bool:
-    """Whether an error comes out of Hydra or OmegaConf, which raise ValueError and the like for what was typed."""
+def raised_by(error: BaseException, *packages: str) -> bool:
+    """Return whether an error was raised by the code of one of these packages."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return frames[-1].f_globals.get("__name__", "").split(".")[0] in ("hydra", "omegaconf")
+    return frames[-1].f_globals.get("__name__", "").split(".")[0] in packages
 
 
 def reason(error: BaseException) -> str:
@@ -70,6 +71,9 @@ def reason(error: BaseException) -> str:
     group, _, option = unset[1].partition(".") if unset else ("", "", "")
     if unset and group == "trainer" and option in TRAINER_REFUSED:
         return f"{unset[1]} is not allowed: {TRAINER_REFUSED[option]}"
+    if unset and group in TARGETS and option:
+        name = option.partition(".")[0]
+        return f"{unset[1]} is unknown: {group}={name} is not chosen. Add {group}={name}, a file of conf/{group}"
     if unset and unset[1] not in known_keys():
         return unknown(unset[1], known_keys(), HELP)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
@@ -141,6 +145,7 @@ def training(run: Run) -> Iterator[None]:
 
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 of torch 2.14
     warnings.filterwarnings("ignore", "The `srun` command is available")  # where SLURM is installed
+    warnings.filterwarnings("ignore", "When using the `ThroughputMonitor`, you need to define a `flops_per_batch`")
     warnings.filterwarnings("ignore", "You passed `Trainer.accelerator=")  # another precision, which the run refuses
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     threads = torch.get_num_threads()

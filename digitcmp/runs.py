@@ -32,21 +32,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
+BEST = "checkpoints/best.ckpt"  # while a run with checkpoint=best trains
 ERROR = ".digitcmp.error"  # why a run of a sweep failed
 LOCK, MANIFEST, PICTURES = ".digitcmp.lock", ".manifest", "pictures"
 DRAWN = ("mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters")  # by pictures
 WRITTEN = re.compile(  # what stands in a manifest
-    r"(result\.json|config\.yaml|checkpoints/last\.ckpt)(\.[^/*?\[\]]+\.partial)?|metrics\.csv|pictures/[\w -]+\.png"
-    r"|fit-\w+-profile\.txt|events\.out\.tfevents\.\*\.[^/*?\[\]]+\.\*"
+    r"(result\.json|config\.yaml|checkpoints/(last|best)\.ckpt)(\.[^/*?\[\]]+\.partial)?"
+    r"|metrics\.csv|pictures/[\w -]+\.png|fit-\w+-profile\.txt|events\.out\.tfevents\.\*\.[^/*?\[\]]+\.\*"
 )
 EPOCHS = ("epochs_trained", "checkpoint_epoch")  # how far it came, and the epoch whose weights are kept and scored
+FOUND = ("found_lr", "found_batch_size")  # by Lightning's LearningRateFinder and BatchSizeFinder, where a run has one
 SCORES = (*score_names(aux=False), *DIGITS)
 CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
 CHECKSUM = "result_crc"  # of all other keys; older results have none
-RESULT_KEYS = ("cell", "label", "params", *EPOCHS, *SCORES, *ORIGIN, CHECKSUM)  # every other key is a setting
+RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, *ORIGIN, CHECKSUM)  # every other key is a setting
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
-REQUIRED = {"model", "seed", *RESULT_KEYS} - {*EPOCHS, *CODE, CHECKSUM}
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, CHECKSUM}
 NAMED = 5  # functions in a message
 
 
@@ -190,9 +192,10 @@ def take(folder: Path, run: Run) -> None:
     """
     process = f"{socket.gethostname()}.{os.getpid()}"
     names = [RESULT, METRICS, CONFIG, CHECKPOINT]
-    names += [f"fit-{run.trainer.profiler}-profile.txt"] if run.trainer.profiler else []
+    names += [f"fit-{run.trainer.profiler}-profile.txt"] if isinstance(run.trainer.profiler, str) else []
+    names += [BEST] if run.checkpoint == "best" else []
     names += [f"{PICTURES}/{picture}.png" for picture in DRAWN]
-    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG, CHECKPOINT)]
+    names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG, CHECKPOINT, BEST)]
     names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard puts the time there
     ours = written(folder, run, names)
     for name in names:

@@ -1,240 +1,191 @@
 """Training one run, from its configuration to its result."""
 
-import copy
-import inspect
+import math
+import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import hydra
-import psutil
 import torch
-from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import (
-    BatchSizeFinder,
-    Checkpoint,
-    GradientAccumulationScheduler,
-    LearningRateFinder,
-    StochasticWeightAveraging,
-    WeightAveraging,
-)
-from lightning.pytorch.plugins import TorchCheckpointIO
-from lightning.pytorch.plugins.environments import LightningEnvironment
-from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
+from lightning.fabric.utilities.spike import TrainingSpikeException
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
-from digitcmp import callbacks, fingerprint, objective, process, runs, screen
+from digitcmp import assembly, fingerprint, objective, pictures, process, runs, screen
+from digitcmp.assembly import Parts
 from digitcmp.config import Run
-from digitcmp.data import PairData
-from digitcmp.model import PairModel
-from digitcmp.module import DigitComparison
-from digitcmp.spec import ImageSpec
-
-KNOBS = inspect.signature(DigitComparison).parameters.keys()  # what the module takes of a run's settings
-AVERAGING = (StochasticWeightAveraging, WeightAveraging)
-CALLBACKS_REFUSED: dict[tuple[type[Callback], ...], str] = {
-    AVERAGING: "with checkpoint=best, which keeps the weights of an epoch and not their average",
-    (BatchSizeFinder, GradientAccumulationScheduler): "batch_size=N says how many pairs make a step",
-    (LearningRateFinder,): "lr=N says the rate, and a sweep of it finds one",
-}
-PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
-
-
-class Parts(NamedTuple):
-    """What a run is made of, nothing of which has been written or trained yet."""
-
-    data: PairData
-    module: DigitComparison
-    trainer: Trainer
-    logger: callbacks.RunFolderLogger
-    metrics: callbacks.MetricsWriter
-    best: callbacks.BestWeights | None
-
-
-class CheckpointWriter(TorchCheckpointIO):
-    """Writes a checkpoint beside its place first; Lightning's would leave half of one in /tmp when it is killed."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        Path(path).parent.mkdir(exist_ok=True)
-        with runs.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
-            torch.save(checkpoint, stream)
+from digitcmp.model import PairOutput
+from digitcmp.pairs import Batch
+from digitcmp.scores import rounded
 
 
 def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
-    """Train a run in its folder and return its result; one that is there, finished, is returned as it is.
+    """Train a run in its folder and return its result.
 
-    show: on the terminal. Raises RunError for what only torch, Lightning or the data can refuse, and for a folder that
-    holds something else, before anything is written; FloatingPointError for a loss that is no number.
+    If the folder already holds the finished run, return its result. With `trainer.fast_dev_run`, train and evaluate
+    a few batches, write nothing and return their scores.
+
+    Args:
+        run: the run's configuration.
+        folder: where its files are written; made if it does not exist.
+        show: whether to show the run on the terminal.
+
+    Raises:
+        RunError: if torch, Lightning or the data reject the run, or the folder holds something else. Nothing has been
+            written then.
+        FloatingPointError: if a loss is not finite.
     """
     console = Console(quiet=not show)
     try:
+        if run.trainer.fast_dev_run:
+            with process.training(run):
+                return rehearse(run, assembly.assemble(run, folder, console), console)
         if not run.force and (result := runs.finished(folder, run)):
             for line in (screen.finished(result, folder), *runs.remarks([result])):
                 console.print(line, highlight=False, soft_wrap=True)
             runs.sweep_up(folder)
             return result
         with process.training(run):
-            parts = assemble(run, folder, console)
+            parts = assembly.assemble(run, folder, console)
             with runs.lock(folder):
                 if not run.force and (result := runs.finished(folder, run)):  # trained by another process meanwhile
                     return result
                 result = fit(run, folder, parts, console)
-    except MisconfigurationException as error:
+    except (MisconfigurationException, TrainingSpikeException) as error:
         raise runs.RunError(str(error).splitlines()[0]) from None
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f": {error.filename}" if error.filename else ""
         raise runs.RunError(f"{folder}: {error.strerror or error}{where}") from None
-    with callbacks.optional("the table of the result"):
+    with optional("the table of the result"):
         screen.summary(run, result, folder, console)
     return result
 
 
+def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
+    """Train, validate and test a few batches as Lightning's `fast_dev_run` does, and return the test scores."""
+    console.print(screen.header(run, parts.module.network.params, parts.device), highlight=False, soft_wrap=True)
+    parts.trainer.fit(parts.module, parts.data)
+    [scores] = parts.trainer.test(parts.module, parts.data, verbose=False)
+    n = int(run.trainer.fast_dev_run)
+    batches = "1 batch" if n == 1 else f"{n} batches"
+    console.print(f"fast_dev_run: trained, validated and tested {batches}; no result was recorded")
+    return dict(scores)
+
+
 def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any]:
-    """Take the folder -> fit -> checkpoint -> TensorBoard's row -> result.json, in that order."""
+    """Fit the parts of a run, write its files and return its result.
+
+    result.json is the last file that is written, so that a kill after it changes nothing.
+    """
     origin, functions = runs.provenance(), fingerprint.functions(run)
-    device = str(parts.trainer.strategy.root_device)
-    console.print(screen.header(run, parts.module.params, device), highlight=False, soft_wrap=True)
+    params = parts.module.network.params
+    console.print(screen.header(run, params, parts.device), highlight=False, soft_wrap=True)
     runs.take(folder, run)
     runs.write_config(folder, run)
-    parts.logger.lay_out(run.aux)
+    parts.events.lay_out(run.aux)
+    for logger in parts.loggers:
+        logger.log_hyperparams({"label": run.label, "params": params} | run.settings)
     start = time.perf_counter()
     parts.trainer.fit(parts.module, parts.data)
     fit_seconds = time.perf_counter() - start
     if not parts.metrics.rows:
         raise runs.RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
-    if parts.best and not parts.best.epoch:
-        raise runs.RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
     last = max(parts.metrics.rows)
-    kept = parts.best.epoch if parts.best else last
-    scores = dict(parts.metrics.rows[kept])
-    if run.callbacks:  # which may have stopped between evaluations, or changed the weights after the last
-        scores |= evaluate(parts)
+    kept = restore_best(parts, folder) if parts.best else last
+    scores = parts.metrics.rows[kept] | evaluate(parts)
     result = {
         **run.settings,
         "cell": run.cell_name,
         "label": run.label,
-        "params": parts.module.params,
+        "params": params,
+        **found(run, parts),
         "epochs_trained": last,
         "checkpoint_epoch": kept,
         **{name: scores[name] for name in runs.SCORES[:6]},
         "digit_acc": scores.get("test_digit_acc"),
         "argmax_acc": scores.get("test_argmax_acc"),
         "fit_seconds": fit_seconds,
-        "device": device,
+        "device": parts.device,
         **origin,
         "config_hash": run.config_hash,
         "code": fingerprint.digest(str(functions), 12),
         "functions": functions,
     }
     parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
-    with callbacks.optional("TensorBoard's row of the result"):
-        parts.logger.log_result(result, {"label": run.label, "params": parts.module.params} | run.settings)
-    return runs.record(folder, result)  # the last thing written, so that a kill after it changes nothing
+    parts.trainer.strategy.checkpoint_io.teardown()  # waits for one that writes in the background
+    if parts.pictures:
+        with optional("drawing the pictures for TensorBoard"):
+            draw(parts, folder / runs.PICTURES, last)
+    with optional("TensorBoard's row of the result"):
+        parts.events.log_result(result, {"label": run.label, "params": params} | run.settings)
+    for logger in parts.loggers:
+        with optional(f"{type(logger).__name__}'s row of the result"):
+            logger.log_metrics({f"final/{name}": result[name] for name in ("test_acc", "val_acc")})
+            logger.finalize("success")
+    return runs.record(folder, result)
+
+
+def restore_best(parts: Parts, folder: Path) -> int:
+    """Load the weights of the best validation accuracy into the network, and return their epoch.
+
+    Raises RunError if there was no evaluation.
+    """
+    assert parts.best is not None
+    file = Path(parts.best.best_model_path)
+    if not file.is_file():
+        raise runs.RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
+    checkpoint = torch.load(file, map_location=parts.module.device, weights_only=True)
+    parts.module.load_state_dict(checkpoint["state_dict"])
+    file.unlink()
+    return int(checkpoint["epoch"]) + 1
+
+
+def found(run: Run, parts: Parts) -> dict[str, Any]:
+    """Return `found_lr` and `found_batch_size` where a callback of Lightning chose others than the run names."""
+    chosen = {"lr": parts.module.hparams["lr"], "batch_size": parts.data.batch_size}
+    return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
 
 
 def evaluate(parts: Parts) -> dict[str, float]:
-    """The scores of the validation and test pairs by the weights as they are now: `val_loss`, ..., `test_acc`, ..."""
+    """Return the scores of all validation and test pairs by the network's weights as they are now, by name.
+
+    Raises FloatingPointError if a loss is not finite.
+    """
     results: dict[str, float] = {}
-    module = parts.module.eval()
     for stage in ("val", "test"):
-        pairs, target, digits = (tensor.to(module.device) for tensor in parts.data.sets[stage])
-        with torch.inference_mode(), parts.trainer.precision_plugin.forward_context():
-            scores = objective.scores(module.predict_all(pairs), target, digits, parts.data.task)
-        results |= {f"{stage}_{name}": callbacks.rounded(value) for name, value in scores.items()}
+        pairs = parts.data.sets[stage]
+        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, parts.data.task)
+        if not math.isfinite(scores["loss"]):
+            raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged, lower lr")
+        results |= {f"{stage}_{name}": rounded(value) for name, value in scores.items()}
     return results
 
 
-def instantiate(run: Run) -> list[Callback]:
-    """The callbacks that a run asks for. Raises RunError for what cannot be made."""
-    made = []
-    for callback in run.callbacks:
-        target = callback["_target_"]
-        trusted = {} if "version_base" in process.HYDRA else {"_execution_whitelist_": [target]}
-        try:
-            made.append(hydra.utils.instantiate(callback, _convert_="all", **trusted))
-        except Exception as error:  # whatever its constructor raises
-            reason = str(error.__cause__ or error).partition("\n")[0]
-            raise runs.RunError(f"callbacks: {target} cannot be made: {reason}") from error
-        if not isinstance(made[-1], Callback):
-            raise runs.RunError(f"callbacks: {target} is no lightning.Callback")
-        for kinds, reason in CALLBACKS_REFUSED.items():
-            if isinstance(made[-1], kinds) and (kinds != AVERAGING or run.checkpoint == "best"):
-                raise runs.RunError(f"callbacks: {target} is not allowed: {reason}")
-    return made
+def predict(parts: Parts, batch: Batch) -> PairOutput:
+    """Return what the network says of these pairs, in the precision that it was trained in."""
+    precision = parts.trainer.precision_plugin
+    pairs = precision.convert_input(batch.pairs.to(parts.module.device))
+    with torch.inference_mode(), precision.forward_context():
+        output = parts.module.network.eval().predict_all(pairs)
+    digits = None if output.digits is None else output.digits.to(batch.target)
+    return PairOutput(output.compare.to(batch.target), digits)
 
 
-def assemble(run: Run, folder: Path, console: Console) -> Parts:
-    """The parts of a run, which shows itself on the console.
+def draw(parts: Parts, folder: Path, epoch: int) -> None:
+    """Draw what the network gets wrong in the test pairs, into a folder and for TensorBoard."""
+    network, names = parts.module.network.networks[0], parts.data.images.names
+    test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
+    for name, figure in pictures.draw(test, predict(parts, test), network, names).items():
+        pictures.save(figure, folder / f"{name}.png")
+        parts.events.experiment.add_image(name, pictures.pixels(figure), epoch, dataformats="HWC")
 
-    Raises RunError for a network that cannot be built or cannot take a batch, DataError, MisconfigurationException.
-    """
-    data = PairData(seed=run.seed, data_seed=run.data.seed, task=run.task, **run.data.model_dump(exclude={"seed"}))
-    data.setup()
-    mean, std = data.moments if run.normalize else (0.0, 1.0)
-    require_memory(run, data.images)
+
+@contextmanager
+def optional(what: str) -> Iterator[None]:
+    """Guard non-essential output: print its failure on stderr and keep the result."""
     try:
-        module = DigitComparison(
-            backbone=run.model.name,
-            arguments=run.model.arguments,
-            mean=mean,
-            std=std,
-            images=asdict(data.images),
-            **{key: value for key, value in run.settings.items() if key in KNOBS},
-        )
-        try_batches(module, len(data.sets["train"].target) % run.batch_size or run.batch_size)
-    except Exception as error:  # whatever a network of one's own raises
-        raise runs.RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
-    logger = callbacks.RunFolderLogger(folder)
-    shown: list[Callback] = [] if console.quiet else [callbacks.EpochProgress(console)]
-    if (not console.quiet) if run.pictures is None else run.pictures:
-        shown.append(callbacks.Pictures(data, logger))
-    metrics = callbacks.MetricsWriter(folder / runs.METRICS)
-    best = callbacks.BestWeights() if run.checkpoint == "best" else None
-    asked = instantiate(run)
-    kind = run.trainer.profiler
-    trainer = Trainer(
-        **run.trainer.model_dump(exclude={"gradient_clip_val", "gradient_clip_algorithm", "profiler"}),
-        profiler=PROFILERS[kind](dirpath=folder, filename=f"{kind}-profile") if kind else None,
-        devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
-        plugins=[LightningEnvironment(), CheckpointWriter()],  # the first: one process a run, in a SLURM job too
-        max_epochs=run.epochs,
-        logger=logger,
-        callbacks=[metrics, *([best] if best else []), *shown, *asked],
-        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in asked),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-    )
-    if trainer.precision != run.trainer.precision:  # Lightning takes another where the device has not this one
-        raise runs.RunError(
-            f"trainer.precision={run.trainer.precision} is not allowed: on this device it would be {trainer.precision}"
-        )
-    return Parts(data, module, trainer, logger, metrics, best)
-
-
-def require_memory(run: Run, images: ImageSpec) -> None:
-    """Raises RunError for a network that is larger than what is free, before a byte of it is taken."""
-    sized = {} if run.bins is None else {"bins": run.bins}
-    try:
-        with torch.random.fork_rng(), torch.device("meta"):
-            network = PairModel(run.model.name, run.model.arguments | sized, run.head, run.aux, images)
-    except Exception:  # it is not made for that, or cannot be made at all, which is said when it is
-        return
-    params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
-    needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
-    if needed > free:
-        raise runs.RunError(
-            f"model={run.model.name} has {params:,} parameters, which take {needed / 1e9:,.1f} GB to train: "
-            f"{free / 1e9:,.1f} GB are free"
-        )
-
-
-def try_batches(module: DigitComparison, rows: int) -> None:
-    """Show the network, as a copy, the smallest batch that it will train on, of `rows` pairs, and one to evaluate."""
-    with torch.random.fork_rng(), torch.no_grad():
-        trial = copy.deepcopy(module)
-        trial.train()(torch.zeros(rows, 2, *module.images.shape))
-        trial.eval()(torch.zeros(1, 2, *module.images.shape))
+        yield
+    except Exception as error:  # whatever a drawing, a terminal or a writer of events raises
+        print(f"{what} failed ({' '.join(f'{type(error).__name__}: {error}'.split())})", file=sys.stderr)

@@ -92,7 +92,7 @@ class GridSweeper(Sweeper):
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
         """Train these and return an error or None for each."""
         folders = [f"hydra.sweep.subdir='{job.folder.relative_to(self.config.hydra.sweep.dir)}'" for job in jobs]
-        overrides = [[*job.overrides, folder] for job, folder in zip(jobs, folders, strict=True)]
+        overrides = [[*grid.hydra_overrides(job.overrides), folder] for job, folder in zip(jobs, folders, strict=True)]
         for returned in self.launcher.launch(overrides, initial_job_idx=0):
             error = returned._return_value if returned.status == JobStatus.FAILED else None
             yield None if error is None else process.reason(error)

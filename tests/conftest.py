@@ -136,12 +136,12 @@ def fit(data: PairData, module: DigitComparison, **options: object) -> Trainer:
     trainer = Trainer(
         accelerator="cpu",
         plugins=[LightningEnvironment()],
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        **{"max_epochs": 2, **options},  # type: ignore[arg-type]
+        log_every_n_steps=1,
+        **{"logger": False, "max_epochs": 2, **options},  # type: ignore[arg-type]
     )
     trainer.fit(module, data)
     return trainer

@@ -8,6 +8,7 @@ from conftest import fit
 
 from digitcmp import runs
 from digitcmp.data import PairData
+from digitcmp.model import PairEnsemble
 from digitcmp.module import DigitComparison
 
 
@@ -16,13 +17,13 @@ def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int
     data = PairData("mnist", train_pairs=pairs, val_pairs=10, test_pairs=10, seed=0)
     data.setup()
     mean, std = data.moments
-    module = DigitComparison(backbone, aux=aux, lr=2e-3, mean=mean, std=std)
+    module = DigitComparison(PairEnsemble(backbone, aux=aux, mean=mean, std=std), lr=2e-3)
     fit(data, module, max_epochs=epochs).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     return folder / runs.CHECKPOINT
 
 
-def untrained(file: Path, **arguments: Any) -> Path:
-    """A checkpoint of a DigitComparison made with these arguments, at its initial weights."""
-    module = DigitComparison(**arguments)
+def untrained(file: Path, task: str = "leq", **network: Any) -> Path:
+    """A checkpoint of a DigitComparison of the network with these arguments, at its initial weights."""
+    module = DigitComparison(network, task=task)
     torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, file)
     return file

@@ -7,6 +7,7 @@ from conftest import fit
 from digitcmp import augmentation
 from digitcmp.augmentation import augment
 from digitcmp.data import Batch, PairData
+from digitcmp.model import PairEnsemble
 from digitcmp.module import DigitComparison
 
 pytestmark = pytest.mark.pure
@@ -39,17 +40,19 @@ def test_augmentation_is_seeded_and_leaves_evaluation_alone(pairs: PairData) -> 
     seen: list[list[Batch]] = []
 
     class Spy(DigitComparison):
-        def training_step(self, epoch: Batch, index: int) -> None:
-            seen[-1].append(epoch)
-            super().training_step(epoch, index)
+        def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+            seen[-1].append(batch)
+            return super().training_step(batch, batch_idx)
 
-        def validation_step(self, batch: Batch, index: int, dataloader_idx: int = 0) -> None:
+        def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
             assert torch.equal(batch.pairs, pairs.sets[("val", "test")[dataloader_idx]].pairs)
+            super().validation_step(batch, batch_idx, dataloader_idx)
 
     for _ in range(2):
         seen.append([])
-        fit(drawn(augment=True), Spy("ws3", batch_size=20))
-    (first, second), again = seen[0], seen[1]
+        fit(drawn(augment=True), Spy(PairEnsemble("ws3")))
+    whole = [[Batch(*map(torch.cat, zip(*batches, strict=True))) for batches in (run[:2], run[2:])] for run in seen]
+    (first, second), again = whole
     assert torch.equal(first.pairs, again[0].pairs) and torch.equal(second.pairs, again[1].pairs)
     assert not torch.isclose(first.pairs.sum(), second.pairs.sum())
     assert first.digits.sum() == second.digits.sum()
@@ -80,7 +83,7 @@ def test_no_digit_label_leaks() -> None:
         data = drawn(augment=True)
         if lie:
             data.sets["train"] = data.sets["train"]._replace(digits=torch.zeros(40, 2, dtype=torch.long))
-        module = DigitComparison("ws3", head="ordinal", bins=30, schedule="one_cycle", ema=0.9)
+        module = DigitComparison(PairEnsemble("ws3", head="ordinal", bins=30), schedule="one_cycle")
         fit(data, module)
         weights.append(torch.cat([parameter.flatten() for parameter in module.parameters()]))
     assert torch.equal(*weights)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import ROOT
 from PIL import Image
-from saved import checkpoint
+from saved import checkpoint, untrained
 from test_images import drawing
 
 import digitcmp
@@ -88,7 +88,7 @@ def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, t
     file.parent.mkdir()
     (tmp_path / runs.RESULT).write_text(json.dumps({"checkpoint_crc": runs.checksum(fcnn1)}))
     file.write_bytes(content)
-    assert digitcmp.load(tmp_path).hparams["backbone"] == "fcnn1"
+    assert digitcmp.load(tmp_path).network.arguments["backbone"] == "fcnn1"
     file.write_bytes(flipped(content, int(share * (len(content) - 1))))
     with pytest.raises(CheckpointError, match=f"^{file} ") as error:
         digitcmp.load(tmp_path)
@@ -166,14 +166,20 @@ def test_the_format_of_a_checkpoint_stays(tmp_path: Path) -> None:
     written = {"pytorch-lightning_version": "2.6.6", "epoch": 2, "global_step": 10, "loops": {}}
     torch.save(written | {"state_dict": state_dict, "hyper_parameters": hyper_parameters}, file)
     assert digitcmp.load(file).predict(np.zeros((1, 2, 14, 14))) == pytest.approx(torch.ones(1).sigmoid().numpy())
-    module = DigitComparison.load_from_checkpoint(file, weights_only=True)
-    assert module.state_dict().keys() == state_dict.keys()
-    assert {key: module.hparams[key] for key in hyper_parameters} == hyper_parameters
+
+
+def test_a_checkpoint_holds_plain_values(tmp_path: Path) -> None:
+    """What a later version must be able to read: the arguments of the network and of its training, and the weights."""
+    checkpoint = torch.load(untrained(tmp_path / "a.ckpt", backbone="ws3", aux=True), weights_only=True)
+    network = {"backbone": "ws3", "arguments": {}, "head": "mlp", "aux": True, "mean": 0.0, "std": 1.0, "seed": 0}
+    network |= {"bins": None, "tta": False, "ensemble": 1, "images": {}}
+    assert checkpoint["hyper_parameters"]["network"] == network and checkpoint["hyper_parameters"]["lr"] == 1e-3
+    assert checkpoint["state_dict"].keys() == {"network.mean", "network.std", *members("network.networks.0")}
 
 
 def test_the_module_and_the_loaded_network_agree(fcnn1: Path) -> None:
     module = DigitComparison.load_from_checkpoint(fcnn1, weights_only=True).eval()
     pairs = torch.randint(256, (230, 2, 14, 14), generator=torch.Generator().manual_seed(0)).float()
     with torch.inference_mode():
-        expected = module.predict_all(pairs).compare.sigmoid().numpy()
+        expected = module.network.predict_all(pairs).compare.sigmoid().numpy()
     assert np.array_equal(digitcmp.load(fcnn1).predict(pairs), expected)

@@ -29,6 +29,7 @@ from digitcmp.backbones import NETWORKS
 from digitcmp.checkpoint import Comparer
 from digitcmp.config import CONF, Run, config_yaml
 from digitcmp.data import PairData
+from digitcmp.model import PairEnsemble
 from digitcmp.module import DigitComparison
 from digitcmp.runs import RunError
 from digitcmp.sources import SOURCES, checksum
@@ -90,7 +91,7 @@ def test_every_backbone_trains_a_step_and_its_checkpoint_predicts(
     tmp_path_factory: pytest.TempPathFactory, name: str, side: int, channels: int, classes: int, aux: bool
 ) -> None:
     spec = ImageSpec(channels, side, tuple(map(str, range(classes))), drawn=False)
-    module = DigitComparison(name, aux=aux, mean=100.0, std=60.0, images=asdict(spec))
+    module = DigitComparison(PairEnsemble(name, aux=aux, mean=100.0, std=60.0, images=asdict(spec)))
     pixels, labels = made_up(classes, side, channels, 8)
     shown = torch.from_numpy(pixels if channels == 1 else np.moveaxis(pixels, 3, 1)).float().unflatten(0, (4, 2))
     before = [parameter.detach().clone() for parameter in module.parameters()]
@@ -108,7 +109,7 @@ def test_every_backbone_trains_a_step_and_its_checkpoint_predicts(
     comparer = digitcmp.load(file)
     assert comparer.images == spec
     probability, distributions = comparer.predict_digits(shown)
-    assert probability == pytest.approx(Comparer(module, module.hparams).predict(shown), abs=1e-6)
+    assert probability == pytest.approx(Comparer(module.network, module.hparams).predict(shown), abs=1e-6)
     assert (distributions is None) is not aux
     with pytest.raises(ValueError, match="pairs have the shape"):
         comparer.predict(shown[..., 1:])
@@ -554,6 +555,6 @@ def test_fit_on_colour_is_augmented_and_repaired(tmp_path: Path) -> None:
     data = PairData("own", 40, 10, 30, 0, augment=True, re_pair=True, file=str(tmp_path / "own.npz"))
     data.setup()
     mean, std = data.moments
-    module = DigitComparison("convnet", aux=True, mean=mean, std=std, tta=True, ema=0.5, images=asdict(data.images))
-    scores = fit(data, module).callback_metrics
+    network = PairEnsemble("convnet", aux=True, mean=mean, std=std, tta=True, images=asdict(data.images))
+    scores = fit(data, DigitComparison(network)).callback_metrics
     assert scores["test_loss"].isfinite() and scores["test_digit_acc"] >= 0

@@ -25,6 +25,7 @@ from test_images import BROKEN, broken, drawing
 import digitcmp
 from digitcmp import demo, runs
 from digitcmp.data import PairData
+from digitcmp.model import PairEnsemble
 from digitcmp.module import DigitComparison
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -266,7 +267,8 @@ def garments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     data = PairData("npz", 60, 10, 10, seed=0, file=str(folder / "garments.npz"))
     data.setup()
     mean, std = data.moments
-    module = DigitComparison("ws2", aux=True, lr=2e-3, mean=mean, std=std, images=asdict(data.images))
+    network = PairEnsemble("ws2", aux=True, mean=mean, std=std, images=asdict(data.images))
+    module = DigitComparison(network, lr=2e-3)
     fit(data, module, max_epochs=20).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     config = {"data": {"name": "npz", "file": str(folder / "garments.npz"), "root": str(folder)}}
     (folder / runs.CONFIG).write_text(json.dumps(config))

@@ -311,7 +311,7 @@ def test_a_run_that_raises(tmp_path: Path) -> None:
     """One of three: the others finish, it is listed with its command, and the exit code says so."""
     three = ("-m", *QUICK, "lr=1e-3,1e30,2e-3", "hydra/launcher=basic")
     code, text = once(tmp_path, *three)
-    assert code == 1 and "1 not finished:" in text and "lower lr (1e+30)" in text
+    assert code == 1 and "1 not finished:" in text and "lower lr" in text
     assert "lr=1e+30" in shlex.split(text.splitlines()[-1])
     results = sorted(tmp_path.rglob(runs.RESULT))
     assert len(results) == 2
@@ -322,7 +322,7 @@ def test_a_run_that_raises(tmp_path: Path) -> None:
 
 def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     code, text = once(tmp_path, *RUN, "lr=1e30")
-    assert code == 1 and "the train loss is nan in epoch 1: training diverged, lower lr (1e+30)" in text
+    assert code == 1 and "the val loss is nan in epoch 1: training diverged, lower lr" in text
     assert not completes(tmp_path, whole)
 
 

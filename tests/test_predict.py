@@ -144,16 +144,16 @@ def damage(kind: str, file: Path, whole: Path) -> None:
     elif kind == "other":
         torch.save({"weight": torch.zeros(3)}, file)
     elif kind == "unknown":
-        values["hyper_parameters"]["backbone"] = "ws9"
+        values["hyper_parameters"]["network"]["backbone"] = "ws9"
         torch.save(values, file)
     elif kind == "mismatch":
-        values["hyper_parameters"]["backbone"] = "fcnn2"
+        values["hyper_parameters"]["network"]["backbone"] = "fcnn2"
         torch.save(values, file)
     elif kind == "nan":
         values["state_dict"]["mean"] = torch.tensor(float("nan"))
         torch.save(values, file)
     elif kind == "malicious":
-        values["hyper_parameters"]["backbone"] = Malicious(file.with_name("executed"))
+        values["hyper_parameters"]["network"]["backbone"] = Malicious(file.with_name("executed"))
         torch.save(values, file)
     elif kind == "malicious pickle":
         file.write_bytes(pickle.dumps(Malicious(file.with_name("executed"))))

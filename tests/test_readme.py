@@ -107,12 +107,19 @@ def test_from_python(project: Path) -> None:
 
 
 def test_a_callback(project: Path) -> None:
-    [line] = blocks("bash")
+    line, _ = blocks("bash")
     program, script, *arguments = shlex.split(line.replace("\\\n", " "))
     assert (program, script) == ("python", "train.py")
     python(script, *arguments, "epochs=30", "lr=0.01", "data.train_pairs=100", "hydra.run.dir=stopped", cwd=project)
     result = json.loads((project / "stopped/result.json").read_text())
     assert result["checkpoint"] == "best" and result["checkpoint_epoch"] <= result["epochs_trained"] < 30
+
+
+def test_named_callbacks_loggers_and_options(project: Path) -> None:
+    _, lines = blocks("bash")
+    for line in lines.splitlines():
+        program, script, *arguments = shlex.split(line, comments=True)
+        assert "would train WS3" in python(script, *arguments, "dry_run=true", cwd=project)
 
 
 def test_every_experiment_command_and_file_named_is_there() -> None:
