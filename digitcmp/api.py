@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from digitcmp import process, training
 from digitcmp.config import CONF, Run, groups
-from digitcmp.fields import ConfigError
+from digitcmp.errors import ConfigError
 
 
 def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> dict[str, Any]:

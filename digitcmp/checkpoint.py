@@ -18,12 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from digitcmp import runs
+from digitcmp.errors import CheckpointError
 from digitcmp.model import EVALUATION_ROWS, PairEnsemble
 from digitcmp.spec import ImageSpec
-
-
-class CheckpointError(Exception):
-    """A path that leads to no checkpoint of this project, or to a damaged one; the message says why, in one line."""
 
 
 class Prediction(NamedTuple):

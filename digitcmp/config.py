@@ -19,11 +19,11 @@ from pydantic import Field, model_serializer, model_validator
 
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
+from digitcmp.errors import ConfigError
 from digitcmp.fields import (
     BelowOne,
     Betas,
     Bins,
-    ConfigError,
     Count,
     Fraction,
     Group,

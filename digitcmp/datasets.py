@@ -17,8 +17,9 @@ import numpy as np
 import yaml
 from jaxtyping import Int, UInt8
 
+from digitcmp.errors import DataError
 from digitcmp.images import resize
-from digitcmp.readers import ARRAYS, Arrays, DataError, read_digits, read_folder, read_relative, read_torchvision
+from digitcmp.readers import ARRAYS, Arrays, read_digits, read_folder, read_relative, read_torchvision
 from digitcmp.runs import CONFIG, atomic_write
 from digitcmp.sources import SOURCES, checksum
 from digitcmp.spec import ImageSpec

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from digitcmp import datasets, images, paper, streams
+from digitcmp.errors import CheckpointError, DataError, ImageError
 from digitcmp.evaluate import run_folder
 from digitcmp.spec import PAPER, ImageSpec
 
@@ -57,7 +58,7 @@ def main() -> None:
     if not host:  # to a socket, every network
         parser.exit(2, f"--host is empty: {HOST}, {ANY} or another address of this machine is wanted\n")
 
-    from digitcmp.checkpoint import CheckpointError, load, locate  # torch takes seconds
+    from digitcmp.checkpoint import load, locate  # torch takes seconds
 
     try:
         comparer = load(arguments.checkpoint)
@@ -82,7 +83,7 @@ def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
     source = datasets.source_of(run_folder(checkpoint))
     try:
         data = datasets.load(**source | {"root": Path(source["root"]), "side": spec.side})
-    except (datasets.DataError, OSError):
+    except (DataError, OSError):
         return None
     return data.test if data.images == spec else None
 
@@ -226,7 +227,7 @@ def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
                 picture = Image.fromarray(np.ascontiguousarray(canvas[..., :3]))
                 image = images.fitted(images.pixels(picture, gray=spec.channels == 1), spec)
                 seen.append(image if canvas[..., 3].any() else None)
-        except images.ImageError:
+        except ImageError:
             seen.append(None)
     result: dict[str, Any] = {
         "seen": [None if image is None else image.flatten().tolist() for image in seen],

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from digitcmp import paper, runs, streams
+from digitcmp.errors import CheckpointError
 from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
@@ -30,8 +31,6 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("file", type=Path, help="the file to write, model.onnx")
     arguments = parser.parse_args()
-
-    from digitcmp.checkpoint import CheckpointError  # torch takes seconds
 
     try:
         shape, outputs = export(arguments.checkpoint, arguments.file)

@@ -22,7 +22,7 @@ ROOTS = (  # every run goes through these
     *("training.assemble", "training.fit", "process.training", "callbacks.scores", "callbacks.BestWeights"),
 )
 NO_NUMBERS = (  # they show and store
-    *("callbacks", "config", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen"),
+    *("callbacks", "config", "errors", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen"),
 )
 
 

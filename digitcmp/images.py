@@ -9,15 +9,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from digitcmp.errors import ImageError
 from digitcmp.spec import PAPER, ImageSpec
 
 LONGEST = 560  # pixels; a larger picture is shrunk first
 BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
 GRAY = ("1", "L", "LA", "I", "I;16", "I;16B")  # Pillow's modes of pictures without colour
-
-
-class ImageError(Exception):
-    """A picture that cannot be read or shows no digit; the message says why in one line, and names the file."""
 
 
 def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:

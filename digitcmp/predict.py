@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitcmp import images, streams
+from digitcmp.errors import CheckpointError, ImageError
 from digitcmp.spec import PAPER, ImageSpec
 from digitcmp.tasks import TASKS
 
@@ -52,7 +53,7 @@ def main() -> None:
     if not any(checked):
         sys.exit(2)
 
-    from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
+    from digitcmp.checkpoint import load  # torch takes seconds: only for pictures that can be read
 
     try:
         comparer = load(arguments.checkpoint)
@@ -92,7 +93,7 @@ def is_readable(files: list[Path]) -> bool:
     try:
         for file in files:
             images.read_pixels(file)
-    except images.ImageError as error:
+    except ImageError as error:
         print(error, file=sys.stderr)
         return False
     return True
@@ -102,7 +103,7 @@ def read_pair(files: list[Path], spec: ImageSpec) -> UInt8[np.ndarray, "2 *image
     """Both pictures as the network sees them, or None if there is nothing in one; stderr then says so."""
     try:
         return np.stack([images.read(file, spec) for file in files])
-    except images.ImageError as error:
+    except ImageError as error:
         print(error, file=sys.stderr)
         return None
 

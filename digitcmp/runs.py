@@ -25,6 +25,7 @@ import yaml
 
 from digitcmp import fingerprint
 from digitcmp.config import Run, Settings, flatten
+from digitcmp.errors import RunError, StaleError
 from digitcmp.scores import DIGITS
 from digitcmp.scores import names as score_names
 
@@ -47,29 +48,6 @@ CHECKSUM = "result_crc"  # of all other keys; older results have none
 RESULT_KEYS = ("cell", "label", "params", *EPOCHS, *SCORES, *ORIGIN, CHECKSUM)  # every other key is a setting
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 REQUIRED = {"model", "seed", *RESULT_KEYS} - {*EPOCHS, *CODE, CHECKSUM}
-NAMED = 5  # functions in a message
-
-
-class RunError(Exception):
-    """A folder that cannot hold this run; the message says why and what to do, in one line."""
-
-
-class StaleError(RunError):
-    """What other code finished, 'FOLDER holds this run, finished by', and the functions that have changed since."""
-
-    def __init__(self, subject: str, functions: Sequence[str]) -> None:
-        super().__init__(subject, functions)  # which a worker's error is made from again in the sweep
-        self.subject, self.functions = subject, functions
-
-    def __str__(self) -> str:
-        changes = f"{self.subject} other code, changed since: {listed(self.functions)}"
-        return f"{changes}: stale=keep takes it, stale=retrain trains it again"
-
-
-def listed(functions: Sequence[str]) -> str:
-    """The first of them by name, and how many more."""
-    more = len(functions) - NAMED
-    return ", ".join(functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from digitcmp import runs
+from digitcmp.errors import StaleError
 from digitcmp.estimate import Estimate, clock, total
 from digitcmp.job import Job
 from digitcmp.progress import SweepProgress
@@ -36,7 +37,7 @@ def sweep(
     for job in jobs:
         try:
             result = None if force else runs.finished(job.folder, job.run)
-        except runs.StaleError as stale:
+        except StaleError as stale:
             changes.append(stale.functions)
             continue
         if result:
@@ -51,7 +52,7 @@ def sweep(
         print_plan(jobs, to_do, estimate)
     if changes:
         functions = list(dict.fromkeys(name for functions in changes for name in functions))
-        raise runs.StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
+        raise StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
     if not dry_run:
         print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
     for line in runs.remarks(finished):

@@ -17,8 +17,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 import digitcmp
 from digitcmp import runs
 from digitcmp.api import typed
-from digitcmp.fields import ConfigError
-from digitcmp.runs import RunError
+from digitcmp.errors import ConfigError, RunError
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
 LIGHTNING = "lightning.pytorch.callbacks"

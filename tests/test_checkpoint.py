@@ -20,7 +20,7 @@ from test_images import drawing
 
 import digitcmp
 from digitcmp import runs
-from digitcmp.checkpoint import CheckpointError
+from digitcmp.errors import CheckpointError
 from digitcmp.module import DigitComparison
 
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import

@@ -29,8 +29,8 @@ from digitcmp.backbones import NETWORKS
 from digitcmp.checkpoint import Comparer
 from digitcmp.config import CONF, Run, config_yaml
 from digitcmp.data import PairData
+from digitcmp.errors import DataError, ImageError, RunError
 from digitcmp.module import DigitComparison
-from digitcmp.runs import RunError
 from digitcmp.sources import SOURCES, checksum
 from digitcmp.spec import ImageSpec
 
@@ -181,7 +181,7 @@ def test_damaged_idx_files_are_named(tmp_path: Path, damage: str) -> None:
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:-100] if damage == "cut" else b"")
-    with pytest.raises(datasets.DataError, match="raw/t10k-images-idx3-ubyte is damaged") as error:
+    with pytest.raises(DataError, match="raw/t10k-images-idx3-ubyte is damaged") as error:
         datasets.load("kmnist", tmp_path)
     assert "\n" not in str(error.value) and not (tmp_path / f"KMNIST/pooled14{datasets.CODE}.npz").exists()
 
@@ -239,9 +239,7 @@ def test_the_order_and_the_hidden_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "own/.ipynb_checkpoints/a.png").touch()
     (tmp_path / "own/10/.DS_Store").touch()
     assert checksum(tmp_path / "own") == before and load().images.names == ("-10", "-2", "0.5", "10")
-    with pytest.raises(
-        datasets.DataError, match="own/root is not allowed: it lies in .*own, where every folder is a class"
-    ):
+    with pytest.raises(DataError, match="own/root is not allowed: it lies in .*own, where every folder is a class"):
         datasets.load("folder", tmp_path / "own/root", file=str(tmp_path / "own"))
 
 
@@ -265,7 +263,7 @@ def test_large_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_sixteen_bits_that_hold_eight_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((9, 9), 255, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(images.ImageError, match="it has 16 bits, and no value above 255"):
+    with pytest.raises(ImageError, match="it has 16 bits, and no value above 255"):
         images.read_pixels(tmp_path / "a.png")
 
 
@@ -332,7 +330,7 @@ def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.Monke
     data = datasets.load("letters", tmp_path, cls="Letters")
     assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
     assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
-    with pytest.raises(datasets.DataError, match="torchvision's Moving has Tensor for images, pictures are wanted"):
+    with pytest.raises(DataError, match="torchvision's Moving has Tensor for images, pictures are wanted"):
         datasets.load("moving", tmp_path, cls="Moving")
     assert {"root", "train", "split", "download"} <= readers.parameters(torchvision.datasets.EMNIST)
     assert "train" not in readers.parameters(torchvision.datasets.SVHN)

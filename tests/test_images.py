@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from digitcmp import images
+from digitcmp.errors import ImageError
 
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 
@@ -79,7 +80,7 @@ def test_a_photo_of_a_drawing() -> None:
 
 @pytest.mark.parametrize("picture", [np.full((50, 50), 255), np.zeros((1, 1)), np.tile(np.arange(200), (90, 1))])
 def test_nothing_drawn(picture: np.ndarray) -> None:
-    with pytest.raises(images.ImageError, match="there is no digit in it"):
+    with pytest.raises(ImageError, match="there is no digit in it"):
         images.centred(picture.astype(np.uint8))
 
 
@@ -168,7 +169,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_broken_files_are_named(kind: str, tmp_path: Path) -> None:
     broken(kind, tmp_path / "first.png")
-    with pytest.raises(images.ImageError, match=f"first.png {BROKEN[kind]}") as error:
+    with pytest.raises(ImageError, match=f"first.png {BROKEN[kind]}") as error:
         images.read(tmp_path / "first.png")
     assert "\n" not in str(error.value)
 
@@ -189,6 +190,6 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
         try:
             assert images.read(tmp_path / "damaged").shape == (14, 14)
             read += 1
-        except images.ImageError as error:
+        except ImageError as error:
             assert str(error).startswith(f"{tmp_path / 'damaged'} ")
     assert 0 < read < 100

@@ -20,7 +20,8 @@ from test_images import MNIST_ROOT, drawing
 
 import digitcmp
 from digitcmp import datasets, predict
-from digitcmp.checkpoint import CheckpointError, Comparer
+from digitcmp.checkpoint import Comparer
+from digitcmp.errors import CheckpointError
 
 
 @pytest.fixture(scope="module")
