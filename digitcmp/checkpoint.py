@@ -5,7 +5,6 @@ import io
 import json
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from digitcmp import runs
 from digitcmp.errors import CheckpointError
+from digitcmp.files import checksum
 from digitcmp.model import EVALUATION_ROWS, PairEnsemble
 from digitcmp.spec import ImageSpec
 
@@ -126,7 +126,7 @@ def refuse_damage(file: Path, content: bytes) -> None:
         vouched = json.loads((folder / runs.RESULT).read_bytes())["checkpoint_crc"]
     except (OSError, ValueError, KeyError, TypeError):  # no finished run
         return
-    if (crc := f"{zlib.crc32(content):08x}") != vouched:
+    if (crc := checksum(content)) != vouched:
         raise CheckpointError(f"{file} is damaged: its CRC is {crc}, {vouched} in {folder / runs.RESULT}")
 
 

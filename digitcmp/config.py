@@ -35,10 +35,11 @@ from digitcmp.fields import (
     shown,
     validate,
 )
+from digitcmp.files import checksum
 from digitcmp.heads import HEADS
 from digitcmp.optimizers import OPTIMIZERS
 from digitcmp.schedules import SCHEDULES
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.sources import SOURCES
 from digitcmp.tasks import TASKS
 
 INSTALLED = Path(__file__).parent / "conf"

@@ -3,10 +3,8 @@
 `python -m digitcmp.datasets ROOT` builds the packaged file again from MNIST's idx files in the torchvision root ROOT.
 """
 
-import inspect
 import json
 import sys
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -14,19 +12,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 from jaxtyping import Int, UInt8
 
 from digitcmp.errors import DataError
+from digitcmp.files import atomic_write, checksum
 from digitcmp.images import resize
 from digitcmp.readers import ARRAYS, Arrays, read_digits, read_folder, read_relative, read_torchvision
-from digitcmp.runs import CONFIG, atomic_write
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.sources import SOURCES
 from digitcmp.spec import ImageSpec
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
 ROOMS = [Path(__file__).with_name(f"{room}.py") for room in ("images", "readers")]
-CODE = f",{zlib.crc32(b''.join(room.read_bytes() for room in ROOMS)):08x}"  # in a cache's name: of what made it
+CODE = f",{checksum(b''.join(room.read_bytes() for room in ROOMS))}"  # in a cache's name: of what made it
 
 
 class Pool(NamedTuple):
@@ -83,21 +80,12 @@ def load(
         arrays = from_cache(root / cls / f"pooled{side}{CODE}.npz", partial(read_relative, cls, root, side))
     elif cls:
         given = dict(arguments or {})
-        suffix = f",{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}" if given else ""
+        suffix = f",{checksum(json.dumps(given, sort_keys=True).encode())}" if given else ""
         kept = root / cls / f"pooled{side or ''}{suffix}{CODE}.npz"
         arrays = from_cache(kept, partial(read_torchvision, cls, given, root, side))
     else:
         raise DataError(f"no data set {name!r}; there are {', '.join(SOURCES)}, or one of a file or of torchvision")
     return checked(name, arrays, side, source.images if source else None, drawn)
-
-
-def source_of(folder: Path) -> dict[str, Any]:
-    """What `load` takes for the data set of a run, as its config.yaml says; for MNIST where none can be read."""
-    try:
-        config = yaml.safe_load((folder / CONFIG).read_text())["data"]
-        return {key: config[key] for key in inspect.signature(load).parameters if key in config}
-    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
-        return {"name": "mnist", "root": "data"}
 
 
 def as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from digitcmp import datasets, images, paper, streams
+from digitcmp import datasets, images, paper, runs, streams
 from digitcmp.errors import CheckpointError, DataError, ImageError
 from digitcmp.evaluate import run_folder
 from digitcmp.spec import PAPER, ImageSpec
@@ -80,7 +80,7 @@ def main() -> None:
 
 def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
     """The test images of the data set that a network was trained on, None if they are not there any more."""
-    source = datasets.source_of(run_folder(checkpoint))
+    source = runs.data_source(run_folder(checkpoint))
     try:
         data = datasets.load(**source | {"root": Path(source["root"]), "side": spec.side})
     except (DataError, OSError):

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from digitcmp import datasets, paper, runs, streams
+from digitcmp import datasets, files, paper, runs, streams
 from digitcmp.errors import CheckpointError, DataError
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.files import checksum
+from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 TRUTHS = ("tta", "order")
@@ -102,7 +103,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     comparer = load(checkpoint)
     hparams, network = comparer.hparams, comparer.network
     run = runs.read_result(run_folder(checkpoint)) or {}
-    source = datasets.source_of(run_folder(checkpoint))
+    source = runs.data_source(run_folder(checkpoint))
     if overrides.get("data", source["name"]) != source["name"]:
         source = {"name": overrides["data"], "root": source["root"]}
     if "data.file" in overrides and not source.get("file"):
@@ -134,7 +135,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     result = {
         "label": paper.label(hparams["backbone"], hparams["aux"], hparams["head"]),
         "checkpoint": checkpoint.name,
-        "checkpoint_crc": runs.checksum(checkpoint),
+        "checkpoint_crc": checksum(checkpoint),
         "dataset": name,
         **({"data_crc": crc} if crc else {}),
         "test_pairs": len(pairs.target),
@@ -171,7 +172,7 @@ def write(checkpoint: Path, result: dict[str, Any]) -> Path:
         file = run_folder(checkpoint) / f"{name}{'' if number == 1 else f',{number}'}.json"
         if not file.exists() or file.read_text() == text:
             break
-    runs.write(file, text)
+    files.write(file, text)
     return file
 
 

@@ -8,8 +8,9 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from digitcmp import paper, runs, streams
+from digitcmp import paper, streams
 from digitcmp.errors import CheckpointError
+from digitcmp.files import atomic_write
 from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
@@ -78,7 +79,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),
     )
-    with runs.atomic_write(file) as partial:
+    with atomic_write(file) as partial:
         program.save(partial, external_data=False)
     return comparer.images.shape, outputs
 

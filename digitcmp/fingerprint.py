@@ -22,7 +22,8 @@ ROOTS = (  # every run goes through these
     *("training.assemble", "training.fit", "process.training", "callbacks.scores", "callbacks.BestWeights"),
 )
 NO_NUMBERS = (  # they show and store
-    *("callbacks", "config", "errors", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen"),
+    *("callbacks", "config", "errors", "fields", "files", "fingerprint"),
+    *("paper", "pictures", "process", "runs", "screen"),
 )
 
 

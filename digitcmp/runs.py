@@ -6,6 +6,7 @@ result.json, and in .manifest the names of what is the run's; every reader of ru
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -13,7 +14,6 @@ import re
 import socket
 import subprocess
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +26,7 @@ import yaml
 from digitcmp import fingerprint
 from digitcmp.config import Run, Settings, flatten
 from digitcmp.errors import RunError, StaleError
+from digitcmp.files import checksum, write
 from digitcmp.scores import DIGITS
 from digitcmp.scores import names as score_names
 
@@ -154,9 +155,9 @@ def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
             return None, RESULT
     except (ValueError, LookupError, AttributeError, TypeError):
         return None, RESULT
-    if checksum(folder / METRICS) != result["metrics_crc"]:
+    if checksum((folder / METRICS).read_bytes()) != result["metrics_crc"]:
         return None, METRICS
-    if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
+    if (folder / CHECKPOINT).exists() and checksum((folder / CHECKPOINT).read_bytes()) != result["checkpoint_crc"]:
         return None, CHECKPOINT
     return result, None
 
@@ -212,23 +213,15 @@ def read_settings(folder: Path) -> Settings | None:
         return None
 
 
-@contextmanager
-def atomic_write(file: Path) -> Iterator[Path]:
-    """A temporary path beside `file`; what is written there takes its place at the end, or is removed if that fails."""
-    partial = file.parent / f"{file.name}.{socket.gethostname()}.{os.getpid()}.partial"
+def data_source(folder: Path) -> dict[str, Any]:
+    """Return the arguments of `datasets.load` for a run's data set; those of MNIST if config.yaml cannot be read."""
+    from digitcmp import datasets  # a dry run need not wait for it
+
     try:
-        yield partial
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write(file: Path, text: str) -> None:
-    """Write a whole file or none, and onto the disk."""
-    with atomic_write(file) as partial, partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+        config = yaml.safe_load((folder / CONFIG).read_text())["data"]
+        return {key: config[key] for key in inspect.signature(datasets.load).parameters if key in config}
+    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
+        return {"name": "mnist", "root": "data"}
 
 
 def write_config(folder: Path, run: Run) -> None:
@@ -238,21 +231,19 @@ def write_config(folder: Path, run: Run) -> None:
 
 def record(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     """Vouch for the run's files, write result.json, the last thing a run does, and return what it says."""
-    result |= {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
+    result |= {
+        "metrics_crc": checksum((folder / METRICS).read_bytes()),
+        "checkpoint_crc": checksum((folder / CHECKPOINT).read_bytes()),
+    }
     result |= {CHECKSUM: result_checksum(result)}
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
 
 
-def checksum(file: Path) -> str:
-    """CRC-32 of a file as 8 hexadecimal digits."""
-    return f"{zlib.crc32(file.read_bytes()):08x}"
-
-
 def result_checksum(result: Mapping[str, Any]) -> str:
     """CRC-32 of all that a result says, in whatever order and layout, as 8 hexadecimal digits."""
     said = {key: value for key, value in result.items() if key != CHECKSUM}
-    return f"{zlib.crc32(json.dumps(said, sort_keys=True).encode()):08x}"
+    return checksum(json.dumps(said, sort_keys=True).encode())
 
 
 @cache

@@ -25,7 +25,7 @@ from lightning.pytorch.profilers import AdvancedProfiler, PyTorchProfiler, Simpl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
-from digitcmp import callbacks, fingerprint, objective, process, runs, screen
+from digitcmp import callbacks, files, fingerprint, objective, process, runs, screen
 from digitcmp.config import Run
 from digitcmp.data import PairData
 from digitcmp.model import PairModel
@@ -58,7 +58,7 @@ class CheckpointWriter(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         Path(path).parent.mkdir(exist_ok=True)
-        with runs.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
+        with files.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
             torch.save(checkpoint, stream)
 
 

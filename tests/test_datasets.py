@@ -30,8 +30,9 @@ from digitcmp.checkpoint import Comparer
 from digitcmp.config import CONF, Run, config_yaml
 from digitcmp.data import PairData
 from digitcmp.errors import DataError, ImageError, RunError
+from digitcmp.files import checksum
 from digitcmp.module import DigitComparison
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.sources import SOURCES
 from digitcmp.spec import ImageSpec
 
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
