@@ -14,12 +14,10 @@ from PIL import Image
 
 from digitcmp.errors import DataError, ImageError
 from digitcmp.images import GRAY, pixels, read_pixels, resize
+from digitcmp.npz import ARRAYS, Arrays
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 TEST_SHARE = 3  # of a data set that has no test images of its own: every class's last third
-
-Arrays = Mapping[str, np.ndarray]  # ARRAYS, and `names` where the classes have names
 
 
 def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arrays:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcmp import datasets
+from digitcmp import datasets, npz
 from digitcmp.data import PairData
 from digitcmp.errors import DataError
 from digitcmp.images import resize
@@ -67,7 +67,7 @@ def images(data: PairData, *splits: str) -> list[bytes]:
 def test_packaged_file_is_mnist(tmp_path: Path) -> None:
     """The package's own build command makes it from the canonical files, and every pixel is a rounded 2x2 mean."""
     built = tmp_path / "mnist14.npz"
-    datasets.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
+    npz.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
     assert built.read_bytes() == datasets.PACKAGED.read_bytes()
     raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
     for split, prefix, n in (("train", "train", 60_000), ("test", "t10k", 10_000)):

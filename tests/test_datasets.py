@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+import pickle
 import shutil
 import sys
 from collections.abc import Callable
@@ -366,6 +367,11 @@ def changed(**arrays: Callable[[Any], Any] | None) -> Callable[[Path], None]:
     return save
 
 
+def save_npy(file: Path, array: np.ndarray) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, array)
+
+
 def relabelled(old: int, new: int) -> Callable[[Any], Any]:
     return lambda labels: np.where(labels == old, new, labels)
 
@@ -381,9 +387,13 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         changed(train_labels=relabelled(3, 2)),
         "own.npz is unfit: no training image of class 3: labels 0 to 4 are wanted",
     ),
-    "labels from 1": (
-        changed(train_labels=lambda x: x + 1, test_labels=lambda x: x + 1),
-        "own.npz is unfit: labels start at 1: 0 to K-1 are wanted",
+    "labels from 1 with a gap": (
+        changed(train_labels=lambda x: np.where(x == 3, 2, x) + 1),
+        "own.npz is unfit: no training image of class 4: labels 1 to 5 without gaps are wanted",
+    ),
+    "a test label below those from 1": (
+        changed(train_labels=lambda x: x + 1),
+        "own.npz is unfit: test label [0] is none of the training images' 1 to 5",
     ),
     "a label below 0": (changed(train_labels=relabelled(3, -1)), "labels start at -1: 0 to K-1 are wanted"),
     "a huge label": (changed(train_labels=relabelled(3, 2**40)), "no training image of class 3: "),
@@ -408,16 +418,46 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         changed(test_images=lambda x: np.where(x > 200, np.inf, x)),
         "test_images has pixels that are not finite",
     ),
-    "0 to 1": (changed(train_images=lambda x: x / 255), f"train_images has pixels from 0 to 0.996078, {WANTED}"),
+    "train from 0 to 1": (
+        changed(train_images=lambda x: x / 255),
+        "own.npz is unfit: pixels of train_images from 0 to 0.996078, test_images from 0 to 254: one range is wanted. "
+        "Multiply train_images by 255.",
+    ),
+    "test of booleans": (
+        changed(test_images=lambda x: x > 100),
+        "pixels of train_images from 0 to 254, test_images from 0 to 1: one range is wanted. Multiply test_images by",
+    ),
+    "0 to 1.02": (
+        changed(train_images=lambda x: x / 250, test_images=lambda x: x / 250),
+        f"train_images has fractions from 0 to 1.016: {WANTED}, or fractions from 0 to 1. Save the images before",
+    ),
+    "divided by their deviation": (
+        changed(train_images=lambda x: x / x.std(), test_images=lambda x: x / x.std()),
+        "train_images has fractions from 0 to 4.",
+    ),
+    "divided and cut": (
+        changed(train_images=lambda x: x // 64, test_images=lambda x: x // 64),
+        f"train_images has 4 gray levels, none above 3: {WANTED}",
+    ),
+    "test divided and cut": (
+        changed(test_images=lambda x: x // 64),
+        f"test_images has 4 gray levels, none above 3: {WANTED}",
+    ),
     "negative": (
         changed(test_images=lambda x: x.astype(int) - 128),
-        f"test_images has pixels from -128 to 126, {WANTED}",
+        f"test_images has pixels from -128 to 126: {WANTED}, or fractions from 0 to 1. Save the images before they are",
     ),
-    "16 bits": (changed(train_images=lambda x: x.astype(np.uint16) * 257), f", {WANTED}"),
+    "16 bits": (
+        changed(train_images=lambda x: x.astype(np.uint16) * 257),
+        f"train_images has pixels from 0 to 65278: {WANTED}, or fractions from 0 to 1. Divide by 256.",
+    ),
+    "12 bits": (changed(test_images=lambda x: x.astype(np.uint16) * 16), "fractions from 0 to 1. Divide by 16."),
+    "complex": (changed(train_images=lambda x: x * 1j), "train_images (60, 20, 20) complex128: numbers are wanted"),
+    "a number": (changed(train_images=lambda x: np.array(5)), "train_images () int64: (N, H, W) or (N, H, W, 3)"),
     "texts": (changed(train_images=lambda x: x.astype(str)), "numbers are wanted"),
     "flat": (
         changed(train_images=lambda x: x.reshape(60, -1)),
-        "train_images (60, 400) uint8: (N, H, W) or (N, H, W, 3)",
+        "train_images (60, 400) uint8: (N, H, W) or (N, H, W, 3), N > 0, is wanted. Reshape it to (60, 20, 20).",
     ),
     "four channels": (changed(train_images=lambda x: np.stack([x] * 4, axis=3)), "(N, H, W) or (N, H, W, 3)"),
     "none": (changed(train_images=lambda x: x[:0], train_labels=lambda x: x[:0]), "N > 0, is wanted"),
@@ -449,8 +489,54 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda file: (save_npz(file), file.write_bytes(file.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))),
         "own.npz is damaged (",
     ),
-    "a text": (lambda file: file.write_text("my images\n"), "own.npz is damaged ("),
-    "pickled": (lambda file: np.savez(file, train_images=np.array([{}])), "own.npz is damaged ("),
+    "a text": (lambda file: file.write_text("my images\n"), "own.npz is a text file, not a .npz of NumPy arrays. Save"),
+    "a table": (
+        lambda file: file.write_text("label,pixel0\n3,255\n"),
+        "own.npz is a CSV file, not a .npz of NumPy arrays. Save it with numpy.savez(FILE, train_images=..., ",
+    ),
+    "empty": (lambda file: file.touch(), "own.npz is an empty file, not a .npz"),
+    "a .npy": (lambda file: save_npy(file, np.zeros(3)), "own.npz is one array, a .npy, not a .npz"),
+    "a pickle": (lambda file: file.write_bytes(pickle.dumps([1])), "own.npz is a pickle, not a .npz"),
+    "a picture": (lambda file: Image.new("L", (9, 9)).save(file, format="PNG"), "own.npz is a picture, not a .npz"),
+    "a checkpoint": (lambda file: torch.save({}, file), "own.npz is a zip archive without arrays, not a .npz"),
+    "random bytes": (lambda file: file.write_bytes(np.random.default_rng(0).bytes(9000)), "own.npz is damaged ("),
+    "labels as objects": (
+        changed(train_labels=lambda x: x.astype(object)),
+        "own.npz: train_labels is an array of Python objects, which are not read because a pickle can run code. Save",
+    ),
+    "images of several sizes": (
+        changed(test_images=lambda x: np.array([np.zeros((n, n)) for n in range(60)], dtype=object)),
+        "own.npz: test_images is an array of Python objects",
+    ),
+    "arrays without names": (
+        lambda file: np.savez(file, *made_up(5, 20, 1, 60)),
+        "are wanted. It has arr_0, arr_1.",
+    ),
+    "several labels an image": (
+        changed(train_labels=lambda x: (np.arange(14) % 5 == x[:, None]).astype(int)),
+        "train_labels (60, 14) int64 has 14 labels an image (multi-label): one class per image is needed. Save one",
+    ),
+    "texts and numbers": (changed(train_labels=lambda x: x.astype(str)), "train_labels has texts, test_labels numbers"),
+    "a text that no training image has": (
+        lambda file: save_npz(file, train_labels=np.array(list("ab") * 30), test_labels=np.array(list("ac") * 30)),
+        "own.npz is unfit: test_labels has 'c', which is none of the training images' labels: a, b",
+    ),
+    "a text that is no name": (
+        lambda file: save_npz(
+            file, names=np.array(["a", "b"]), train_labels=np.array(list("abc") * 20), test_labels=np.array(["a"] * 60)
+        ),
+        "own.npz is unfit: train_labels has 'c', which is none of names: a, b",
+    ),
+    "a class without a training image": (
+        lambda file: save_npz(
+            file, names=np.array(list("abc")), train_labels=np.array(list("ac") * 30), test_labels=np.array(["a"] * 60)
+        ),
+        "own.npz is unfit: no training image of class 1 (b): labels 0 to 2 are wanted",
+    ),
+    "a label of 64 bits": (
+        changed(train_labels=lambda x: x.astype(np.uint64) + np.uint64(2**63)),
+        "train_labels has the label 92233720368547758",
+    ),
     "missing": (lambda file: None, "data.file=own.npz is not allowed: there is no such file or folder"),
     "too small for ws3": (
         lambda file: save_npz(file, side=4),
