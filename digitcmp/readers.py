@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from digitcmp.errors import DataError, ImageError
-from digitcmp.images import GRAY, pixels, read_pixels, resize
+from digitcmp.images import GRAY, depth, depth_remark, pixels, read_pixels, resize, survey
 from digitcmp.npz import ARRAYS, Arrays
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -122,7 +122,8 @@ def read_folder(folder: Path, side: int | None) -> Arrays:
     """A folder of pictures for each class, named for it; classes in the order of their names, numbers by their value.
 
     The folders lie in `folder`/train and `folder`/test, or in `folder` itself, and then `joined` says which are
-    test images. Raises DataError for a picture that cannot be read and for a folder without any.
+    test images. 16-bit pictures are scaled by how many bits all of them together fill. Raises DataError for a picture
+    that cannot be read and for a folder without any.
     """
     parts = [folder / "train", folder / "test"]
     if not all(part.is_dir() for part in parts):
@@ -132,27 +133,36 @@ def read_folder(folder: Path, side: int | None) -> Arrays:
         names.sort(key=float)
     if not names:
         raise DataError(f"{parts[0]} holds no folders: one for each class, with its pictures, is wanted")
-    read = []
+    pictures: list[tuple[list[Path], list[int]]] = []
     for part in parts:
         files, labels = [], []
         for label, name in enumerate(names):
-            pictures = sorted(file for file in (part / name).glob("*") if not file.name.startswith("."))
-            if not pictures:
+            inside = sorted(file for file in (part / name).glob("*") if not file.name.startswith("."))
+            if not inside:
                 raise DataError(
                     f"{part / name} holds no picture: every class needs {'one' if parts[1:] else TEST_SHARE}"
                 )
-            files += pictures
-            labels += [label] * len(pictures)
+            files += inside
+            labels += [label] * len(inside)
         there = {entry.name for entry in part.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
         if strange := there - set(names):
             raise DataError(f"{part / min(strange)} is no class of {parts[0]}: {', '.join(names)}")
-        try:
-            gray = all(np.ndim(read_pixels(file)) == 2 for file in files)
-            images = stacked(str(folder), (read_pixels(file, gray) for file in files), side)
-        except ImageError as error:
-            raise DataError(str(error)) from None
-        read.append((images, np.array(labels)))
-    return joined(read, names)
+        pictures.append((files, labels))
+    read = []
+    try:
+        surveys = [survey(file) for files, _ in pictures for file in files]
+        gray = all(picture.gray for picture in surveys)
+        highest = [picture.highest for picture in surveys if picture.highest is not None]
+        bits = depth(max(highest, default=0))
+        for files, labels in pictures:
+            images = stacked(str(folder), (read_pixels(file, gray, bits) for file in files), side)
+            read.append((images, np.array(labels)))
+    except ImageError as error:
+        raise DataError(str(error)) from None
+    remarks = [depth_remark(bits)] if bits < 16 else []
+    if dark := [value for value in highest if value < 4096 and bits == 16]:
+        remarks.append(f"{len(dark)} of {len(highest)} pictures with 16 bits are dark: no value above {max(dark)}")
+    return {**joined(read, names), "remarks": np.array(remarks, dtype=str)}
 
 
 def joined(parts: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str] = ()) -> Arrays:

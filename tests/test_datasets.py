@@ -269,6 +269,25 @@ def test_sixteen_bits_that_hold_eight_are_refused(tmp_path: Path) -> None:
         images.read_pixels(tmp_path / "a.png")
 
 
+def test_a_folder_of_12_bits_in_16(tmp_path: Path) -> None:
+    """All pictures are divided alike, also those that alone would seem to have 10 bits."""
+    save_folder(tmp_path / "own", ["a", "b"], n=12)
+    expected = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    for file in (tmp_path / "own").rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(file)).astype(np.uint16) * 16).save(file)
+    dark = tmp_path / "own/a/000.png"
+    Image.fromarray(np.asarray(Image.open(dark)) // 10).save(dark)
+    for _ in range(2):  # made, and taken from the cache
+        data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+        assert data.remarks == ("pictures with 16 bits fill 12 of them: divided by 16",)
+        assert np.array_equal(data.train.images[1:], expected.train.images[1:])
+        assert np.array_equal(data.train.images[0], expected.train.images[0] // 10)
+        assert np.array_equal(data.test.images, expected.test.images)
+    Image.fromarray(np.full((20, 20), 65535, np.uint16)).save(dark)
+    data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    assert data.remarks[0].startswith("23 of 24 pictures with 16 bits are dark: no value above 40")
+
+
 def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> None:
     """Nothing lands in the folder of the file that it was."""
     save_npz(tmp_path / "own.npz")
