@@ -26,7 +26,7 @@ def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arr
     Raises DataError naming the folder and the files it needs.
     """
     raw = root / cls / "raw"
-    if all((raw / name).exists() or (raw / f"{name}.gz").exists() for name in IDX):
+    if all(idx_file(raw, name) for name in IDX):
         return read_idx(raw, side)
     wanted = f"it needs {', '.join(IDX)}, plain or .gz"
     if not download:
@@ -41,13 +41,22 @@ def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arr
         return read_idx(Path(elsewhere) / cls / "raw", side)
 
 
-def read_idx(folder: Path, side: int) -> Arrays:
-    """The four files of MNIST's format in a folder, the images averaged to side x side. Raises DataError."""
+def idx_file(folder: Path, name: str) -> Path | None:
+    """Return the file of this name, plain or .gz, in a folder or in the folder `gzip` of EMNIST's archive."""
+    files = (folder / name, folder / f"{name}.gz", folder / "gzip" / f"{name}.gz")
+    return next((file for file in files if file.exists()), None)
+
+
+def read_idx(folder: Path, side: int, names: Sequence[str] = IDX) -> Arrays:
+    """Four files of MNIST's format in a folder, in the order of ARRAYS, the images averaged to side x side.
+
+    Raises DataError.
+    """
     arrays = []
-    for name in IDX:
-        file = folder / name
+    for name in names:
+        file = idx_file(folder, name) or folder / name
         try:
-            data = file.read_bytes() if file.exists() else gzip.decompress(file.with_name(f"{name}.gz").read_bytes())
+            data = file.read_bytes() if file.suffix != ".gz" else gzip.decompress(file.read_bytes())
             dimensions = data[3]
             shape = np.frombuffer(data, ">i4", dimensions, offset=4)
             array = np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
@@ -55,6 +64,24 @@ def read_idx(folder: Path, side: int) -> Arrays:
         except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
             raise DataError(f"{file} is damaged ({error})") from error
     return dict(zip(ARRAYS, arrays, strict=True))
+
+
+def read_emnist(split: str, raw: Path, side: int) -> Arrays:
+    """Return a split of EMNIST from its files in a folder, as `read_torchvision` does. Raises DataError."""
+    from torchvision.datasets import EMNIST
+
+    arrays = dict(read_idx(raw, side, emnist_files(split)))
+    names = EMNIST.classes_split_dict[split]
+    first = int(min(arrays[key].min() for key in ("train_labels", "test_labels")))  # letters: 1 to 26, 0 is N/A
+    for key, array in arrays.items():  # the files hold the images transposed
+        arrays[key] = array.swapaxes(1, 2) if array.ndim == 3 else array - first
+    return arrays | {"names": np.array(names[first:])}
+
+
+def emnist_files(split: str) -> list[str]:
+    """Return the names of EMNIST's files of a split, in the order of ARRAYS."""
+    kinds = ("train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1")
+    return [f"emnist-{split}-{kind}-ubyte" for kind in kinds]
 
 
 def read_digits() -> Arrays:
@@ -77,6 +104,12 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
     kind = getattr(datasets, cls, None)
     if not (isinstance(kind, type) and issubclass(kind, datasets.VisionDataset)):
         raise DataError(f"data.cls={cls}: torchvision.datasets has no such class")
+    wanted = f"torchvision looks for its files in {root}"
+    if kind is datasets.EMNIST and arguments.keys() == {"split"}:
+        raw, files = root / cls / "raw", emnist_files(str(arguments["split"]))
+        if all(idx_file(raw, name) for name in files):
+            return read_emnist(str(arguments["split"]), raw, side or 14)
+        wanted = f"it needs {', '.join(files)}, plain or .gz, in {raw}"
     takes = parameters(kind)
     given = {"root": str(root)} | {"download": True} | dict(arguments)
     parts: list[dict[str, Any]] = [{}]
@@ -93,6 +126,8 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
             pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)
         except Exception as error:  # whatever it raises for its arguments, its files and a download
             reason = " ".join(f"{type(error).__name__}: {error}".split())
+            if isinstance(error, OSError):  # no network, or what came is not the file
+                reason = f"no files and no download ({reason}); {wanted}"
             raise DataError(f"torchvision's {cls}: {reason}") from error
         if not all(isinstance(picture, Image.Image) for picture in pictures):
             raise DataError(f"torchvision's {cls} has {type(pictures[0]).__name__} for images, pictures are wanted")

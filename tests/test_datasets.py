@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -183,7 +184,7 @@ def test_damaged_idx_files_are_named(tmp_path: Path, damage: str) -> None:
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:-100] if damage == "cut" else b"")
-    with pytest.raises(DataError, match="raw/t10k-images-idx3-ubyte is damaged") as error:
+    with pytest.raises(DataError, match=r"raw/t10k-images-idx3-ubyte(\.gz)? is damaged") as error:
         datasets.load("kmnist", tmp_path)
     assert "\n" not in str(error.value) and not (tmp_path / f"KMNIST/pooled14{datasets.CODE}.npz").exists()
 
@@ -355,6 +356,57 @@ def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.Monke
         datasets.load("moving", tmp_path, cls="Moving")
     assert {"root", "train", "split", "download"} <= readers.parameters(torchvision.datasets.EMNIST)
     assert "train" not in readers.parameters(torchvision.datasets.SVHN)
+
+
+def save_emnist(raw: Path, split: str = "letters") -> None:
+    """EMNIST's four files of a split, plain, 130 training and 52 test images."""
+    raw.mkdir(parents=True)
+    for part, n in (("train", 130), ("test", 52)):
+        pixels, labels = made_up(26, 28, 1, n)
+        header = np.array([0x803, n, 28, 28], ">i4").tobytes()
+        (raw / f"emnist-{split}-{part}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+        header = np.array([0x801, n], ">i4").tobytes()
+        (raw / f"emnist-{split}-{part}-labels-idx1-ubyte").write_bytes(header + (labels + 1).astype(np.uint8).tobytes())
+
+
+@pytest.mark.parametrize(("folder", "gz"), [("", False), ("", True), ("gzip", True)])
+def test_emnist_from_its_files(tmp_path: Path, folder: str, gz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain or .gz, in raw/ or in the folder of its archive: the letters that torchvision reads, none of it loaded."""
+    save_emnist(tmp_path / "EMNIST/raw")
+    letters = datasets.load("letters", tmp_path, cls="EMNIST", arguments={"split": "letters", "train": True})
+    monkeypatch.setattr("torchvision.datasets.EMNIST.__init__", lambda *_, **__: pytest.fail("read by torchvision"))
+    for file in sorted((tmp_path / "EMNIST/raw").iterdir()) if gz else []:
+        packed = file.parent / folder / f"{file.name}.gz"
+        packed.parent.mkdir(exist_ok=True)
+        packed.write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    data = datasets.load("emnist_letters", tmp_path, cls="EMNIST", arguments={"split": "letters"}, drawn=True)
+    assert data.images == ImageSpec(1, 14, tuple("abcdefghijklmnopqrstuvwxyz"), drawn=True)
+    pictures, labels = made_up(26, 28, 1, 130)
+    upright = images.resize(pictures, 14).swapaxes(1, 2)
+    assert np.array_equal(data.train.images, upright) and np.array_equal(data.train.labels, labels)
+    assert len(data.test.labels) == 52 and data.remarks == ()
+    ours, theirs = (sorted(image.tobytes() for image in pool.images) for pool in (data.train, letters.train))
+    assert letters.images.names == data.images.names and set(theirs) <= set(ours)
+
+
+@pytest.mark.parametrize(
+    ("cls", "wanted"),
+    [
+        ("EMNIST", r"it needs emnist-letters-train-images-idx3-ubyte, .*-ubyte, plain or .gz, in {}/EMNIST/raw"),
+        ("SVHN", "torchvision looks for its files in {}"),
+    ],
+)
+def test_torchvision_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: str, wanted: str) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise URLError("no name")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    arguments = {"split": "letters"} if cls == "EMNIST" else {}
+    message = rf"^torchvision's {cls}: no files and no download \(URLError: <urlopen error no name>\); "
+    with pytest.raises(DataError, match=f"{message}{wanted.format(tmp_path)}$") as error:
+        datasets.load("own", tmp_path, cls=cls, arguments=arguments)
+    assert "\n" not in str(error.value)
 
 
 def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
