@@ -45,10 +45,12 @@ EPOCHS = ("epochs_trained", "checkpoint_epoch")  # how far it came, and the epoc
 SCORES = (*score_names(aux=False), *DIGITS)
 CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
+DATA_REMARKS = "data_remarks"  # on what was converted to read the data; older results have none
 CHECKSUM = "result_crc"  # of all other keys; older results have none
-RESULT_KEYS = ("cell", "label", "params", *EPOCHS, *SCORES, *ORIGIN, CHECKSUM)  # every other key is a setting
+# every other key is a setting
+RESULT_KEYS = ("cell", "label", "params", *EPOCHS, *SCORES, *ORIGIN, DATA_REMARKS, CHECKSUM)
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
-REQUIRED = {"model", "seed", *RESULT_KEYS} - {*EPOCHS, *CODE, CHECKSUM}
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*EPOCHS, *CODE, DATA_REMARKS, CHECKSUM}
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def launch_until_done(
 
 
 def print_table(root: Path) -> None:
-    """The sweep's cells, each with its mean test accuracy over seeds beside the paper's."""
+    """Print the sweep's cells, with mean test accuracies beside the paper's, and the remarks on its data."""
     from rich.console import Console
 
     from digitcmp.report import tables  # pandas takes a second, which a dry run need not wait for
@@ -138,6 +138,9 @@ def print_table(root: Path) -> None:
     if len(results.runs):
         print()
         tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
+        if runs.DATA_REMARKS in results.runs:
+            for text in results.runs[runs.DATA_REMARKS].dropna().unique():
+                print(f"data: {text}")
         print(f"\nStatistics and figures: python -m digitcmp.report {shlex.quote(str(root))}")
 
 

@@ -1,5 +1,6 @@
 """Data sets as NumPy, MedMNIST, Keras, scikit-learn and torchvision write them: the right images, classes, remarks."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from conftest import Run as Train
 from test_data import made_up, save_npz
 
 import digitcmp
-from digitcmp import conversion, datasets
+from digitcmp import conversion, datasets, runs
 from digitcmp.errors import DataError
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -170,3 +171,15 @@ def test_a_run_on_converted_data(train: Train, tmp_path: Path) -> None:
     save_npz(tmp_path / "own.npz", **arrays)
     train("data=npz", "data.file=own.npz", *SMALL, "hydra.run.dir=out")
     assert digitcmp.load(tmp_path / "out").images.names == ("ant", "bee", "cat", "dog", "eel")
+
+
+def test_a_sweep_prints_the_remarks_once(train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They stand in the results; a result without them, of before there were any, is as finished as others."""
+    save_npz(tmp_path / "own.npz")
+    sweep = ("-m", "data=npz", "data.file=own.npz", *SMALL, "seed=0,1,2", "hydra/launcher=basic")
+    train(*sweep)
+    for file in sorted((tmp_path / "multirun").rglob("result.json"))[:2]:
+        runs.record(file.parent, json.loads(file.read_text()) | {"data_remarks": "two lines; in one"})
+    capsys.readouterr()
+    again = train(*sweep).stdout
+    assert "3 finished before" in again and again.count("data: two lines; in one\n") == 1
