@@ -200,6 +200,8 @@ def one_class_each(labels: Mapping[str, np.ndarray], counts: Mapping[str, int]) 
             raise DataError(f"{given}: a whole number for each of {counts[key]} images is wanted, or a text")
         if kind == "u" and array.max() > np.iinfo(np.int64).max:
             raise DataError(f"{key} has the label {array.max()}: 0 to K-1 are wanted")
+        if kind in "US" and not all(np.char.strip(array)):
+            raise DataError(f"{key} has empty texts: a label for each of {counts[key]} images is wanted")
         if kind == "f":
             remarks[f"labels are {array.dtype}: read as whole numbers"] = None
         if kind == "b":
@@ -273,7 +275,7 @@ def require_all(labels: dict[str, Any], classes: int, names: Sequence[str]) -> d
     if len(there) < 2:
         raise DataError(f"all {len(train)} training images are of one class, two are wanted at least")
     if (missing := gap(there, 0, classes - 1)) is not None:
-        known = f" ({names[missing]})" if names and names[missing] != str(missing) else ""
+        known = f" ({listed([names[missing]])})" if names and names[missing] != str(missing) else ""
         raise DataError(f"no training image of class {missing}{known}: labels 0 to {classes - 1} are wanted")
     return labels
 
@@ -294,5 +296,7 @@ def in_order(texts: Sequence[str]) -> list[str]:
 
 
 def listed(texts: Sequence[str]) -> str:
-    """Return all texts, or the first and the last ones of many."""
-    return ", ".join(texts) if len(texts) <= 10 else f"{', '.join(texts[:3])}, ..., {texts[-1]}"
+    """Return all texts in one line, or the first and the last ones of many; long ones are shortened."""
+    lines = [" ".join(text.split()) for text in texts]
+    short = [line if len(line) <= 40 else f"{line[:37]}..." for line in lines]
+    return ", ".join(short) if len(short) <= 10 else f"{', '.join(short[:3])}, ..., {short[-1]}"

@@ -25,6 +25,7 @@ SIGNATURES = {  # the first bytes of files that are no zip archive
     b"\x89PNG": "a picture",
     b"\xff\xd8": "a picture",
 }
+OTHER = "damaged or another kind of file"
 SAVE = f"Save it with numpy.savez(FILE, {', '.join(f'{key}=...' for key in ARRAYS)})."
 
 Arrays = Mapping[str, np.ndarray]  # ARRAYS; `names` where the classes have names; `remarks` where the reader has some
@@ -94,7 +95,7 @@ def load_one(file: Path, key: str) -> np.ndarray:
 
 
 def other_kind(file: Path) -> str | None:
-    """Return what a file is that is no .npz, None for one that is or may have been."""
+    """Return what a file is that is no .npz, None for a zip archive of arrays, damaged or not. Raises OSError."""
     with file.open("rb") as stream:
         start = stream.read(4096)
     if not start:
@@ -111,7 +112,7 @@ def other_kind(file: Path) -> str | None:
     try:
         lines = start.decode("utf-8", "strict" if len(start) < 4096 else "ignore").splitlines()
     except UnicodeDecodeError:
-        return None
+        return OTHER
     if b"\0" in start:
-        return None
+        return OTHER
     return "a CSV file" if any(separator in lines[0] for separator in ",;\t") else "a text file"

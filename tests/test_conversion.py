@@ -163,6 +163,10 @@ def test_many_texts_are_one_line() -> None:
     classes = conversion.class_numbers(labels, {"train_labels": 40, "test_labels": 1})
     assert classes.remarks == ["labels are texts: 00, 01, 02, ..., 39 are the classes 0 to 39"]
     assert classes.labels["test_labels"].tolist() == [7]
+    labels = {key: np.array(["one\nline", "x" * 99]) for key in labels}
+    classes = conversion.class_numbers(labels, dict.fromkeys(labels, 2))
+    assert classes.remarks == [f"labels are texts: one line, {'x' * 37}... are the classes 0 to 1"]
+    assert classes.names == ("one\nline", "x" * 99)
 
 
 def test_a_run_on_converted_data(train: Train, tmp_path: Path) -> None:

@@ -570,7 +570,14 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a pickle": (lambda file: file.write_bytes(pickle.dumps([1])), "own.npz is a pickle, not a .npz"),
     "a picture": (lambda file: Image.new("L", (9, 9)).save(file, format="PNG"), "own.npz is a picture, not a .npz"),
     "a checkpoint": (lambda file: torch.save({}, file), "own.npz is a zip archive without arrays, not a .npz"),
-    "random bytes": (lambda file: file.write_bytes(np.random.default_rng(0).bytes(9000)), "own.npz is damaged ("),
+    "random bytes": (
+        lambda file: file.write_bytes(np.random.default_rng(0).bytes(9000)),
+        "own.npz is damaged or another",
+    ),
+    "an empty text": (
+        lambda file: save_npz(file, train_labels=np.array(["a", ""] * 30), test_labels=np.array(["a"] * 60)),
+        "own.npz is unfit: train_labels has empty texts: a label for each of 60 images is wanted",
+    ),
     "labels as objects": (
         changed(train_labels=lambda x: x.astype(object)),
         "own.npz: train_labels is an array of Python objects, which are not read because a pickle can run code. Save",
