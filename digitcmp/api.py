@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from digitcmp import process, training
 from digitcmp.config import CONF, Run, groups
-from digitcmp.fields import ConfigError
+from digitcmp.errors import ConfigError
 from digitcmp.grid import hydra_overrides, typed
 
 

@@ -29,10 +29,11 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from digitcmp import process, runs
+from digitcmp import files, process, runs
 from digitcmp.callbacks import EpochProgress
 from digitcmp.config import Run
 from digitcmp.data import PairData
+from digitcmp.errors import RunError
 from digitcmp.loggers import EventsLogger, MetricsTable
 from digitcmp.model import PairEnsemble, PairModel
 from digitcmp.module import DigitComparison
@@ -66,7 +67,7 @@ class CheckpointWriter(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with runs.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
+        with files.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
             torch.save(checkpoint, stream)
 
 
@@ -107,9 +108,9 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             callbacks=[*average, *([best] if best else []), *progress, *callbacks],
         )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
-        raise runs.RunError(f"trainer: {' '.join(str(error).split())}") from error
+        raise RunError(f"trainer: {' '.join(str(error).split())}") from error
     if trainer.precision != run.trainer.precision:  # Lightning takes another where the device has not this one
-        raise runs.RunError(
+        raise RunError(
             f"trainer.precision={run.trainer.precision} is not allowed: on this device it would be {trainer.precision}"
         )
     draws = (not console.quiet) if run.pictures is None else run.pictures
@@ -152,7 +153,7 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
         )
         try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
     except Exception as error:  # whatever a network of one's own raises
-        raise runs.RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
+        raise RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
     return module
 
 
@@ -179,9 +180,9 @@ def instantiate(
         made = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
     except Exception as error:  # whatever its constructor raises
         reason = str(error.__cause__ or error).partition("\n")[0]
-        raise runs.RunError(f"{key}: {target} cannot be made: {reason}") from error
+        raise RunError(f"{key}: {target} cannot be made: {reason}") from error
     if not isinstance(made, kind):  # type: ignore[arg-type]
-        raise runs.RunError(f"{key}: {target} is not a lightning {kind.__name__}")
+        raise RunError(f"{key}: {target} is not a lightning {kind.__name__}")
     return made
 
 
@@ -193,11 +194,11 @@ def accepts(function: Callable[..., Any], name: str) -> bool:
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
     """Raise RunError for callbacks that cannot work: two averages of the weights, an unknown score, a resumed fit."""
     if any(isinstance(callback, OnExceptionCheckpoint) for callback in callbacks):
-        raise runs.RunError("callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, a run starts anew")
+        raise RunError("callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, a run starts anew")
     averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging | StochasticWeightAveraging)]
     if len(averages) + (run.ema is not None) > 1:
         first = f"ema={run.ema}" if run.ema is not None else type(averages[0]).__name__
-        raise runs.RunError(
+        raise RunError(
             f"callbacks: {first} and {type(averages[-1]).__name__} both average the weights; one average is allowed"
         )
     if not all(type(callback).__module__.startswith("lightning.") for callback in callbacks):
@@ -208,7 +209,7 @@ def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
         if isinstance(monitor, str) and monitor not in scores:
             near = get_close_matches(monitor, scores, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(scores)}"
-            raise runs.RunError(f"callbacks: {type(callback).__name__} monitors {monitor}, an unknown score: {hint}")
+            raise RunError(f"callbacks: {type(callback).__name__} monitors {monitor}, an unknown score: {hint}")
 
 
 def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> dict[str, Any]:
@@ -221,7 +222,7 @@ def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> di
         options["profiler"] = instantiate("trainer.profiler", kind, Profiler, {"dirpath": str(folder)})
     plugins = [instantiate("trainer.plugins", spec, object) for spec in options["plugins"]]
     if environments := [plugin for plugin in plugins if isinstance(plugin, ClusterEnvironment)]:
-        raise runs.RunError(f"trainer.plugins: {type(environments[0]).__name__} is not allowed: a run is one process")
+        raise RunError(f"trainer.plugins: {type(environments[0]).__name__} is not allowed: a run is one process")
     plugins += [LightningEnvironment()]  # one process a run, in a SLURM job too
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins += [CheckpointWriter()]
@@ -245,7 +246,7 @@ def require_memory(run: Run, images: ImageSpec) -> None:
     params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
     needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
     if needed > free:
-        raise runs.RunError(
+        raise RunError(
             f"model={run.model.name} has {params:,} parameters, which take {needed / 1e9:,.1f} GB to train: "
             f"{free / 1e9:,.1f} GB are free"
         )

@@ -4,7 +4,6 @@ import io
 import json
 import warnings
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -17,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from digitcmp import paper, runs
+from digitcmp.errors import CheckpointError
+from digitcmp.files import checksum
 from digitcmp.model import PairEnsemble
 from digitcmp.pairs import EVALUATION_ROWS
 from digitcmp.spec import ImageSpec
@@ -24,10 +25,6 @@ from digitcmp.spec import ImageSpec
 FORMER = (  # the hyperparameters of an older checkpoint that are arguments of its network
     *("backbone", "arguments", "head", "aux", "mean", "std", "seed", "bins", "tta", "ensemble", "images"),
 )
-
-
-class CheckpointError(Exception):
-    """A path that leads to no checkpoint of this project, or to a damaged one; the message says why, in one line."""
 
 
 class Prediction(NamedTuple):
@@ -158,7 +155,7 @@ def refuse_damage(file: Path, content: bytes) -> None:
         vouched = json.loads((folder / runs.RESULT).read_bytes())["checkpoint_crc"]
     except (OSError, ValueError, KeyError, TypeError):  # no finished run
         return
-    if (crc := f"{zlib.crc32(content):08x}") != vouched:
+    if (crc := checksum(content)) != vouched:
         raise CheckpointError(f"{file} is damaged: its CRC is {crc}, {vouched} in {folder / runs.RESULT}")
 
 

@@ -19,12 +19,12 @@ from pydantic import Field, model_serializer, model_validator
 
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
+from digitcmp.errors import ConfigError
 from digitcmp.fields import (
     Batches,
     BelowOne,
     Betas,
     Bins,
-    ConfigError,
     Count,
     Fraction,
     Group,
@@ -37,10 +37,11 @@ from digitcmp.fields import (
     shown,
     validate,
 )
+from digitcmp.files import checksum
 from digitcmp.heads import HEADS
 from digitcmp.optimizers import OPTIMIZERS
 from digitcmp.schedules import SCHEDULES
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.sources import SOURCES
 from digitcmp.tasks import TASKS
 
 INSTALLED = Path(__file__).parent / "conf"

@@ -75,15 +75,17 @@ class PairData(LightningDataModule):
         self.pairing = torch.Generator().manual_seed(derive(seed, "re_pair")) if re_pair else None
         self.augmentation = torch.Generator().manual_seed(derive(seed, "augment")) if augment else None
         self.sets: dict[str, Batch] = {}
+        self.remarks: tuple[str, ...] = ()
 
     def setup(self, stage: str | None = None) -> None:
         """Draw the pairs of `train`, `val` and `test` into `sets`; the same ones however often it is called.
 
-        `images` says what their images are. Raises DataError if the data set is not there, unfit or too small.
+        `images` says what their images are, `remarks` what was converted to read them, a line each.
+        Raises DataError if the data set is not there, unfit or too small.
         """
         if not self.sets:
             data = datasets.load(**self.source)
-            self.images = data.images
+            self.images, self.remarks = data.images, data.remarks
             self.sets = draw_sets(data, self.counts, self.pairs_seed, self.task)
         if self.trainer is not None:  # once, instead of every batch
             device = self.trainer.strategy.root_device

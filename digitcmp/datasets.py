@@ -3,29 +3,30 @@
 `python -m digitcmp.datasets ROOT` builds the packaged file again from MNIST's idx files in the torchvision root ROOT.
 """
 
-import inspect
 import json
 import sys
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 from jaxtyping import Int, UInt8
 
+from digitcmp import npz
+from digitcmp.conversion import channels_last, class_numbers, gray_values
+from digitcmp.errors import DataError
+from digitcmp.files import checksum
 from digitcmp.images import resize
-from digitcmp.readers import ARRAYS, Arrays, DataError, read_digits, read_folder, read_relative, read_torchvision
-from digitcmp.runs import CONFIG, atomic_write
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.npz import Arrays
+from digitcmp.readers import read_digits, read_folder, read_relative, read_torchvision
+from digitcmp.sources import SOURCES
 from digitcmp.spec import ImageSpec
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
 ROOMS = [Path(__file__).with_name(f"{room}.py") for room in ("images", "readers")]
-CODE = f",{zlib.crc32(b''.join(room.read_bytes() for room in ROOMS)):08x}"  # in a cache's name: of what made it
+CODE = f",{checksum(b''.join(room.read_bytes() for room in ROOMS))}"  # in a cache's name: of what made it
 
 
 class Pool(NamedTuple):
@@ -37,12 +38,16 @@ class Pool(NamedTuple):
 
 @dataclass(frozen=True)
 class DataSet:
-    """Images to train on (and to validate), others to test on, and what both are."""
+    """Images to train on (and to validate), others to test on, and what both are.
+
+    remarks: on what was converted or left out when they were read, a line each.
+    """
 
     name: str
     train: Pool
     test: Pool
     images: ImageSpec
+    remarks: tuple[str, ...] = ()
 
 
 def load(
@@ -72,146 +77,96 @@ def load(
         if path.is_dir() and root.resolve().is_relative_to(path.resolve()):
             raise DataError(f"data.root={root} is not allowed: it lies in {path}, where every folder is a class")
         kept = root / name / f"{checksum(path)},{side}{CODE}.npz"
-        arrays = from_cache(kept, partial(read_folder, path, side)) if path.is_dir() else read_npz(path, "")
+        arrays = from_cache(kept, partial(read_folder, path, side)) if path.is_dir() else npz.read(path)
         name = str(path) if name in ("npz", "folder") else name
     elif name == "mnist" and side == 14:
-        arrays = read_npz(PACKAGED)
+        arrays = read_own(PACKAGED)
     elif name == "digits":
         arrays = from_cache(root / "digits" / f"images{CODE}.npz", read_digits)
     elif source and cls and side:
         arrays = from_cache(root / cls / f"pooled{side}{CODE}.npz", partial(read_relative, cls, root, side))
     elif cls:
         given = dict(arguments or {})
-        suffix = f",{zlib.crc32(json.dumps(given, sort_keys=True).encode()):08x}" if given else ""
+        suffix = f",{checksum(json.dumps(given, sort_keys=True).encode())}" if given else ""
         kept = root / cls / f"pooled{side or ''}{suffix}{CODE}.npz"
         arrays = from_cache(kept, partial(read_torchvision, cls, given, root, side))
     else:
         raise DataError(f"no data set {name!r}; there are {', '.join(SOURCES)}, or one of a file or of torchvision")
-    return checked(name, arrays, side, source.images if source else None, drawn)
-
-
-def source_of(folder: Path) -> dict[str, Any]:
-    """What `load` takes for the data set of a run, as its config.yaml says; for MNIST where none can be read."""
-    try:
-        config = yaml.safe_load((folder / CONFIG).read_text())["data"]
-        return {key: config[key] for key in inspect.signature(load).parameters if key in config}
-    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
-        return {"name": "mnist", "root": "data"}
-
-
-def as_bytes(images: np.ndarray) -> UInt8[np.ndarray, "..."]:
-    """Pixels 0..255 as whole numbers."""
-    return images if images.dtype == np.uint8 else np.rint(images).astype(np.uint8)
+    return converted(name, arrays, side, source.images if source else None, drawn)
 
 
 def from_cache(file: Path, make: Callable[[], Arrays]) -> Arrays:
     """The arrays in `file`, which is made if it is not there. Raises DataError as `make` does, OSError."""
     if not file.exists():
-        write(file, make())
-    return read_npz(file)
+        npz.write(file, make())
+    return read_own(file)
 
 
-def write(file: Path, arrays: Arrays) -> None:
-    """Write the arrays as .npz, completely or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(file) as partial, partial.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)
-
-
-def read_npz(file: Path, remedy: str = "; delete it, and it is made again if it was made of other files") -> Arrays:
-    """The arrays of a .npz. Raises DataError for a file that is damaged or lacks one of `ARRAYS`, OSError."""
-    status = file.stat() if file.exists() else None
-    if status is None:
+def read_own(file: Path) -> Arrays:
+    """Return the arrays of a .npz that this package wrote. Raises DataError for a missing or damaged file, OSError."""
+    if not file.exists():
         raise DataError(f"{file} is missing: reinstall the package or build it, python -m digitcmp.datasets ROOT")
     try:
-        arrays = decompressed(file, status.st_mtime_ns, status.st_size)
+        return npz.load(file)
     except Exception as error:  # a damaged zip raises a dozen different errors
+        remedy = "delete it, and it is made again if it was made of other files"
         if file == PACKAGED:
-            remedy = "; build it again: python -m digitcmp.datasets ROOT (MNIST's idx files in ROOT/MNIST/raw)"
-        raise DataError(f"{file} is damaged ({error}){remedy}") from error
-    if lacking := [key for key in ARRAYS if key not in arrays]:
-        raise DataError(f"{file} has no {', '.join(lacking)}: {', '.join(ARRAYS)} are wanted")
-    return arrays
+            remedy = "build it again: python -m digitcmp.datasets ROOT (MNIST's idx files in ROOT/MNIST/raw)"
+        raise DataError(f"{file} is damaged ({error}); {remedy}") from error
 
 
-@cache
-def decompressed(file: Path, written: int, size: int) -> Arrays:
-    """The arrays of a file that was written at this time and is of this size."""
-    with file.open("rb") as stream, np.load(stream) as arrays:  # zip checks the CRC of every array it reads
-        return dict(arrays)
-
-
-def checked(name: str, arrays: Arrays, side: int | None, known: ImageSpec | None, drawn: bool | None) -> DataSet:
-    """These arrays as a data set, its images resized. Raises DataError for the first thing that makes it unfit."""
-
-    def require(fits: object, message: str) -> None:
-        if not fits:
-            raise DataError(f"{name} is unfit: {message}")
-
-    pools = {}
-    for split in ("train", "test"):
-        images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        if images.ndim == 4 and images.shape[3] == 1:
-            images = images[..., 0]
-        sort = f"{split}_images {images.shape} {images.dtype}"
-        require(
-            len(images) and (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)) and images[0].size,
-            f"{sort}: (N, H, W) or (N, H, W, 3), N > 0, is wanted",
-        )
-        require(images.dtype.kind in "uif", f"{sort}: numbers are wanted")
-        low, high = images.min(), images.max()
-        require(np.isfinite(low) and np.isfinite(high), f"{split}_images has pixels that are not finite")
-        require(
-            low >= 0 and 1 < high <= 255,
-            f"{split}_images has pixels from {low:g} to {high:g}, gray values from 0 to 255 are wanted",
-        )
-        require(low < high, f"all pixels of {split}_images are {low:g}")
-        require(
-            side or images.shape[1] == images.shape[2],
-            "images of {}x{} are not square: data.side=N says to what size".format(*images.shape[1:3]),
-        )
-        require(
-            labels.shape == (len(images),) and labels.dtype.kind in "ui",
-            f"{split}_labels {labels.shape} {labels.dtype}: a whole number for each of {len(images)} images is wanted",
-        )
-        pools[split] = resize(as_bytes(images), side or images.shape[1]), labels.astype(np.int64)
-    (images, labels), (test_images, test_labels) = pools["train"], pools["test"]
-    require(
-        images.shape[1:] == test_images.shape[1:],
-        f"training images of {images.shape[1:]}, test images of {test_images.shape[1:]}",
+def converted(name: str, arrays: Arrays, side: int | None, known: ImageSpec | None, drawn: bool | None) -> DataSet:
+    """Return arrays as a data set, converted and resized to `side`. Raises DataError if they are unfit."""
+    try:
+        shaped = channels_last({key: arrays[key] for key in ("train_images", "test_images")})
+        gray = gray_values(shaped.arrays)
+        images = [resized(array, side) for array in gray.arrays.values()]
+        if images[0].shape[1:] != images[1].shape[1:]:
+            raise DataError(f"training images of {images[0].shape[1:]}, test images of {images[1].shape[1:]}")
+        names = class_names(arrays.get("names")) or (known.names if known else ())
+        labels = {key: arrays[key] for key in ("train_labels", "test_labels")}
+        classes = class_numbers(labels, dict(zip(labels, map(len, images), strict=True)), names)
+    except DataError as error:
+        raise DataError(f"{name} is unfit: {error}") from None
+    train, test = (
+        Pool(array if array.ndim == 3 else np.ascontiguousarray(np.moveaxis(array, 3, 1)), numbers)
+        for array, numbers in zip(images, classes.labels.values(), strict=True)
     )
-    there = np.unique(labels)
-    named = arrays.get("names", np.array(["0"]))
-    require(named.ndim == 1 and named.dtype.kind == "U", f"names {named.shape} {named.dtype}: a text each is wanted")
-    names = tuple(map(str, arrays["names"])) if "names" in arrays else known.names if known else ()
-    classes = len(names) or int(there[-1]) + 1
-    twice = [name for name in names if names.count(name) > 1]
-    require(not twice, f"two classes have the name {twice and twice[0]!r}")
-    require(there[0] >= 0 and (there[0] == 0 or names), f"labels start at {there[0]}: 0 to K-1 are wanted")
-    require(there[-1] < classes, f"label {there[-1]} has no name: there are {classes} names")
-    require(len(there) > 1, f"all {len(labels)} training images are of one class, two are wanted at least")
-    missing = sorted(set(range(min(classes, len(labels) + 1))) - set(there.tolist()))
-    require(not missing, f"no training image of class {missing and missing[0]}: labels 0 to {classes - 1} are wanted")
-    outside = test_labels[(test_labels < 0) | (test_labels >= classes)]
-    require(not len(outside), f"test label {outside[:1]} is none of the training images' 0 to {classes - 1}")
     spec = ImageSpec(
-        channels=1 if images.ndim == 3 else 3,
-        side=images.shape[1],
-        names=names or tuple(map(str, range(classes))),
+        channels=1 if train.images.ndim == 3 else 3,
+        side=train.images.shape[-1],
+        names=classes.names or tuple(map(str, range(int(train.labels.max()) + 1))),
         drawn=bool(known and known.drawn) if drawn is None else drawn,
     )
-    train, test = (
-        Pool(array if array.ndim == 3 else np.ascontiguousarray(np.moveaxis(array, 3, 1)), classes_of)
-        for array, classes_of in pools.values()
-    )
-    return DataSet(name, train, test, spec)
+    read = map(str, arrays.get("remarks", ()))
+    return DataSet(name, train, test, spec, (*read, *shaped.remarks, *gray.remarks, *classes.remarks))
+
+
+def resized(images: UInt8[np.ndarray, "n *before"], side: int | None) -> UInt8[np.ndarray, "n *after"]:
+    """Return square images, resized if there is a side. Raises DataError for others without a side."""
+    if not side and images.shape[1] != images.shape[2]:
+        size = "{}x{}".format(*images.shape[1:3])
+        raise DataError(f"images of {size} are not square: data.side=N says to what size")
+    return resize(images, side or images.shape[1])
+
+
+def class_names(names: np.ndarray | None) -> tuple[str, ...]:
+    """Return the names of classes, () without any. Raises DataError unless they are texts that differ."""
+    if names is None:
+        return ()
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise DataError(f"names {names.shape} {names.dtype}: a text each is wanted")
+    texts = tuple(map(str, names))
+    if twice := [text for text in texts if texts.count(text) > 1]:
+        raise DataError(f"two classes have the name {twice[0]!r}")
+    return texts
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m digitcmp.datasets ROOT   (MNIST's idx files lie in ROOT/MNIST/raw)")
     try:
-        write(PACKAGED, read_relative("MNIST", Path(sys.argv[1]), 14, download=False))
+        npz.write(PACKAGED, read_relative("MNIST", Path(sys.argv[1]), 14, download=False))
     except (DataError, OSError) as error:
         sys.exit(str(error))
     print(f"wrote {PACKAGED}")

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from digitcmp import datasets, images, streams
+from digitcmp import datasets, images, runs, streams
+from digitcmp.errors import CheckpointError, DataError, ImageError
 from digitcmp.evaluate import run_folder
 from digitcmp.spec import PAPER, ImageSpec
 
@@ -57,7 +58,7 @@ def main() -> None:
     if not host:  # to a socket, every network
         parser.exit(2, f"--host is empty: {HOST}, {ANY} or another address of this machine is wanted\n")
 
-    from digitcmp.checkpoint import CheckpointError, load, locate  # torch takes seconds
+    from digitcmp.checkpoint import load, locate  # torch takes seconds
 
     try:
         comparer = load(arguments.checkpoint)
@@ -79,10 +80,10 @@ def main() -> None:
 
 def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
     """The test images of the data set that a network was trained on, None if they are not there any more."""
-    source = datasets.source_of(run_folder(checkpoint))
+    source = runs.data_source(run_folder(checkpoint))
     try:
         data = datasets.load(**source | {"root": Path(source["root"]), "side": spec.side})
-    except (datasets.DataError, OSError):
+    except (DataError, OSError):
         return None
     return data.test if data.images == spec else None
 
@@ -225,7 +226,7 @@ def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
                 picture = Image.fromarray(np.ascontiguousarray(canvas[..., :3]))
                 image = images.fitted(images.pixels(picture, gray=spec.channels == 1), spec)
                 seen.append(image if canvas[..., 3].any() else None)
-        except images.ImageError:
+        except ImageError:
             seen.append(None)
     result: dict[str, Any] = {
         "seen": [None if image is None else image.flatten().tolist() for image in seen],

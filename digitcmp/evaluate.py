@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from digitcmp import datasets, runs, streams
+from digitcmp import datasets, files, runs, streams
+from digitcmp.errors import CheckpointError, DataError
+from digitcmp.files import checksum
 from digitcmp.scores import rounded
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.sources import SOURCES
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 TRUTHS = ("tta", "order")
@@ -52,13 +54,13 @@ def main() -> None:
     except OverrideError as error:
         parser.exit(2, f"{error}\n")
 
-    from digitcmp.checkpoint import CheckpointError, locate  # torch takes seconds
+    from digitcmp.checkpoint import locate  # torch takes seconds
 
     try:
         checkpoint = locate(arguments.checkpoint)
         result = evaluate(checkpoint, overrides)
         file = write(checkpoint, result)
-    except (CheckpointError, datasets.DataError, OSError) as error:
+    except (CheckpointError, DataError, OSError) as error:
         parser.exit(2, f"{error}\n")
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():
@@ -102,24 +104,22 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     comparer = load(checkpoint)
     network, task = comparer.network, comparer.task
     run = runs.read_result(run_folder(checkpoint)) or {}
-    source = datasets.source_of(run_folder(checkpoint))
+    source = runs.data_source(run_folder(checkpoint))
     if overrides.get("data", source["name"]) != source["name"]:
         source = {"name": overrides["data"], "root": source["root"]}
     if "data.file" in overrides and not source.get("file"):
-        raise datasets.DataError(
-            f"data.file={overrides['data.file']} is not allowed: {source['name']} is not of a file"
-        )
+        raise DataError(f"data.file={overrides['data.file']} is not allowed: {source['name']} is not of a file")
     source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
     name, wanted = source["name"], network.images
     if overrides.get("order") and task != "leq":
-        raise datasets.DataError(f"order=true is not allowed: the run's task is {task}, not leq")
+        raise DataError(f"order=true is not allowed: the run's task is {task}, not leq")
     data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
     file = source.get("file")
     crc = checksum(Path(file)) if file else None
     if file and crc != (known := run.get("data_crc", crc)):
-        raise datasets.DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
+        raise DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
     if (data.images.channels, data.images.classes) != (wanted.channels, wanted.classes):
-        raise datasets.DataError(
+        raise DataError(
             f"{name} has {data.images.classes} classes in {data.images.channels} channels, "
             f"the network was trained on {wanted.classes} in {wanted.channels}"
         )
@@ -135,7 +135,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     result = {
         "label": comparer.label,
         "checkpoint": checkpoint.name,
-        "checkpoint_crc": runs.checksum(checkpoint),
+        "checkpoint_crc": checksum(checkpoint),
         "dataset": name,
         **({"data_crc": crc} if crc else {}),
         "test_pairs": len(pairs.target),
@@ -172,7 +172,7 @@ def write(checkpoint: Path, result: dict[str, Any]) -> Path:
         file = run_folder(checkpoint) / f"{name}{'' if number == 1 else f',{number}'}.json"
         if not file.exists() or file.read_text() == text:
             break
-    runs.write(file, text)
+    files.write(file, text)
     return file
 
 

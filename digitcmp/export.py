@@ -8,7 +8,9 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from digitcmp import runs, streams
+from digitcmp import streams
+from digitcmp.errors import CheckpointError
+from digitcmp.files import atomic_write
 from digitcmp.tasks import TASKS
 
 PIXELS = {  # by whether the images are drawn
@@ -30,8 +32,6 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("file", type=Path, help="the file to write, model.onnx")
     arguments = parser.parse_args()
-
-    from digitcmp.checkpoint import CheckpointError  # torch takes seconds
 
     try:
         shape, outputs = export(arguments.checkpoint, arguments.file)
@@ -78,7 +78,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),
     )
-    with runs.atomic_write(file) as partial:
+    with atomic_write(file) as partial:
         program.save(partial, external_data=False)
     return comparer.images.shape, outputs
 

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic_core import core_schema
 
+from digitcmp.errors import ConfigError
+
 Count = Annotated[int, Field(ge=1, description="a whole number >= 1")]
 UpToThousand = Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")]
 Natural = Annotated[int, Field(ge=0, description="a whole number >= 0")]
@@ -27,10 +29,6 @@ Batches = (
     | Annotated[float, Field(ge=0, le=1, description="a share from 0.0 to 1.0")]
 )
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
-
-
-class ConfigError(Exception):
-    """A key or a value that is not allowed; the message names it and says what is, in one line."""
 
 
 class Group(BaseModel):

@@ -22,7 +22,8 @@ ROOTS = (  # every run goes through these
     *("assembly.assemble", "training.fit", "training.evaluate", "process.training"),
 )
 NO_NUMBERS = (  # they show and store
-    *("callbacks", "config", "loggers", "fields", "fingerprint", "paper", "pictures", "process", "runs", "screen"),
+    *("callbacks", "config", "errors", "fields", "files", "fingerprint", "loggers"),
+    *("paper", "pictures", "process", "runs", "screen"),
 )
 
 

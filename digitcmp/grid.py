@@ -14,7 +14,8 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from digitcmp.config import CONF, TARGETS, Run
-from digitcmp.fields import ConfigError, shown
+from digitcmp.errors import ConfigError
+from digitcmp.fields import shown
 from digitcmp.job import Job
 
 Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'

@@ -4,39 +4,70 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from digitcmp.errors import ImageError
 from digitcmp.spec import PAPER, ImageSpec
 
 LONGEST = 560  # pixels; a larger picture is shrunk first
 BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
 GRAY = ("1", "L", "LA", "I", "I;16", "I;16B")  # Pillow's modes of pictures without colour
+DEPTHS = (10, 12, 14, 16)  # bits that cameras and scanners fill of 16
 
 
-class ImageError(Exception):
-    """A picture that cannot be read or shows no digit; the message says why in one line, and names the file."""
+class Survey(NamedTuple):
+    """A picture: whether it has no colour, and the highest value of one with 16 bits.
+
+    Of 16-bit colours Pillow reads the upper 8 bits alone: the highest value that these may belong to.
+    """
+
+    gray: bool
+    highest: int | None
 
 
-def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:
+def read(file: Path, images: ImageSpec = PAPER, bits: int = 16) -> UInt8[np.ndarray, "*image"]:
     """The picture in a PNG or JPEG file of any size as the data set would hold it, whose images are so.
 
-    Where they are drawn, the digit in it, dark on light or light on dark, as MNIST would hold it. Raises ImageError
-    for anything but one complete still picture, gray or RGB, of at most 89 megapixels, with a digit if one is wanted.
+    Where they are drawn, the digit in it, dark on light or light on dark, as MNIST would hold it. bits: as in `pixels`.
+    Raises ImageError for anything but one complete still picture, gray or RGB, of at most 89 megapixels, with a digit
+    if one is wanted.
     """
     if not images.drawn:
-        return fitted(read_pixels(file, gray=images.channels == 1), images)
+        return fitted(read_pixels(file, gray=images.channels == 1, bits=bits), images)
     with opened(file) as image:
         image.draft("RGB", (LONGEST, LONGEST))
-        return centred(pixels(image, gray=True, longest=LONGEST), images.side)
+        return centred(pixels(image, gray=True, longest=LONGEST, bits=bits), images.side)
 
 
-def read_pixels(file: Path, gray: bool | None = None) -> UInt8[np.ndarray, "*picture"]:
+def read_pixels(file: Path, gray: bool | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
     """The `pixels` of a PNG or JPEG file, by default gray if it has no colour. Raises ImageError as `read` does."""
     with opened(file) as image:
-        return pixels(image, image.mode in GRAY if gray is None else gray)
+        return pixels(image, image.mode in GRAY if gray is None else gray, bits=bits)
+
+
+def survey(file: Path) -> Survey:
+    """Return what a PNG or JPEG file holds. Raises ImageError as `read` does."""
+    with opened(file) as image:
+        gray, sixteen = image.mode in GRAY, has_16_bits(image)
+        values = np.asarray(image)  # all of it, which fails if the file is cut
+        if not sixteen:
+            return Survey(gray, None)
+        highest = int(values.max() if values.ndim == 2 else values[..., :3].max())
+        return Survey(gray, highest if values.ndim == 2 or not highest else 256 * highest + 255)
+
+
+def has_16_bits(image: Image.Image) -> bool:
+    """Return whether a picture that was opened and not yet read has 16 bits a value."""
+    return image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def depth(highest: int) -> int:
+    """Return how many bits 16-bit pictures fill whose highest value is this one, one of `DEPTHS`; 16 if it is < 256."""
+    return 16 if highest < 256 else next(bits for bits in DEPTHS if highest < 2**bits)
 
 
 def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[np.ndarray, "*image"]:
@@ -64,17 +95,26 @@ def opened(file: Path) -> Iterator[Image.Image]:
         raise ImageError(f"{file} cannot be read: {reason}") from None
 
 
-def pixels(image: Image.Image, gray: bool, longest: int | None = None) -> UInt8[np.ndarray, "*picture"]:
+def depth_remark(bits: int) -> str:
+    """Return a line on 16-bit pictures that fill so many bits."""
+    return f"pictures with 16 bits fill {bits} of them: divided by {2 ** (bits - 8)}"
+
+
+def pixels(image: Image.Image, gray: bool, longest: int | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
     """A picture's gray values (H, W), or its colours (H, W, 3): upright, and if it is larger shrunk to `longest`.
 
-    Transparent parts contrast with the opaque ones. Raises ImageError for 16 bits that hold numbers of 8.
+    Transparent parts contrast with the opaque ones. bits: how many bits the values of a 16-bit picture fill, and those
+    of all pictures that go with it; `depth` says it. Raises ImageError for 16 bits that hold numbers of 8, and for
+    colours that fill fewer than 16, of which Pillow reads the upper 8 alone.
     """
+    if bits < 16 and has_16_bits(image) and not image.mode.startswith("I"):
+        raise ImageError(f"it has 16 bits a colour, of which {bits} are used. Save it with 8 bits a colour.")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits
         values = np.asarray(image)
-        if 0 < values.max() < 256:
+        if bits == 16 and 0 < values.max() < 256:
             raise ImageError(f"it has 16 bits, and no value above {values.max()}: 8 bits are wanted for these")
-        image = Image.fromarray((values // 256).astype(np.uint8))
+        image = Image.fromarray((values // 2 ** (bits - 8)).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         light, opacity = (np.asarray(band, np.float32) for band in image.convert("LA").split())

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from digitcmp.datasets import DataError
+from digitcmp.errors import DataError
 from digitcmp.model import PairEnsemble
 from digitcmp.pairs import Batch
 

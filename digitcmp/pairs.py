@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from digitcmp import datasets
+from digitcmp.errors import DataError
 from digitcmp.seeds import derive
 from digitcmp.tasks import TASKS
 
@@ -40,9 +41,7 @@ def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int, task
     splits = ("train", data.train, counts["train"] + counts["val"]), ("test", data.test, counts["test"])
     for split, pool, wanted in splits:
         if 2 * wanted > (there := len(pool.labels)):
-            raise datasets.DataError(
-                f"{wanted} pairs asked of {data.name}'s {there} {split} images, which make {there // 2}"
-            )
+            raise DataError(f"{wanted} pairs asked of {data.name}'s {there} {split} images, which make {there // 2}")
     rng = np.random.default_rng(derive(seed, "pairs"))
     train, test = (rng.permutation(len(pool.labels)) for pool in (data.train, data.test))
     return {

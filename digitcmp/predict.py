@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitcmp import images, streams
+from digitcmp.errors import CheckpointError, ImageError
 from digitcmp.spec import PAPER, ImageSpec
 from digitcmp.tasks import TASKS
 
@@ -48,18 +49,24 @@ def main() -> None:
         pairs = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
     except CsvError as error:
         parser.exit(2, f"{error}\n")
-    checked = [files if is_readable(files) else None for files in pairs]
-    if not any(checked):
+    highest = [highest_values(files) for files in pairs]
+    if all(values is None for values in highest):
         sys.exit(2)
+    bits = images.depth(max((value for values in highest for value in values or ()), default=0))
+    if bits < 16:
+        print(images.depth_remark(bits), file=sys.stderr)
 
-    from digitcmp.checkpoint import CheckpointError, load  # torch takes seconds: only for pictures that can be read
+    from digitcmp.checkpoint import load  # torch takes seconds: only for pictures that can be read
 
     try:
         comparer = load(arguments.checkpoint)
     except CheckpointError as error:
         parser.exit(2, f"{error}\n")
     names = comparer.images.names
-    seen = [read_pair(files, comparer.images) if files else None for files in checked]
+    seen = [
+        None if values is None else read_pair(files, comparer.images, bits)
+        for files, values in zip(pairs, highest, strict=True)
+    ]
     readable = [pair for pair in seen if pair is not None]
     if not readable:
         sys.exit(2)
@@ -87,22 +94,24 @@ def main() -> None:
         sys.exit(2)
 
 
-def is_readable(files: list[Path]) -> bool:
-    """Whether these are pictures; if not, stderr says why."""
+def highest_values(files: list[Path]) -> list[int] | None:
+    """Return the highest value of each 16-bit picture among these, or None if one cannot be read: stderr says why."""
     try:
-        for file in files:
-            images.read_pixels(file)
-    except images.ImageError as error:
+        surveys = [images.survey(file) for file in files]
+    except ImageError as error:
         print(error, file=sys.stderr)
-        return False
-    return True
+        return None
+    return [picture.highest for picture in surveys if picture.highest is not None]
 
 
-def read_pair(files: list[Path], spec: ImageSpec) -> UInt8[np.ndarray, "2 *image"] | None:
-    """Both pictures as the network sees them, or None if there is nothing in one; stderr then says so."""
+def read_pair(files: list[Path], spec: ImageSpec, bits: int) -> UInt8[np.ndarray, "2 *image"] | None:
+    """Both pictures as the network sees them, or None if there is nothing in one; stderr then says so.
+
+    bits: how many bits the 16-bit pictures among all that are compared fill.
+    """
     try:
-        return np.stack([images.read(file, spec) for file in files])
-    except images.ImageError as error:
+        return np.stack([images.read(file, spec, bits) for file in files])
+    except ImageError as error:
         print(error, file=sys.stderr)
         return None
 

@@ -27,8 +27,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import help, paper, streams
 from digitcmp.config import HELP, TARGETS, TRAINER_REFUSED, Run, known_keys
-from digitcmp.fields import ConfigError, unknown
-from digitcmp.runs import ERROR, IN_A_SWEEP, RunError
+from digitcmp.errors import ConfigError, RunError
+from digitcmp.fields import unknown
+from digitcmp.runs import ERROR, IN_A_SWEEP
 
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this

@@ -12,18 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from digitcmp.images import GRAY, ImageError, pixels, read_pixels, resize
-from digitcmp.runs import RunError
+from digitcmp.errors import DataError, ImageError
+from digitcmp.images import GRAY, depth, depth_remark, pixels, read_pixels, resize, survey
+from digitcmp.npz import ARRAYS, Arrays
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 TEST_SHARE = 3  # of a data set that has no test images of its own: every class's last third
-
-Arrays = Mapping[str, np.ndarray]  # ARRAYS, and `names` where the classes have names
-
-
-class DataError(RunError):
-    """A data set that is not there, damaged or unfit; the message names it, says why and what is wanted, in a line."""
 
 
 def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arrays:
@@ -32,7 +26,7 @@ def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arr
     Raises DataError naming the folder and the files it needs.
     """
     raw = root / cls / "raw"
-    if all((raw / name).exists() or (raw / f"{name}.gz").exists() for name in IDX):
+    if all(idx_file(raw, name) for name in IDX):
         return read_idx(raw, side)
     wanted = f"it needs {', '.join(IDX)}, plain or .gz"
     if not download:
@@ -47,13 +41,22 @@ def read_relative(cls: str, root: Path, side: int, download: bool = True) -> Arr
         return read_idx(Path(elsewhere) / cls / "raw", side)
 
 
-def read_idx(folder: Path, side: int) -> Arrays:
-    """The four files of MNIST's format in a folder, the images averaged to side x side. Raises DataError."""
+def idx_file(folder: Path, name: str) -> Path | None:
+    """Return the file of this name, plain or .gz, in a folder or in the folder `gzip` of EMNIST's archive."""
+    files = (folder / name, folder / f"{name}.gz", folder / "gzip" / f"{name}.gz")
+    return next((file for file in files if file.exists()), None)
+
+
+def read_idx(folder: Path, side: int, names: Sequence[str] = IDX) -> Arrays:
+    """Four files of MNIST's format in a folder, in the order of ARRAYS, the images averaged to side x side.
+
+    Raises DataError.
+    """
     arrays = []
-    for name in IDX:
-        file = folder / name
+    for name in names:
+        file = idx_file(folder, name) or folder / name
         try:
-            data = file.read_bytes() if file.exists() else gzip.decompress(file.with_name(f"{name}.gz").read_bytes())
+            data = file.read_bytes() if file.suffix != ".gz" else gzip.decompress(file.read_bytes())
             dimensions = data[3]
             shape = np.frombuffer(data, ">i4", dimensions, offset=4)
             array = np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
@@ -61,6 +64,24 @@ def read_idx(folder: Path, side: int) -> Arrays:
         except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
             raise DataError(f"{file} is damaged ({error})") from error
     return dict(zip(ARRAYS, arrays, strict=True))
+
+
+def read_emnist(split: str, raw: Path, side: int) -> Arrays:
+    """Return a split of EMNIST from its files in a folder, as `read_torchvision` does. Raises DataError."""
+    from torchvision.datasets import EMNIST
+
+    arrays = dict(read_idx(raw, side, emnist_files(split)))
+    names = EMNIST.classes_split_dict[split]
+    first = int(min(arrays[key].min() for key in ("train_labels", "test_labels")))  # letters: 1 to 26, 0 is N/A
+    for key, array in arrays.items():  # the files hold the images transposed
+        arrays[key] = array.swapaxes(1, 2) if array.ndim == 3 else array - first
+    return arrays | {"names": np.array(names[first:])}
+
+
+def emnist_files(split: str) -> list[str]:
+    """Return the names of EMNIST's files of a split, in the order of ARRAYS."""
+    kinds = ("train-images-idx3", "train-labels-idx1", "test-images-idx3", "test-labels-idx1")
+    return [f"emnist-{split}-{kind}-ubyte" for kind in kinds]
 
 
 def read_digits() -> Arrays:
@@ -83,6 +104,12 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
     kind = getattr(datasets, cls, None)
     if not (isinstance(kind, type) and issubclass(kind, datasets.VisionDataset)):
         raise DataError(f"data.cls={cls}: torchvision.datasets has no such class")
+    wanted = f"torchvision looks for its files in {root}"
+    if kind is datasets.EMNIST and arguments.keys() == {"split"}:
+        raw, files = root / cls / "raw", emnist_files(str(arguments["split"]))
+        if all(idx_file(raw, name) for name in files):
+            return read_emnist(str(arguments["split"]), raw, side or 14)
+        wanted = f"it needs {', '.join(files)}, plain or .gz, in {raw}"
     takes = parameters(kind)
     given = {"root": str(root)} | {"download": True} | dict(arguments)
     parts: list[dict[str, Any]] = [{}]
@@ -99,6 +126,8 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
             pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)
         except Exception as error:  # whatever it raises for its arguments, its files and a download
             reason = " ".join(f"{type(error).__name__}: {error}".split())
+            if isinstance(error, OSError):  # no network, or what came is not the file
+                reason = f"no files and no download ({reason}); {wanted}"
             raise DataError(f"torchvision's {cls}: {reason}") from error
         if not all(isinstance(picture, Image.Image) for picture in pictures):
             raise DataError(f"torchvision's {cls} has {type(pictures[0]).__name__} for images, pictures are wanted")
@@ -128,7 +157,8 @@ def read_folder(folder: Path, side: int | None) -> Arrays:
     """A folder of pictures for each class, named for it; classes in the order of their names, numbers by their value.
 
     The folders lie in `folder`/train and `folder`/test, or in `folder` itself, and then `joined` says which are
-    test images. Raises DataError for a picture that cannot be read and for a folder without any.
+    test images. 16-bit pictures are scaled by how many bits all of them together fill. Raises DataError for a picture
+    that cannot be read and for a folder without any.
     """
     parts = [folder / "train", folder / "test"]
     if not all(part.is_dir() for part in parts):
@@ -138,27 +168,36 @@ def read_folder(folder: Path, side: int | None) -> Arrays:
         names.sort(key=float)
     if not names:
         raise DataError(f"{parts[0]} holds no folders: one for each class, with its pictures, is wanted")
-    read = []
+    pictures: list[tuple[list[Path], list[int]]] = []
     for part in parts:
         files, labels = [], []
         for label, name in enumerate(names):
-            pictures = sorted(file for file in (part / name).glob("*") if not file.name.startswith("."))
-            if not pictures:
+            inside = sorted(file for file in (part / name).glob("*") if not file.name.startswith("."))
+            if not inside:
                 raise DataError(
                     f"{part / name} holds no picture: every class needs {'one' if parts[1:] else TEST_SHARE}"
                 )
-            files += pictures
-            labels += [label] * len(pictures)
+            files += inside
+            labels += [label] * len(inside)
         there = {entry.name for entry in part.iterdir() if entry.is_dir() and not entry.name.startswith(".")}
         if strange := there - set(names):
             raise DataError(f"{part / min(strange)} is no class of {parts[0]}: {', '.join(names)}")
-        try:
-            gray = all(np.ndim(read_pixels(file)) == 2 for file in files)
-            images = stacked(str(folder), (read_pixels(file, gray) for file in files), side)
-        except ImageError as error:
-            raise DataError(str(error)) from None
-        read.append((images, np.array(labels)))
-    return joined(read, names)
+        pictures.append((files, labels))
+    read = []
+    try:
+        surveys = [survey(file) for files, _ in pictures for file in files]
+        gray = all(picture.gray for picture in surveys)
+        highest = [picture.highest for picture in surveys if picture.highest is not None]
+        bits = depth(max(highest, default=0))
+        for files, labels in pictures:
+            images = stacked(str(folder), (read_pixels(file, gray, bits) for file in files), side)
+            read.append((images, np.array(labels)))
+    except ImageError as error:
+        raise DataError(str(error)) from None
+    remarks = [depth_remark(bits)] if bits < 16 else []
+    if dark := [value for value in highest if value < 4096 and bits == 16]:
+        remarks.append(f"{len(dark)} of {len(highest)} pictures with 16 bits are dark: no value above {max(dark)}")
+    return {**joined(read, names), "remarks": np.array(remarks, dtype=str)}
 
 
 def joined(parts: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str] = ()) -> Arrays:

@@ -6,6 +6,7 @@ result.json, and in .manifest the names of what is the run's; every reader of ru
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -13,7 +14,6 @@ import re
 import socket
 import subprocess
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +25,8 @@ import yaml
 
 from digitcmp import fingerprint
 from digitcmp.config import Run, Settings, flatten
+from digitcmp.errors import RunError, StaleError
+from digitcmp.files import checksum, write
 from digitcmp.scores import DIGITS
 from digitcmp.scores import names as score_names
 
@@ -45,33 +47,12 @@ FOUND = ("found_lr", "found_batch_size")  # by Lightning's LearningRateFinder an
 SCORES = (*score_names(aux=False), *DIGITS)
 CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
+DATA_REMARKS = "data_remarks"  # on what was converted to read the data; older results have none
 CHECKSUM = "result_crc"  # of all other keys; older results have none
-RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, *ORIGIN, CHECKSUM)  # every other key is a setting
+# every other key is a setting
+RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, *ORIGIN, DATA_REMARKS, CHECKSUM)
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
-REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, CHECKSUM}
-NAMED = 5  # functions in a message
-
-
-class RunError(Exception):
-    """A folder that cannot hold this run; the message says why and what to do, in one line."""
-
-
-class StaleError(RunError):
-    """What other code finished, 'FOLDER holds this run, finished by', and the functions that have changed since."""
-
-    def __init__(self, subject: str, functions: Sequence[str]) -> None:
-        super().__init__(subject, functions)  # which a worker's error is made from again in the sweep
-        self.subject, self.functions = subject, functions
-
-    def __str__(self) -> str:
-        changes = f"{self.subject} other code, changed since: {listed(self.functions)}"
-        return f"{changes}: stale=keep takes it, stale=retrain trains it again"
-
-
-def listed(functions: Sequence[str]) -> str:
-    """The first of them by name, and how many more."""
-    more = len(functions) - NAMED
-    return ", ".join(functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, DATA_REMARKS, CHECKSUM}
 
 
 @contextmanager
@@ -178,9 +159,9 @@ def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
             return None, RESULT
     except (ValueError, LookupError, AttributeError, TypeError):
         return None, RESULT
-    if checksum(folder / METRICS) != result["metrics_crc"]:
+    if checksum((folder / METRICS).read_bytes()) != result["metrics_crc"]:
         return None, METRICS
-    if (folder / CHECKPOINT).exists() and checksum(folder / CHECKPOINT) != result["checkpoint_crc"]:
+    if (folder / CHECKPOINT).exists() and checksum((folder / CHECKPOINT).read_bytes()) != result["checkpoint_crc"]:
         return None, CHECKPOINT
     return result, None
 
@@ -237,23 +218,15 @@ def read_settings(folder: Path) -> Settings | None:
         return None
 
 
-@contextmanager
-def atomic_write(file: Path) -> Iterator[Path]:
-    """A temporary path beside `file`; what is written there takes its place at the end, or is removed if that fails."""
-    partial = file.parent / f"{file.name}.{socket.gethostname()}.{os.getpid()}.partial"
+def data_source(folder: Path) -> dict[str, Any]:
+    """Return the arguments of `datasets.load` for a run's data set; those of MNIST if config.yaml cannot be read."""
+    from digitcmp import datasets  # a dry run need not wait for it
+
     try:
-        yield partial
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write(file: Path, text: str) -> None:
-    """Write a whole file or none, and onto the disk."""
-    with atomic_write(file) as partial, partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+        config = yaml.safe_load((folder / CONFIG).read_text())["data"]
+        return {key: config[key] for key in inspect.signature(datasets.load).parameters if key in config}
+    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
+        return {"name": "mnist", "root": "data"}
 
 
 def write_config(folder: Path, run: Run) -> None:
@@ -263,21 +236,19 @@ def write_config(folder: Path, run: Run) -> None:
 
 def record(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     """Vouch for the run's files, write result.json, the last thing a run does, and return what it says."""
-    result |= {"metrics_crc": checksum(folder / METRICS), "checkpoint_crc": checksum(folder / CHECKPOINT)}
+    result |= {
+        "metrics_crc": checksum((folder / METRICS).read_bytes()),
+        "checkpoint_crc": checksum((folder / CHECKPOINT).read_bytes()),
+    }
     result |= {CHECKSUM: result_checksum(result)}
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
 
 
-def checksum(file: Path) -> str:
-    """CRC-32 of a file as 8 hexadecimal digits."""
-    return f"{zlib.crc32(file.read_bytes()):08x}"
-
-
 def result_checksum(result: Mapping[str, Any]) -> str:
     """CRC-32 of all that a result says, in whatever order and layout, as 8 hexadecimal digits."""
     said = {key: value for key, value in result.items() if key != CHECKSUM}
-    return f"{zlib.crc32(json.dumps(said, sort_keys=True).encode()):08x}"
+    return checksum(json.dumps(said, sort_keys=True).encode())
 
 
 @cache

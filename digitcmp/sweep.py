@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from digitcmp import runs
+from digitcmp.errors import StaleError
 from digitcmp.estimate import Estimate, clock, total
 from digitcmp.job import Job
 from digitcmp.progress import SweepProgress
@@ -36,7 +37,7 @@ def sweep(
     for job in jobs:
         try:
             result = None if force else runs.finished(job.folder, job.run)
-        except runs.StaleError as stale:
+        except StaleError as stale:
             changes.append(stale.functions)
             continue
         if result:
@@ -51,7 +52,7 @@ def sweep(
         print_plan(jobs, to_do, estimate)
     if changes:
         functions = list(dict.fromkeys(name for functions in changes for name in functions))
-        raise runs.StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
+        raise StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
     if not dry_run:
         print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
     for line in runs.remarks(finished):
@@ -127,7 +128,7 @@ def launch_until_done(
 
 
 def print_table(root: Path) -> None:
-    """The sweep's cells, each with its mean test accuracy over seeds beside the paper's."""
+    """Print the sweep's cells, with mean test accuracies beside the paper's, and the remarks on its data."""
     from rich.console import Console
 
     from digitcmp.report import tables  # pandas takes a second, which a dry run need not wait for
@@ -137,6 +138,9 @@ def print_table(root: Path) -> None:
     if len(results.runs):
         print()
         tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
+        if runs.DATA_REMARKS in results.runs:
+            for text in results.runs[runs.DATA_REMARKS].dropna().unique():
+                print(f"data: {text}")
         print(f"\nStatistics and figures: python -m digitcmp.report {shlex.quote(str(root))}")
 
 

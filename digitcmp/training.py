@@ -16,6 +16,7 @@ from rich.console import Console
 from digitcmp import assembly, fingerprint, objective, pictures, process, runs, screen
 from digitcmp.assembly import Parts
 from digitcmp.config import Run
+from digitcmp.errors import RunError
 from digitcmp.model import PairOutput
 from digitcmp.pairs import Batch
 from digitcmp.scores import rounded
@@ -54,10 +55,10 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
                     return result
                 result = fit(run, folder, parts, console)
     except (MisconfigurationException, TrainingSpikeException) as error:
-        raise runs.RunError(str(error).splitlines()[0]) from None
+        raise RunError(str(error).splitlines()[0]) from None
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f": {error.filename}" if error.filename else ""
-        raise runs.RunError(f"{folder}: {error.strerror or error}{where}") from None
+        raise RunError(f"{folder}: {error.strerror or error}{where}") from None
     with optional("the table of the result"):
         screen.summary(run, result, folder, console)
     return result
@@ -81,7 +82,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     """
     origin, functions = runs.provenance(), fingerprint.functions(run)
     params = parts.module.network.params
-    console.print(screen.header(run, params, parts.device), highlight=False, soft_wrap=True)
+    for line in (screen.header(run, params, parts.device), *parts.data.remarks):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     runs.take(folder, run)
     runs.write_config(folder, run)
     parts.events.lay_out(run.aux)
@@ -91,7 +93,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     parts.trainer.fit(parts.module, parts.data)
     fit_seconds = time.perf_counter() - start
     if not parts.metrics.rows:
-        raise runs.RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
+        raise RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
     last = max(parts.metrics.rows)
     kept = restore_best(parts, folder) if parts.best else last
     scores = parts.metrics.rows[kept] | evaluate(parts)
@@ -109,6 +111,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         "fit_seconds": fit_seconds,
         "device": parts.device,
         **origin,
+        **({runs.DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
         "config_hash": run.config_hash,
         "code": fingerprint.digest(str(functions), 12),
         "functions": functions,
@@ -135,7 +138,7 @@ def restore_best(parts: Parts, folder: Path) -> int:
     assert parts.best is not None
     file = Path(parts.best.best_model_path)
     if not file.is_file():
-        raise runs.RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
+        raise RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
     checkpoint = torch.load(file, map_location=parts.module.device, weights_only=True)
     parts.module.load_state_dict(checkpoint["state_dict"])
     file.unlink()

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from digitcmp import grid, process
 from digitcmp.config import Run
-from digitcmp.fields import ConfigError
+from digitcmp.errors import ConfigError
 from digitcmp.job import Job
 from digitcmp.sweep import sweep
 

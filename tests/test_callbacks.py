@@ -16,9 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import digitcmp
 from digitcmp import runs
-from digitcmp.fields import ConfigError
+from digitcmp.errors import ConfigError, RunError
 from digitcmp.grid import typed
-from digitcmp.runs import RunError
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
 LIGHTNING = "lightning.pytorch.callbacks"

@@ -20,7 +20,8 @@ from test_images import drawing
 
 import digitcmp
 from digitcmp import runs
-from digitcmp.checkpoint import CheckpointError
+from digitcmp.errors import CheckpointError
+from digitcmp.files import checksum
 from digitcmp.module import DigitComparison
 
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
@@ -86,7 +87,7 @@ def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, t
     content = fcnn1.read_bytes()
     file = tmp_path / runs.CHECKPOINT
     file.parent.mkdir()
-    (tmp_path / runs.RESULT).write_text(json.dumps({"checkpoint_crc": runs.checksum(fcnn1)}))
+    (tmp_path / runs.RESULT).write_text(json.dumps({"checkpoint_crc": checksum(fcnn1)}))
     file.write_bytes(content)
     assert digitcmp.load(tmp_path).network.arguments["backbone"] == "fcnn1"
     file.write_bytes(flipped(content, int(share * (len(content) - 1))))

@@ -12,7 +12,8 @@ from conftest import ROOT
 
 from digitcmp import config, paper
 from digitcmp.backbones import NETWORKS
-from digitcmp.config import CONF, RENAMED, ConfigError, Run, config_yaml, groups
+from digitcmp.config import CONF, RENAMED, Run, config_yaml, groups
+from digitcmp.errors import ConfigError
 
 pytestmark = pytest.mark.pure
 

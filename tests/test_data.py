@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcmp import datasets
+from digitcmp import datasets, npz
 from digitcmp.data import PairData
+from digitcmp.errors import DataError
 from digitcmp.images import resize
 from digitcmp.readers import read_relative
 from digitcmp.sources import SOURCES
@@ -66,7 +67,7 @@ def images(data: PairData, *splits: str) -> list[bytes]:
 def test_packaged_file_is_mnist(tmp_path: Path) -> None:
     """The package's own build command makes it from the canonical files, and every pixel is a rounded 2x2 mean."""
     built = tmp_path / "mnist14.npz"
-    datasets.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
+    npz.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
     assert built.read_bytes() == datasets.PACKAGED.read_bytes()
     raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
     for split, prefix, n in (("train", "train", 60_000), ("test", "t10k", 10_000)):
@@ -152,7 +153,7 @@ def test_moments_are_those_of_the_training_pairs() -> None:
 
 def test_more_pairs_than_images(tmp_path: Path) -> None:
     fake_torchvision(tmp_path, "kmnist")
-    with pytest.raises(datasets.DataError, match="60 pairs asked of kmnist's 100 train images, which make 50"):
+    with pytest.raises(DataError, match="60 pairs asked of kmnist's 100 train images, which make 50"):
         PairData("kmnist", 30, 30, 5, seed=0, root=str(tmp_path)).setup()
 
 
@@ -174,7 +175,7 @@ def test_without_files_and_network(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
     monkeypatch.setattr(KMNIST, "mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(datasets.DataError, match="KMNIST/raw and no download.*needs train-images-idx3-ubyte"):
+    with pytest.raises(DataError, match="KMNIST/raw and no download.*needs train-images-idx3-ubyte"):
         datasets.load("kmnist", tmp_path)
     assert not (tmp_path / "KMNIST" / f"pooled14{datasets.CODE}.npz").exists()
 
@@ -194,7 +195,7 @@ def test_a_download_that_stops_half_way(tmp_path: Path, monkeypatch: pytest.Monk
             raise OSError("connection lost")
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", download)
-    with pytest.raises(datasets.DataError, match="connection lost"):
+    with pytest.raises(DataError, match="connection lost"):
         datasets.load("kmnist", tmp_path / "root")
     assert not (tmp_path / "root").exists()
     assert len(datasets.load("kmnist", tmp_path / "root").test.labels) == 50
@@ -206,7 +207,7 @@ def test_truncated_cache(tmp_path: Path, keep: int) -> None:
     fake_torchvision(tmp_path, "kmnist")
     datasets.load("kmnist", tmp_path)
     os.truncate(tmp_path / "KMNIST" / f"pooled14{datasets.CODE}.npz", keep)
-    with pytest.raises(datasets.DataError, match="KMNIST/pooled14,[0-9a-f]{8}.npz is damaged .*delete it"):
+    with pytest.raises(DataError, match="KMNIST/pooled14,[0-9a-f]{8}.npz is damaged .*delete it"):
         datasets.load("kmnist", tmp_path)
 
 
@@ -215,5 +216,5 @@ def test_damaged_packaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     damaged[len(damaged) // 2] ^= 1
     (tmp_path / "mnist14.npz").write_bytes(damaged)
     monkeypatch.setattr(datasets, "PACKAGED", tmp_path / "mnist14.npz")
-    with pytest.raises(datasets.DataError, match="mnist14.npz is damaged .*build it again"):
+    with pytest.raises(DataError, match="mnist14.npz is damaged .*build it again"):
         datasets.load("mnist", Path())

@@ -6,12 +6,14 @@ import gzip
 import itertools
 import json
 import os
+import pickle
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -29,10 +31,11 @@ from digitcmp.backbones import NETWORKS
 from digitcmp.checkpoint import Comparer
 from digitcmp.config import CONF, Run, config_yaml
 from digitcmp.data import PairData
+from digitcmp.errors import DataError, ImageError, RunError
+from digitcmp.files import checksum
 from digitcmp.model import PairEnsemble
 from digitcmp.module import DigitComparison
-from digitcmp.runs import RunError
-from digitcmp.sources import SOURCES, checksum
+from digitcmp.sources import SOURCES
 from digitcmp.spec import ImageSpec
 
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
@@ -182,7 +185,7 @@ def test_damaged_idx_files_are_named(tmp_path: Path, damage: str) -> None:
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:-100] if damage == "cut" else b"")
-    with pytest.raises(datasets.DataError, match="raw/t10k-images-idx3-ubyte is damaged") as error:
+    with pytest.raises(DataError, match=r"raw/t10k-images-idx3-ubyte(\.gz)? is damaged") as error:
         datasets.load("kmnist", tmp_path)
     assert "\n" not in str(error.value) and not (tmp_path / f"KMNIST/pooled14{datasets.CODE}.npz").exists()
 
@@ -240,9 +243,7 @@ def test_the_order_and_the_hidden_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "own/.ipynb_checkpoints/a.png").touch()
     (tmp_path / "own/10/.DS_Store").touch()
     assert checksum(tmp_path / "own") == before and load().images.names == ("-10", "-2", "0.5", "10")
-    with pytest.raises(
-        datasets.DataError, match="own/root is not allowed: it lies in .*own, where every folder is a class"
-    ):
+    with pytest.raises(DataError, match="own/root is not allowed: it lies in .*own, where every folder is a class"):
         datasets.load("folder", tmp_path / "own/root", file=str(tmp_path / "own"))
 
 
@@ -266,8 +267,27 @@ def test_large_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_sixteen_bits_that_hold_eight_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((9, 9), 255, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(images.ImageError, match="it has 16 bits, and no value above 255"):
+    with pytest.raises(ImageError, match="it has 16 bits, and no value above 255"):
         images.read_pixels(tmp_path / "a.png")
+
+
+def test_a_folder_of_12_bits_in_16(tmp_path: Path) -> None:
+    """All pictures are divided alike, also those that alone would seem to have 10 bits."""
+    save_folder(tmp_path / "own", ["a", "b"], n=12)
+    expected = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    for file in (tmp_path / "own").rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(file)).astype(np.uint16) * 16).save(file)
+    dark = tmp_path / "own/a/000.png"
+    Image.fromarray(np.asarray(Image.open(dark)) // 10).save(dark)
+    for _ in range(2):  # made, and taken from the cache
+        data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+        assert data.remarks == ("pictures with 16 bits fill 12 of them: divided by 16",)
+        assert np.array_equal(data.train.images[1:], expected.train.images[1:])
+        assert np.array_equal(data.train.images[0], expected.train.images[0] // 10)
+        assert np.array_equal(data.test.images, expected.test.images)
+    Image.fromarray(np.full((20, 20), 65535, np.uint16)).save(dark)
+    data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
+    assert data.remarks[0].startswith("23 of 24 pictures with 16 bits are dark: no value above 40")
 
 
 def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> None:
@@ -333,10 +353,61 @@ def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.Monke
     data = datasets.load("letters", tmp_path, cls="Letters")
     assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
     assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
-    with pytest.raises(datasets.DataError, match="torchvision's Moving has Tensor for images, pictures are wanted"):
+    with pytest.raises(DataError, match="torchvision's Moving has Tensor for images, pictures are wanted"):
         datasets.load("moving", tmp_path, cls="Moving")
     assert {"root", "train", "split", "download"} <= readers.parameters(torchvision.datasets.EMNIST)
     assert "train" not in readers.parameters(torchvision.datasets.SVHN)
+
+
+def save_emnist(raw: Path, split: str = "letters") -> None:
+    """EMNIST's four files of a split, plain, 130 training and 52 test images."""
+    raw.mkdir(parents=True)
+    for part, n in (("train", 130), ("test", 52)):
+        pixels, labels = made_up(26, 28, 1, n)
+        header = np.array([0x803, n, 28, 28], ">i4").tobytes()
+        (raw / f"emnist-{split}-{part}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+        header = np.array([0x801, n], ">i4").tobytes()
+        (raw / f"emnist-{split}-{part}-labels-idx1-ubyte").write_bytes(header + (labels + 1).astype(np.uint8).tobytes())
+
+
+@pytest.mark.parametrize(("folder", "gz"), [("", False), ("", True), ("gzip", True)])
+def test_emnist_from_its_files(tmp_path: Path, folder: str, gz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain or .gz, in raw/ or in the folder of its archive: the letters that torchvision reads, none of it loaded."""
+    save_emnist(tmp_path / "EMNIST/raw")
+    letters = datasets.load("letters", tmp_path, cls="EMNIST", arguments={"split": "letters", "train": True})
+    monkeypatch.setattr("torchvision.datasets.EMNIST.__init__", lambda *_, **__: pytest.fail("read by torchvision"))
+    for file in sorted((tmp_path / "EMNIST/raw").iterdir()) if gz else []:
+        packed = file.parent / folder / f"{file.name}.gz"
+        packed.parent.mkdir(exist_ok=True)
+        packed.write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+    data = datasets.load("emnist_letters", tmp_path, cls="EMNIST", arguments={"split": "letters"}, drawn=True)
+    assert data.images == ImageSpec(1, 14, tuple("abcdefghijklmnopqrstuvwxyz"), drawn=True)
+    pictures, labels = made_up(26, 28, 1, 130)
+    upright = images.resize(pictures, 14).swapaxes(1, 2)
+    assert np.array_equal(data.train.images, upright) and np.array_equal(data.train.labels, labels)
+    assert len(data.test.labels) == 52 and data.remarks == ()
+    ours, theirs = (sorted(image.tobytes() for image in pool.images) for pool in (data.train, letters.train))
+    assert letters.images.names == data.images.names and set(theirs) <= set(ours)
+
+
+@pytest.mark.parametrize(
+    ("cls", "wanted"),
+    [
+        ("EMNIST", r"it needs emnist-letters-train-images-idx3-ubyte, .*-ubyte, plain or .gz, in {}/EMNIST/raw"),
+        ("SVHN", "torchvision looks for its files in {}"),
+    ],
+)
+def test_torchvision_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: str, wanted: str) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise URLError("no name")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    arguments = {"split": "letters"} if cls == "EMNIST" else {}
+    message = rf"^torchvision's {cls}: no files and no download \(URLError: <urlopen error no name>\); "
+    with pytest.raises(DataError, match=f"{message}{wanted.format(tmp_path)}$") as error:
+        datasets.load("own", tmp_path, cls=cls, arguments=arguments)
+    assert "\n" not in str(error.value)
 
 
 def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
@@ -368,6 +439,11 @@ def changed(**arrays: Callable[[Any], Any] | None) -> Callable[[Path], None]:
     return save
 
 
+def save_npy(file: Path, array: np.ndarray) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, array)
+
+
 def relabelled(old: int, new: int) -> Callable[[Any], Any]:
     return lambda labels: np.where(labels == old, new, labels)
 
@@ -383,9 +459,13 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         changed(train_labels=relabelled(3, 2)),
         "own.npz is unfit: no training image of class 3: labels 0 to 4 are wanted",
     ),
-    "labels from 1": (
-        changed(train_labels=lambda x: x + 1, test_labels=lambda x: x + 1),
-        "own.npz is unfit: labels start at 1: 0 to K-1 are wanted",
+    "labels from 1 with a gap": (
+        changed(train_labels=lambda x: np.where(x == 3, 2, x) + 1),
+        "own.npz is unfit: no training image of class 4: labels 1 to 5 without gaps are wanted",
+    ),
+    "a test label below those from 1": (
+        changed(train_labels=lambda x: x + 1),
+        "own.npz is unfit: test label [0] is none of the training images' 1 to 5",
     ),
     "a label below 0": (changed(train_labels=relabelled(3, -1)), "labels start at -1: 0 to K-1 are wanted"),
     "a huge label": (changed(train_labels=relabelled(3, 2**40)), "no training image of class 3: "),
@@ -410,16 +490,46 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         changed(test_images=lambda x: np.where(x > 200, np.inf, x)),
         "test_images has pixels that are not finite",
     ),
-    "0 to 1": (changed(train_images=lambda x: x / 255), f"train_images has pixels from 0 to 0.996078, {WANTED}"),
+    "train from 0 to 1": (
+        changed(train_images=lambda x: x / 255),
+        "own.npz is unfit: pixels of train_images from 0 to 0.996078, test_images from 0 to 254: one range is wanted. "
+        "Multiply train_images by 255.",
+    ),
+    "test of booleans": (
+        changed(test_images=lambda x: x > 100),
+        "pixels of train_images from 0 to 254, test_images from 0 to 1: one range is wanted. Multiply test_images by",
+    ),
+    "0 to 1.02": (
+        changed(train_images=lambda x: x / 250, test_images=lambda x: x / 250),
+        f"train_images has fractions from 0 to 1.016: {WANTED}, or fractions from 0 to 1. Save the images before",
+    ),
+    "divided by their deviation": (
+        changed(train_images=lambda x: x / x.std(), test_images=lambda x: x / x.std()),
+        "train_images has fractions from 0 to 4.",
+    ),
+    "divided and cut": (
+        changed(train_images=lambda x: x // 64, test_images=lambda x: x // 64),
+        f"train_images has 4 gray levels, none above 3: {WANTED}",
+    ),
+    "test divided and cut": (
+        changed(test_images=lambda x: x // 64),
+        f"test_images has 4 gray levels, none above 3: {WANTED}",
+    ),
     "negative": (
         changed(test_images=lambda x: x.astype(int) - 128),
-        f"test_images has pixels from -128 to 126, {WANTED}",
+        f"test_images has pixels from -128 to 126: {WANTED}, or fractions from 0 to 1. Save the images before they are",
     ),
-    "16 bits": (changed(train_images=lambda x: x.astype(np.uint16) * 257), f", {WANTED}"),
+    "16 bits": (
+        changed(train_images=lambda x: x.astype(np.uint16) * 257),
+        f"train_images has pixels from 0 to 65278: {WANTED}, or fractions from 0 to 1. Divide by 256.",
+    ),
+    "12 bits": (changed(test_images=lambda x: x.astype(np.uint16) * 16), "fractions from 0 to 1. Divide by 16."),
+    "complex": (changed(train_images=lambda x: x * 1j), "train_images (60, 20, 20) complex128: numbers are wanted"),
+    "a number": (changed(train_images=lambda x: np.array(5)), "train_images () int64: (N, H, W) or (N, H, W, 3)"),
     "texts": (changed(train_images=lambda x: x.astype(str)), "numbers are wanted"),
     "flat": (
         changed(train_images=lambda x: x.reshape(60, -1)),
-        "train_images (60, 400) uint8: (N, H, W) or (N, H, W, 3)",
+        "train_images (60, 400) uint8: (N, H, W) or (N, H, W, 3), N > 0, is wanted. Reshape it to (60, 20, 20).",
     ),
     "four channels": (changed(train_images=lambda x: np.stack([x] * 4, axis=3)), "(N, H, W) or (N, H, W, 3)"),
     "none": (changed(train_images=lambda x: x[:0], train_labels=lambda x: x[:0]), "N > 0, is wanted"),
@@ -451,8 +561,61 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda file: (save_npz(file), file.write_bytes(file.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))),
         "own.npz is damaged (",
     ),
-    "a text": (lambda file: file.write_text("my images\n"), "own.npz is damaged ("),
-    "pickled": (lambda file: np.savez(file, train_images=np.array([{}])), "own.npz is damaged ("),
+    "a text": (lambda file: file.write_text("my images\n"), "own.npz is a text file, not a .npz of NumPy arrays. Save"),
+    "a table": (
+        lambda file: file.write_text("label,pixel0\n3,255\n"),
+        "own.npz is a CSV file, not a .npz of NumPy arrays. Save it with numpy.savez(FILE, train_images=..., ",
+    ),
+    "empty": (lambda file: file.touch(), "own.npz is an empty file, not a .npz"),
+    "a .npy": (lambda file: save_npy(file, np.zeros(3)), "own.npz is one array, a .npy, not a .npz"),
+    "a pickle": (lambda file: file.write_bytes(pickle.dumps([1])), "own.npz is a pickle, not a .npz"),
+    "a picture": (lambda file: Image.new("L", (9, 9)).save(file, format="PNG"), "own.npz is a picture, not a .npz"),
+    "a checkpoint": (lambda file: torch.save({}, file), "own.npz is a zip archive without arrays, not a .npz"),
+    "random bytes": (
+        lambda file: file.write_bytes(np.random.default_rng(0).bytes(9000)),
+        "own.npz is damaged or another",
+    ),
+    "an empty text": (
+        lambda file: save_npz(file, train_labels=np.array(["a", ""] * 30), test_labels=np.array(["a"] * 60)),
+        "own.npz is unfit: train_labels has empty texts: a label for each of 60 images is wanted",
+    ),
+    "labels as objects": (
+        changed(train_labels=lambda x: x.astype(object)),
+        "own.npz: train_labels is an array of Python objects, which are not read because a pickle can run code. Save",
+    ),
+    "images of several sizes": (
+        changed(test_images=lambda x: np.array([np.zeros((n, n)) for n in range(60)], dtype=object)),
+        "own.npz: test_images is an array of Python objects",
+    ),
+    "arrays without names": (
+        lambda file: np.savez(file, *made_up(5, 20, 1, 60)),
+        "are wanted. It has arr_0, arr_1.",
+    ),
+    "several labels an image": (
+        changed(train_labels=lambda x: (np.arange(14) % 5 == x[:, None]).astype(int)),
+        "train_labels (60, 14) int64 has 14 labels an image (multi-label): one class per image is needed. Save one",
+    ),
+    "texts and numbers": (changed(train_labels=lambda x: x.astype(str)), "train_labels has texts, test_labels numbers"),
+    "a text that no training image has": (
+        lambda file: save_npz(file, train_labels=np.array(list("ab") * 30), test_labels=np.array(list("ac") * 30)),
+        "own.npz is unfit: test_labels has 'c', which is none of the training images' labels: a, b",
+    ),
+    "a text that is no name": (
+        lambda file: save_npz(
+            file, names=np.array(["a", "b"]), train_labels=np.array(list("abc") * 20), test_labels=np.array(["a"] * 60)
+        ),
+        "own.npz is unfit: train_labels has 'c', which is none of names: a, b",
+    ),
+    "a class without a training image": (
+        lambda file: save_npz(
+            file, names=np.array(list("abc")), train_labels=np.array(list("ac") * 30), test_labels=np.array(["a"] * 60)
+        ),
+        "own.npz is unfit: no training image of class 1 (b): labels 0 to 2 are wanted",
+    ),
+    "a label of 64 bits": (
+        changed(train_labels=lambda x: x.astype(np.uint64) + np.uint64(2**63)),
+        "train_labels has the label 92233720368547758",
+    ),
     "missing": (lambda file: None, "data.file=own.npz is not allowed: there is no such file or folder"),
     "too small for ws3": (
         lambda file: save_npz(file, side=4),

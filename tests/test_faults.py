@@ -26,8 +26,8 @@ from conftest import ROOT, Start, numbers, until, written
 
 import digitcmp
 from digitcmp import runs, training  # noqa: F401  what a run imports, imported before the fork
-from digitcmp.checkpoint import CheckpointError
 from digitcmp.data import PairData  # noqa: F401
+from digitcmp.errors import CheckpointError
 from digitcmp.module import DigitComparison
 
 QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")

@@ -13,9 +13,10 @@ import pytest
 from conftest import ROOT, written
 from test_config import nested, run
 
-from digitcmp import fingerprint, runs
+from digitcmp import fingerprint
 from digitcmp.backbones import NETWORKS, Network
 from digitcmp.config import Run
+from digitcmp.errors import StaleError
 from digitcmp.heads import HEADS
 
 BRANCH = """
@@ -195,7 +196,7 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
 
 
 def test_the_error_comes_whole_out_of_a_worker() -> None:
-    error = runs.StaleError("3 of 4 runs were finished by", [f"layers.f{n}" for n in range(7)])
+    error = StaleError("3 of 4 runs were finished by", [f"layers.f{n}" for n in range(7)])
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) and again.functions == error.functions
     assert "changed since: layers.f0, layers.f1, layers.f2, layers.f3, layers.f4 and 2 more: stale=keep" in str(error)

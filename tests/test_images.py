@@ -1,5 +1,6 @@
 """Pictures from anywhere become what MNIST would hold of them, or a line that names the file."""
 
+import itertools
 import os
 import struct
 import zlib
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from digitcmp import images
+from digitcmp.errors import ImageError
 
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 
@@ -39,6 +41,44 @@ def png_header(width: int, height: int) -> bytes:
     """A gray PNG that promises this size and holds nothing."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def png_of_16_bits(values: np.ndarray) -> bytes:
+    """A PNG of these values (H, W), or (H, W, C) with 2 (gray, opacity), 3 or 4 channels."""
+    rows = values.reshape(len(values), values.shape[1], -1)
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[rows.shape[2]]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", rows.shape[1], rows.shape[0], 16, kind, 0, 0, 0))
+    data = zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("bits", "channels"), [*itertools.product([10, 12, 14, 16], [1, 2, 3, 4])])
+def test_16_bits_that_fill_fewer(bits: int, channels: int, tmp_path: Path) -> None:
+    """Of 12 bits 0..4095 become 0..255; of colours Pillow reads the upper 8 bits alone, which are refused then."""
+    values = np.linspace(0, 2**bits - 1, 81).astype(np.uint16).reshape(9, 9)
+    file = tmp_path / "a.png"
+    opaque = np.full_like(values, 65535)
+    layers = {1: [values], 2: [values, opaque], 3: [values] * 3, 4: [*[values] * 3, opaque]}[channels]
+    file.write_bytes(png_of_16_bits(np.stack(layers, axis=2)))
+    found = images.survey(file)
+    assert found == (channels == 1, 2**bits - 1) and images.depth(2**bits - 1) == bits
+    if channels > 1 and bits < 16:
+        with pytest.raises(ImageError, match=f"a.png cannot be read: it has 16 bits a colour, of which {bits} are"):
+            images.read_pixels(file, bits=bits)
+        return
+    gray = images.read_pixels(file, gray=True, bits=bits)
+    assert np.array_equal(gray, values // 2 ** (bits - 8)) and (gray.min(), gray.max()) == (0, 255)
+
+
+@pytest.mark.parametrize(("highest", "bits"), [(0, 16), (255, 16), (256, 10), (1023, 10), (1024, 12), (16384, 16)])
+def test_depth(highest: int, bits: int) -> None:
+    assert images.depth(highest) == bits
+
+
+def test_8_bits_have_no_depth(tmp_path: Path) -> None:
+    for mode, gray in (("L", True), ("RGB", False), ("1", True), ("P", False)):
+        Image.fromarray(drawing()).convert(mode).save(tmp_path / "a.png")
+        assert images.survey(tmp_path / "a.png") == (gray, None)
 
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
@@ -79,7 +119,7 @@ def test_a_photo_of_a_drawing() -> None:
 
 @pytest.mark.parametrize("picture", [np.full((50, 50), 255), np.zeros((1, 1)), np.tile(np.arange(200), (90, 1))])
 def test_nothing_drawn(picture: np.ndarray) -> None:
-    with pytest.raises(images.ImageError, match="there is no digit in it"):
+    with pytest.raises(ImageError, match="there is no digit in it"):
         images.centred(picture.astype(np.uint8))
 
 
@@ -168,7 +208,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_broken_files_are_named(kind: str, tmp_path: Path) -> None:
     broken(kind, tmp_path / "first.png")
-    with pytest.raises(images.ImageError, match=f"first.png {BROKEN[kind]}") as error:
+    with pytest.raises(ImageError, match=f"first.png {BROKEN[kind]}") as error:
         images.read(tmp_path / "first.png")
     assert "\n" not in str(error.value)
 
@@ -189,6 +229,6 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
         try:
             assert images.read(tmp_path / "damaged").shape == (14, 14)
             read += 1
-        except images.ImageError as error:
+        except ImageError as error:
             assert str(error).startswith(f"{tmp_path / 'damaged'} ")
     assert 0 < read < 100

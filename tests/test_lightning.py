@@ -22,8 +22,7 @@ from torch.optim.swa_utils import get_ema_avg_fn
 import digitcmp
 from digitcmp import assembly, config
 from digitcmp.config import TRAINER_REFUSED
-from digitcmp.fields import ConfigError
-from digitcmp.runs import RunError
+from digitcmp.errors import ConfigError, RunError
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
 CALLBACKS = "lightning.pytorch.callbacks"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from digitcmp import order
-from digitcmp.datasets import DataError
+from digitcmp.errors import DataError
 from digitcmp.model import PairEnsemble, PairOutput
 from digitcmp.pairs import Batch, pair
 from digitcmp.spec import ImageSpec

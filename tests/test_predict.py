@@ -20,7 +20,8 @@ from test_images import MNIST_ROOT, drawing
 
 import digitcmp
 from digitcmp import datasets, predict
-from digitcmp.checkpoint import CheckpointError, Comparer
+from digitcmp.checkpoint import Comparer
+from digitcmp.errors import CheckpointError
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +243,21 @@ def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
             assert [json.loads(line)["holds"] for line in out.splitlines()] == [True, None, False]
         else:
             assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"]
+
+
+def test_12_bits_in_16(
+    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All pictures of a command are divided alike, and a line says by what."""
+    saved = untrained(tmp_path / "last.ckpt", backbone="ws2", images={"side": 20, "drawn": False})
+    for name, highest in (("light", 255), ("dark", 40)):
+        values = np.tile(np.linspace(0, highest, 20).astype(np.uint8), (20, 1))
+        Image.fromarray(values).save(tmp_path / f"{name}8.png")
+        Image.fromarray(values.astype(np.uint16) * 16).save(tmp_path / f"{name}16.png")
+    assert run(monkeypatch, saved, tmp_path / "light8.png", tmp_path / "dark8.png", "--json") == 0
+    expected, _ = capsys.readouterr()
+    assert run(monkeypatch, saved, tmp_path / "light16.png", tmp_path / "dark16.png", "--json") == 0
+    assert capsys.readouterr() == (expected, "pictures with 16 bits fill 12 of them: divided by 16\n")
 
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 15), (1, 28)])

@@ -9,10 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from digitcmp import streams
+from digitcmp.errors import RunError
 from digitcmp.report import comparison, document, tables
 from digitcmp.report.effects import COLUMNS
 from digitcmp.report.results import Results
-from digitcmp.runs import MANIFEST, RunError
+from digitcmp.runs import MANIFEST
 
 KINDS = (".csv", ".html", ".md", ".png", ".svg", ".tex")  # of files that a report has
 

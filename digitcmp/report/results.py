@@ -13,6 +13,7 @@ import pandas as pd
 
 from digitcmp import fingerprint, paper, runs
 from digitcmp.config import defaults
+from digitcmp.errors import RunError, listed
 from digitcmp.report import effects, stats
 from digitcmp.report.settings import NO_SETTING, changed, literal, shown, text
 
@@ -47,7 +48,7 @@ class Results:
         """The results in these folders; of one without a finished run, those in the CSV files of its report.
 
         A run that is there twice counts once; results that differ for the same configuration and seed are warned of.
-        Raises runs.RunError for a runs.csv that is no report's.
+        Raises RunError for a runs.csv that is no report's.
         """
         roots = [root.parent if root.name == "report" and (root / "runs.csv").exists() else root for root in roots]
         tables, archives, warnings = [], [], []
@@ -83,7 +84,7 @@ class Results:
         recorded = set(table.code.dropna()) if "code" in table else set()
         code = {key: functions for key, functions in code.items() if key in recorded}
         if mixed_code := mixed(code):
-            warnings.append(f"mixed code among these runs, which may compute otherwise: {runs.listed(mixed_code)}")
+            warnings.append(f"mixed code among these runs, which may compute otherwise: {listed(mixed_code)}")
         if recorded and (unknown := table.code.isna().sum()):
             warnings.append(f"{unknown} of {len(table)} runs have no record of the code that made them")
         if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):
@@ -309,9 +310,9 @@ def read_archive(file: Path, root: Path) -> pd.DataFrame:
     except ValueError:  # pandas' own errors are
         missing = ["cell"]
     if missing:
-        raise runs.RunError(f"{file} is no report's: it has no column {missing[0]}")
+        raise RunError(f"{file} is no report's: it has no column {missing[0]}")
     if not (file.parent / "curves.csv").exists():
-        raise runs.RunError(f"{file.parent} holds a runs.csv but no curves.csv: a report needs both")
+        raise RunError(f"{file.parent} holds a runs.csv but no curves.csv: a report needs both")
     for key in set(table.select_dtypes("str")) - TEXTS:
         table[key] = table[key].map(lambda value: literal(value) if isinstance(value, str) else value)
     paths = [str(root / run.cell / f"seed={run.seed}") for run in table.itertuples()]

@@ -1,0 +1,58 @@
+"""Files: written completely or not at all, and known by the checksum of their content."""
+
+import os
+import socket
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+
+@contextmanager
+def atomic_write(file: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `file`, which replaces it at the end, or is removed if that fails."""
+    partial = file.parent / f"{file.name}.{socket.gethostname()}.{os.getpid()}.partial"
+    try:
+        yield partial
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a text file completely or not at all, and wait until it is on the disk."""
+    with atomic_write(file) as partial, partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def checksum(content: Path | bytes) -> str:
+    """Return the CRC-32 of a file, a folder or bytes as 8 hexadecimal digits.
+
+    A folder's checksum covers the names and contents of all files in it, without hidden files and folders. A path is
+    read again only if a size or a time of writing has changed. Raises OSError.
+    """
+    if isinstance(content, bytes):
+        return f"{zlib.crc32(content):08x}"
+    files = [content]
+    if content.is_dir():
+        files = sorted(file for file in content.rglob("*") if file.is_file() and not hidden(file.relative_to(content)))
+    stamps = [(file, status.st_size, status.st_mtime_ns) for file in files for status in [file.stat()]]
+    return read_checksum(content, tuple(stamps))
+
+
+def hidden(file: Path) -> bool:
+    """Return whether a name in a relative path begins with a dot."""
+    return any(part.startswith(".") for part in file.parts)
+
+
+@cache
+def read_checksum(path: Path, stamps: tuple[tuple[Path, int, int], ...]) -> str:
+    """Return the checksum of files with these sizes and times of writing. A sweep reads its data once."""
+    crc = 0
+    for file, *_ in stamps:
+        name = "" if file == path else file.relative_to(path).as_posix()
+        crc = zlib.crc32(file.read_bytes(), zlib.crc32(name.encode(), crc))
+    return f"{crc:08x}"
