@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from digitcmp.api import train as train
-    from digitcmp.checkpoint import load as load
+    from digitcmp.runs.checkpoint import load as load
 
 __all__ = ["load", "train"]
-MODULES = {"load": "checkpoint", "train": "api"}  # imported when they are asked for: torch takes seconds
+MODULES = {"load": "runs.checkpoint", "train": "api"}  # imported when they are asked for: torch takes seconds
 
 
 def __getattr__(name: str) -> Any:

@@ -8,10 +8,11 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from digitcmp import process, training
-from digitcmp.config import CONF, Run, groups
+from digitcmp.config.run import CONF, Run, groups
 from digitcmp.errors import ConfigError
-from digitcmp.grid import hydra_overrides, typed
+from digitcmp.sweep.grid import hydra_overrides, typed
+from digitcmp.training import process
+from digitcmp.training import train as training
 
 
 def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> dict[str, Any]:

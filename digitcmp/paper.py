@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from digitcmp.backbones import NETWORKS
+from digitcmp.models.backbones import NETWORKS
 
 
 class Published(NamedTuple):

@@ -16,11 +16,12 @@ from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from omegaconf import DictConfig, OmegaConf
 
-from digitcmp import grid, process
-from digitcmp.config import Run
+from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
-from digitcmp.job import Job
-from digitcmp.sweep import sweep
+from digitcmp.sweep import grid
+from digitcmp.sweep.job import Job
+from digitcmp.sweep.sweep import sweep
+from digitcmp.training import process
 
 
 def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from digitcmp.config import CONF
+from digitcmp.config.run import CONF
 
 with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra says that there is no submitit_slurm
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher

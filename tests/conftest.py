@@ -18,9 +18,9 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
-from digitcmp import runs
-from digitcmp.data import PairData
-from digitcmp.module import DigitComparison
+from digitcmp.data.datamodule import PairData
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs import folder as runs
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # as train.py's folder is, where Hydra looks for hydra_plugins

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from conftest import fit
 
-from digitcmp import runs
-from digitcmp.data import PairData
-from digitcmp.model import PairEnsemble
-from digitcmp.module import DigitComparison
+from digitcmp.data.datamodule import PairData
+from digitcmp.models.module import DigitComparison
+from digitcmp.models.network import PairEnsemble
+from digitcmp.runs import folder as runs
 
 
 def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int = 1000, epochs: int = 8) -> Path:

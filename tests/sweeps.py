@@ -5,8 +5,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from digitcmp import runs
-from digitcmp.config import RENAMED, Run, config_yaml
+from digitcmp.config.run import RENAMED, Run, config_yaml
+from digitcmp.runs import folder as runs
 
 SETTINGS = {name: key.split(".") for key, name in RENAMED.items()}  # those of another name than their key
 MADE_WITH = {"device": "cpu", "git_commit": "abc", "versions": "python 3, torch 2"}

@@ -4,11 +4,10 @@ import pytest
 import torch
 from conftest import fit
 
-from digitcmp import augmentation
-from digitcmp.augmentation import augment
-from digitcmp.data import Batch, PairData
-from digitcmp.model import PairEnsemble
-from digitcmp.module import DigitComparison
+from digitcmp.data.augmentation import augment
+from digitcmp.data.datamodule import Batch, PairData, augmentation
+from digitcmp.models.module import DigitComparison
+from digitcmp.models.network import PairEnsemble
 
 pytestmark = pytest.mark.pure
 

@@ -5,11 +5,11 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from digitcmp import backbones
-from digitcmp.backbones import NETWORKS
-from digitcmp.config import CONF
-from digitcmp.model import PairModel
-from digitcmp.spec import ImageSpec
+from digitcmp.config.run import CONF
+from digitcmp.data.spec import ImageSpec
+from digitcmp.models import backbones
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.network import PairModel
 
 pytestmark = pytest.mark.pure
 

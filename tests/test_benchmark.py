@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digitcmp import benchmark
+from digitcmp.commands import benchmark
 
 
 def test_fit_ratio_is_written(

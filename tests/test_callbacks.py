@@ -15,9 +15,9 @@ from lightning import Callback, LightningModule, Trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import digitcmp
-from digitcmp import runs
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.grid import typed
+from digitcmp.runs import folder as runs
+from digitcmp.sweep.grid import typed
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
 LIGHTNING = "lightning.pytorch.callbacks"
@@ -118,7 +118,7 @@ def test_stochastic_weight_averaging(tmp_path: Path, model: str) -> None:
     result = train(tmp_path, f"model={model}", "epochs=4", swa)
     assert len(rows(tmp_path)) == result["epochs_trained"] == 4
     module = digitcmp.load(tmp_path)
-    from digitcmp.data import PairData
+    from digitcmp.data.datamodule import PairData
 
     data = PairData("mnist", 200, 100, 100, seed=0)
     data.setup()
@@ -139,7 +139,7 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
     best = max(curve, key=lambda row: float(row["val_acc"]))
     assert result["epochs_trained"] == 8 and result["checkpoint_epoch"] == int(best["epoch"]) < 8
     assert {key: result[key] for key in runs.SCORES[:6]} == {key: float(best[key]) for key in runs.SCORES[:6]}
-    from digitcmp.evaluate import evaluate
+    from digitcmp.commands.evaluate import evaluate
 
     assert evaluate(tmp_path / runs.CHECKPOINT, {})["test_acc"] == result["test_acc"]
 

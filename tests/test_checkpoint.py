@@ -19,16 +19,16 @@ from saved import checkpoint, untrained
 from test_images import drawing
 
 import digitcmp
-from digitcmp import runs
 from digitcmp.errors import CheckpointError
 from digitcmp.files import checksum
-from digitcmp.module import DigitComparison
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs import folder as runs
 
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
 COMMANDS = {
-    "predict": ["-m", "digitcmp.predict", "{saved}", "seven.png", "seven.png"],
-    "evaluate": ["-m", "digitcmp.evaluate", "{saved}", "data.test_pairs=10"],
-    "export": ["-m", "digitcmp.export", "{saved}", "model.onnx"],
+    "predict": ["-m", "digitcmp", "predict", "{saved}", "seven.png", "seven.png"],
+    "evaluate": ["-m", "digitcmp", "evaluate", "{saved}", "data.test_pairs=10"],
+    "export": ["-m", "digitcmp", "export", "{saved}", "model.onnx"],
     "demo": ["-c", "import digitcmp, digitcmp.demo; digitcmp.demo.Server(digitcmp.load('{saved}'), port=0)"],
 }
 

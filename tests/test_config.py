@@ -10,10 +10,11 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from digitcmp import config, paper
-from digitcmp.backbones import NETWORKS
-from digitcmp.config import CONF, RENAMED, Run, config_yaml, groups
+from digitcmp import paper
+from digitcmp.config import run as config
+from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups
 from digitcmp.errors import ConfigError
+from digitcmp.models.backbones import NETWORKS
 
 pytestmark = pytest.mark.pure
 

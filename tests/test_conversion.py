@@ -11,8 +11,9 @@ from conftest import Run as Train
 from test_data import made_up, save_npz
 
 import digitcmp
-from digitcmp import conversion, datasets, runs
+from digitcmp.data import conversion, datasets
 from digitcmp.errors import DataError
+from digitcmp.runs import folder as runs
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")

@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcmp import datasets, npz
-from digitcmp.data import PairData
+from digitcmp.data import npz
+from digitcmp.data.datamodule import PairData, datasets
+from digitcmp.data.images import resize
+from digitcmp.data.readers import read_relative
+from digitcmp.data.sources import SOURCES
 from digitcmp.errors import DataError
-from digitcmp.images import resize
-from digitcmp.readers import read_relative
-from digitcmp.sources import SOURCES
 
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 

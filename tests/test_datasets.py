@@ -26,17 +26,17 @@ from PIL import Image
 from test_data import fake_torchvision, made_up, save_npz
 
 import digitcmp
-from digitcmp import datasets, images, process, readers
-from digitcmp.backbones import NETWORKS
-from digitcmp.checkpoint import Comparer
-from digitcmp.config import CONF, Run, config_yaml
-from digitcmp.data import PairData
+from digitcmp.config.run import CONF, Run, config_yaml
+from digitcmp.data.datamodule import PairData, datasets, images, readers
+from digitcmp.data.sources import SOURCES
+from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError, ImageError, RunError
 from digitcmp.files import checksum
-from digitcmp.model import PairEnsemble
-from digitcmp.module import DigitComparison
-from digitcmp.sources import SOURCES
-from digitcmp.spec import ImageSpec
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.module import DigitComparison
+from digitcmp.models.network import PairEnsemble
+from digitcmp.runs.checkpoint import Comparer
+from digitcmp.training import process
 
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
 

@@ -23,10 +23,11 @@ from test_data import save_npz
 from test_images import BROKEN, broken, drawing
 
 import digitcmp
-from digitcmp import demo, runs
-from digitcmp.data import PairData
-from digitcmp.model import PairEnsemble
-from digitcmp.module import DigitComparison
+from digitcmp.commands import demo
+from digitcmp.data.datamodule import PairData
+from digitcmp.models.module import DigitComparison
+from digitcmp.models.network import PairEnsemble
+from digitcmp.runs import folder as runs
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -219,7 +220,7 @@ def test_the_server_survives_garbage(server: demo.Server, capfd: pytest.CaptureF
 
 def test_command(al4: Path) -> None:
     """As typed: says where, and Ctrl-C ends it."""
-    command = [sys.executable, "-m", "digitcmp.demo", str(al4), "--port", "0"]
+    command = [sys.executable, "-m", "digitcmp", "demo", str(al4), "--port", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None and process.stderr is not None

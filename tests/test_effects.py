@@ -11,8 +11,8 @@ import pytest
 import scipy.stats
 from sweeps import factorial, grid, record
 
-from digitcmp import backbones
-from digitcmp.heads import HEADS, Head
+from digitcmp.models import backbones
+from digitcmp.models.heads import HEADS, Head
 from digitcmp.report.effects import ORDERS
 from digitcmp.report.results import Results
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from digitcmp import estimate
-from digitcmp.config import Run, config_yaml
-from digitcmp.estimate import Estimate, clock, steps, total
-from digitcmp.job import Job
-from digitcmp.progress import SweepProgress
+from digitcmp.config.run import Run, config_yaml
+from digitcmp.sweep import estimate
+from digitcmp.sweep.estimate import Estimate, clock, steps, total
+from digitcmp.sweep.job import Job
+from digitcmp.sweep.progress import SweepProgress
 
 pytestmark = pytest.mark.pure
 

@@ -11,8 +11,9 @@ from conftest import Run
 from saved import checkpoint, untrained
 from test_data import fake_torchvision, save_npz
 
-from digitcmp import evaluate, runs
-from digitcmp.tasks import TASKS, Task
+from digitcmp.commands import evaluate
+from digitcmp.data.tasks import TASKS, Task
+from digitcmp.runs import folder as runs
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """`python -m digitcmp.evaluate ARGUMENTS`, in this process: its exit code."""
+    """`digitcmp evaluate ARGUMENTS`, in this process: its exit code."""
     monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, arguments)])
     try:
         evaluate.main()

@@ -15,7 +15,8 @@ from conftest import ROOT
 from saved import checkpoint
 
 import digitcmp
-from digitcmp import datasets, export
+from digitcmp.commands import export
+from digitcmp.data import datasets
 
 PAIRS = datasets.load("mnist", Path()).test.images[:46].reshape(23, 2, 14, 14).astype(np.float32)
 
@@ -102,7 +103,7 @@ def test_what_is_there_is_left_alone(kind: str, exported: dict[str, tuple[Path, 
 
 def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
     """As typed: one line, no warnings of a library."""
-    command = [sys.executable, "-m", "digitcmp.export", str(exported["ws3"][0]), "model.onnx"]
+    command = [sys.executable, "-m", "digitcmp", "export", str(exported["ws3"][0]), "model.onnx"]
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [

@@ -25,10 +25,11 @@ import torch
 from conftest import ROOT, Start, numbers, until, written
 
 import digitcmp
-from digitcmp import runs, training  # noqa: F401  what a run imports, imported before the fork
-from digitcmp.data import PairData  # noqa: F401
+import digitcmp.training.train  # noqa: F401  what a run imports, imported before the fork
+from digitcmp.data.datamodule import PairData  # noqa: F401
 from digitcmp.errors import CheckpointError
-from digitcmp.module import DigitComparison
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs import folder as runs
 
 QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")
 RUN = (*QUICK, "hydra.run.dir=out")

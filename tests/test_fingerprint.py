@@ -13,16 +13,16 @@ import pytest
 from conftest import ROOT, written
 from test_config import nested, run
 
-from digitcmp import fingerprint
-from digitcmp.backbones import NETWORKS, Network
-from digitcmp.config import Run
+from digitcmp.config.run import Run
 from digitcmp.errors import StaleError
-from digitcmp.heads import HEADS
+from digitcmp.models.backbones import NETWORKS, Network
+from digitcmp.models.heads import HEADS
+from digitcmp.runs import fingerprint
 
 BRANCH = """
 import torch
 from torch import nn
-from digitcmp import layers
+from digitcmp.models import layers
 from sizes import WIDTH
 
 SLOPE = 0.1

@@ -15,7 +15,9 @@ from hydra.types import RunMode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digitcmp import config, grid, process
+from digitcmp.config import run as config
+from digitcmp.sweep import grid
+from digitcmp.training import process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
 WORDS = ["", "null", "true", "yes", "ws3", "a=b", "../x", "/dev/null/x", "\u00e9", "???", "!!python/object:os.system"]

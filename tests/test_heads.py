@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from digitcmp.layers import OrdinalHead
-from digitcmp.model import PairModel
+from digitcmp.models.layers import OrdinalHead
+from digitcmp.models.network import PairModel
 
 pytestmark = pytest.mark.pure
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitcmp import images
+from digitcmp.data import images
 from digitcmp.errors import ImageError
 
 MNIST_ROOT = os.environ.get("MNIST_ROOT")

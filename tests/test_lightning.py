@@ -20,9 +20,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.optim.swa_utils import get_ema_avg_fn
 
 import digitcmp
-from digitcmp import assembly, config
-from digitcmp.config import TRAINER_REFUSED
+from digitcmp.config import run as config
+from digitcmp.config.run import TRAINER_REFUSED
 from digitcmp.errors import ConfigError, RunError
+from digitcmp.training import assembly
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
 CALLBACKS = "lightning.pytorch.callbacks"

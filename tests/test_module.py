@@ -9,13 +9,13 @@ import torch
 from conftest import fit
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from digitcmp import objective
-from digitcmp.checkpoint import Comparer
-from digitcmp.data import PairData
-from digitcmp.loggers import MetricsTable
-from digitcmp.metrics import PairMetrics
-from digitcmp.model import PairEnsemble
-from digitcmp.module import DigitComparison
+from digitcmp.data.datamodule import PairData
+from digitcmp.models import objective
+from digitcmp.models.metrics import PairMetrics
+from digitcmp.models.module import DigitComparison
+from digitcmp.models.network import PairEnsemble
+from digitcmp.runs.checkpoint import Comparer
+from digitcmp.training.loggers import MetricsTable
 
 pytestmark = pytest.mark.pure
 

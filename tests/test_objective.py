@@ -6,8 +6,8 @@ import pytest
 import torch
 from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
 
-from digitcmp.model import PairOutput
-from digitcmp.objective import loss, scores
+from digitcmp.models.network import PairOutput
+from digitcmp.models.objective import loss, scores
 
 pytestmark = pytest.mark.pure
 

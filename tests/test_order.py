@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitcmp import order
+from digitcmp.data.pairs import Batch, pair
+from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError
-from digitcmp.model import PairEnsemble, PairOutput
-from digitcmp.pairs import Batch, pair
-from digitcmp.spec import ImageSpec
+from digitcmp.models import order
+from digitcmp.models.network import PairEnsemble, PairOutput
 
 CLASSES = 5
 

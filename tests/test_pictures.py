@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from digitcmp import pictures
-from digitcmp.data import Batch
-from digitcmp.model import PairModel, PairOutput
+from digitcmp.data.datamodule import Batch
+from digitcmp.models.network import PairModel, PairOutput
+from digitcmp.training import pictures
 
 DIGITS = torch.tensor([[1, 2], [1, 2], [7, 3], [5, 5]])
 NAMES = tuple("0123456789")

@@ -19,9 +19,10 @@ from saved import checkpoint, untrained
 from test_images import MNIST_ROOT, drawing
 
 import digitcmp
-from digitcmp import datasets, predict
-from digitcmp.checkpoint import Comparer
+from digitcmp.commands import predict
+from digitcmp.data import datasets
 from digitcmp.errors import CheckpointError
+from digitcmp.runs.checkpoint import Comparer
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def pictures(tmp_path: Path) -> list[str]:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """`python -m digitcmp.predict ARGUMENTS`, in this process: its exit code."""
+    """`digitcmp predict ARGUMENTS`, in this process: its exit code."""
     monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
     try:
         predict.main()
@@ -321,8 +322,8 @@ def test_an_unreadable_picture_costs_no_import_of_torch(tmp_path: Path) -> None:
     (tmp_path / "first.png").touch()
     code = (
         "import atexit, runpy, sys; atexit.register(lambda: print('torch' in sys.modules));"
-        "sys.argv = ['predict', 'last.ckpt', 'first.png', 'first.png'];"
-        "runpy.run_module('digitcmp.predict', run_name='__main__')"
+        "sys.argv = ['digitcmp', 'predict', 'last.ckpt', 'first.png', 'first.png'];"
+        "runpy.run_module('digitcmp', run_name='__main__')"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -333,7 +334,7 @@ def test_an_unreadable_picture_costs_no_import_of_torch(tmp_path: Path) -> None:
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
 def test_photographed_test_digits_are_named_like_the_originals(network: Comparer) -> None:
     """100 test digits ten times as large, dark on light, off the middle, lit from one side, with grain."""
-    from digitcmp import images
+    from digitcmp.data import images
 
     raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
     originals = np.fromfile(raw / "t10k-images-idx3-ubyte", np.uint8, 16 + 100 * 784)[16:].reshape(100, 28, 28)

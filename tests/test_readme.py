@@ -88,7 +88,7 @@ def test_an_experiment(project: Path) -> None:
     assert sum("width=32" in cell for cell in cells) == 2
 
     python(
-        "-m", "digitcmp.report", "multirun/mine", cwd=project
+        "-m", "digitcmp", "report", "multirun/mine", cwd=project
     )  # and what sharing, the argument and both together add
     effects = pd.read_csv(project / "multirun/mine/report/effects.csv")
     assert effects.family.value_counts().to_dict() == {"sharing": 2, "width": 2, "interaction": 1}

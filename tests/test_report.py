@@ -14,14 +14,15 @@ from conftest import ROOT
 from rich.console import Console
 from sweeps import factorial, grid, record
 
-from digitcmp import paper, runs
+from digitcmp import paper
 from digitcmp.report import tables
 from digitcmp.report.plots import figures, save
 from digitcmp.report.results import Results
+from digitcmp.runs import folder as runs
 
 
 def report(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "digitcmp.report", *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-m", "digitcmp", "report", *map(str, arguments)]
     environment = os.environ | {"COLUMNS": "80"} | variables
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == code, done.stdout + done.stderr

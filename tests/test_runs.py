@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Run
 
-from digitcmp import runs
+from digitcmp.runs import folder as runs
 
 CELL = "model=ws3,aux=false,lr=0.0013"
 

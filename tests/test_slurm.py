@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Run, Start, numbers, until, written
 
-from digitcmp import runs
+from digitcmp.runs import folder as runs
 
 QUICK = ("model=ws2", "epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", *QUICK, "seed=range(30)")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from digitcmp import runs
+from digitcmp.runs import folder as runs
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
 FULL = "No space left on device: not all was shown\n"

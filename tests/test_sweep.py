@@ -10,8 +10,8 @@ from conftest import Run, Start, kill_group, numbers, until, written
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from test_data import save_npz
 
-from digitcmp import runs
-from digitcmp.sweep import LAUNCHES
+from digitcmp.runs import folder as runs
+from digitcmp.sweep.sweep import LAUNCHES
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)

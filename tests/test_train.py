@@ -15,13 +15,15 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from digitcmp import backbones, paper, runs
-from digitcmp.backbones import NETWORKS, Network
-from digitcmp.config import CONF
-from digitcmp.data import PairData
-from digitcmp.evaluate import evaluate
-from digitcmp.module import DigitComparison
-from digitcmp.tasks import TASKS, Task
+from digitcmp import paper
+from digitcmp.commands.evaluate import evaluate
+from digitcmp.config.run import CONF
+from digitcmp.data.datamodule import PairData
+from digitcmp.data.tasks import TASKS, Task
+from digitcmp.models import backbones
+from digitcmp.models.backbones import NETWORKS, Network
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs import folder as runs
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
 
@@ -100,7 +102,7 @@ def test_events_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
 
 
 def test_checkpoint_restores_and_repeats_the_result(run: tuple[Path, CompletedProcess[str]]) -> None:
-    from digitcmp.data import PairData
+    from digitcmp.data.datamodule import PairData
 
     module = DigitComparison.load_from_checkpoint(run[0] / "checkpoints" / "last.ckpt", weights_only=True)
     data = PairData("mnist", 1000, 1000, 1000, seed=0)

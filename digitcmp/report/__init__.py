@@ -1,1 +1,1 @@
-"""From a folder of runs to tables, statistics and figures: `python -m digitcmp.report multirun/table1`."""
+"""From a folder of runs to tables, statistics and figures: `digitcmp report multirun/table1`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from digitcmp import paper
-from digitcmp.config import CONF
+from digitcmp.config.run import CONF
 from digitcmp.report import stats, tables
 from digitcmp.report.effects import ORDERS
 from digitcmp.report.results import MADE_WITH, Results
@@ -38,7 +38,7 @@ ACCURACY = (
     "difference: ours less the paper's."
 )
 EVALUATIONS = (
-    "The saved networks of these runs by `python -m digitcmp.evaluate`. tta: the mean over the images as they are and "
+    "The saved networks of these runs by `digitcmp evaluate`. tta: the mean over the images as they are and "
     "shifted by a pixel."
 )
 ORDER = (

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.backbones import NETWORKS
+from digitcmp.models.backbones import NETWORKS
 from digitcmp.report import stats
 from digitcmp.report.settings import changed, default, named, shown, text
 

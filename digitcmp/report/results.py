@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcmp import fingerprint, paper, runs
-from digitcmp.config import defaults
+from digitcmp import paper
+from digitcmp.config.run import defaults
 from digitcmp.errors import RunError, listed
 from digitcmp.report import effects, stats
 from digitcmp.report.settings import NO_SETTING, changed, literal, shown, text
+from digitcmp.runs import fingerprint
+from digitcmp.runs import folder as runs
 
 MADE_WITH = ("versions", "git_commit", "device")
 TEXTS = {  # columns of texts that may look like numbers

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from digitcmp import runs
-from digitcmp.backbones import NETWORKS
-from digitcmp.config import defaults
+from digitcmp.config.run import defaults
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.runs import folder as runs
 
 NO_SETTING = {*runs.RESULT_KEYS, "code", "path", "seed"}
 

@@ -1,0 +1,40 @@
+"""One command: `digitcmp train|predict|evaluate|demo|export|report|benchmark ...`, or `python -m digitcmp ...`."""
+
+import sys
+from importlib import import_module
+
+from digitcmp.training import streams
+
+COMMANDS = {
+    "train": ("train one run, or a sweep with -m", "digitcmp train model=ws3 aux=true"),
+    "report": ("tables, statistics and figures of a sweep", "digitcmp report multirun/table1 --open"),
+    "predict": ("compare the digits in your own pictures", "digitcmp predict RUN first.png second.png"),
+    "evaluate": ("score a saved run on other pairs", "digitcmp evaluate RUN data.test_pairs=5000"),
+    "demo": ("draw two digits in the browser and see them compared", "digitcmp demo RUN"),
+    "export": ("write a saved network as an ONNX file", "digitcmp export RUN model.onnx"),
+    "benchmark": ("measure what Lightning and Hydra cost", "digitcmp benchmark --only fit"),
+}
+
+
+def usage() -> str:
+    """Return the help text: each command with an example."""
+    lines = [f"  {name:<10} {summary:<52} {example}" for name, (summary, example) in COMMANDS.items()]
+    return "usage: digitcmp COMMAND ...\n\n" + "\n".join(lines) + "\n\ndigitcmp COMMAND --help says more of a command"
+
+
+def main() -> None:
+    """Run the command that the first argument names. Exits with 2 and the known names for another one."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("--help", "-h"):
+        print(usage())
+        return
+    if name not in COMMANDS:
+        print(f"digitcmp {name}: unknown command; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        sys.exit(2)
+    sys.argv = [f"digitcmp {name}", *sys.argv[2:]]
+    with streams.guarded():
+        import_module(f"digitcmp.commands.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What Lightning and Hydra cost: `digitcmp benchmark` beside a loop written by hand, in turn.
+
+Every measurement is a fresh process, and what is compared takes turns, so that other users of the machine disturb
+both alike. Prints a table and writes benchmark.json: median, least and largest of each over the repetitions.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+TRAIN = ("-m", "digitcmp", "train")
+CELLS = {"AL4": ("ws3", True), "WS2": ("ws2", False), "FCNN1": ("fcnn1", False)}
+SWEEP = ("-m", "model=ws2", "seed=range(40)", "sweep=s")
+
+Numbers = dict[str, list[float]]
+
+
+def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: str = "cpu") -> float:
+    """Seconds of a plain PyTorch loop that does the work of `train.py model=... aux=...`, step for step.
+
+    The same network, pairs, batches and fused Adam; the loss and the accuracy of all training, validation and test
+    pairs in every epoch; no progress, no files.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    from digitcmp import paper
+    from digitcmp.data.datamodule import PairData
+    from digitcmp.data.pairs import EVALUATION_ROWS
+    from digitcmp.models.network import PairModel
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if accelerator == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # as train.py does
+    device = "cuda" if accelerator == "gpu" else accelerator
+    data = PairData("mnist", 1000, 1000, 1000, seed)
+    data.setup()
+    mean, std = data.moments
+    sets = {
+        split: (((pairs - mean) / std).to(device), target.to(device), digits.to(device))
+        for split, (pairs, target, digits) in data.sets.items()
+    }
+    network = PairModel(model, {}, "mlp", aux).to(device)
+    rate = paper.LEARNING_RATES[paper.label(model, aux)]
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
+    history = []
+    start = time.perf_counter()
+    for _ in range(epochs):
+        network.train()
+        order = torch.randperm(1000).to(device)
+        total, right = torch.zeros((), device=device), torch.zeros((), device=device)
+        batches = zip(*(tensor[order].split(20) for tensor in sets["train"]), strict=True)
+        for pairs, target, digits in batches:
+            compare, named = network(pairs)
+            bce = F.binary_cross_entropy_with_logits(compare, target)
+            loss = bce if named is None else bce + 2 * F.cross_entropy(named.flatten(0, 1), digits.flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += bce.detach() * len(target)
+            right += ((compare.detach() > 0) == (target > 0)).sum()
+        row = [total.item() / 1000, right.item() / 1000]
+        network.eval()
+        with torch.inference_mode():
+            for split in ("val", "test"):
+                pairs, target, _ = sets[split]
+                compare = torch.cat([network(rows).compare for rows in pairs.split(EVALUATION_ROWS)])
+                row.append(F.binary_cross_entropy_with_logits(compare, target).item())
+                row.append(((compare > 0) == (target > 0)).float().mean().item())
+        history.append(row)
+    return time.perf_counter() - start
+
+
+def process(*command: str, folder: str, code: int = 0) -> tuple[float, float, str]:
+    """Run `python *command` in a folder: wall seconds, peak resident MB and what it printed. Exits for another code."""
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as out:
+        child = subprocess.Popen([sys.executable, *command], cwd=folder, stdout=out, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - start
+        out.seek(0)
+        printed = out.read()
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != code:
+        sys.exit(f"{' '.join(command)} failed:\n{printed}")
+    return seconds, usage.ru_maxrss / 1024, printed
+
+
+def hand(*arguments: str, folder: str) -> float:
+    """Seconds of `hand_loop` in a process of its own."""
+    return float(process("-m", "digitcmp", "benchmark", "--hand", *arguments, folder=folder)[2])
+
+
+def measure_fit(numbers: Numbers, accelerator: str) -> None:
+    """fit_seconds of a run over the hand-written loop's, for each of CELLS."""
+    for label, (model, aux) in CELLS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            flag = str(aux).lower()
+            ours = f"model={model}", f"aux={flag}", f"trainer.accelerator={accelerator}", "pictures=false"
+            process(*TRAIN, *ours, "hydra.run.dir=run", folder=folder)
+            seconds = json.loads(Path(folder, "run/result.json").read_text())["fit_seconds"]
+            numbers[f"fit_ratio {label}"].append(seconds / hand(model, flag, "0", accelerator, folder=folder))
+            numbers[f"fit_s {label}"].append(seconds)
+
+
+def measure_start(numbers: Numbers) -> None:
+    """Seconds to the first step, to `import lightning` and to an answer without training; memory of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        imported, memory, _ = process("-c", "import lightning", folder=folder)
+        began = time.time()
+        one_step = "epochs=1", "data.train_pairs=20", "data.val_pairs=1", "data.test_pairs=1", "hydra.run.dir=one"
+        process(*TRAIN, *one_step, folder=folder)
+        first_step = Path(folder, "one/metrics.csv").stat().st_mtime - began
+        whole_memory = process(*TRAIN, "aux=true", "hydra.run.dir=run", folder=folder)[1]
+        numbers["import_lightning_s"].append(imported)
+        numbers["first_step_s"].append(first_step)
+        numbers["first_step_beyond_import_s"].append(first_step - imported)
+        numbers["rss_mb"].append(whole_memory)
+        numbers["rss_beyond_import_mb"].append(whole_memory - memory)
+        for name, code, words in (
+            ("help_s", 0, ["--help"]),
+            ("dry_run_table1_s", 0, ["experiment=table1", "dry_run=true"]),
+            ("bad_value_s", 1, ["epochs=0"]),
+        ):
+            numbers[name].append(process(*TRAIN, *words, folder=folder, code=code)[0])
+
+
+def measure_sweep(numbers: Numbers) -> None:
+    """40 runs on all cores against the same one after the other, the cost of a run beyond its fit, and of a skip."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = {}
+        for launcher in ("basic", "local"):
+            sweep = *TRAIN, *SWEEP, f"hydra/launcher={launcher}", f"hydra.sweep.dir={launcher}"
+            process(*sweep, folder=folder)
+            results = sorted(Path(folder, launcher).rglob("result.json"), key=lambda file: file.stat().st_mtime)
+            starts = [file.with_name("config.yaml").stat().st_mtime for file in results]
+            ends = [file.stat().st_mtime for file in results]
+            seconds[launcher] = max(ends) - min(starts)
+            if launcher == "basic":
+                fits = [json.loads(file.read_text())["fit_seconds"] for file in results]
+                gaps = [end - before - fit for before, end, fit in zip(ends, ends[1:], fits[1:], strict=False)]
+                numbers["per_cell_overhead_s"].append(median(gaps))
+                nothing = process(*TRAIN, *SWEEP[:2], "seed=0", f"hydra.sweep.dir={launcher}", folder=folder)[0]
+                skipped = process(*sweep, folder=folder)[0]
+                numbers["skip_s_per_run"].append((skipped - nothing) / (len(results) - 1))
+        numbers["sweep_speedup"].append(seconds["basic"] / seconds["local"])
+
+
+def measure_table1(numbers: Numbers) -> None:
+    """experiment=table1 and its report on all cores, over the hand-written loops of its runs in as many processes."""
+    from digitcmp import paper
+
+    with tempfile.TemporaryDirectory() as folder:
+        ours = process(*TRAIN, "experiment=table1", folder=folder)[0]
+        ours += process("-m", "digitcmp", "report", "multirun/table1", folder=folder)[0]
+        start = time.perf_counter()
+        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
+            list(pool.map(hand_loop, *zip(*((*cell, seed) for cell in paper.CELLS for seed in range(10)), strict=True)))
+        numbers["table1_s"].append(ours)
+        numbers["table1_over_hand_loop"].append(ours / (time.perf_counter() - start))
+
+
+def main() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(prog="digitcmp benchmark", description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=5, help="of each measurement (5); table1 is measured once")
+    parser.add_argument("--accelerator", default="cpu", choices=("cpu", "gpu"), help="what the fits run on")
+    parser.add_argument("--out", type=Path, default=Path("benchmark.json"))
+    parser.add_argument("--only", nargs="*", choices=("fit", "start", "sweep", "table1"), help="some of the parts")
+    parser.add_argument("--hand", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.hand:
+        model, aux, seed, accelerator = given.hand
+        return print(hand_loop(model, aux == "true", int(seed), accelerator=accelerator))
+
+    parts = given.only or ("fit", "start", "sweep", "table1")
+    numbers: Numbers = defaultdict(list)
+    for _ in range(given.repetitions):
+        if "fit" in parts:
+            measure_fit(numbers, given.accelerator)
+        if "start" in parts:
+            measure_start(numbers)
+        if "sweep" in parts:
+            measure_sweep(numbers)
+    if "table1" in parts:
+        measure_table1(numbers)
+
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for column in ("", "median", "least", "largest", "n"):
+        table.add_column(column, justify="right" if column else "left")
+    summary = {}
+    for name, values in numbers.items():
+        summary[name] = {"median": median(values), "min": min(values), "max": max(values), "n": len(values)}
+        table.add_row(name, *(f"{value:.3f}" for value in list(summary[name].values())[:3]), str(len(values)))
+    Console().print(table)
+    given.out.write_text(json.dumps(summary, indent=1) + "\n")
+    print(f"wrote {given.out}")

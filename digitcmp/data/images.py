@@ -1,0 +1,189 @@
+"""A picture from anywhere, made into what a data set would hold of it: a digit as MNIST, light on dark and centred."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from digitcmp.data.spec import PAPER, ImageSpec
+from digitcmp.errors import ImageError
+
+LONGEST = 560  # pixels; a larger picture is shrunk first
+BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
+GRAY = ("1", "L", "LA", "I", "I;16", "I;16B")  # Pillow's modes of pictures without colour
+DEPTHS = (10, 12, 14, 16)  # bits that cameras and scanners fill of 16
+
+
+class Survey(NamedTuple):
+    """A picture: whether it has no colour, and the highest value of one with 16 bits.
+
+    Of 16-bit colours Pillow reads the upper 8 bits alone: the highest value that these may belong to.
+    """
+
+    gray: bool
+    highest: int | None
+
+
+def read(file: Path, images: ImageSpec = PAPER, bits: int = 16) -> UInt8[np.ndarray, "*image"]:
+    """The picture in a PNG or JPEG file of any size as the data set would hold it, whose images are so.
+
+    Where they are drawn, the digit in it, dark on light or light on dark, as MNIST would hold it. bits: as in `pixels`.
+    Raises ImageError for anything but one complete still picture, gray or RGB, of at most 89 megapixels, with a digit
+    if one is wanted.
+    """
+    if not images.drawn:
+        return fitted(read_pixels(file, gray=images.channels == 1, bits=bits), images)
+    with opened(file) as image:
+        image.draft("RGB", (LONGEST, LONGEST))
+        return centred(pixels(image, gray=True, longest=LONGEST, bits=bits), images.side)
+
+
+def read_pixels(file: Path, gray: bool | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
+    """The `pixels` of a PNG or JPEG file, by default gray if it has no colour. Raises ImageError as `read` does."""
+    with opened(file) as image:
+        return pixels(image, image.mode in GRAY if gray is None else gray, bits=bits)
+
+
+def survey(file: Path) -> Survey:
+    """Return what a PNG or JPEG file holds. Raises ImageError as `read` does."""
+    with opened(file) as image:
+        gray, sixteen = image.mode in GRAY, has_16_bits(image)
+        values = np.asarray(image)  # all of it, which fails if the file is cut
+        if not sixteen:
+            return Survey(gray, None)
+        highest = int(values.max() if values.ndim == 2 else values[..., :3].max())
+        return Survey(gray, highest if values.ndim == 2 or not highest else 256 * highest + 255)
+
+
+def has_16_bits(image: Image.Image) -> bool:
+    """Return whether a picture that was opened and not yet read has 16 bits a value."""
+    return image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def depth(highest: int) -> int:
+    """Return how many bits 16-bit pictures fill whose highest value is this one, one of `DEPTHS`; 16 if it is < 256."""
+    return 16 if highest < 256 else next(bits for bits in DEPTHS if highest < 2**bits)
+
+
+def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[np.ndarray, "*image"]:
+    """The `pixels` of a picture resized to a data set's images: (H, W) as it is, (H, W, 3) with the channels first."""
+    image = resize(picture[None], images.side)[0]
+    return image if image.ndim == 2 else np.moveaxis(image, 2, 0)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Image.Image]:
+    """A PNG or JPEG file as a picture. Raises ImageError, also for what fails while it is looked at."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=("PNG", "JPEG")) as image:
+                if image.format == "PNG" and getattr(image, "is_animated", False):
+                    raise ImageError("it is animated")
+                if image.mode == "CMYK":
+                    raise ImageError("it is in CMYK, gray or RGB is wanted")
+                yield image
+    except UnidentifiedImageError:
+        raise ImageError(f"{file} is not a PNG or JPEG picture") from None
+    except Exception as error:  # a damaged picture raises a dozen different errors
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        raise ImageError(f"{file} cannot be read: {reason}") from None
+
+
+def depth_remark(bits: int) -> str:
+    """Return a line on 16-bit pictures that fill so many bits."""
+    return f"pictures with 16 bits fill {bits} of them: divided by {2 ** (bits - 8)}"
+
+
+def pixels(image: Image.Image, gray: bool, longest: int | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
+    """A picture's gray values (H, W), or its colours (H, W, 3): upright, and if it is larger shrunk to `longest`.
+
+    Transparent parts contrast with the opaque ones. bits: how many bits the values of a 16-bit picture fill, and those
+    of all pictures that go with it; `depth` says it. Raises ImageError for 16 bits that hold numbers of 8, and for
+    colours that fill fewer than 16, of which Pillow reads the upper 8 alone.
+    """
+    if bits < 16 and has_16_bits(image) and not image.mode.startswith("I"):
+        raise ImageError(f"it has 16 bits a colour, of which {bits} are used. Save it with 8 bits a colour.")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):  # 16 bits
+        values = np.asarray(image)
+        if bits == 16 and 0 < values.max() < 256:
+            raise ImageError(f"it has 16 bits, and no value above {values.max()}: 8 bits are wanted for these")
+        image = Image.fromarray((values // 2 ** (bits - 8)).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        light, opacity = (np.asarray(band, np.float32) for band in image.convert("LA").split())
+        dark = (light * opacity).sum() < 127.5 * opacity.sum()
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white" if dark else "black"), image)
+    image = image.convert("L" if gray else "RGB")
+    if longest:
+        image.thumbnail((longest, longest))
+    return np.asarray(image)
+
+
+def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarray, "n *after"]:
+    """Images (N, H, W) or (N, H, W, 3) as side x side: the mean of every block of k x k, halves rounded up.
+
+    Where H and W are no multiple of `side`, by area if they are larger, else by bilinear interpolation.
+    """
+    height, width = images.shape[1:3]
+    if height == width == side:
+        return images
+    if height == width and height % side == 0 and height <= 16 * side:  # a block's sum fits into 16 bits
+        k = height // side
+        blocks = images.astype(np.uint16).reshape(len(images), side, k, side, k, *images.shape[3:])
+        return ((blocks.sum(axis=(2, 4), dtype=np.uint16) + k * k // 2) // (k * k)).astype(np.uint8)
+    method = Image.Resampling.BOX if side <= min(height, width) else Image.Resampling.BILINEAR
+    return np.stack([np.asarray(Image.fromarray(image).resize((side, side), method)) for image in images])
+
+
+def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[np.ndarray, "side side"]:
+    """The digit in a gray picture as MNIST was made: fit into 20x20, centre of mass in 28x28; then resized.
+
+    Raises ImageError if nothing in it stands out.
+    """
+    ink = picture - background(picture)
+    ink *= np.sign((ink * ink**2).sum())  # ink is the few pixels far from the paper's gray
+    noise = 3 * 1.4826 * float(np.median(np.abs(ink)))  # three standard deviations
+    strongest = ink.max()
+    if strongest < max(2 * noise, 12):
+        raise ImageError("there is no digit in it")
+    full = np.median(ink[ink > strongest / 2])
+    ink = np.clip((ink - noise) / (full - noise), 0, 1).astype(np.float32)
+    rows, columns = ((ink > 0.3).any(axis=axis).nonzero()[0] for axis in (1, 0))
+    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
+    digit = np.asarray(Image.fromarray(digit).resize((width, height), Image.Resampling.BOX))
+    digit = digit / digit.max()  # thin strokes fade when they shrink
+    weights = digit / digit.sum()
+    y, x = (weights.sum(axis=1) @ np.arange(height), weights.sum(axis=0) @ np.arange(width))
+    # MNIST's centres of mass lie within half a pixel of the 15th row and column
+    top, left = (min(max(round(FIELD / 2 - c), 0), FIELD - n) for c, n in ((y, height), (x, width)))
+    field = np.zeros((1, FIELD, FIELD), np.uint8)
+    field[0, top : top + height, left : left + width] = np.round(255 * digit)
+    return resize(field, side)[0]
+
+
+def background(picture: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """The gray of the paper alone: a quadratic surface through the half of the picture that fits it best."""
+    height, width = picture.shape
+    small = Image.fromarray(picture).resize((min(width, 32), min(height, 32)), Image.Resampling.BOX)
+    grays = np.asarray(small, np.float64).ravel()
+    terms = surface(small.height, small.width)
+    paper = np.arange(len(grays))
+    for _ in range(10):
+        design = terms[paper]
+        coefficients = np.linalg.lstsq(design.T @ design, design.T @ grays[paper])[0]
+        paper = np.argsort(np.abs(grays - terms @ coefficients))[: (len(grays) + 1) // 2]
+    return (surface(height, width) @ coefficients).reshape(height, width)
+
+
+def surface(height: int, width: int) -> Float[np.ndarray, "hw 6"]:
+    """1, x, y, xy, x², y² at every pixel, both from -1 to 1."""
+    y, x = np.meshgrid(*((np.arange(n) + 0.5) / n * 2 - 1 for n in (height, width)), indexing="ij")
+    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)

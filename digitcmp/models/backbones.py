@@ -1,0 +1,169 @@
+"""The networks before the comparison, by name: what each is, the arguments it takes, and how it is built.
+
+Adding one: decorate its builder with `@register`, write conf/model/NAME.yaml. Builders import torch when they are
+called, not before, so that a configuration is checked and a report written without it.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import create_model
+
+from digitcmp.data.spec import PAPER, ImageSpec
+from digitcmp.fields import Count, Group
+
+if TYPE_CHECKING:
+    from digitcmp.models.layers import Backbone
+
+GIVEN = ("images", "bins")  # parameters of a builder that are no arguments of its network
+Regularization = Literal["dropout", "max_pool", "dropblock"]  # the paper's future work (section V)
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Network:
+    """A registered backbone.
+
+    name: its builder's, in lower case. branches: whether it gives an embedding of each image, or merges both into one.
+    unshared: the same network with own weights for each image, of one that shares them. merged: the same with both
+    images in one network, of one with a branch for each. min_batch: the least pairs in a batch that it trains on, 2
+    where a batch norm sees as many rows as there are pairs. label, label_aux: the paper's names of it, without and with
+    the auxiliary loss. min_side: the smallest images it takes, in pixels.
+    """
+
+    builder: "Callable[..., Backbone]"
+    branches: bool = True
+    unshared: str | None = None
+    merged: str | None = None
+    min_batch: int = 1
+    min_side: int = 1
+    label: str | None = None
+    label_aux: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.builder.__name__.lower()
+
+    @cached_property
+    def arguments(self) -> type[Group]:
+        """The arguments that it takes, with their types and defaults, as its builder's signature has them."""
+        names = vars(sys.modules[self.builder.__module__])
+        fields: dict[str, Any] = {}
+        for parameter in inspect.signature(self.builder).parameters.values():
+            if parameter.name in GIVEN or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                continue
+            kind = Any if parameter.annotation is parameter.empty else parameter.annotation
+            kind = eval(kind, names) if isinstance(kind, str) else kind  # of a file with annotations from __future__
+            fields[parameter.name] = (kind, ... if parameter.default is parameter.empty else parameter.default)
+        return create_model(f"{self.name}'s arguments", __base__=Group, **fields)
+
+    @property
+    def sized(self) -> bool:
+        """Whether it takes `bins`, the size of a branch's embedding."""
+        return "bins" in inspect.signature(self.builder).parameters
+
+
+NETWORKS: dict[str, Network] = {}
+
+
+def register(builder: Builder | None = None, **facts: Any) -> Any:
+    """Register a function or class that returns a `layers.Backbone` under its own name: @register, @register(...).
+
+    A builder that names them is given `images`, the ImageSpec of the data set, and `bins`, the size of a branch's
+    embedding. facts: what else there is to say of the network, as in `Network`. Raises ValueError if the name is taken.
+    """
+    if builder is None:
+        return lambda builder: register(builder, **facts)
+    network = Network(builder, **facts)
+    if network.name in NETWORKS:
+        raise ValueError(
+            f"backbone {network.name!r} is registered twice: {NETWORKS[network.name].builder} and {builder}"
+        )
+    NETWORKS[network.name] = network
+    return builder
+
+
+def build(name: str, images: ImageSpec = PAPER, bins: int | None = None, **arguments: Any) -> "Backbone":
+    """The backbone `name` for these images, made with these arguments; a branch's embedding has a number a class.
+
+    bins: another size of a branch's embedding. Raises ValueError for an unknown name, which says the known ones, for
+    images that are too small and for a network that takes no bins.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"no backbone {name!r}; there are {', '.join(sorted(NETWORKS))}")
+    network = NETWORKS[name]
+    if images.side < (least := network.min_side):
+        raise ValueError(f"{name} needs images of at least {least}x{least}, not {images.side}x{images.side}")
+    if bins and not network.sized:
+        raise ValueError(f"bins={bins}: {name} has no branch that takes it")
+    given = {"images": images, "bins": bins or images.classes}
+    takes = inspect.signature(network.builder).parameters
+    return network.builder(**{key: value for key, value in given.items() if key in takes}, **arguments)
+
+
+@register(branches=False, label="FCNN1")
+def fcnn1(images: ImageSpec, hidden: Count | None = None) -> "Backbone":
+    """FCNN1: one hidden layer (Fig. 1); Fig. 5 varies its width."""
+    from digitcmp.models.layers import Merged
+
+    return Merged([2 * images.pixels, hidden or 500])
+
+
+@register(branches=False, label="FCNN2")
+def fcnn2(images: ImageSpec, hidden: list[Count] | None = None) -> "Backbone":
+    """FCNN2: three hidden layers (Fig. 1); Fig. 5 varies their number and widths."""
+    from digitcmp.models.layers import Merged
+
+    return Merged([2 * images.pixels, *(hidden or [500, 250, 50])])
+
+
+@register(merged="fcnn1", label="FCNN3", label_aux="AL1")
+def fcnn3(images: ImageSpec, bins: int, hidden: Count | None = None) -> "Backbone":
+    """FCNN3: a dense branch per image, own weights (Fig. 1); Fig. 5 varies the width. AL1 with aux."""
+    from digitcmp.models.layers import Branches, dense_branch
+
+    return Branches(lambda: dense_branch(images, hidden or 500, bins), shared=False, bins=bins)
+
+
+@register(min_side=5, label="WS1", label_aux="AL2")
+def ws1(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
+    """WS1: a convolutional branch per image, own weights (Fig. 2). AL2 with aux."""
+    from digitcmp.models.layers import Branches, conv_branch
+
+    return Branches(lambda: conv_branch(images, bins, regularization), shared=False, bins=bins)
+
+
+@register(unshared="fcnn3", label="WS2", label_aux="AL3")
+def ws2(images: ImageSpec, bins: int, hidden: Count | None = None) -> "Backbone":
+    """WS2: one dense branch for both images (Fig. 2). AL3 with aux."""
+    from digitcmp.models.layers import Branches, dense_branch
+
+    return Branches(lambda: dense_branch(images, hidden or 500, bins), shared=True, bins=bins)
+
+
+@register(unshared="ws1", min_side=5, label="WS3", label_aux="AL4")
+def ws3(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
+    """WS3: one convolutional branch for both images (Fig. 2). AL4 with aux."""
+    from digitcmp.models.layers import Branches, conv_branch
+
+    return Branches(lambda: conv_branch(images, bins, regularization), shared=True, bins=bins)
+
+
+@register(unshared="convnet2", min_side=4)
+def convnet(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
+    """One modern convolutional branch for both images; 32 channels wide if not told."""
+    from digitcmp.models.layers import Branches, modern_branch
+
+    return Branches(lambda: modern_branch(images, width or 32, bins), shared=True, bins=bins)
+
+
+@register(min_batch=2, min_side=4)
+def convnet2(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
+    """Two modern convolutional branches, own weights; 32 channels wide if not told."""
+    from digitcmp.models.layers import Branches, modern_branch
+
+    return Branches(lambda: modern_branch(images, width or 32, bins), shared=False, bins=bins)

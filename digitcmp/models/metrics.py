@@ -1,0 +1,46 @@
+"""The scores of a set of pairs, by torchmetrics."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import MeanMetric
+from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy
+
+from digitcmp.data.tasks import TASKS
+from digitcmp.models.network import PairOutput
+from digitcmp.models.objective import Digits, Target
+
+
+class PairMetrics(nn.Module):
+    """The metrics of a network's output, `objective.scores` as torchmetrics objects.
+
+    Args:
+        classes: the number of classes that the digit head names.
+        task: a name in TASKS, the question that is answered.
+    """
+
+    def __init__(self, classes: int, task: str = "leq") -> None:
+        super().__init__()
+        self.task = TASKS[task]
+        self.loss = MeanMetric(nan_strategy="disable")
+        self.acc = BinaryAccuracy(validate_args=False)
+        self.digit_acc = MulticlassAccuracy(classes, average="micro", validate_args=False)
+        self.argmax_acc = BinaryAccuracy(validate_args=False)
+
+    @torch.inference_mode()
+    def forward(self, output: PairOutput, target: Target, digits: Digits) -> dict[str, Float[Tensor, ""]]:
+        """Return `loss` (comparison BCE, nats), `acc`, and with digit logits `digit_acc` and `argmax_acc`."""
+        compare = output.compare.float()  # in mixed precision the logits have fewer digits
+        self.loss.update(F.binary_cross_entropy_with_logits(compare, target.float(), reduction="none"))
+        self.acc.update((compare > 0).int(), target.int())
+        computed = {"loss": self.loss, "acc": self.acc}
+        if output.digits is not None:
+            predicted = output.digits.argmax(dim=2)
+            self.digit_acc.update(predicted.flatten(), digits.flatten())
+            self.argmax_acc.update(self.task.holds(predicted[:, 0], predicted[:, 1]).int(), target.int())
+            computed |= {"digit_acc": self.digit_acc, "argmax_acc": self.argmax_acc}
+        scores = {name: metric.compute() for name, metric in computed.items()}
+        for metric in computed.values():
+            metric.reset()
+        return scores

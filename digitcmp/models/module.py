@@ -1,0 +1,165 @@
+"""The one LightningModule: it trains any network on pairs, with an optional auxiliary digit loss."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+
+from digitcmp.data.datamodule import BatchLoader
+from digitcmp.data.pairs import Batch
+from digitcmp.models import objective
+from digitcmp.models.metrics import PairMetrics
+from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
+from digitcmp.models.optimizers import OPTIMIZERS
+from digitcmp.models.schedules import SCHEDULES
+from digitcmp.seeds import derive
+
+
+class DigitComparison(LightningModule):
+    """Train a network to answer a question about pairs of images, by default `first digit <= second digit`.
+
+    The defaults are the paper's recipe (section III).
+
+    Args:
+        network: the network, or its constructor's arguments as a checkpoint holds them.
+        aux_weight: lambda of the auxiliary digit loss (section II.C).
+        label_smoothing: the share of each true label that is spread over all labels.
+        optimizer: a name in OPTIMIZERS. It gets `lr` and those of `momentum`, `nesterov`, `betas` and `weight_decay`
+            that it accepts.
+        fused: use the optimizer's fused implementation where it has one. Lightning cannot clip gradients for a fused
+            optimizer in mixed precision.
+        schedule: a name in SCHEDULES, the learning rate over all steps.
+        seed: fixes the dropout masks.
+        task: a name in TASKS, the question.
+    """
+
+    def __init__(
+        self,
+        network: PairEnsemble | Mapping[str, Any],
+        aux_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        optimizer: str = "adam",
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        betas: Sequence[float] | None = None,
+        weight_decay: float = 0.0,
+        fused: bool = True,
+        schedule: str = "constant",
+        seed: int = 0,
+        task: str = "leq",
+    ) -> None:
+        super().__init__()
+        self.network = network if isinstance(network, PairEnsemble) else PairEnsemble(**network)
+        # the logger gets the run's settings at its end, with its scores
+        self.save_hyperparameters(ignore="network", logger=False)
+        self.save_hyperparameters({"network": self.network.arguments}, logger=False)
+        self.metrics = PairMetrics(self.network.images.classes, task)
+        self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the epoch or evaluation in progress
+        self.trains = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_current_fx_name":  # Lightning sets it 40 times a step; torch's own costs a twentieth of it
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def backbone(self) -> nn.ModuleList:
+        """The backbones of the network's members, by the name that Lightning's BackboneFinetuning looks for."""
+        return nn.ModuleList(member.backbone for member in self.network.members)
+
+    def forward(self, pairs: Tensor) -> PairOutput:
+        """Return the network's output for raw pairs (B, 2, H, W) or (B, 2, C, H, W), pixels 0..255."""
+        return self.network(pairs)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return torch's optimizer; unless the rate is constant, with a schedule that is updated every step."""
+        chosen = OPTIMIZERS[self.hparams["optimizer"]]
+        arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
+        if chosen.fused and self.hparams["fused"]:
+            arguments["fused"] = True
+        kind = getattr(torch.optim, chosen.torch_name)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer = kind(trained, lr=self.hparams["lr"], **arguments)
+        if self.hparams["schedule"] == "constant":  # without a schedule, a rate that a callback sets stays
+            return optimizer
+        self.trainer.fit_loop.setup_data()  # the schedule needs the number of batches
+        epochs, schedule = self.trainer.max_epochs or 1, SCHEDULES[self.hparams["schedule"]]
+        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress(epochs)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+    def progress(self, epochs: int) -> float:
+        """Return the share of training that is done, in pairs, or in steps where `max_steps` comes first."""
+        trainer, loader = self.trainer, self.trainer.train_dataloader
+        assert isinstance(loader, BatchLoader)
+        done = loader.share(trainer.fit_loop.batch_idx + 1) / loader.share(int(trainer.num_training_batches))
+        share = (trainer.current_epoch + done) / epochs
+        return max(share, trainer.global_step / trainer.max_steps) if trainer.max_steps > 0 else share
+
+    def on_fit_start(self) -> None:
+        torch.manual_seed(derive(self.hparams["seed"], "dropout"))
+
+    def on_train_epoch_start(self) -> None:
+        self.outputs["train"] = []
+        # StochasticWeightAveraging adds an epoch that renews the batch norms and trains nothing
+        self.trains = not self.trainer.fit_loop._skip_backward
+        if not self.trains:
+            self.zero_grad()  # or Lightning's step at its end would apply the gradients of the batch before
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a mini-batch, summed over the networks of an ensemble, which learn independently."""
+        pairs = self.network.normalize(batch.pairs)
+        outputs = [member(pairs) for member in self.network.members]
+        weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
+        losses = [objective.loss(output, batch.target, batch.digits, *weights) for output in outputs]
+        self.outputs["train"].append((mean_output(outputs).detach(), batch))
+        return sum(losses[1:], losses[0])
+
+    def on_train_epoch_end(self) -> None:
+        self.log_scores("train")
+
+    def on_train_end(self) -> None:
+        self.trains = True
+
+    def on_validation_epoch_start(self) -> None:
+        self.outputs |= {"val": [], "test": []}
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        stage = ("val", "test")[dataloader_idx]
+        self.outputs[stage].append((self.network.forward_tta(batch.pairs), batch))
+
+    def on_validation_epoch_end(self) -> None:
+        self.log_scores("val")
+        self.log_scores("test")
+
+    def on_test_epoch_start(self) -> None:
+        self.outputs["test"] = []
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx, dataloader_idx=1)
+
+    def on_test_epoch_end(self) -> None:
+        self.log_scores("test")
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> PairOutput:
+        """Return the logits of a batch: of the comparison (B,), and with aux of the digits (B, 2, classes)."""
+        return self.network.forward_tta(batch.pairs)
+
+    def log_scores(self, stage: str) -> None:
+        """Log the scores of a stage as `STAGE_loss`, `STAGE_acc`, and with aux `STAGE_digit_acc`, `STAGE_argmax_acc`.
+
+        They are computed once, over all collected outputs: a metric's update costs as much as a step of these networks.
+        """
+        collected = self.outputs.pop(stage)
+        if not collected or not self.trains:
+            return
+        output = concatenate([output for output, _ in collected])
+        target = torch.cat([batch.target for _, batch in collected])
+        digits = torch.cat([batch.digits for _, batch in collected])
+        scores = self.metrics(output, target, digits)
+        named = {f"{stage}_{name}": score for name, score in scores.items()}
+        self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(target), add_dataloader_idx=False)

@@ -1,0 +1,145 @@
+"""A backbone, a comparison head and an optional digit head as one network; networks that answer together."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from digitcmp.data.pairs import EVALUATION_ROWS
+from digitcmp.data.spec import PAPER, ImageSpec
+from digitcmp.models import backbones
+from digitcmp.models.heads import HEADS
+from digitcmp.models.layers import digit_head
+from digitcmp.seeds import derive
+
+SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # rows and columns, in pixels
+
+
+class PairOutput(NamedTuple):
+    """What a network says of B pairs: the logit of `first <= second`, and the digit logits if it has them."""
+
+    compare: Float[Tensor, "batch"]
+    digits: Float[Tensor, "batch 2 classes"] | None
+
+    def detach(self) -> "PairOutput":
+        """Return the same values without their graph."""
+        return PairOutput(self.compare.detach(), None if self.digits is None else self.digits.detach())
+
+
+def concatenate(outputs: Sequence[PairOutput]) -> PairOutput:
+    """Return the outputs of consecutive batches as one."""
+    digits = [output.digits for output in outputs if output.digits is not None]
+    return PairOutput(torch.cat([output.compare for output in outputs]), torch.cat(digits) if digits else None)
+
+
+def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
+    """The mean probabilities over several outputs for the same pairs, as logits; a single output as it is."""
+    if len(outputs) == 1:
+        return outputs[0]
+    compare = torch.stack([output.compare for output in outputs])
+    digits = [output.digits.log_softmax(dim=2) for output in outputs if output.digits is not None]
+    return PairOutput(
+        F.logsigmoid(compare).logsumexp(dim=0) - F.logsigmoid(-compare).logsumexp(dim=0),
+        torch.stack(digits).logsumexp(dim=0) if digits else None,
+    )
+
+
+class PairModel(nn.Module):
+    """Any registered backbone under a comparison head and, with `aux`, a digit head: pairs -> PairOutput.
+
+    Pairs are (B, 2, H, W), in colour (B, 2, C, H, W), of the size that `images` says. Raises ValueError if the head
+    cannot compare what the backbone gives, or the backbone cannot take the images.
+    """
+
+    def __init__(
+        self, backbone: str, arguments: dict[str, Any], head: str, aux: bool, images: ImageSpec = PAPER
+    ) -> None:
+        super().__init__()
+        self.backbone = backbones.build(backbone, images, **arguments)
+        self.head = HEADS[head].build(self.backbone.shape)
+        self.digit_head = digit_head(self.backbone.shape, images.classes) if aux else None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights."""
+        return next(self.parameters()).dtype
+
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
+        embedding = self.backbone(pairs).to(self.dtype)  # in mixed precision too, embeddings are compared in full
+        digits = None if self.digit_head is None else self.digit_head(embedding)
+        return PairOutput(self.head(embedding), digits)
+
+
+class PairEnsemble(nn.Module):
+    """What a checkpoint holds: one PairModel or several, which answer together for raw pixels 0..255.
+
+    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux:
+    with a digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the
+    size of a branch's embedding. tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many
+    PairModels, each with its initial weights, whose probabilities are averaged. images: the fields of their ImageSpec,
+    by default the paper's.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        arguments: Mapping[str, Any] | None = None,
+        head: str = "mlp",
+        aux: bool = False,
+        mean: float = 0.0,
+        std: float = 1.0,
+        seed: int = 0,
+        bins: int | None = None,
+        tta: bool = False,
+        ensemble: int = 1,
+        images: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        arguments, images = dict(arguments or {}), dict(images or {})
+        self.arguments: dict[str, Any] = {  # plain values: a checkpoint holds them and makes the network again
+            **{"backbone": backbone, "arguments": arguments, "head": head, "aux": aux, "mean": mean, "std": std},
+            **{"seed": seed, "bins": bins, "tta": tta, "ensemble": ensemble, "images": images},
+        }
+        self.tta = tta
+        self.images = ImageSpec(**images)
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(seed, "weights"))
+            given = arguments | {"bins": bins}
+            members = [PairModel(backbone, given, head, aux, self.images) for _ in range(ensemble)]
+        self.networks = nn.ModuleList(members)
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
+        """Pairs of raw pixels 0..255 -> PairOutput, the mean over the ensemble."""
+        normalized = self.normalize(pairs)
+        return mean_output([network(normalized) for network in self.networks])
+
+    def forward_tta(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
+        """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
+        shifts = SHIFTS if self.tta else ()
+        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(-2, -1))) for shift in shifts)])
+
+    def predict_all(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
+        """`forward_tta` of any number of pairs, `EVALUATION_ROWS` at a time."""
+        return concatenate([self.forward_tta(rows) for rows in pairs.split(EVALUATION_ROWS)])
+
+    def normalize(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch 2 *image"]:
+        """Raw pixels as the networks take them: less their mean, in standard deviations."""
+        return (pairs - self.mean) / self.std
+
+    @property
+    def members(self) -> list[PairModel]:
+        """The networks of the ensemble, a single one of none."""
+        return [network for network in self.networks if isinstance(network, PairModel)]
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, of all networks of an ensemble."""
+        return sum(parameter.numel() for parameter in self.networks.parameters() if parameter.requires_grad)

@@ -1,0 +1,1 @@
+"""Which runs a sweep is, and training them until all are done."""

@@ -1,0 +1,90 @@
+"""How long runs will take: from runs of the same kind on this machine, else from the committed reports."""
+
+import csv
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from digitcmp.config.run import CONF
+from digitcmp.runs.folder import RESULT
+
+Kind = tuple[str, str, str, str]  # what a step costs by: model, aux, precision, width or other arguments
+ENOUGH = 300  # results of this machine are read, no more
+STEP = 3e-3  # seconds, of a kind that nobody has trained
+OVERHEAD = 0.15  # seconds of a run beyond its fit
+
+
+class Estimate:
+    """Seconds a run takes, the better the more runs of its kind it has been told of."""
+
+    def __init__(self) -> None:
+        self.measured: dict[Kind, list[float]] = {}
+
+    def learn(self, result: Mapping[str, Any]) -> None:
+        """Take note of how long a finished run took (its result)."""
+        self.measured.setdefault(kind(result), []).append(float(result["fit_seconds"]) / steps(result))
+
+    def learn_folder(self, folder: Path) -> None:
+        """Take note of the runs in a folder of sweeps, if there is one."""
+        for file in itertools.islice(folder.rglob(RESULT), ENOUGH):
+            try:
+                self.learn(json.loads(file.read_text()))
+            except (ValueError, KeyError, TypeError, OSError):  # another's, or damaged: the report says so
+                continue
+
+    def seconds(self, settings: Mapping[str, Any]) -> float:
+        """What a run with these settings will take, alone on a core."""
+        reported = reports()
+        here = {key: min(seconds) for key, seconds in self.measured.items()}  # a short run is mostly its start
+        speed = [seconds / reported[key] for key, seconds in here.items() if key in reported]
+        step = here.get(kind(settings)) or reported.get(kind(settings), STEP) * (median(speed) if speed else 1)
+        return steps(settings) * step + OVERHEAD
+
+
+def kind(settings: Mapping[str, Any]) -> Kind:
+    """Settings of a run, as values or as a row of a csv, less those that do not change what a step costs."""
+    size = ",".join(size_text(settings.get(key)) for key in ("hidden", "width", "bins"))
+    return str(settings["model"]), str(settings["aux"]), str(settings["precision"]), size
+
+
+def size_text(value: Any) -> str:
+    """16, 16.0 and '16.0' are one size, None, '' and nan none."""
+    try:
+        return f"{float(value):g}".replace("nan", "")
+    except (TypeError, ValueError):
+        return str(value or "")
+
+
+@cache
+def reports() -> dict[Kind, float]:
+    """The least that a step took in the committed reports, whose sweeps shared a machine, by kind."""
+    least: dict[Kind, float] = {}
+    for file in CONF.parent.glob("multirun/*/report/runs.csv"):
+        with file.open() as stream:
+            for row in csv.DictReader(stream):
+                least[kind(row)] = min(float(row["fit_seconds"]) / steps(row), least.get(kind(row), math.inf))
+    return least
+
+
+def steps(settings: Mapping[str, Any]) -> int:
+    """Steps of the optimizer in a run, counted for every network of an ensemble (older reports have no such column)."""
+    networks = int(settings.get("ensemble", 1))
+    epochs = int(settings.get("epochs_trained") or settings["epochs"])
+    return networks * epochs * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
+
+
+def total(seconds: Iterable[float], workers: int) -> float:
+    """The time until runs of so many seconds are done, side by side."""
+    durations = list(seconds)
+    return max(sum(durations) / max(workers, 1), max(durations, default=0.0))
+
+
+def clock(seconds: float) -> str:
+    """3725 -> 1:02:05; never nothing."""
+    return str(timedelta(seconds=max(round(seconds), 1)))

@@ -1,0 +1,173 @@
+"""Which runs a sweep is: the union of some grids, each a product of alternatives."""
+
+import copy
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from digitcmp.config.run import CONF, TARGETS, Run
+from digitcmp.errors import ConfigError
+from digitcmp.fields import shown
+from digitcmp.sweep.job import Job
+
+Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
+COMMANDS = (
+    "-m",
+    "--multirun",
+    "--cfg",
+    "-c",
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--info",
+    "-i",
+    "--shell-completion",
+    "-sc",
+)
+
+OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # and not of a run
+
+
+def with_multirun(arguments: Sequence[str]) -> list[str]:
+    """The command line, with -m if its experiment is a sweep: Hydra wants to know that before it reads the file."""
+    if any(argument.partition("=")[0] in COMMANDS for argument in arguments):
+        return list(arguments)
+    directories = [CONF]
+    for flag, value in itertools.pairwise([*arguments, ""]):
+        if flag.partition("=")[0] in ("--config-dir", "-cd"):
+            directories.insert(0, Path(flag.partition("=")[2] or value))
+    names = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("experiment=")]
+    for file in (directory / "experiment" / f"{name}.yaml" for name in names for directory in directories):
+        try:
+            is_sweep = bool(yaml.load(file.read_bytes(), yaml.CSafeLoader)["hydra"]["sweeper"]["grids"])
+        except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):  # not there, or Hydra says what is wrong
+            continue
+        if is_sweep:
+            return [arguments[0], "-m", *arguments[1:]]
+    return list(arguments)
+
+
+def hydra_overrides(arguments: Iterable[str]) -> list[str]:
+    """Return the command line with each list of targets as a mapping, the form that Hydra accepts for a config group.
+
+    `callbacks=[{_target_:CLASS}]` becomes `callbacks=none ++callbacks={CLASS:{_target_:CLASS}}`.
+    """
+    result = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.lstrip("+") in TARGETS and re.match(r"\[\s*(\{|\])", value):
+            override = OverridesParser.create().parse_override(argument)
+            if not override.is_sweep_override():
+                targets = override.value()
+                assert isinstance(targets, list)
+                named = {f"{number}_{target.get('_target_')}": target for number, target in enumerate(targets)}
+                result += [f"{key.lstrip('+')}=none", f"++{key.lstrip('+')}={typed(named)}"]
+                continue
+        result.append(argument)
+    return result
+
+
+def typed(value: Any) -> str:
+    """Return a value of Python's or NumPy's as Hydra reads it on a command line."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{typed(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(typed, value)) + "]"
+    if isinstance(value, str | Path):
+        return "'" + str(value).replace("'", r"\'") + "'"
+    return json.dumps(value.item() if hasattr(value, "item") else value)
+
+
+def plan(
+    grids: Sequence[Grid],
+    arguments: list[str],
+    sweep: str,
+    root: Path,
+    parser: OverridesParser,
+    groups: Iterable[str],
+    compose: Callable[[tuple[str, ...]], dict[str, Any]],
+) -> list[Job]:
+    """Every run of a sweep once, each with its folder under `root`.
+
+    arguments: what was typed, which replaces a grid's values for a key; sweep: the sweep's name. compose: the
+    configuration with these choices of files; `groups` are the folders to choose from. Raises ConfigError for the first
+    key or value that is not allowed.
+    """
+    typed = alternatives(arguments, parser)
+    for key in OF_A_SWEEP:
+        if len(several := typed.get(key, [])) > 1:
+            texts = ",".join(shown(override.value()) for override in several)
+            raise ConfigError(f"{key}={texts} is not allowed: a sweep has one")
+    jobs: dict[Path, Job] = {}
+    for grid in grids:
+        values = alternatives([f"{key}={value}" for key, value in grid.items()], parser)
+        given = typed
+        if "experiment" in values:  # a recipe to sweep, not the sweep that was typed; its runs stay in this one
+            given = typed | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
+        for overrides in itertools.product(*(values | given).values()):
+            files = tuple(str(override.input_line) for override in overrides if is_choice(override, groups))
+            settings = [override for override in overrides if not is_choice(override, groups)]
+            # composing takes 50 ms, setting a value none: compose once for every choice of files
+            run = Run.of(with_values(compose(files), settings))
+            if run.trainer.fast_dev_run:
+                raise ConfigError("trainer.fast_dev_run is not allowed in a sweep: it records no result")
+            folder = root / run.cell_name / f"seed={run.seed}"
+            jobs[folder] = Job.planned([str(override.input_line) for override in overrides], run, folder)
+    return list(jobs.values())
+
+
+def is_choice(override: Override, groups: Iterable[str]) -> bool:
+    """Whether an override changes which files a configuration is composed of."""
+    group = override.key_or_group.split("/")[0]
+    targets = group in TARGETS and not isinstance(override.value(), str) and not names_files(override.value())
+    return override.is_delete() or (group in groups and not targets)
+
+
+def names_files(value: Any) -> bool:
+    """Return whether a value is a list of names: [early_stopping, lr_monitor]."""
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
+
+
+def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, list[Override]]:
+    """What a sweep makes of each key. Raises ConfigError for an interval, which no grid holds."""
+    values = {}
+    for override in parser.parse_overrides(arguments):
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            values[key] = [override]
+        elif override.is_discrete_sweep():
+            values[key] = parser.parse_overrides([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            raise ConfigError(f"{override.input_line} is not allowed: a grid takes a list, range() or choice()")
+    return values
+
+
+def with_values(config: Mapping[str, Any], overrides: Iterable[Override]) -> dict[str, Any]:
+    """A copy of a nested configuration with these values set, mappings merged, and interpolations resolved."""
+    result = dict(copy.deepcopy(config))
+    for override in overrides:
+        *path, key = override.key_or_group.split(".")
+        node: Any = result
+        for part in path:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"{override.key_or_group} is unknown: {part} is no group of keys")
+        if override.is_add() and key in node:
+            raise ConfigError(f"{override.input_line} is not allowed: {override.key_or_group} is there, without the +")
+        value = override.value()
+        if isinstance(value, dict) and isinstance(node.get(key), dict):
+            value = {**node[key], **value}
+        node[key] = value
+    if "${" not in str(result):
+        return result
+    resolved = OmegaConf.to_container(OmegaConf.create(result), resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}

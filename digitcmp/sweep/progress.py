@@ -1,0 +1,108 @@
+"""A sweep on the screen while it runs: each run that ends, and a live line of what runs and how long it will take."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from digitcmp.fields import shown
+from digitcmp.runs import folder as runs
+from digitcmp.sweep.estimate import Estimate, clock, total
+from digitcmp.sweep.job import Job
+
+
+class SweepProgress:
+    """A thread that looks for results and failures, whichever launcher trains the runs.
+
+    jobs: what is to be trained, of `total` runs in all. On a terminal there is a bar, elsewhere a line for each run.
+    """
+
+    def __init__(self, jobs: Sequence[Job], total_runs: int, estimate: Estimate, stop_on_failure: bool) -> None:
+        self.waiting = list(jobs)
+        self.failed: dict[Path, str] = {}
+        self.total, self.before = total_runs, total_runs - len(jobs)
+        self.estimate, self.stop_on_failure = estimate, stop_on_failure
+        cells = [job.run.cell for job in jobs]
+        keys = dict.fromkeys(key for cell in cells for key in cell if key not in ("model", "aux", "head"))
+        self.varied = [key for key in keys if len({shown(cell.get(key)) for cell in cells}) > 1]
+        self.began: dict[Path, float] = {}
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.console = Console(highlight=False)
+        columns = BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}")
+        self.bar = Progress(*columns, console=self.console, auto_refresh=False)
+        self.task = self.bar.add_task("starting workers", total=total_runs, completed=self.before)
+
+    def __enter__(self) -> "SweepProgress":
+        if self.console.is_terminal:
+            self.bar.start()
+        elif self.waiting:
+            print("starting workers", flush=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+        self.bar.stop()
+
+    def watch(self) -> None:
+        while not self.over.wait(0.2):
+            self.look()
+        self.look()
+
+    def look(self) -> None:
+        """Say what has ended since the last look, and what there is now."""
+        for job in list(self.waiting):
+            if job.wrote(runs.CONFIG):
+                self.began.setdefault(job.folder, time.monotonic())
+            if job.wrote(runs.RESULT) and (result := runs.read_result(job.folder)):
+                self.estimate.learn(result)
+                self.end(job, f"test accuracy {result['test_acc']:.4f}  {result['fit_seconds']:.1f} s")
+            elif (error := job.error) and job.folder not in self.failed:
+                self.failed[job.folder] = error
+                self.end(job, f"FAILED: {error}")
+                if self.stop_on_failure:
+                    os.kill(os.getpid(), signal.SIGTERM)
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=self.total - len(self.waiting), description=self.status, refresh=True)
+
+    def end(self, job: Job, outcome: str) -> None:
+        self.waiting.remove(job)
+        count = f"[{self.total - len(self.waiting)}/{self.total}]"
+        if self.console.is_terminal:
+            self.console.print(Text(f"{self.short(job)}  {outcome}"), no_wrap=True, overflow="ellipsis", crop=True)
+        else:
+            print(f"{count} {job.title}  {outcome}{self.left}", flush=True)
+
+    def short(self, job: Job) -> str:
+        """A run by its label, what tells it from the others, and its seed: 'AL4  lr=0.002 seed=3'."""
+        settings = [f"{key}={shown(job.run.settings.get(key))}" for key in self.varied]
+        return " ".join([f"{job.run.label:<6}", *settings, f"seed={job.run.seed}"])
+
+    @property
+    def status(self) -> str:
+        """'2 running, 1 failed, 0:01:12 left'"""
+        running = sum(job.folder in self.began for job in self.waiting)
+        parts = [f"{running} running"] if self.began else ["starting workers"]
+        parts += [f"{len(self.failed)} failed"] * bool(self.failed)
+        return ", ".join(parts) + self.left
+
+    @property
+    def left(self) -> str:
+        """', 0:01:12 left', of runs of the same kind as those that are waiting; nothing if none is."""
+        if not self.waiting:
+            return ""
+        now = time.monotonic()
+        running = {job.folder for job in self.waiting if job.folder in self.began}
+        seconds = [
+            max(self.estimate.seconds(job.run.settings) - (now - self.began.get(job.folder, now)), 0.0)
+            for job in self.waiting
+        ]
+        return f", {clock(total(seconds, len(running) or os.cpu_count() or 1))} left"

@@ -1,0 +1,262 @@
+"""The parts of a run, made from its configuration: data, module, callbacks, loggers, trainer."""
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import hydra
+import psutil
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import (
+    Checkpoint,
+    ModelCheckpoint,
+    OnExceptionCheckpoint,
+    ProgressBar,
+    StochasticWeightAveraging,
+    ThroughputMonitor,
+    WeightAveraging,
+)
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins import CheckpointIO, TorchCheckpointIO
+from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from rich.console import Console
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from digitcmp import files
+from digitcmp.config.run import Run
+from digitcmp.data.datamodule import PairData
+from digitcmp.data.spec import ImageSpec
+from digitcmp.errors import RunError
+from digitcmp.models.module import DigitComparison
+from digitcmp.models.network import PairEnsemble, PairModel
+from digitcmp.models.scores import names
+from digitcmp.runs import folder as runs
+from digitcmp.training import process
+from digitcmp.training.callbacks import EpochProgress
+from digitcmp.training.loggers import EventsLogger, MetricsTable
+
+PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+Kind = TypeVar("Kind")
+
+
+class Parts(NamedTuple):
+    """What a run is made of. Nothing has been written or trained yet."""
+
+    data: PairData
+    module: DigitComparison
+    trainer: Trainer
+    events: EventsLogger
+    metrics: MetricsTable
+    loggers: Sequence[Logger]
+    best: ModelCheckpoint | None
+    pictures: bool
+
+    @property
+    def device(self) -> str:
+        """The device that the run trains on."""
+        return str(self.trainer.strategy.root_device)
+
+
+class CheckpointWriter(TorchCheckpointIO):
+    """Write a checkpoint beside its place first; Lightning's would leave half of one in /tmp when it is killed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with files.atomic_write(Path(path)) as partial, partial.open("wb") as stream:
+            torch.save(checkpoint, stream)
+
+
+def assemble(run: Run, folder: Path, console: Console) -> Parts:
+    """Return the parts of a run that trains in this folder and shows itself on this console.
+
+    Raises RunError for what cannot be built or trained, DataError, MisconfigurationException.
+    """
+    data = PairData(
+        seed=run.seed,
+        batch_size=run.batch_size,
+        data_seed=run.data.seed,
+        task=run.task,
+        **run.data.model_dump(exclude={"seed"}),
+    )
+    data.setup()
+    module = build_module(run, data)
+    events, metrics = EventsLogger(folder), MetricsTable(folder / runs.METRICS)
+    callbacks = [instantiate("callbacks", spec, Callback) for spec in run.callbacks]
+    reject_callbacks(run, callbacks)
+    loggers = [instantiate("logger", spec, Logger, {"save_dir": str(folder)}) for spec in run.logger]
+    best = None
+    if run.checkpoint == "best":
+        file = folder / runs.BEST
+        best = ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max")
+    average = [] if run.ema is None else [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(run.ema))]
+    options = trainer_options(run, folder, callbacks)
+    progress = []
+    if not console.quiet and options["enable_progress_bar"] is None:
+        progress = [EpochProgress(console, metrics, run.epochs)]
+    try:
+        trainer = Trainer(
+            **options | {"enable_progress_bar": bool(options["enable_progress_bar"])},
+            default_root_dir=folder,
+            devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
+            max_epochs=run.epochs,
+            logger=[events, metrics, *loggers],
+            callbacks=[*average, *([best] if best else []), *progress, *callbacks],
+        )
+    except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
+        raise RunError(f"trainer: {' '.join(str(error).split())}") from error
+    if trainer.precision != run.trainer.precision:  # Lightning takes another where the device has not this one
+        raise RunError(
+            f"trainer.precision={run.trainer.precision} is not allowed: on this device it would be {trainer.precision}"
+        )
+    draws = (not console.quiet) if run.pictures is None else run.pictures
+    return Parts(data, module, trainer, events, metrics, loggers, best, draws)
+
+
+def build_module(run: Run, data: PairData) -> DigitComparison:
+    """Return the module of a run for these pairs. Raises RunError for a network that cannot be built or trained."""
+    require_memory(run, data.images)
+    mean, std = data.moments if run.normalize else (0.0, 1.0)
+    try:
+        network = PairEnsemble(
+            backbone=run.model.name,
+            arguments=run.model.arguments,
+            head=run.head,
+            aux=run.aux,
+            mean=mean,
+            std=std,
+            seed=run.seed,
+            bins=run.bins,
+            tta=run.tta,
+            ensemble=run.ensemble,
+            images=asdict(data.images),
+        )
+        module = DigitComparison(
+            network,
+            aux_weight=run.aux_weight,
+            label_smoothing=run.label_smoothing,
+            optimizer=run.optimizer,
+            lr=run.lr,
+            momentum=run.momentum,
+            nesterov=run.nesterov,
+            betas=run.betas,
+            weight_decay=run.weight_decay,
+            # Lightning clips no gradients for a fused optimizer in mixed precision
+            fused=run.trainer.gradient_clip_val is None or run.trainer.precision == "32-true",
+            schedule=run.schedule,
+            seed=run.seed,
+            task=run.task,
+        )
+        try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
+    except Exception as error:  # whatever a network of one's own raises
+        raise RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
+    return module
+
+
+def instantiate(
+    key: str, spec: Mapping[str, Any], kind: Callable[..., Kind], given: Mapping[str, Any] | None = None
+) -> Kind:
+    """Return the object that a `_target_` with its arguments describes.
+
+    Args:
+        key: the option that holds it, for errors.
+        spec: the `_target_` and its arguments.
+        kind: the class that it must be an instance of.
+        given: arguments that it gets if it accepts them and the spec does not set them.
+
+    Raises RunError.
+    """
+    target = spec["_target_"]
+    trusted = {} if "version_base" in process.HYDRA else {"_execution_whitelist_": [target]}
+    try:
+        made = hydra.utils.get_class(target)
+        extra = {name: value for name, value in (given or {}).items() if name not in spec and accepts(made, name)}
+        if issubclass(made, ThroughputMonitor) and "batch_size_fn" not in spec:  # a function, which no yaml can hold
+            extra["batch_size_fn"] = lambda batch: len(batch.target)
+        made = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
+    except Exception as error:  # whatever its constructor raises
+        reason = str(error.__cause__ or error).partition("\n")[0]
+        raise RunError(f"{key}: {target} cannot be made: {reason}") from error
+    if not isinstance(made, kind):  # type: ignore[arg-type]
+        raise RunError(f"{key}: {target} is not a lightning {kind.__name__}")
+    return made
+
+
+def accepts(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function or class has a parameter of this name."""
+    return name in inspect.signature(function).parameters
+
+
+def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
+    """Raise RunError for callbacks that cannot work: two averages of the weights, an unknown score, a resumed fit."""
+    if any(isinstance(callback, OnExceptionCheckpoint) for callback in callbacks):
+        raise RunError("callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, a run starts anew")
+    averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging | StochasticWeightAveraging)]
+    if len(averages) + (run.ema is not None) > 1:
+        first = f"ema={run.ema}" if run.ema is not None else type(averages[0]).__name__
+        raise RunError(
+            f"callbacks: {first} and {type(averages[-1]).__name__} both average the weights; one average is allowed"
+        )
+    if not all(type(callback).__module__.startswith("lightning.") for callback in callbacks):
+        return  # one from elsewhere may log scores of its own
+    scores = names(aux=run.aux)
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor not in scores:
+            near = get_close_matches(monitor, scores, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(scores)}"
+            raise RunError(f"callbacks: {type(callback).__name__} monitors {monitor}, an unknown score: {hint}")
+
+
+def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> dict[str, Any]:
+    """Return the arguments of Lightning's Trainer that the run's `trainer` group sets."""
+    options = run.trainer.model_dump(exclude={"max_epochs"})
+    kind = options["profiler"]
+    if isinstance(kind, str):
+        options["profiler"] = PROFILERS[kind](dirpath=folder, filename=f"{kind}-profile")
+    elif kind is not None:
+        options["profiler"] = instantiate("trainer.profiler", kind, Profiler, {"dirpath": str(folder)})
+    plugins = [instantiate("trainer.plugins", spec, object) for spec in options["plugins"]]
+    if environments := [plugin for plugin in plugins if isinstance(plugin, ClusterEnvironment)]:
+        raise RunError(f"trainer.plugins: {type(environments[0]).__name__} is not allowed: a run is one process")
+    plugins += [LightningEnvironment()]  # one process a run, in a SLURM job too
+    if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+        plugins += [CheckpointWriter()]
+    options["plugins"] = plugins
+    if options["enable_checkpointing"] is None:
+        checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
+        options["enable_checkpointing"] = checkpoints or run.checkpoint == "best"
+    if any(isinstance(callback, ProgressBar) for callback in callbacks):
+        options["enable_progress_bar"] = True
+    return options
+
+
+def require_memory(run: Run, images: ImageSpec) -> None:
+    """Raise RunError for a network that is larger than the free memory, before a byte of it is taken."""
+    sized = {} if run.bins is None else {"bins": run.bins}
+    try:
+        with torch.random.fork_rng(), torch.device("meta"):
+            network = PairModel(run.model.name, run.model.arguments | sized, run.head, run.aux, images)
+    except Exception:  # it is not made for that, or cannot be made at all, which is reported when it is made
+        return
+    params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
+    needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
+    if needed > free:
+        raise RunError(
+            f"model={run.model.name} has {params:,} parameters, which take {needed / 1e9:,.1f} GB to train: "
+            f"{free / 1e9:,.1f} GB are free"
+        )
+
+
+def try_batches(network: PairEnsemble, rows: int) -> None:
+    """Show a copy of the network the smallest batch that it will train on, of `rows` pairs, and one to evaluate."""
+    with torch.random.fork_rng(), torch.no_grad():
+        trial = copy.deepcopy(network)
+        trial.train()(torch.zeros(rows, 2, *network.images.shape))
+        trial.eval()(torch.zeros(1, 2, *network.images.shape))

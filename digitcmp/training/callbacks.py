@@ -1,0 +1,49 @@
+"""The progress of a run on the terminal."""
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from digitcmp.models.scores import STAGES
+from digitcmp.training.loggers import MetricsTable
+
+
+class EpochProgress(Callback):
+    """Show the accuracies of each epoch once it has ended: in a bar on a terminal, as a line elsewhere."""
+
+    def __init__(self, console: Console, metrics: MetricsTable, epochs: int) -> None:
+        self.console = console
+        self.metrics = metrics
+        self.epochs = epochs
+        self.shown = 0
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=console, auto_refresh=False)
+
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if self.console.is_terminal:
+            self.bar.start()
+        self.task = self.bar.add_task("epochs", total=self.epochs)
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.show()  # the epoch before: its train scores are logged after the callbacks of its end
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self.show()
+
+    def show(self) -> None:
+        """Show the last epoch, unless it has been shown."""
+        epoch = max(self.metrics.rows, default=0)
+        if epoch == self.shown:
+            return
+        self.shown, row = epoch, self.metrics.rows[epoch]
+        line = "  ".join(f"{stage} {row[f'{stage}_acc']:.3f}" for stage in STAGES if f"{stage}_acc" in row)
+        if self.console.is_terminal:
+            self.bar.update(self.task, completed=epoch, description=f"accuracy: {line}", refresh=True)
+        else:
+            print(f"epoch {epoch}/{self.epochs}  accuracy: {line}", flush=True)
+
+    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
+        self.bar.stop()  # which shows the cursor again
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        self.bar.stop()

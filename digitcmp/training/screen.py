@@ -1,0 +1,54 @@
+"""What a single run says before and after it trains."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from digitcmp import paper
+from digitcmp.config.run import Run, path_text
+
+
+def header(run: Run, params: int, device: str) -> str:
+    """One line: the network with the paper's name of it, its parameters, data, seed, lr and device."""
+    pairs = " + ".join(f"{n:,}" for n in (run.data.train_pairs, run.data.val_pairs, run.data.test_pairs))
+    return (
+        f"{run.label} (model={run.model.name} aux={str(run.aux).lower()}), {params:,} parameters; "
+        f"{run.data.name}, {pairs} pairs; seed {run.seed}, lr {run.lr:g}, {device}"
+    )
+
+
+def finished(result: dict[str, Any], folder: Path) -> str:
+    """One line of a run that needs no training."""
+    return f"{folder} holds this run, finished: {result['label']}, test accuracy {result['test_acc']:.4f}"
+
+
+def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) -> None:
+    """The result beside the paper's number for its cell, and where to look further."""
+    varied = {key: path_text(value) for key, value in run.cell.items() if key not in ("model", "aux", "lr")}
+    published = paper.published(run.label) if paper.as_published(varied) else None
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(result["label"])
+    for split in ("train", "val", "test"):
+        table.add_column(split, justify="right")
+    if published:
+        table.add_column(f"paper ({published.source})", justify="right")
+    spread = f" ± {published.std:.3f}" if published and published.std is not None else ""
+    cells = [f"{result[f'{split}_acc']:.3f}" for split in ("train", "val", "test")]
+    table.add_row("accuracy", *cells, f"{published.mean:.3f}{spread}" if published else None)
+    table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in ("train", "val", "test")))
+    if result["aux"]:
+        table.add_row("digit accuracy", "", "", f"{result['digit_acc']:.3f}")
+        table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
+    console.print(table)
+    console.print(
+        f"\n{result['epochs']} epochs in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False
+    )
+    console.print(
+        "  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"Look inside: tensorboard --logdir {shlex.quote(str(folder))}", highlight=False, soft_wrap=True)

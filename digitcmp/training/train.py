@@ -1,0 +1,197 @@
+"""Training one run, from its configuration to its result."""
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.utilities.spike import TrainingSpikeException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from rich.console import Console
+
+from digitcmp.config.run import Run
+from digitcmp.data.pairs import Batch
+from digitcmp.errors import RunError
+from digitcmp.models import objective
+from digitcmp.models.network import PairOutput
+from digitcmp.models.scores import rounded
+from digitcmp.runs import fingerprint
+from digitcmp.runs import folder as runs
+from digitcmp.training import assembly, pictures, process, screen
+from digitcmp.training.assembly import Parts
+
+
+def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
+    """Train a run in its folder and return its result.
+
+    If the folder already holds the finished run, return its result. With `trainer.fast_dev_run`, train and evaluate
+    a few batches, write nothing and return their scores.
+
+    Args:
+        run: the run's configuration.
+        folder: where its files are written; made if it does not exist.
+        show: whether to show the run on the terminal.
+
+    Raises:
+        RunError: if torch, Lightning or the data reject the run, or the folder holds something else. Nothing has been
+            written then.
+        FloatingPointError: if a loss is not finite.
+    """
+    console = Console(quiet=not show)
+    try:
+        if run.trainer.fast_dev_run:
+            with process.training(run):
+                return rehearse(run, assembly.assemble(run, folder, console), console)
+        if not run.force and (result := runs.finished(folder, run)):
+            for line in (screen.finished(result, folder), *runs.remarks([result])):
+                console.print(line, highlight=False, soft_wrap=True)
+            runs.sweep_up(folder)
+            return result
+        with process.training(run):
+            parts = assembly.assemble(run, folder, console)
+            with runs.lock(folder):
+                if not run.force and (result := runs.finished(folder, run)):  # trained by another process meanwhile
+                    return result
+                result = fit(run, folder, parts, console)
+    except (MisconfigurationException, TrainingSpikeException) as error:
+        raise RunError(str(error).splitlines()[0]) from None
+    except OSError as error:  # a full disk, a folder that cannot be written
+        where = f": {error.filename}" if error.filename else ""
+        raise RunError(f"{folder}: {error.strerror or error}{where}") from None
+    with optional("the table of the result"):
+        screen.summary(run, result, folder, console)
+    return result
+
+
+def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
+    """Train, validate and test a few batches as Lightning's `fast_dev_run` does, and return the test scores."""
+    console.print(screen.header(run, parts.module.network.params, parts.device), highlight=False, soft_wrap=True)
+    parts.trainer.fit(parts.module, parts.data)
+    [scores] = parts.trainer.test(parts.module, parts.data, verbose=False)
+    n = int(run.trainer.fast_dev_run)
+    batches = "1 batch" if n == 1 else f"{n} batches"
+    console.print(f"fast_dev_run: trained, validated and tested {batches}; no result was recorded")
+    return dict(scores)
+
+
+def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any]:
+    """Fit the parts of a run, write its files and return its result.
+
+    result.json is the last file that is written, so that a kill after it changes nothing.
+    """
+    origin, functions = runs.provenance(), fingerprint.functions(run)
+    params = parts.module.network.params
+    for line in (screen.header(run, params, parts.device), *parts.data.remarks):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    runs.take(folder, run)
+    runs.write_config(folder, run)
+    parts.events.lay_out(run.aux)
+    for logger in parts.loggers:
+        logger.log_hyperparams({"label": run.label, "params": params} | run.settings)
+    start = time.perf_counter()
+    parts.trainer.fit(parts.module, parts.data)
+    fit_seconds = time.perf_counter() - start
+    if not parts.metrics.rows:
+        raise RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
+    last = max(parts.metrics.rows)
+    kept = restore_best(parts, folder) if parts.best else last
+    scores = parts.metrics.rows[kept] | evaluate(parts)
+    result = {
+        **run.settings,
+        "cell": run.cell_name,
+        "label": run.label,
+        "params": params,
+        **found(run, parts),
+        "epochs_trained": last,
+        "checkpoint_epoch": kept,
+        **{name: scores[name] for name in runs.SCORES[:6]},
+        "digit_acc": scores.get("test_digit_acc"),
+        "argmax_acc": scores.get("test_argmax_acc"),
+        "fit_seconds": fit_seconds,
+        "device": parts.device,
+        **origin,
+        **({runs.DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
+        "config_hash": run.config_hash,
+        "code": fingerprint.digest(str(functions), 12),
+        "functions": functions,
+    }
+    parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    parts.trainer.strategy.checkpoint_io.teardown()  # waits for one that writes in the background
+    if parts.pictures:
+        with optional("drawing the pictures for TensorBoard"):
+            draw(parts, folder / runs.PICTURES, last)
+    with optional("TensorBoard's row of the result"):
+        parts.events.log_result(result, {"label": run.label, "params": params} | run.settings)
+    for logger in parts.loggers:
+        with optional(f"{type(logger).__name__}'s row of the result"):
+            logger.log_metrics({f"final/{name}": result[name] for name in ("test_acc", "val_acc")})
+            logger.finalize("success")
+    return runs.record(folder, result)
+
+
+def restore_best(parts: Parts, folder: Path) -> int:
+    """Load the weights of the best validation accuracy into the network, and return their epoch.
+
+    Raises RunError if there was no evaluation.
+    """
+    assert parts.best is not None
+    file = Path(parts.best.best_model_path)
+    if not file.is_file():
+        raise RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
+    checkpoint = torch.load(file, map_location=parts.module.device, weights_only=True)
+    parts.module.load_state_dict(checkpoint["state_dict"])
+    file.unlink()
+    return int(checkpoint["epoch"]) + 1
+
+
+def found(run: Run, parts: Parts) -> dict[str, Any]:
+    """Return `found_lr` and `found_batch_size` where a callback of Lightning chose others than the run names."""
+    chosen = {"lr": parts.module.hparams["lr"], "batch_size": parts.data.batch_size}
+    return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
+
+
+def evaluate(parts: Parts) -> dict[str, float]:
+    """Return the scores of all validation and test pairs by the network's weights as they are now, by name.
+
+    Raises FloatingPointError if a loss is not finite.
+    """
+    results: dict[str, float] = {}
+    for stage in ("val", "test"):
+        pairs = parts.data.sets[stage]
+        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, parts.data.task)
+        if not math.isfinite(scores["loss"]):
+            raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged, lower lr")
+        results |= {f"{stage}_{name}": rounded(value) for name, value in scores.items()}
+    return results
+
+
+def predict(parts: Parts, batch: Batch) -> PairOutput:
+    """Return what the network says of these pairs, in the precision that it was trained in."""
+    precision = parts.trainer.precision_plugin
+    pairs = precision.convert_input(batch.pairs.to(parts.module.device))
+    with torch.inference_mode(), precision.forward_context():
+        output = parts.module.network.eval().predict_all(pairs)
+    digits = None if output.digits is None else output.digits.to(batch.target)
+    return PairOutput(output.compare.to(batch.target), digits)
+
+
+def draw(parts: Parts, folder: Path, epoch: int) -> None:
+    """Draw what the network gets wrong in the test pairs, into a folder and for TensorBoard."""
+    network, names = parts.module.network.networks[0], parts.data.images.names
+    test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
+    for name, figure in pictures.draw(test, predict(parts, test), network, names).items():
+        pictures.save(figure, folder / f"{name}.png")
+        parts.events.experiment.add_image(name, pictures.pixels(figure), epoch, dataformats="HWC")
+
+
+@contextmanager
+def optional(what: str) -> Iterator[None]:
+    """Guard non-essential output: print its failure on stderr and keep the result."""
+    try:
+        yield
+    except Exception as error:  # whatever a drawing, a terminal or a writer of events raises
+        print(f"{what} failed ({' '.join(f'{type(error).__name__}: {error}'.split())})", file=sys.stderr)
