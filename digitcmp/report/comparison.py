@@ -8,9 +8,10 @@ from rich.console import Console
 
 from digitcmp.report import stats, tables
 from digitcmp.report.effects import conditions, title
+from digitcmp.report.formats import readable
 from digitcmp.report.results import MADE_WITH, Results, versions
-from digitcmp.report.settings import default, text
-from digitcmp.report.tables import Column, interval, measure, setting
+from digitcmp.report.settings import default
+from digitcmp.report.tables import Column, marked_interval, measure, setting
 
 
 def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -28,7 +29,7 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     for key in keys.copy():
         levels = [frame[key].unique() for frame in (left, right)]
         if all(len(level) == 1 for level in levels) and levels[0][0] != levels[1][0]:
-            standard = text(default(key, left.model[0])) or "null"
+            standard = readable(default(key, left.model[0])) or "null"
             rows.append((key, *(level[0] or standard for level in levels)))
             keys.remove(key)
     for key in MADE_WITH:
@@ -82,7 +83,7 @@ def show(first: Results, second: Results, console: Console) -> None:
     columns = [
         *(setting("cell", left=True), setting("n"), setting("same", "same accuracy")),
         *(measure(a, "first"), measure(b, "second"), measure("difference", "mean", "+.4f")),
-        Column("95 % interval", lambda row: interval(row, "+.4f"), "ci_low"),
+        Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"),
         *tables.p_values(),
     ]
     if cells.empty:

@@ -16,7 +16,8 @@ import pandas as pd
 from digitcmp import paper
 from digitcmp.backbones import NETWORKS
 from digitcmp.report import stats
-from digitcmp.report.settings import changed, default, named, shown, text
+from digitcmp.report.formats import readable
+from digitcmp.report.settings import changed, default, level_name, settings_in_name
 
 ORDERS = ("main effect", "two-way interaction", "higher interaction")  # the families of a factorial
 TRAVEL = ("mean over networks", "between data sets")  # the families of where an effect is found
@@ -104,7 +105,7 @@ def settings(condition: Condition) -> Condition:
 def title(condition: Condition, varied: Iterable[str]) -> str:
     """'AL4+ordinal augment': the label, and the settings among `varied` that are not at their default."""
     head = condition["head"] if "head" in varied else ""
-    levels = [shown(key, condition[key]) for key in varied if key not in ("model", "aux", "head")]
+    levels = [level_name(key, condition[key]) for key in varied if key not in ("model", "aux", "head")]
     return " ".join(filter(None, [paper.label(*network(condition), head or "mlp"), *levels]))
 
 
@@ -114,9 +115,9 @@ def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame
     cells = {run["cell"]: run for run in known}  # a name has lost what no file can be called
     for folder in missing:
         if folder.parent.name[:6] == "model=":
-            in_name = named(folder)
+            in_name = settings_in_name(folder)
             known.append(cells.get(folder.parent.name, in_name) | {"seed": in_name["seed"], "test_acc": np.nan})
-    settings = [changed(run) | {"lr": text(run["lr"])} for run in known]
+    settings = [changed(run) | {"lr": readable(run["lr"])} for run in known]
     first, last = ["model", "aux", "head"], ["lr"]
     columns = [*first, *sorted({*itertools.chain(*settings)} - {*first, *last}), *last]
     rows = [
@@ -161,7 +162,7 @@ def levels(factor: Factor, group: pd.DataFrame) -> list[str]:
     if factor.levels:
         return [level for level in factor.levels if level in present]
     rate = paper.LEARNING_RATES.get(paper.label(*network(group.iloc[0].to_dict())))
-    first = text(rate) if factor.column == "lr" else ""  # the default
+    first = readable(rate) if factor.column == "lr" else ""  # the default
     return sorted(present, key=lambda level: level != first)
 
 
@@ -271,7 +272,7 @@ def factorial_effects(varied: Sequence[str], cells: Sequence[Condition]) -> Iter
     how much more a factor adds where the other is on, and so on, again the mean over the cells of the rest.
     """
     low, high = cells[0], cells[-1]
-    short = {column: shown(column, high[column] or low[column]) for column in varied}
+    short = {column: level_name(column, high[column] or low[column]) for column in varied}
     short |= {"model": "sharing", "shared": "sharing", "aux": "AL"}
     for order in range(1, len(varied) + 1):
         for chosen in itertools.combinations(varied, order):

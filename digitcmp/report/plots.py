@@ -24,9 +24,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from digitcmp import paper
-from digitcmp.report import effects, tables
+from digitcmp.report import effects
+from digitcmp.report.formats import interval, spread
 from digitcmp.report.results import Results
-from digitcmp.report.settings import shown
+from digitcmp.report.settings import level_name
 
 STYLE: Any = {  # matplotlib types its keys one by one
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same file everywhere
@@ -128,7 +129,8 @@ def mark(
 ) -> None:
     """A mean at height y and its 95 % interval, dotted where it is of two seeds."""
     axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6, ls=(0, (1, 1)) if row.n == 2 else "-")
-    limits = "" if math.isnan(row.ci_low) else f", 95 % interval [{row.ci_low:.3f}, {row.ci_high:.3f}]"
+    limits = interval(row.ci_low, row.ci_high)
+    limits = limits and f", 95 % interval {limits}"
     tip = f"{TIP}{tip}{limits}, n = {row.n}"
     axes.plot(mean, y, marker, color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=tip)
 
@@ -138,7 +140,7 @@ def cell_mark(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.D
     for run in runs[runs.cell == row.cell].itertuples():
         gid = f"{TIP}{title}, seed {run.seed}: {run.test_acc:.4f}"
         axes.plot(run.test_acc, y + below, ".", color=shade, ms=2.5, mew=0, alpha=0.7, gid=gid)
-    tip = f"{title}: {tables.spread(row.test_acc_mean, row.test_acc_std)}"
+    tip = f"{title}: {spread(row.test_acc_mean, row.test_acc_std)}"
     mark(axes, row, row.test_acc_mean, y, shade, tip, hollow=row.aux)
 
 
@@ -160,11 +162,11 @@ def accuracies(results: Results, colour: Mapping[str, str]) -> Figure:
     for y, row in enumerate(cells.itertuples()):
         cell_mark(axes, row, float(y), colour[row.model], titles[y], results.runs)
         if not math.isnan(row.paper_mean):
-            tip = f"{TIP}the paper's {row.label}: {tables.spread(row.paper_mean, row.paper_std)}"
+            tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean", gid=tip)
     for y, row in enumerate(others.itertuples(), start=len(cells)):
         axes.plot([row.ci_low, row.ci_high], [y, y], color=OTHERS, lw=1.6)
-        tip = f"{TIP}{row.work}: {tables.spread(row.mean, row.std)}"
+        tip = f"{TIP}{row.work}: {spread(row.mean, row.std)}"
         axes.plot(row.mean, y, "s", color=OTHERS, ms=4, mew=0, gid=tip)
     listed(axes, labels, len(labels) - 0.4)
     if len(others):
@@ -292,7 +294,7 @@ def curves(axes: Axes, cells: pd.DataFrame, results: Results, colour: Mapping[st
             axes.plot(curve.epoch, mean, color=shade, label=escaped(row.title), ls=DASHED if row.aux else "-")
             axes.fill_between(curve.epoch, mean - std, mean + std, color=shade, alpha=0.11, lw=0)
             for epoch in curve.itertuples():
-                tip = f"{TIP}{row.title}, epoch {epoch.epoch}: {tables.spread(epoch.test_acc_mean, epoch.test_acc_std)}"
+                tip = f"{TIP}{row.title}, epoch {epoch.epoch}: {spread(epoch.test_acc_mean, epoch.test_acc_std)}"
                 axes.plot(epoch.epoch, epoch.test_acc_mean, "o", color=shade, ms=6, alpha=0, gid=tip)
     axes.set_title(heading)
     axes.set_xlabel("epoch")
@@ -326,7 +328,7 @@ def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Fi
             curves(panel, group, results, colour, f"{PANELS[model]} ({seeds(curve_seeds(results, group))})")
             panel.legend(loc="lower right", ncols=2 if len(group) > 3 else 1)
         axes[0].set_ylabel("test accuracy (mean ± std)")
-    contexts = [", ".join(shown(*item) for item in effects.settings(row).items()) for row in results.conditions]
+    contexts = [", ".join(level_name(*item) for item in effects.settings(row).items()) for row in results.conditions]
     for context, group in cells.groupby(pd.Series(contexts, index=cells.index), sort=False):
         for name, labels in FIGURES.items():
             if {*labels} <= {*group.label} and group.label.is_unique:
@@ -345,7 +347,7 @@ def compared(cells: pd.DataFrame, results: Results, colour: Mapping[str, str], c
     axes = figure.subplots()
     curves(axes, cells, results, colour, "")
     for row in cells[cells.paper_mean.notna()].itertuples():
-        tip = f"{TIP}the paper's {row.label}: {tables.spread(row.paper_mean, row.paper_std)}"
+        tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
         style: Any = {"color": colour[row.model], "mfc": "white" if row.aux else colour[row.model], "clip_on": False}
         axes.plot(1.02, row.paper_mean, "<", ms=3.5, transform=axes.get_yaxis_transform(), gid=tip, **style)
     heading = f"mean ± std, {seeds(curve_seeds(results, cells))}" + "; ◂ the paper's result" * bool(
@@ -410,7 +412,7 @@ def factorials(results: Results, colour: Mapping[str, str]) -> dict[str, Figure]
 
 def factor_title(cell: effects.Condition, columns: Iterable[str]) -> str:
     """'MLP head,\naugment': its levels in these columns."""
-    levels = {column: shown(column, cell[column]) for column in columns}
+    levels = {column: level_name(column, cell[column]) for column in columns}
     if "head" in levels:
         levels["head"] = f"{cell['head'] or 'MLP'} head"
     return ",\n".join(filter(None, levels.values())) or "plain"

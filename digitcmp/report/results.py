@@ -14,7 +14,8 @@ import pandas as pd
 from digitcmp import fingerprint, paper, runs
 from digitcmp.config import defaults
 from digitcmp.report import effects, stats
-from digitcmp.report.settings import NO_SETTING, changed, literal, shown, text
+from digitcmp.report.formats import readable
+from digitcmp.report.settings import NO_SETTING, changed, level_name, literal
 
 MADE_WITH = ("versions", "git_commit", "device")
 TEXTS = {  # columns of texts that may look like numbers
@@ -108,7 +109,7 @@ class Results:
         [0, 1], all nan for a single seed. The paper's values stand beside cells of the paper's networks, data and
         epochs. Settings that differ between the cells have a column each; `cell` is the cell's name.
         """
-        settings = self.runs.drop(columns=list({*SHOWN, *NO_SETTING} & {*self.runs})).map(text)
+        settings = self.runs.drop(columns=list({*SHOWN, *NO_SETTING} & {*self.runs})).map(readable)
         varied = [key for key in settings if settings[key].nunique() > 1]
         rows = []
         groups = self.runs.groupby("cell", sort=False)
@@ -137,8 +138,8 @@ class Results:
         for row, theirs, condition in zip(self.cells.itertuples(), settings, self.conditions, strict=True):
             same = [other for other, label in zip(settings, self.cells.label, strict=True) if label == row.label]
             telling = sorted(item for item in theirs - set.intersection(*same) if item[0] not in hidden)
-            rate = f"lr={text(row.lr)}" if self.conditions.count(condition) > 1 else ""
-            titles.append(" ".join(filter(None, [row.label, ", ".join(shown(*item) for item in telling), rate])))
+            rate = f"lr={readable(row.lr)}" if self.conditions.count(condition) > 1 else ""
+            titles.append(" ".join(filter(None, [row.label, ", ".join(level_name(*item) for item in telling), rate])))
         return titles
 
     @cached_property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -13,8 +12,8 @@ from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.effects import differing
+from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
-from digitcmp.report.settings import text
 
 TWO_SEEDS = "†"  # behind an interval of two seeds
 TWO_SEEDS_NOTE = (
@@ -48,54 +47,34 @@ def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
     return Table(columns, rows, [[row[column.key] if column.key else "" for column in columns] for row in records])
 
 
-def spread(mean: float, std: float) -> str:
-    """0.845 ± 0.014, 0.9912 ± 0.0011"""
-    form = decimals(mean)
-    return number(mean, form) if np.isnan(std) else f"{mean:{form}} ± {std:{form}}"
-
-
-def decimals(mean: float) -> str:
-    """The format of an accuracy: from 0.98 on, the fourth decimal still is a digit of the error."""
-    return ".4f" if mean >= 0.98 else ".3f"
-
-
-def interval(row: dict[str, Any], form: str) -> str:
-    """[0.835, 0.855], marked where it is of two seeds."""
-    if np.isnan(row["ci_low"]):
-        return ""
-    return f"[{row['ci_low']:{form}}, {row['ci_high']:{form}}]" + f" {TWO_SEEDS}" * (row["n"] == 2)
-
-
-def beside(row: dict[str, Any]) -> str:
-    """The format of an effect's interval: with a decimal more where three would put an end of it on the claim."""
-    ends = (f"{row[key]:.3f}" for key in ("ci_low", "ci_high"))
+def effect_format(row: dict[str, Any]) -> str:
+    """Return the format of an effect's interval: one more decimal where an end would otherwise read as the claim."""
+    ends = [f"{row['ci_low']:.3f}", f"{row['ci_high']:.3f}"]
     return "+.4f" if f"{row['claim']:.3f}" in ends else "+.3f"
 
 
-def number(value: float, form: str = ".3f") -> str:
-    """A number, or nothing for nan."""
-    return "" if np.isnan(value) else f"{value:{form}}"
-
-
-def significance(p: float) -> str:
-    """A p-value: 0.031, or <0.001."""
-    return "<0.001" if p < 0.001 else number(p)
+def marked_interval(row: dict[str, Any], form: str) -> str:
+    """Format the interval of a row, with a dagger if it is of two seeds."""
+    text = interval(row["ci_low"], row["ci_high"], form)
+    return f"{text} {TWO_SEEDS}" if text and row["n"] == 2 else text
 
 
 def p_values() -> list[Column]:
-    """p alone and corrected."""
-    keys = {"p": "p", "p (Holm)": "p_holm"}
-    return [Column(name, lambda row, key=key: significance(row[key]), key) for name, key in keys.items()]  # type: ignore[misc]
+    """Return the columns of p, alone and corrected."""
+    return [
+        Column("p", lambda row: p_value(row["p"]), "p"),
+        Column("p (Holm)", lambda row: p_value(row["p_holm"]), "p_holm"),
+    ]
 
 
-def setting(key: str, heading: str = "", **options: Any) -> Column:
-    """A column of settings or counts as they are."""
-    return Column(heading or key, lambda row: text(row[key]), key, **options)
+def setting(key: str, heading: str = "", left: bool = False) -> Column:
+    """Return a column of settings, counts or names."""
+    return Column(heading or key, lambda row: readable(row[key]), key, left)
 
 
 def measure(heading: str, key: str, form: str = "") -> Column:
-    """A column of numbers; accuracies if no format is given."""
-    return Column(heading, lambda row: number(row[key], form or decimals(row[key])), key)
+    """Return a column of numbers in this format, or of accuracies by default."""
+    return Column(heading, lambda row: readable(row[key], form or decimals(row[key])), key)
 
 
 def accuracy(mean: str = "test_acc_mean", std: str = "test_acc_std") -> list[Column]:
@@ -103,7 +82,7 @@ def accuracy(mean: str = "test_acc_mean", std: str = "test_acc_std") -> list[Col
     return [
         setting("n"),
         Column("test accuracy", lambda row: spread(row[mean], row[std]), mean),
-        Column("95 % interval", lambda row: interval(row, decimals(row[mean])), "ci_low"),
+        Column("95 % interval", lambda row: marked_interval(row, decimals(row[mean])), "ci_low"),
     ]
 
 
@@ -116,7 +95,7 @@ def cells(results: Results) -> Table:
     columns = [
         *(setting("label", "cell", left=True), setting("lr"), *map(setting, varied), *accuracy()),
         *(measure(heading, f"{key}_mean") for heading, key in scores.items()),
-        Column("parameters", lambda row: f"{row['params']:,}", "params"),
+        measure("parameters", "params", ","),
         Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"),
         measure("difference", "difference", "+.3f"),
     ]
@@ -129,7 +108,7 @@ def effects(results: Results) -> Table:
     columns = [
         *(setting("family", left=True), setting("effect", left=True), setting("settings", left=True), setting("n")),
         measure("mean", "mean", "+.3f"),
-        Column("95 % interval", lambda row: interval(row, beside(row)), "ci_low"),
+        Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"),
         *p_values(),
         *(
             measure("paper's table", "published", "+.3f"),
@@ -144,9 +123,9 @@ def data_sets(results: Results) -> Table:
     """What the auxiliary loss and sharing add, a column for each data set and for its difference from the first."""
     keys, frame = ["factor", "effect", "settings", "n"], results.data_sets
     headings = [" − ".join(filter(None, names)) for names in zip(frame.dataset, frame.less, strict=True)]
-    texts = [f"{row['mean']:+.3f} {interval(row, '+.3f')}" for row in frame.to_dict("records")]
+    texts = [f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}" for row in frame.to_dict("records")]
     frame = frame.assign(settings=differing(frame.settings), heading=headings, text=texts)
-    frame["text"] += [f", p {significance(row.p_holm)}" if row.less else "" for row in frame.itertuples()]
+    frame["text"] += [f", p {p_value(row.p_holm)}" if row.less else "" for row in frame.itertuples()]
     wide = frame.pivot(index=keys, columns="heading", values="text").fillna("")
     wide = wide.reindex(pd.MultiIndex.from_frame(frame[keys].drop_duplicates().sort_values("factor", kind="stable")))
     columns = sorted(dict.fromkeys(headings), key=lambda heading: " − " in heading)
@@ -158,7 +137,7 @@ def pairs(results: Results) -> Table:
     frame = results.pairs.assign(value=list(map(spread, results.pairs.test_acc_mean, results.pairs.test_acc_std)))
     wide = frame.pivot(index="train_pairs", columns="series", values="value").fillna("").reset_index()
     series = [setting(name) for name in dict.fromkeys(frame.series)]
-    return table(wide, [Column("pairs", lambda row: f"{row['train_pairs']:,}", "train_pairs"), *series])
+    return table(wide, [measure("pairs", "train_pairs", ","), *series])
 
 
 def others(results: Results) -> Table:
@@ -170,7 +149,7 @@ def others(results: Results) -> Table:
 def evaluations(results: Results) -> Table:
     """The later evaluations."""
     columns = [setting("title", "cell", left=True), setting("dataset", "data", left=True)]
-    columns += [Column("test pairs", lambda row: f"{row['test_pairs']:,}", "test_pairs"), setting("tta"), *accuracy()]
+    columns += [measure("test pairs", "test_pairs", ","), setting("tta"), *accuracy()]
     if "order_mean" in results.evaluations:
         columns += [measure("class order", "order_mean", ".2f"), measure("std", "order_std", ".2f")]
         columns.append(
@@ -183,7 +162,7 @@ def selection(results: Results) -> Table:
     """The selected learning rates."""
     columns = [
         *(setting("title", "cell", left=True), setting("rates"), setting("n")),
-        Column("selected lr", lambda row: text(row["lr"]) + " (edge)" * row["at_edge"], "lr"),
+        Column("selected lr", lambda row: readable(row["lr"]) + " (edge)" * row["at_edge"], "lr"),
         *(setting("paper_lr", "paper's lr"), measure("validation", "val_acc"), measure("test accuracy", "test_acc")),
         setting("oracle_lr", "oracle lr (test)"),
         measure("oracle test accuracy", "oracle_test_acc"),
