@@ -9,7 +9,8 @@ from rich.console import Console
 from digitcmp.report import stats, tables
 from digitcmp.report.effects import conditions, title
 from digitcmp.report.formats import readable
-from digitcmp.report.results import MADE_WITH, Results, versions
+from digitcmp.report.provenance import MADE_WITH, definition_versions
+from digitcmp.report.results import Results
 from digitcmp.report.settings import default
 from digitcmp.report.tables import Column, marked_interval, measure, setting
 
@@ -44,7 +45,7 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     ]
     if (first.code or second.code) and recorded[0] != recorded[1]:
         rows.append(("code", *recorded))
-    before, now = versions(first.code), versions(second.code)
+    before, now = definition_versions(first.code), definition_versions(second.code)
     for name in sorted(before.keys() & now.keys()):
         parts = [frozenset.union(*side[name]) for side in (before, now)]
         for changed in sorted({part for part, _ in parts[0] ^ parts[1]}):

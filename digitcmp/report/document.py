@@ -11,7 +11,8 @@ from digitcmp import paper
 from digitcmp.config import CONF
 from digitcmp.report import stats, tables
 from digitcmp.report.effects import ORDERS
-from digitcmp.report.results import MADE_WITH, Results
+from digitcmp.report.provenance import MADE_WITH
+from digitcmp.report.results import Results
 from digitcmp.report.tables import Table
 
 CAPTIONS = {

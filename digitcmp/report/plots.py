@@ -315,7 +315,7 @@ def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Fi
     if results.curves.cell.value_counts().max() < 2:
         return drawn
     chosen = [
-        "hidden" in condition and "aux" not in condition and "hidden" in cells for condition in results.conditions
+        "hidden" in condition and "aux" not in condition and "hidden" in cells for condition in results.changed_settings
     ]
     panels = {model: group for model, group in cells[chosen].groupby("model") if len(group) > 1}
     panels = {model: panels[model] for model in PANELS if model in panels and panels[model].hidden.is_unique}
@@ -328,7 +328,9 @@ def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Fi
             curves(panel, group, results, colour, f"{PANELS[model]} ({seeds(curve_seeds(results, group))})")
             panel.legend(loc="lower right", ncols=2 if len(group) > 3 else 1)
         axes[0].set_ylabel("test accuracy (mean ± std)")
-    contexts = [", ".join(level_name(*item) for item in effects.settings(row).items()) for row in results.conditions]
+    contexts = [
+        ", ".join(level_name(*item) for item in effects.settings(row).items()) for row in results.changed_settings
+    ]
     for context, group in cells.groupby(pd.Series(contexts, index=cells.index), sort=False):
         for name, labels in FIGURES.items():
             if {*labels} <= {*group.label} and group.label.is_unique:
@@ -396,7 +398,7 @@ def learning_rates(results: Results, colour: Mapping[str, str]) -> Figure:
 def factorials(results: Results, colour: Mapping[str, str]) -> dict[str, Figure]:
     """A figure for every 2^k design with the auxiliary loss or sharing whose cells are all there, by file name."""
     frame = effects.conditions(results.runs)
-    places = {tuple(sorted(condition.items())): i for i, condition in enumerate(results.conditions)}
+    places = {tuple(sorted(condition.items())): i for i, condition in enumerate(results.changed_settings)}
     drawn: dict[str, Figure] = {}
     for varied, design in effects.designs(frame.drop(columns=["lr", "seed", "test_acc"]).drop_duplicates()):
         keys = [tuple(sorted(item for item in cell.items() if item[1])) for cell in design]
@@ -479,7 +481,7 @@ def training_pairs(results: Results, colour: Mapping[str, str]) -> Figure:
             axes.plot(row.train_pairs, 1 - row.test_acc_mean, "o", ms=7, alpha=0, gid=TIP + tip)
     published = {f"the paper's {name}": paper.ACCURACY[name].mean for name in ("WS3", "AL4")}
     published |= dict(zip(others.work, others["mean"], strict=True))
-    if any({"dataset", "task"} & condition.keys() for condition in results.conditions):
+    if any({"dataset", "task"} & condition.keys() for condition in results.changed_settings):
         published = {}
     errors = 1 - np.array([*pairs.test_acc_mean, *published.values()])
     low, high = 0.8 * max(errors.min(), 1e-4), 1.25 * errors.max()
