@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 
 from digitcmp.report import stats, tables
-from digitcmp.report.effects import conditions, title
+from digitcmp.report.conditions import condition_name, conditions
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import MADE_WITH, definition_versions
 from digitcmp.report.results import Results
@@ -57,7 +57,7 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
         a, b = runs.test_acc.to_numpy(), runs.test_acc_second.to_numpy()
         effect = stats.paired_effect(b, a) if len(a) > 1 else stats.Effect((b - a).mean(), np.nan, np.nan, np.nan, 1)
         condition = dict(left.iloc[0]) | dict(zip(keys, values, strict=True))
-        name, scores = title(condition, varied), {"first": a.mean(), "second": b.mean()}
+        name, scores = condition_name(condition, varied), {"first": a.mean(), "second": b.mean()}
         statistics = dict(zip(("mean", "ci_low", "ci_high", "p"), effect, strict=False))
         cells.append({"cell": name, "n": len(a), "same": int((a == b).sum()), **scores, **statistics})
     table = pd.DataFrame(cells, columns=["cell", "n", "same", "first", "second", "mean", "ci_low", "ci_high", "p"])
@@ -67,7 +67,7 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     for here, there, results in ((left, right, first), (right, left, second)):
         lacking = here[keys].drop_duplicates().merge(there[keys].drop_duplicates(), how="left", indicator=True)
         for cell in lacking[lacking["_merge"] == "left_only"].to_dict("records"):
-            names.append(f"only in {results.roots[0]}: {title(dict(here.iloc[0]) | cell, varied)}")
+            names.append(f"only in {results.roots[0]}: {condition_name(dict(here.iloc[0]) | cell, varied)}")
     return pd.DataFrame(rows, columns=["what", "first", "second"]), table, names
 
 

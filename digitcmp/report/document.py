@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from digitcmp import paper
 from digitcmp.config import CONF
 from digitcmp.report import stats, tables
-from digitcmp.report.effects import ORDERS
+from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.provenance import MADE_WITH
 from digitcmp.report.results import Results
 from digitcmp.report.tables import Table

@@ -24,7 +24,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from digitcmp import paper
-from digitcmp.report import effects
+from digitcmp.report.conditions import Condition, conditions, distinct, settings
+from digitcmp.report.contrasts import CLAIMS, ORDERS
+from digitcmp.report.designs import designs
+from digitcmp.report.effects import differing
 from digitcmp.report.formats import interval, spread
 from digitcmp.report.results import Results
 from digitcmp.report.settings import level_name
@@ -71,7 +74,7 @@ def figures(results: Results) -> dict[str, Figure]:
     drawn: dict[str, Figure] = {}
     with matplotlib.rc_context(STYLE):
         measured = results.effects[results.effects.refused.isna() & (results.effects.family != "lr")]
-        design = measured[measured.family.isin(effects.ORDERS)]
+        design = measured[measured.family.isin(ORDERS)]
         if len(results.selection):
             drawn["learning_rates"] = learning_rates(results, colour)
         if len(results.selection) == 0 or results.selection.rates.sum() < len(results.cells):
@@ -182,7 +185,7 @@ def accuracies(results: Results, colour: Mapping[str, str]) -> Figure:
 
 def forest(table: pd.DataFrame) -> Figure:
     """Each effect (rows of the table of effects) with its 95 % interval, by family, beside 0 and the paper's claim."""
-    labels = [" ".join(names).strip() for names in zip(table.effect, effects.differing(table.context), strict=True)]
+    labels = [" ".join(names).strip() for names in zip(table.effect, differing(table.context), strict=True)]
     figure = Figure(figsize=size(labels, 0.1 + 0.18 * (len(table) + 1.4 * table.family.nunique())))
     axes = figure.subplots()
     axes.axvline(0, color="black", lw=0.8)
@@ -211,7 +214,7 @@ def forest(table: pd.DataFrame) -> Figure:
 def data_sets(results: Results) -> Figure:
     """What the auxiliary loss and sharing add on each data set, a panel each: pairs of networks and their mean."""
     frame = results.data_sets[results.data_sets.less == ""]
-    labels = list(map(" ".join, zip(frame.effect, effects.differing(frame.settings), strict=True)))
+    labels = list(map(" ".join, zip(frame.effect, differing(frame.settings), strict=True)))
     frame = frame.assign(label=[label.strip() for label in labels])
     styles = zip(itertools.cycle(DATASETS), itertools.cycle(MARKERS), strict=False)  # 5 x 7 different ones
     marks = dict(zip(dict.fromkeys(frame.dataset), styles, strict=False))
@@ -328,9 +331,7 @@ def learning_curves(results: Results, colour: Mapping[str, str]) -> dict[str, Fi
             curves(panel, group, results, colour, f"{PANELS[model]} ({seeds(curve_seeds(results, group))})")
             panel.legend(loc="lower right", ncols=2 if len(group) > 3 else 1)
         axes[0].set_ylabel("test accuracy (mean ± std)")
-    contexts = [
-        ", ".join(level_name(*item) for item in effects.settings(row).items()) for row in results.changed_settings
-    ]
+    contexts = [", ".join(level_name(*item) for item in settings(row).items()) for row in results.changed_settings]
     for context, group in cells.groupby(pd.Series(contexts, index=cells.index), sort=False):
         for name, labels in FIGURES.items():
             if {*labels} <= {*group.label} and group.label.is_unique:
@@ -397,22 +398,21 @@ def learning_rates(results: Results, colour: Mapping[str, str]) -> Figure:
 
 def factorials(results: Results, colour: Mapping[str, str]) -> dict[str, Figure]:
     """A figure for every 2^k design with the auxiliary loss or sharing whose cells are all there, by file name."""
-    frame = effects.conditions(results.runs)
     places = {tuple(sorted(condition.items())): i for i, condition in enumerate(results.changed_settings)}
     drawn: dict[str, Figure] = {}
-    for varied, design in effects.designs(frame.drop(columns=["lr", "seed", "test_acc"]).drop_duplicates()):
+    for varied, design in designs(distinct(conditions(results.runs))):
         keys = [tuple(sorted(item for item in cell.items() if item[1])) for cell in design]
         cells = [(cell, places.get(key)) for cell, key in zip(design, keys, strict=True)]
         rest = [column for column in varied if column not in ("aux", "model", "shared")]
         if len(rest) < len(varied) and all(place is not None for _, place in cells):
-            rows: dict[str, list[tuple[effects.Condition, Any]]] = {}
+            rows: dict[str, list[tuple[Condition, Any]]] = {}
             for cell, place in cells:
                 rows.setdefault(factor_title(cell, rest), []).append((cell, results.cells.iloc[place]))
             drawn[f"factorial_{design[0]['model']}" if drawn else "factorial"] = factorial(rows, results, colour)
     return drawn
 
 
-def factor_title(cell: effects.Condition, columns: Iterable[str]) -> str:
+def factor_title(cell: Condition, columns: Iterable[str]) -> str:
     """'MLP head,\naugment': its levels in these columns."""
     levels = {column: level_name(column, cell[column]) for column in columns}
     if "head" in levels:
@@ -421,15 +421,15 @@ def factor_title(cell: effects.Condition, columns: Iterable[str]) -> str:
 
 
 def factorial(
-    rows: Mapping[str, Sequence[tuple[effects.Condition, Any]]], results: Results, colour: Mapping[str, str]
+    rows: Mapping[str, Sequence[tuple[Condition, Any]]], results: Results, colour: Mapping[str, str]
 ) -> Figure:
     """Accuracy of the cells of a 2^k design, and what the auxiliary loss and sharing add, with the paper's claims.
 
     rows: by the levels of the other factors, its conditions with their rows of the table of cells.
     """
     table = results.effects
-    single = [(row.difference.plus, row.difference.minus, row) for row in table[table.refused.isna()].itertuples()]
-    panels = [family for family in effects.CLAIMS if family in {row.family for *_, row in single}]
+    single = [(row.contrast.plus, row.contrast.minus, row) for row in table[table.refused.isna()].itertuples()]
+    panels = [family for family in CLAIMS if family in {row.family for *_, row in single}]
     figure = Figure(figsize=(PAGE, 0.95 + 0.5 * len(rows)))
     axes = figure.subplots(1, 1 + len(panels), sharey=True, width_ratios=[1.3] + [1.0] * len(panels), squeeze=False)[0]
     axes[0].set_title("test accuracy")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper, runs
-from digitcmp.report import effects, loading, stats
+from digitcmp.report import conditions, data_sets, effects, loading, stats
 from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import provenance_warnings
@@ -89,7 +89,7 @@ class Results:
         groups = self.runs.groupby("cell", sort=False)
         for (name, group), condition in zip(groups, self.changed_settings, strict=True):
             paper_mean = paper_std = np.nan
-            if paper.as_published(effects.settings(condition)):
+            if paper.as_published(conditions.settings(condition)):
                 paper_mean, paper_std = paper_accuracy(group.label.iloc[0])
             published = {"paper_mean": paper_mean, "paper_std": paper_std}
             rows.append(cell_means(group) | published | varied.loc[group.index[0]].to_dict() | {"cell": name})
@@ -122,8 +122,8 @@ class Results:
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:
-        """The effects of the auxiliary loss and sharing on each data set: `effects.by_dataset`; empty for one."""
-        return effects.by_dataset(self.effects)
+        """The effects of the auxiliary loss and sharing on each data set: `data_sets.by_dataset`; empty for one."""
+        return data_sets.by_dataset(self.effects)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -156,7 +156,7 @@ class Results:
         rows = []
         for title, rates in self.cells[titles != ""].groupby(titles, sort=False):
             best, oracle = rates.loc[rates.val_acc_mean.idxmax()], rates.loc[rates.test_acc_mean.idxmax()]
-            settings = effects.settings(self.changed_settings[best.name])
+            settings = conditions.settings(self.changed_settings[best.name])
             claimed = best["head"] == "mlp" and paper.claimed(best.model, bool(best.aux), settings)
             rows.append(
                 {"title": title, "model": best.model, "aux": best.aux, "rates": len(rates), "n": rates.n.min()}
