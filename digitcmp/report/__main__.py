@@ -70,12 +70,12 @@ def main() -> None:
         comparison.show(sides[0], sides[1], console)
         return
 
-    from digitcmp.report import plots  # matplotlib takes half a second, which a wrong folder need not wait for
+    from digitcmp.report import figures  # matplotlib takes half a second, which a wrong folder need not wait for
     from digitcmp.report.page import page
 
-    figures = plots.figures(results)
-    sections = document.sections(results, figures)
-    pictures = {name: plots.save(figure, "page") for name, figure in figures.items()}
+    drawn = figures.draw(results)
+    sections = document.sections(results, drawn)
+    pictures = {name: figures.save(figure, "page") for name, figure in drawn.items()}
     effects = results.effects[list(COLUMNS)]
     numbers = {"cells.csv": results.cells, "curves.csv": results.curves, "effects.csv": effects}
     texts = {name: frame.to_csv(index=False, float_format="%.6g") for name, frame in numbers.items()}
@@ -89,7 +89,7 @@ def main() -> None:
         texts["code.csv"] = results.functions.to_csv(index=False)
     if len(results.evaluated):
         texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
-    files = {f"{name}.{form}": plots.save(figure, form) for name, figure in figures.items() for form in ("png", "svg")}
+    files = {f"{name}.{form}": figures.save(figure, form) for name, figure in drawn.items() for form in ("png", "svg")}
     files |= {name: text.encode() for name, text in texts.items()}
     files[MANIFEST] = "".join(f"{name}\n" for name in sorted(files)).encode()
     root = results.roots[0]

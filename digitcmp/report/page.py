@@ -19,7 +19,7 @@ KINDS = ("as claimed", "smaller", "larger", "opposite", "no effect", "undecided"
 
 
 def page(results: Results, sections: Iterable[document.Section], figures: Mapping[str, bytes]) -> str:
-    """The page; figures: by name, as `plots.save` gives them for a page."""
+    """The page; figures: by name, as `figures.save` gives them for a page."""
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     environment.filters |= {"prose": prose, "kind": kind}
     environment.globals["zip"] = zip
