@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from digitcmp.config import plugins
+from digitcmp.errors import ConfigError
 from digitcmp.training import streams
 
 COMMANDS = {
@@ -19,11 +21,20 @@ COMMANDS = {
 def usage() -> str:
     """Return the help text: each command with an example."""
     lines = [f"  {name:<10} {summary:<52} {example}" for name, (summary, example) in COMMANDS.items()]
-    return "usage: digitcmp COMMAND ...\n\n" + "\n".join(lines) + "\n\ndigitcmp COMMAND --help says more of a command"
+    head = "usage: digitcmp [--plugins MODULE,...] COMMAND ...\n\n"
+    return head + "\n".join(lines) + "\n\ndigitcmp COMMAND --help says more of a command"
 
 
 def main() -> None:
     """Run the command that the first argument names. Exits with 2 and the known names for another one."""
+    if sys.argv[1:2] == ["--plugins"]:
+        modules = sys.argv[2:3]
+        del sys.argv[1:3]
+        try:
+            plugins.load([name for text in modules for name in text.split(",")])
+        except ConfigError as error:
+            print(error, file=sys.stderr)
+            sys.exit(2)
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("--help", "-h"):
         print(usage())

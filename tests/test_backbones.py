@@ -100,7 +100,7 @@ def test_max_pooling_needs_a_pixel_more() -> None:
 
 def test_no_name_twice_and_no_unknown_name() -> None:
     with pytest.raises(ValueError, match="'ws3' is registered twice"):
-        backbones.register(backbones.ws3)
+        backbones.register(NETWORKS["ws3"].builder)
     with pytest.raises(ValueError, match="no backbone 'ws9'; there are .*ws3"):
         backbones.build("ws9")
 

@@ -29,7 +29,10 @@ COMMANDS = {
     "predict": ["-m", "digitcmp", "predict", "{saved}", "seven.png", "seven.png"],
     "evaluate": ["-m", "digitcmp", "evaluate", "{saved}", "data.test_pairs=10"],
     "export": ["-m", "digitcmp", "export", "{saved}", "model.onnx"],
-    "demo": ["-c", "import digitcmp, digitcmp.demo; digitcmp.demo.Server(digitcmp.load('{saved}'), port=0)"],
+    "demo": [
+        "-c",
+        "import digitcmp, digitcmp.commands.demo; digitcmp.commands.demo.Server(digitcmp.load('{saved}'), port=0)",
+    ],
 }
 
 

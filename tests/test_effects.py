@@ -13,7 +13,7 @@ from sweeps import factorial, grid, record
 
 from digitcmp.models import backbones
 from digitcmp.models.heads import HEADS, Head
-from digitcmp.report.effects import ORDERS
+from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.results import Results
 
 
@@ -422,3 +422,14 @@ def test_the_mean_of_sharing_as_an_argument(tmp_path: Path, monkeypatch: pytest.
     means = frame[(frame.effect == "mean of 2") & (frame.less == "")].set_index(["factor", "dataset"])
     assert means["mean"]["sharing", "mnist"] == pytest.approx(0.02) and {*means.settings} == {""}
     assert means["mean"]["auxiliary loss", "kmnist"] == pytest.approx(0.05)
+
+
+def test_a_factorial_of_nothing_but_model_aux_and_head(tmp_path: Path) -> None:
+    for shared, aux, ordinal, seed in itertools.product((False, True), repeat=4):
+        accuracy = 0.7 + 0.01 * shared + 0.04 * aux + 0.06 * ordinal + 0.003 * seed
+        record(
+            *(tmp_path, "ws3" if shared else "ws1", accuracy),
+            **{"aux": aux, "head": "ordinal" if ordinal else "mlp", "seed": int(seed)},
+        )
+    table = effects(tmp_path, "main effect")
+    assert dict(table["mean"]) == pytest.approx({"sharing": 0.01, "AL": 0.04, "ordinal": 0.06})

@@ -537,7 +537,7 @@ def test_profilers(tmp_path: Path, profiler: Any) -> None:
 def test_plugins(tmp_path: Path) -> None:
     writer = {"_target_": "lightning.pytorch.plugins.AsyncCheckpointIO"}
     result = train(tmp_path / "writer", "epochs=1", **{"trainer.plugins": [writer]})
-    assert result["plugins"] == "lightning.pytorch.plugins.AsyncCheckpointIO()"
+    assert result["trainer_plugins"] == "lightning.pytorch.plugins.AsyncCheckpointIO()"
     with pytest.raises(RunError, match="^trainer: Received both `precision=32-true` and `plugins="):
         double = {"_target_": "lightning.pytorch.plugins.DoublePrecision"}
         train(tmp_path / "double", **{"trainer.plugins": [double]})

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from digitcmp import paper
 from digitcmp.config.run import CONF
-from digitcmp.report.effects import Difference
+from digitcmp.report.contrasts import Contrast
 
 
 def test_every_cell_has_a_name_a_number_and_a_rate() -> None:
@@ -43,7 +43,7 @@ def difference(*sides: dict[str, str]) -> float:
     """Of two conditions, or of four: how much larger the first difference is than the second."""
     first, second, *others = sides
     plus, minus = ([first, *others[1:]], [second, *others[:1]])
-    return Difference("", ["model"], plus, minus).published
+    return Contrast("", ["model"], plus, minus).published
 
 
 def test_the_papers_own_differences() -> None:

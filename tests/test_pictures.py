@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from digitcmp.data.datamodule import Batch
+from digitcmp.data.pairs import Batch
 from digitcmp.models.network import PairModel, PairOutput
 from digitcmp.training import pictures
 

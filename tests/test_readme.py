@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from digitcmp.__main__ import COMMANDS
+
 README = (ROOT / "README.md").read_text()
 
 
@@ -47,8 +49,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 assert text.count(f"{before}\n") == 1
                 (folder / name).write_text(text.replace(f"{before}\n", f"{before}\n{line[1:]}\n"))
             before = line[1:]
-    for file, code in (("backbones", backbone), ("heads", head)):
-        with (folder / f"digitcmp/{file}.py").open("a") as stream:
+    for file, code in (("backbones/dense", backbone), ("heads", head)):
+        with (folder / f"digitcmp/models/{file}.py").open("a") as stream:
             stream.write(f"\n\n{code}")
     recipe, traffic_signs, experiment = blocks("yaml")
     (folder / "conf/data/gtsrb.yaml").write_text(traffic_signs)
@@ -128,8 +130,8 @@ def test_every_experiment_command_and_file_named_is_there() -> None:
         for name in set(re.findall(r"experiment=([a-z]\w+)", README)) - {"mine"}
     )
     assert all((ROOT / path).exists() for path in re.findall(r"\]\(([\w/.]+)\)", README))
-    modules = re.findall(r"python -m digitcmp\.(\w+)", README)
-    assert all(list((ROOT / "digitcmp").glob(f"{name}*")) for name in modules)
+    commands = re.findall(r"(?:^    |`)digitcmp (\w+)", README, flags=re.MULTILINE)
+    assert set(commands) <= COMMANDS.keys() and len(commands) > 10
 
 
 def test_table_i_is_what_the_reports_say() -> None:

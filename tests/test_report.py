@@ -16,7 +16,7 @@ from sweeps import factorial, grid, record
 
 from digitcmp import paper
 from digitcmp.report import tables
-from digitcmp.report.plots import figures, save
+from digitcmp.report.figures import draw, save
 from digitcmp.report.results import Results
 from digitcmp.runs import folder as runs
 
@@ -165,7 +165,7 @@ def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> No
                     result |= {"positions": {label: k / (len(names) - 1) for k, label in enumerate(names)}}
                     (folder / f"evaluation,{name},{tta}.json").write_text(json.dumps(result))
     results = Results.load([tmp_path])
-    figure = figures(results)["class_order"]
+    figure = draw(results)["class_order"]
     panels = [axes for axes in figure.axes if axes.axison]
     assert [[label.get_text() for label in axes.get_yticklabels()] for axes in panels] == [
         *[list("0123")] * 2,
@@ -246,7 +246,7 @@ def test_a_single_cell_has_no_rates_to_select(tmp_path: Path) -> None:
     for seed in (0, 1):
         record(tmp_path, "ws3", 0.8, seed=seed)
     results = Results.load([tmp_path])
-    assert results.selection.empty and {*figures(results)} == {"accuracy", "curves"}
+    assert results.selection.empty and {*draw(results)} == {"accuracy", "curves"}
 
 
 def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
@@ -450,9 +450,7 @@ def test_the_figure_of_a_factorial_is_drawn_once_it_is_whole(tmp_path: Path) -> 
 def test_tick_labels_of_effects_do_not_overlap(tmp_path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    from digitcmp.report import plots
-
-    figure = plots.figures(Results.load([grid(tmp_path)]))["effects"]
+    figure = draw(Results.load([grid(tmp_path)]))["effects"]
     FigureCanvasAgg(figure).draw()
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
         boxes = [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()]
@@ -488,7 +486,7 @@ def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
     code = "import digitcmp.report.tables, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
-    code = "import digitcmp.report.plots, digitcmp.report.page, digitcmp.report.__main__, sys; print(*sys.modules)"
+    code = "import digitcmp.report.figures, digitcmp.report.page, digitcmp.commands.report, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "matplotlib" in loaded and not {"torch", "lightning"} & set(loaded)
 

@@ -273,9 +273,9 @@ def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ("pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
-        ("loggers.EventsLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
-        ("screen.summary", "the table of the result failed (ValueError: no ink)\n"),
+        ("training.pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
+        ("training.loggers.EventsLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
+        ("training.screen.summary", "the table of the result failed (ValueError: no ink)\n"),
     ],
 )
 def test_what_is_only_looked_at_costs_no_result(

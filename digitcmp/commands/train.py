@@ -17,7 +17,7 @@ from digitcmp.training import process
 @hydra.main(config_path=str(CONF), config_name="config", **process.HYDRA)
 def train(config: Any) -> None:  # a DictConfig, whose types trouble the type checks of the tests
     """Train one run in the folder that Hydra made for it, shown on the terminal, or as a job of a sweep."""
-    run = Run.of(OmegaConf.to_container(config, resolve=True))
+    run = Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
     with process.guarded(run, folder, worker=not alone):

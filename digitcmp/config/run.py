@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field, model_serializer, model_validator
 
 from digitcmp import paper
+from digitcmp.config import plugins
 from digitcmp.data.sources import SOURCES
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
@@ -51,6 +52,7 @@ RENAMED = {  # a group's key -> a setting
     "data.name": "dataset",
     "data.seed": "data_seed",
     "data.arguments": "data_arguments",
+    "trainer.plugins": "trainer_plugins",
 }
 LONGEST, LONGEST_NAME = 60, 240  # letters of a setting in a folder's name, and bytes of all of it
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
@@ -232,6 +234,7 @@ class Run(Group):
     trainer: TrainerConfig
     model: ModelConfig
     pictures: Annotated[bool | None, NO_EFFECT]
+    plugins: Annotated[list[str], NO_EFFECT]
     sweep: Annotated[str, NO_EFFECT]
     force: Annotated[bool, NO_EFFECT]
     stop_on_failure: Annotated[bool, NO_EFFECT]
@@ -244,6 +247,8 @@ class Run(Group):
 
         Raises ConfigError for the first key or value that is not allowed.
         """
+        modules = config.get("plugins")
+        plugins.load(modules if isinstance(modules, list) and all(isinstance(name, str) for name in modules) else [])
         if isinstance(stray := config.get("experiment"), Mapping):
             raise ConfigError(
                 f"the experiment sets {', '.join(stray)} under `experiment`: its file lacks its first line, "

@@ -8,8 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from digitcmp.data.spec import ImageSpec
-
 Shape = tuple[int, ...]
 
 
@@ -58,60 +56,6 @@ class Branches(Backbone):
 def with_channels(images: Float[Tensor, "n *image"]) -> Float[Tensor, "n c h w"]:
     """Images as convolutions take them: gray ones (N, H, W) get their one channel."""
     return images if images.ndim == 4 else images.unsqueeze(1)
-
-
-def dense_branch(images: ImageSpec, hidden: int, bins: int) -> nn.Module:
-    """Per-image network of FCNN3 and WS2 (Fig. 1): (N, C, H, W) -> (N, bins), before its ReLU."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(images.pixels, hidden), nn.ReLU(), nn.Linear(hidden, bins))
-
-
-def conv_branch(images: ImageSpec, bins: int, regularization: str | None) -> nn.Module:
-    """Per-image network of WS1 and WS3 (Fig. 2): (N, C, H, W) -> (N, bins), before its ReLU.
-
-    No padding, as published. `regularization` is dropout, max_pool or dropblock: the paper's future work (section V).
-    Raises ValueError for images that are too small to be pooled.
-    """
-    convolutions = nn.Conv2d(images.channels, 5, kernel_size=3), nn.Conv2d(5, 8, kernel_size=3)
-    features: list[nn.Module] = [convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU()]
-    side = images.side - 4
-    if regularization == "dropblock":
-        from torchvision.ops import DropBlock2d  # slow to import, and no other network wants it
-
-        features.append(DropBlock2d(p=0.1, block_size=3))
-    if regularization == "max_pool":
-        if side < 2:
-            raise ValueError(f"max_pool needs images of at least 6x6, not {images.side}x{images.side}")
-        features.append(nn.MaxPool2d(2))
-        side //= 2
-    classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, 200), nn.ReLU()]
-    if regularization == "dropout":
-        classifier.append(nn.Dropout(0.5))
-    return nn.Sequential(*features, *classifier, nn.Linear(200, bins))
-
-
-def modern_branch(images: ImageSpec, width: int, bins: int) -> nn.Module:
-    """A small VGG with batch norm, not in the paper: (N, C, H, W) -> (N, bins).
-
-    Two convolutions of `width` channels, two of twice as many, each pair max-pooled, and a dense layer of 4 `width`.
-    """
-
-    def convolution(n: int, m: int) -> list[nn.Module]:
-        return [nn.Conv2d(n, m, kernel_size=3, padding=1, bias=False), nn.BatchNorm2d(m), nn.ReLU()]
-
-    branch = nn.Sequential(
-        *convolution(images.channels, width),
-        *convolution(width, width),
-        nn.MaxPool2d(2),
-        *convolution(width, 2 * width),
-        *convolution(2 * width, 2 * width),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(2 * width * (images.side // 4) ** 2, 4 * width, bias=False),
-        nn.BatchNorm1d(4 * width),
-        nn.ReLU(),
-        nn.Linear(4 * width, bins),
-    )
-    return branch.to(memory_format=torch.channels_last)  # faster on a CPU, most of all in bf16
 
 
 class MLPHead(nn.Module):

@@ -7,88 +7,121 @@ import pandas as pd
 from rich.console import Console
 
 from digitcmp.report import stats, tables
-from digitcmp.report.effects import conditions, title
-from digitcmp.report.results import MADE_WITH, Results, versions
-from digitcmp.report.settings import default, text
-from digitcmp.report.tables import Column, interval, measure, setting
+from digitcmp.report.conditions import condition_name, conditions
+from digitcmp.report.formats import readable
+from digitcmp.report.provenance import MADE_WITH, Code, definition_versions
+from digitcmp.report.results import Results
+from digitcmp.report.settings import default
+from digitcmp.report.tables import Column, marked_interval, measure, name, setting
+
+Row = tuple[str, str, str]  # what differs, and its value in each of two sweeps
 
 
 def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """What differs between two sweeps; the cells that both have; and the names of those that only one of them has.
+    """Compare two sweeps.
 
-    Differences have the columns `what first second`: a setting that is the same in all runs of a sweep and another in
-    those of the other, and what they were made with. Cells are matched by all other settings and the learning rate,
-    their runs paired by seed: `cell n same first second mean ci_low ci_high p p_holm`, second less first, where `same`
-    counts the seeds with the same test accuracy, and the statistics are nan for a single seed.
+    Returns:
+        The differences `what first second`: settings, versions and code that each sweep has one value of.
+        The cells that both have, `cell n same first second mean ci_low ci_high p p_holm`: matched by all other
+        settings and the learning rate, paired by seed, second less first. `same` counts the seeds with the same test
+        accuracy; the statistics are nan for a single seed.
+        The names of the cells that only one has.
     """
     both = conditions(pd.concat([first.runs, second.runs], ignore_index=True))
     left, right = both[: len(first.runs)], both[len(first.runs) :]
-    keys = [key for key in both if key not in ("seed", "test_acc")]
-    rows = []
-    for key in keys.copy():
-        levels = [frame[key].unique() for frame in (left, right)]
-        if all(len(level) == 1 for level in levels) and levels[0][0] != levels[1][0]:
-            standard = text(default(key, left.model[0])) or "null"
-            rows.append((key, *(level[0] or standard for level in levels)))
-            keys.remove(key)
-    for key in MADE_WITH:
-        made = [
-            ", ".join(sorted(side.runs.get(key, pd.Series(dtype=str)).dropna().unique())) for side in (first, second)
-        ]
-        if made[0] != made[1]:
-            rows.append((key, *made))
-    recorded = [
-        f"{side.runs['code'].notna().sum() if 'code' in side.runs else 0} of {len(side.runs)} recorded"
-        for side in (first, second)
-    ]
-    if (first.code or second.code) and recorded[0] != recorded[1]:
-        rows.append(("code", *recorded))
-    before, now = versions(first.code), versions(second.code)
-    for name in sorted(before.keys() & now.keys()):
-        parts = [frozenset.union(*side[name]) for side in (before, now)]
-        for changed in sorted({part for part, _ in parts[0] ^ parts[1]}):
-            digests = (", ".join(sorted(digest for part, digest in side if part == changed)) for side in parts)
-            rows.append((f"code of {changed}", *digests))
+    settings = different_settings(left, right)
+    rows = [*settings.values(), *different_origins(first, second), *different_code(first.code, second.code)]
+    keys = [key for key in both if key not in ("seed", "test_acc", *settings)]
     varied = [key for key in keys if both[key].nunique() > 1]
-    cells = []
+    lacking = [f"only in {first.roots[0]}: {cell}" for cell in cells_without(left, right, keys, varied)]
+    lacking += [f"only in {second.roots[0]}: {cell}" for cell in cells_without(right, left, keys, varied)]
+    differences = pd.DataFrame(rows, columns=["what", "first", "second"])
+    return differences, paired_cells(left, right, keys, varied), lacking
+
+
+def different_settings(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Row]:
+    """Return the settings that have one level in each of two sweeps (rows of `conditions`), and not the same."""
+    found = {}
+    for key in [key for key in left if key not in ("seed", "test_acc")]:
+        before, now = left[key].unique(), right[key].unique()
+        if len(before) == len(now) == 1 and before[0] != now[0]:
+            standard = readable(default(key, left.model[0])) or "null"
+            found[key] = (key, before[0] or standard, now[0] or standard)
+    return found
+
+
+def different_origins(first: Results, second: Results) -> list[Row]:
+    """Return the versions, commits and devices of two sweeps, and how many runs recorded their code, if they differ."""
+    rows = []
+    for key in MADE_WITH:
+        before, now = (", ".join(sorted(column(side.runs, key).unique())) for side in (first, second))
+        rows.append((key, before, now))
+    if first.code or second.code:
+        before, now = (f"{len(column(side.runs, 'code'))} of {len(side.runs)} recorded" for side in (first, second))
+        rows.append(("code", before, now))
+    return [row for row in rows if row[1] != row[2]]
+
+
+def column(runs: pd.DataFrame, key: str) -> pd.Series:
+    """Return the known values of a column that may not be there."""
+    return runs[key].dropna() if key in runs else pd.Series(dtype=str)
+
+
+def different_code(first: Code, second: Code) -> list[Row]:
+    """Return the functions and methods of definitions that both sweeps have whose digests differ."""
+    before, now = definition_versions(first), definition_versions(second)
+    rows = []
+    for definition in sorted(before.keys() & now.keys()):
+        old, new = frozenset.union(*before[definition]), frozenset.union(*now[definition])
+        for changed in sorted({part for part, _ in old ^ new}):
+            a, b = (", ".join(sorted(digest for part, digest in side if part == changed)) for side in (old, new))
+            rows.append((f"code of {changed}", a, b))
+    return rows
+
+
+def paired_cells(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> pd.DataFrame:
+    """Return the cells that both sweeps (rows of `conditions`) have, matched by `keys`, as `compare` does."""
+    rows = []
     for values, runs in left.merge(right, on=[*keys, "seed"], suffixes=("", "_second")).groupby(keys, sort=False):
         a, b = runs.test_acc.to_numpy(), runs.test_acc_second.to_numpy()
-        effect = stats.paired_effect(b, a) if len(a) > 1 else stats.Effect((b - a).mean(), np.nan, np.nan, np.nan, 1)
-        condition = dict(left.iloc[0]) | dict(zip(keys, values, strict=True))
-        name, scores = title(condition, varied), {"first": a.mean(), "second": b.mean()}
-        statistics = dict(zip(("mean", "ci_low", "ci_high", "p"), effect, strict=False))
-        cells.append({"cell": name, "n": len(a), "same": int((a == b).sum()), **scores, **statistics})
-    table = pd.DataFrame(cells, columns=["cell", "n", "same", "first", "second", "mean", "ci_low", "ci_high", "p"])
+        effect = stats.Effect((b - a).mean(), np.nan, np.nan, np.nan, 1)
+        if len(a) > 1:
+            effect = stats.paired_effect(b, a)
+        cell = condition_name(dict(left.iloc[0]) | dict(zip(keys, values, strict=True)), varied)
+        row = {"cell": cell, "n": len(a), "same": int((a == b).sum()), "first": a.mean(), "second": b.mean()}
+        rows.append(row | dict(zip(("mean", "ci_low", "ci_high", "p"), effect[:4], strict=True)))
+    table = pd.DataFrame(rows, columns=["cell", "n", "same", "first", "second", "mean", "ci_low", "ci_high", "p"])
     table["p_holm"] = np.nan
     table.loc[table.p.notna(), "p_holm"] = stats.holm(table.p.dropna().to_numpy(float))
+    return table
+
+
+def cells_without(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> list[str]:
+    """Name the cells of a sweep that the other does not have."""
+    there = set(right[keys].itertuples(index=False, name=None))
     names = []
-    for here, there, results in ((left, right, first), (right, left, second)):
-        lacking = here[keys].drop_duplicates().merge(there[keys].drop_duplicates(), how="left", indicator=True)
-        for cell in lacking[lacking["_merge"] == "left_only"].to_dict("records"):
-            names.append(f"only in {results.roots[0]}: {title(dict(here.iloc[0]) | cell, varied)}")
-    return pd.DataFrame(rows, columns=["what", "first", "second"]), table, names
+    for cell in left.drop_duplicates(keys).to_dict("records"):
+        if tuple(cell[key] for key in keys) not in there:
+            names.append(condition_name(cell, varied))
+    return names
 
 
 def show(first: Results, second: Results, console: Console) -> None:
-    """The comparison on the terminal."""
+    """Print the comparison of two sweeps on the terminal."""
     differences, cells, lacking = compare(first, second)
-    a, b = (str(results.roots[0]) for results in (first, second))
+    a, b = str(first.roots[0]), str(second.roots[0])
     if differences.empty:
         console.print("the same configuration, code and versions")
     else:
-        sides = [setting("first", a, left=True), setting("second", b, left=True)]
-        tables.show(tables.table(differences, [setting("what", left=True), *sides]), console)
+        tables.show(tables.table(differences, [name("what"), name("first", a), name("second", b)]), console)
     console.print()
-    columns = [
-        *(setting("cell", left=True), setting("n"), setting("same", "same accuracy")),
-        *(measure(a, "first"), measure(b, "second"), measure("difference", "mean", "+.4f")),
-        Column("95 % interval", lambda row: interval(row, "+.4f"), "ci_low"),
-        *tables.p_values(),
-    ]
     if cells.empty:
         console.print("no cell and seed that both have")
     else:
-        tables.show(tables.table(cells, columns), console)
+        columns = [name("cell"), setting("n"), setting("same", "same accuracy"), measure(a, "first")]
+        columns += [measure(b, "second"), measure("difference", "mean", "+.4f")]
+        columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"))
+        tables.show(tables.table(cells, [*columns, *tables.p_values()]), console)
         console.print(f"\n{cells.same.sum()} of {cells.n.sum()} runs have the same test accuracy in both")
         if (cells.n == 2).any():
             console.print(tables.TWO_SEEDS_NOTE)

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from digitcmp import paper
 from digitcmp.config.run import CONF
 from digitcmp.report import stats, tables
-from digitcmp.report.effects import ORDERS
-from digitcmp.report.results import MADE_WITH, Results
+from digitcmp.report.contrasts import ORDERS
+from digitcmp.report.provenance import MADE_WITH
+from digitcmp.report.results import Results
 from digitcmp.report.tables import Table
 
 CAPTIONS = {
@@ -94,85 +95,103 @@ class Section(NamedTuple):
 
 
 def sections(results: Results, figures: Iterable[str]) -> list[Section]:
-    """The report but for its head; figures: the names of those that were drawn."""
+    """Return the report without its head.
 
-    def drawn(*kinds: str) -> list[Figure]:
-        named = [(name, kind) for name in figures for kind in kinds if name.startswith(kind)]
-        return [Figure(name, f"{CAPTIONS[kind]} {name.removeprefix(kind).lstrip('_')}".strip()) for name, kind in named]
-
-    effects, drop = results.effects, f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
-    notes = [EFFECTS, stats.RULE] + [PAPERS] * bool(effects.claim.notna().any())
-    notes += [FACTORIAL] * bool(effects.family.isin(ORDERS).any())
-    refused = effects[effects.refused.notna()].groupby(["context", "refused"], sort=False)
-    refusals = [
-        f"no statistics for {', '.join(rows.effect)}{f' ({context})' if context else ''}: {reason}"
-        for (context, reason), rows in refused
-    ]
-    ordered = "order_mean" in results.evaluations
-    parts: dict[str, list[Any]] = {
-        "Accuracy": [tables.cells(results), ACCURACY, *drawn("accuracy")],
-        "Evaluated again": (
-            [tables.evaluations(results), EVALUATIONS, *[ORDER] * ordered, *drawn("class_order")]
-            if len(results.evaluations)
-            else []
-        ),
-        "What others published": [tables.others(results), OTHERS] if len(results.others) else [],
-        "Pairs": [tables.pairs(results), PAIRS, *drawn("pairs")] if len(results.pairs) else [],
-        "Selected learning rates": (
-            [tables.selection(results), SELECTION, *drawn("learning_rates")] if len(results.selection) else []
-        ),
-        "Data sets": [tables.data_sets(results), DATA_SETS, *drawn("data_sets")] if len(results.data_sets) else [],
-        "Effects": [
-            *drawn("factorial"),
-            *([tables.effects(results), *notes] if effects.refused.isna().any() else []),
-            *drawn("effects"),
-            *([refusals] if refusals else []),
-        ],
-        "Learning curves": [*drawn("figure5", "figure6", "figure7", "curves")],
-        "Not finished": [list(map(short, results.unfinished))] if results.unfinished else [],
-        "Never begun": [PLANNED.format(len(results.planned), drop)] if results.planned else [],
-    }
+    Args:
+        figures: The names of the figures that were drawn.
+    """
+    names = list(figures)
+    parts: dict[str, list[Any]] = {"Accuracy": [tables.cells(results), ACCURACY, *captioned(names, "accuracy")]}
+    if len(results.evaluations):
+        parts["Evaluated again"] = [tables.evaluations(results), EVALUATIONS]
+        if "order_mean" in results.evaluations:
+            parts["Evaluated again"].append(ORDER)
+        parts["Evaluated again"] += captioned(names, "class_order")
+    if len(results.others):
+        parts["What others published"] = [tables.others(results), OTHERS]
+    if len(results.pairs):
+        parts["Pairs"] = [tables.pairs(results), PAIRS, *captioned(names, "pairs")]
+    if len(results.selection):
+        parts["Selected learning rates"] = [tables.selection(results), SELECTION, *captioned(names, "learning_rates")]
+    if len(results.data_sets):
+        parts["Data sets"] = [tables.data_sets(results), DATA_SETS, *captioned(names, "data_sets")]
+    parts["Effects"] = captioned(names, "factorial")
+    if results.effects.refused.isna().any():
+        parts["Effects"] += [tables.effects(results), *effect_notes(results)]
+    parts["Effects"] += captioned(names, "effects")
+    if refusals := refused(results):
+        parts["Effects"].append(refusals)
+    parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
+    if results.unfinished:
+        parts["Not finished"] = [[f"{folder.parent.name}/{folder.name}" for folder in results.unfinished]]
+    if results.planned:
+        drop = f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
+        parts["Never begun"] = [PLANNED.format(len(results.planned), drop)]
     for items in parts.values():
         if any(isinstance(part, Table) and tables.TWO_SEEDS in str(part.rows) for part in items):
             items.append(tables.TWO_SEEDS_NOTE)
     return [Section(title, items) for title, items in parts.items() if items]
 
 
-def short(folder: Path) -> str:
-    """A run's folder, from its cell on."""
-    return f"{folder.parent.name}/{folder.name}"
+def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
+    """Return the figures of some kinds with their captions; a name is its kind, maybe with a context behind it."""
+    found = []
+    for name in names:
+        for kind in kinds:
+            if name.startswith(kind):
+                context = name.removeprefix(kind).lstrip("_")
+                found.append(Figure(name, f"{CAPTIONS[kind]} {context}".strip()))
+    return found
+
+
+def effect_notes(results: Results) -> list[str]:
+    """Return the notes below the table of effects."""
+    notes = [EFFECTS, stats.RULE]
+    if results.effects.claim.notna().any():
+        notes.append(PAPERS)
+    if results.effects.family.isin(ORDERS).any():
+        notes.append(FACTORIAL)
+    return notes
+
+
+def refused(results: Results) -> list[str]:
+    """Return a line for each reason why effects have no statistics."""
+    lines = []
+    rows = results.effects[results.effects.refused.notna()]
+    for (context, reason), group in rows.groupby(["context", "refused"], sort=False):
+        where = f" ({context})" if context else ""
+        lines.append(f"no statistics for {', '.join(group.effect)}{where}: {reason}")
+    return lines
 
 
 def head(results: Results) -> list[str]:
-    """How to make the runs again, how many there are, and on what they were made."""
-    lines, runs, n = [], results.runs, results.cells.n
-    for root in results.roots:
-        name = root.resolve().name
-        file = CONF / "experiment" / f"{name}.yaml"
-        there = [root in Path(path).parents for path in runs.path]
-        seeds = sorted({int(seed) for seed in runs.seed[there]})
-        span = f"range({len(seeds)})"
-        if seeds != list(range(len(seeds))):
-            span = ",".join(map(str, seeds))
-        planned = bool(results.unfinished or results.planned) or (file.exists() and f"seed: {span}" in file.read_text())
-        more = "" if planned else f" 'seed={span}'"
-        lines.append(f"`python train.py -m experiment={name}{more}`" if file.exists() else f"the runs in `{name}`")
+    """Return how to make the runs again, how many there are, and what they were made with."""
+    lines = [command(results, root) for root in results.roots]
+    runs, n = results.runs, results.cells.n
     per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
-    never = f", {len(results.planned)} never begun" if results.planned else ""
-    lines.append(
-        f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing{never}"
-    )
+    counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
+    lines.append(f"{counts}, {len(results.planned)} never begun" if results.planned else counts)
     lines.append(f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in all, {runs.fit_seconds.mean():.1f} s a run")
     return lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
 
 
+def command(results: Results, root: Path) -> str:
+    """Return the command that makes the runs in a folder again, with their seeds unless the experiment has these."""
+    name = root.resolve().name
+    file = CONF / "experiment" / f"{name}.yaml"
+    if not file.exists():
+        return f"the runs in `{name}`"
+    seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
+    span = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))
+    if results.unfinished or results.planned or f"seed: {span}" in file.read_text():
+        return f"`python train.py -m experiment={name}`"
+    return f"`python train.py -m experiment={name} 'seed={span}'`"
+
+
 def markdown(results: Results, sections: Iterable[Section]) -> str:
-    """report.md."""
-    parts = [
-        f"# {title(results)}\n",
-        *(f"> **Warning:** {warning}\n" for warning in results.warnings),
-        bullets(head(results)),
-    ]
+    """Return report.md."""
+    warnings = [f"> **Warning:** {warning}\n" for warning in results.warnings]
+    parts = [f"# {title(results)}\n", *warnings, bullets(head(results))]
     for section in sections:
         parts.append(f"## {section.title}\n")
         for part in section.parts:
@@ -180,16 +199,18 @@ def markdown(results: Results, sections: Iterable[Section]) -> str:
                 parts.append(f"![{part.caption}]({part.name}.svg)\n\n*{part.caption}*\n")
             elif isinstance(part, Table):
                 parts.append(tables.markdown(part))
+            elif isinstance(part, str):
+                parts.append(f"{part}\n")
             else:
-                parts.append(f"{part}\n" if isinstance(part, str) else bullets(part))
+                parts.append(bullets(part))
     return "\n".join(parts)
 
 
 def title(results: Results) -> str:
-    """The names of the folders."""
+    """Return the names of the folders."""
     return ", ".join(root.resolve().name for root in results.roots)
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """A Markdown list."""
+    """Return a Markdown list."""
     return "".join(f"- {line}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""report.html: the report as one file to look at, which needs nothing from elsewhere."""
+"""report.html: the report as one file, which loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ KINDS = ("as claimed", "smaller", "larger", "opposite", "no effect", "undecided"
 
 
 def page(results: Results, sections: Iterable[document.Section], figures: Mapping[str, bytes]) -> str:
-    """The page; figures: by name, as `plots.save` gives them for a page."""
+    """Return report.html.
+
+    Args:
+        figures: The figures by name, as `figures.save` returns them for a page.
+    """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     environment.filters |= {"prose": prose, "kind": kind}
     environment.globals["zip"] = zip
@@ -40,18 +44,18 @@ def page(results: Results, sections: Iterable[document.Section], figures: Mappin
 
 
 def prose(text: str) -> Markup:
-    """A text of a section: *emphasis* and `code`."""
+    """Return a text of a section as HTML: *emphasis* and `code`."""
     marked = re.sub(r"\*(.+?)\*", r"<em>\1</em>", str(escape(text)))
     return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", marked))
 
 
 def kind(verdict: str) -> str:
-    """The class of a verdict: 'smaller than claimed (+0.079)' -> 'smaller'."""
+    """Return the class of a verdict: 'smaller than claimed (+0.079)' -> 'smaller'."""
     return next((name.replace(" ", "-") for name in KINDS if verdict.startswith(name)), "")
 
 
 def drawing(svg: bytes) -> Markup:
-    """A figure as a part of the page: without addresses, in the page's colours, its marks with their tips."""
+    """Return a figure as a part of the page: without addresses, in the page's colours, its marks with their tips."""
     text = svg.decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
@@ -63,7 +67,7 @@ def drawing(svg: bytes) -> Markup:
 
 
 def mistakes(results: Results) -> list[tuple[str, str]]:
-    """What the best and the worst run got wrong with most confidence, with its picture as a data URL; where it is."""
+    """Return the pictures of the mistakes of the best and the worst run, if there are any: captions and data URLs."""
     order = results.runs.test_acc.sort_values(kind="stable").index
     pictures = []
     for place, i in {"best": order[-1], "worst": order[0]}.items():

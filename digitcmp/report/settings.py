@@ -1,32 +1,20 @@
-"""The settings of a run as text: what a condition is told apart by, and what a table shows."""
+"""The settings of a run: those that are not at their default, and how a level of one is named."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from digitcmp.config.run import defaults
 from digitcmp.models.backbones import NETWORKS
+from digitcmp.report.formats import readable
 from digitcmp.runs import folder as runs
 
 NO_SETTING = {*runs.RESULT_KEYS, "code", "path", "seed"}
 
 
-def text(value: Any) -> str:
-    """A setting or number as it reads in a table: [300, 50] -> '300-50', None and nan -> ''."""
-    if isinstance(value, list | tuple):
-        return "-".join(map(text, value))
-    if value is None or value != value:
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
 def literal(value: str) -> Any:
-    """A value from its text, as JSON has it: '0.002', 'true', '[300, 50]'; any other text is itself."""
+    """Parse a value from its text as JSON: '0.002', 'true', '[300, 50]'. Any other text is returned as it is."""
     try:
         return json.loads(value)
     except ValueError:
@@ -34,31 +22,50 @@ def literal(value: str) -> Any:
 
 
 def default(key: str, model: str) -> Any:
-    """A setting's default, that of the model's own argument before a knob's; None for what is not known here."""
+    """Return the default of a setting: that of the model's own argument, else of the key; None if it is unknown."""
     arguments = NETWORKS[model].arguments.model_fields if model in NETWORKS else {}
     return arguments[key].default if key in arguments else defaults().get(key)
 
 
 def changed(run: Mapping[str, Any]) -> dict[str, str]:
-    """A run's settings that are not at their default, but `lr`, which belongs to the recipe; `shared` always."""
+    """Return the settings of a run that are not at their default, as text.
+
+    `lr` is left out, since it belongs to the recipe. `shared` is always included.
+    """
     result = {}
     for key, value in run.items():
+        if key in NO_SETTING or key == "lr":
+            continue
         standard = default(key, run["model"])
-        value = standard if value != value else value  # nan: runs of other networks have it, or later ones
-        if key not in NO_SETTING and key != "lr" and (value != standard or key == "shared"):
-            result[key] = text(value)
+        if value != value:  # nan: only runs of other networks, or later ones, have this setting
+            value = standard
+        if value != standard or key == "shared":
+            result[key] = readable(value)
     return result
 
 
-def named(folder: Path) -> dict[str, Any]:
-    """The settings in the name of a run's folder, `model=ws3,aux=true,lr=0.002/seed=3`: all that is known of a run
-    that is not finished."""
-    parts = (part.partition("=") for part in [*folder.parent.name.split(","), folder.name])
-    return {key: literal(value) for key, _, value in parts}
+def settings_in_name(folder: Path) -> dict[str, Any]:
+    """Parse the settings in the name of a run's folder, `model=ws3,aux=true,lr=0.002/seed=3`.
+
+    Nothing else is known of a run that is not finished.
+    """
+    settings = {}
+    for part in [*folder.parent.name.split(","), folder.name]:
+        key, _, value = part.partition("=")
+        settings[key] = literal(value)
+    return settings
 
 
-def shown(key: str, value: str) -> str:
-    """A level of a setting in a cell's name: a text names itself, true its key, another value both; '' the default."""
+def level_name(key: str, value: str) -> str:
+    """Name a level of a setting within a cell's name.
+
+    Args:
+        key: The setting.
+        value: Its level as text, '' for the default.
+
+    Returns:
+        The level if it is a word, the key if it is 'true', otherwise 'key=level'.
+    """
     if isinstance(literal(value), str) and not value[:1].isdigit():
         return value
     return key if value == "true" else f"{key}={value}"

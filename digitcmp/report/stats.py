@@ -20,12 +20,12 @@ class Effect(NamedTuple):
 
 
 def half_width(std: float, n: int) -> float:
-    """Half the 95 % t-interval of a mean, from the sample standard deviation of n values; nan for fewer than two."""
+    """Return half the 95 % t-interval of a mean, from the sample std of n values; nan for fewer than two."""
     return float(stdtrit(n - 1, 0.975)) * std / np.sqrt(n) if n > 1 else np.nan
 
 
 def interval(mean: float, std: float, n: int) -> tuple[float, float]:
-    """The 95 % t-interval of a mean accuracy, cut to [0, 1]; (nan, nan) for fewer than two values.
+    """Return the 95 % t-interval of a mean accuracy, cut to [0, 1]; (nan, nan) for fewer than two values.
 
     The mean of accuracies lies in [0, 1], so what is cut off cannot have held it: the coverage stays.
     """
@@ -34,10 +34,12 @@ def interval(mean: float, std: float, n: int) -> tuple[float, float]:
 
 
 def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) -> Effect:
-    """Mean of a - b over seeds with its 95 % t-interval and two-sided p.
+    """Return the mean of a - b over seeds with its 95 % t-interval and two-sided p.
 
     Where every seed gives the same difference, the interval is that point, and p is 0, or 1 if the point is 0.
-    Raises ValueError unless both have the same length n >= 2.
+
+    Raises:
+        ValueError: They have not the same length n >= 2.
     """
     n = len(a)
     if n != len(b):
@@ -54,7 +56,7 @@ def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) 
 
 
 def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
-    """Holm's step-down adjustment of the p-values of one family, in the order given."""
+    """Return Holm's step-down adjustment of the p-values of one family, in the order given."""
     order = np.argsort(p)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
@@ -62,7 +64,7 @@ def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
 
 
 def verdict(mean: float, low: float, high: float, p_holm: float, claim: float) -> str:
-    """What an effect with this 95 % interval says of a claimed one > 0; claim: nan if there is none. See RULE."""
+    """Return the verdict on a claimed effect > 0, or on none if `claim` is nan, from the 95 % interval by RULE."""
     if np.isnan(claim):
         return "effect seen" if p_holm < SIGNIFICANT else "no effect seen"
     if low <= 0 <= high:

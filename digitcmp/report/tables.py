@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -13,8 +12,8 @@ from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.effects import differing
+from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
-from digitcmp.report.settings import text
 
 TWO_SEEDS = "†"  # behind an interval of two seeds
 TWO_SEEDS_NOTE = (
@@ -24,16 +23,23 @@ TWO_SEEDS_NOTE = (
 
 
 class Column(NamedTuple):
-    """A column: its heading, what a row reads in it, the row's key it is sorted by ('': that text), where it aligns."""
+    """A column of a table.
+
+    Attributes:
+        heading: Its heading.
+        read: Returns the text of a row.
+        key: The key of the row's value that the column is sorted by.
+        left: Whether it is aligned to the left.
+    """
 
     heading: str
     read: Callable[[dict[str, Any]], str]
-    key: str = ""
+    key: str
     left: bool = False
 
 
 class Table(NamedTuple):
-    """Texts to be read, a row per row of a frame, and the values that each column is sorted by."""
+    """The texts of a table, a row per row of a frame, and the values that each column is sorted by."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
@@ -41,184 +47,168 @@ class Table(NamedTuple):
 
 
 def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
-    """A frame as these columns read it, without those that are empty in every row."""
+    """Return a frame as a table of these columns, without those that are empty in every row."""
     records = frame.to_dict("records")
-    columns = [column for column in columns if any(column.read(row) for row in records)]
-    rows = [[column.read(row) for column in columns] for row in records]
-    return Table(columns, rows, [[row[column.key] if column.key else "" for column in columns] for row in records])
+    texts = [[column.read(row) for row in records] for column in columns]
+    filled = [(column, text) for column, text in zip(columns, texts, strict=True) if any(text)]
+    rows = [[text[i] for _, text in filled] for i in range(len(records))]
+    keys = [[row[column.key] for column, _ in filled] for row in records]
+    return Table([column for column, _ in filled], rows, keys)
 
 
-def spread(mean: float, std: float) -> str:
-    """0.845 ± 0.014, 0.9912 ± 0.0011"""
-    form = decimals(mean)
-    return number(mean, form) if np.isnan(std) else f"{mean:{form}} ± {std:{form}}"
-
-
-def decimals(mean: float) -> str:
-    """The format of an accuracy: from 0.98 on, the fourth decimal still is a digit of the error."""
-    return ".4f" if mean >= 0.98 else ".3f"
-
-
-def interval(row: dict[str, Any], form: str) -> str:
-    """[0.835, 0.855], marked where it is of two seeds."""
-    if np.isnan(row["ci_low"]):
-        return ""
-    return f"[{row['ci_low']:{form}}, {row['ci_high']:{form}}]" + f" {TWO_SEEDS}" * (row["n"] == 2)
-
-
-def beside(row: dict[str, Any]) -> str:
-    """The format of an effect's interval: with a decimal more where three would put an end of it on the claim."""
-    ends = (f"{row[key]:.3f}" for key in ("ci_low", "ci_high"))
+def effect_format(row: dict[str, Any]) -> str:
+    """Return the format of an effect's interval: one more decimal where an end would otherwise read as the claim."""
+    ends = [f"{row['ci_low']:.3f}", f"{row['ci_high']:.3f}"]
     return "+.4f" if f"{row['claim']:.3f}" in ends else "+.3f"
 
 
-def number(value: float, form: str = ".3f") -> str:
-    """A number, or nothing for nan."""
-    return "" if np.isnan(value) else f"{value:{form}}"
-
-
-def significance(p: float) -> str:
-    """A p-value: 0.031, or <0.001."""
-    return "<0.001" if p < 0.001 else number(p)
+def marked_interval(row: dict[str, Any], form: str) -> str:
+    """Format the interval of a row, with a dagger if it is of two seeds."""
+    text = interval(row["ci_low"], row["ci_high"], form)
+    return f"{text} {TWO_SEEDS}" if text and row["n"] == 2 else text
 
 
 def p_values() -> list[Column]:
-    """p alone and corrected."""
-    keys = {"p": "p", "p (Holm)": "p_holm"}
-    return [Column(name, lambda row, key=key: significance(row[key]), key) for name, key in keys.items()]  # type: ignore[misc]
+    """Return the columns of p, alone and corrected."""
+    return [
+        Column("p", lambda row: p_value(row["p"]), "p"),
+        Column("p (Holm)", lambda row: p_value(row["p_holm"]), "p_holm"),
+    ]
 
 
-def setting(key: str, heading: str = "", **options: Any) -> Column:
-    """A column of settings or counts as they are."""
-    return Column(heading or key, lambda row: text(row[key]), key, **options)
+def setting(key: str, heading: str = "") -> Column:
+    """Return a column of settings or counts."""
+    return Column(heading or key, lambda row: readable(row[key]), key)
+
+
+def name(key: str, heading: str = "") -> Column:
+    """Return a column of names, which is aligned to the left."""
+    return setting(key, heading)._replace(left=True)
 
 
 def measure(heading: str, key: str, form: str = "") -> Column:
-    """A column of numbers; accuracies if no format is given."""
-    return Column(heading, lambda row: number(row[key], form or decimals(row[key])), key)
+    """Return a column of numbers in this format, or of accuracies by default."""
+    return Column(heading, lambda row: readable(row[key], form or decimals(row[key])), key)
 
 
 def accuracy(mean: str = "test_acc_mean", std: str = "test_acc_std") -> list[Column]:
-    """Seeds, mean and std, and the interval of the mean."""
+    """Return the columns of n, of mean and standard deviation, and of the interval of the mean."""
     return [
         setting("n"),
         Column("test accuracy", lambda row: spread(row[mean], row[std]), mean),
-        Column("95 % interval", lambda row: interval(row, decimals(row[mean])), "ci_low"),
+        Column("95 % interval", lambda row: marked_interval(row, decimals(row[mean])), "ci_low"),
     ]
 
 
 def cells(results: Results) -> Table:
-    """Every cell beside what the paper has of it."""
+    """Return every cell beside the paper's value."""
     frame = results.cells.assign(difference=results.cells.test_acc_mean - results.cells.paper_mean)
-    varied = list(results.cells.columns[results.cells.columns.get_loc("paper_std") + 1 : -1])
-    varied = ["train_pairs"] * (frame.train_pairs.nunique() > 1) + varied
-    scores = {"validation": "val_acc", "digits": "digit_acc", "argmax": "argmax_acc"}
-    columns = [
-        *(setting("label", "cell", left=True), setting("lr"), *map(setting, varied), *accuracy()),
-        *(measure(heading, f"{key}_mean") for heading, key in scores.items()),
-        Column("parameters", lambda row: f"{row['params']:,}", "params"),
-        Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"),
-        measure("difference", "difference", "+.3f"),
-    ]
-    return table(frame, columns)
+    keys = list(results.cells)
+    varied = keys[keys.index("paper_std") + 1 : -1]
+    if frame.train_pairs.nunique() > 1:
+        varied.insert(0, "train_pairs")
+    columns = [name("label", "cell"), setting("lr"), *map(setting, varied), *accuracy()]
+    columns += [measure("validation", "val_acc_mean"), measure("digits", "digit_acc_mean")]
+    columns += [measure("argmax", "argmax_acc_mean"), measure("parameters", "params", ",")]
+    columns.append(Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"))
+    return table(frame, [*columns, measure("difference", "difference", "+.3f")])
 
 
 def effects(results: Results) -> Table:
-    """Every effect that is not refused, less the settings that all of them have."""
+    """Return every effect that is not refused, without the settings that all of them have."""
     frame = results.effects[results.effects.refused.isna()]
-    columns = [
-        *(setting("family", left=True), setting("effect", left=True), setting("settings", left=True), setting("n")),
-        measure("mean", "mean", "+.3f"),
-        Column("95 % interval", lambda row: interval(row, beside(row)), "ci_low"),
-        *p_values(),
-        *(
-            measure("paper's table", "published", "+.3f"),
-            measure("claim", "claim", "+.2f"),
-            setting("verdict", left=True),
-        ),
-    ]
-    return table(frame.assign(settings=differing(frame.context)), columns)
+    columns = [name("family"), name("effect"), name("settings"), setting("n"), measure("mean", "mean", "+.3f")]
+    columns.append(Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"))
+    columns += [*p_values(), measure("paper's table", "published", "+.3f"), measure("claim", "claim", "+.2f")]
+    return table(frame.assign(settings=differing(frame.context)), [*columns, name("verdict")])
 
 
 def data_sets(results: Results) -> Table:
-    """What the auxiliary loss and sharing add, a column for each data set and for its difference from the first."""
-    keys, frame = ["factor", "effect", "settings", "n"], results.data_sets
-    headings = [" − ".join(filter(None, names)) for names in zip(frame.dataset, frame.less, strict=True)]
-    texts = [f"{row['mean']:+.3f} {interval(row, '+.3f')}" for row in frame.to_dict("records")]
-    frame = frame.assign(settings=differing(frame.settings), heading=headings, text=texts)
-    frame["text"] += [f", p {significance(row.p_holm)}" if row.less else "" for row in frame.itertuples()]
-    wide = frame.pivot(index=keys, columns="heading", values="text").fillna("")
-    wide = wide.reindex(pd.MultiIndex.from_frame(frame[keys].drop_duplicates().sort_values("factor", kind="stable")))
+    """Return the effects of the auxiliary loss and sharing, a column per data set and per difference from the first."""
+    headings, texts = [], []
+    for row in results.data_sets.to_dict("records"):
+        text = f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}"
+        headings.append(f"{row['dataset']} − {row['less']}" if row["less"] else row["dataset"])
+        texts.append(f"{text}, p {p_value(row['p_holm'])}" if row["less"] else text)
+    keys = ["factor", "effect", "settings", "n"]
+    frame = results.data_sets.assign(settings=differing(results.data_sets.settings), heading=headings, text=texts)
+    order = pd.MultiIndex.from_frame(frame[keys].drop_duplicates().sort_values("factor", kind="stable"))
+    wide = frame.pivot(index=keys, columns="heading", values="text").fillna("").reindex(order)
     columns = sorted(dict.fromkeys(headings), key=lambda heading: " − " in heading)
-    return table(wide.reset_index(), [*(setting(key, left=True) for key in keys[:3]), *map(setting, ["n", *columns])])
+    return table(wide.reset_index(), [*map(name, keys[:3]), setting("n"), *map(setting, columns)])
 
 
 def pairs(results: Results) -> Table:
-    """Test accuracy by number of training pairs, a column for each series."""
+    """Return the test accuracy by number of training pairs, a column per series."""
     frame = results.pairs.assign(value=list(map(spread, results.pairs.test_acc_mean, results.pairs.test_acc_std)))
     wide = frame.pivot(index="train_pairs", columns="series", values="value").fillna("").reset_index()
-    series = [setting(name) for name in dict.fromkeys(frame.series)]
-    return table(wide, [Column("pairs", lambda row: f"{row['train_pairs']:,}", "train_pairs"), *series])
+    return table(wide, [measure("pairs", "train_pairs", ","), *map(setting, dict.fromkeys(frame.series))])
 
 
 def others(results: Results) -> Table:
-    """What others published."""
+    """Return the published results."""
     sources = [row.source if row.work in paper.OTHERS else row.work for row in results.others.itertuples()]
-    return table(results.others.assign(work=sources), [setting("work", left=True), *accuracy("mean", "std")])
+    return table(results.others.assign(work=sources), [name("work"), *accuracy("mean", "std")])
 
 
 def evaluations(results: Results) -> Table:
-    """The later evaluations."""
-    columns = [setting("title", "cell", left=True), setting("dataset", "data", left=True)]
-    columns += [Column("test pairs", lambda row: f"{row['test_pairs']:,}", "test_pairs"), setting("tta"), *accuracy()]
+    """Return the later evaluations."""
+    columns = [name("title", "cell"), name("dataset", "data"), measure("test pairs", "test_pairs", ",")]
+    columns += [setting("tta"), *accuracy()]
     if "order_mean" in results.evaluations:
         columns += [measure("class order", "order_mean", ".2f"), measure("std", "order_std", ".2f")]
-        columns.append(
-            Column("complete", lambda row: f"{row['ordered']} of {row['orders']}" * bool(row["orders"]), "ordered")
-        )
+        columns.append(Column("complete", complete_orders, "ordered"))
     return table(results.evaluations, columns)
 
 
+def complete_orders(row: dict[str, Any]) -> str:
+    """Format in how many runs the order of the classes is complete: '1 of 2', or '' if no order is known."""
+    return f"{row['ordered']} of {row['orders']}" if row["orders"] else ""
+
+
 def selection(results: Results) -> Table:
-    """The selected learning rates."""
-    columns = [
-        *(setting("title", "cell", left=True), setting("rates"), setting("n")),
-        Column("selected lr", lambda row: text(row["lr"]) + " (edge)" * row["at_edge"], "lr"),
-        *(setting("paper_lr", "paper's lr"), measure("validation", "val_acc"), measure("test accuracy", "test_acc")),
-        setting("oracle_lr", "oracle lr (test)"),
-        measure("oracle test accuracy", "oracle_test_acc"),
-    ]
-    return table(results.selection, columns)
+    """Return the selected learning rates."""
+    columns = [name("title", "cell"), setting("rates"), setting("n"), Column("selected lr", selected_rate, "lr")]
+    columns += [setting("paper_lr", "paper's lr"), measure("validation", "val_acc")]
+    columns += [measure("test accuracy", "test_acc"), setting("oracle_lr", "oracle lr (test)")]
+    return table(results.selection, [*columns, measure("oracle test accuracy", "oracle_test_acc")])
+
+
+def selected_rate(row: dict[str, Any]) -> str:
+    """Format a selected learning rate: '0.002', or '0.008 (edge)' if it is the smallest or the largest tried."""
+    return f"{readable(row['lr'])} (edge)" if row["at_edge"] else readable(row["lr"])
 
 
 def markdown(table: Table) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     rule = [":--" if column.left else "--:" for column in table.columns]
     rows = [[column.heading for column in table.columns], rule, *table.rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def latex(table: Table, caption: str) -> str:
-    """A table in LaTeX; needs the package booktabs."""
-    special: dict[str, str | int | None] = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
-    heading, *rows = (
-        " & ".join(row).translate(str.maketrans(special))
-        for row in ([column.heading for column in table.columns], *table.rows)
-    )
+    """Return a table in LaTeX. It needs the package booktabs."""
+    special = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
+    lines = []
+    for row in ([column.heading for column in table.columns], *table.rows):
+        line = " & ".join(row)
+        for letter, command in special.items():
+            line = line.replace(letter, command)
+        lines.append(f"{line} \\\\\n")
     columns = "".join("l" if column.left else "r" for column in table.columns)
-    body = "".join(f"{row} \\\\\n" for row in rows)
     return (
         f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\begin{{tabular}}{{{columns}}}\n"
-        f"\\toprule\n{heading} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
+        f"\\toprule\n{lines[0]}\\midrule\n{''.join(lines[1:])}"
+        "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
     )
 
 
 def show(table: Table, console: Console) -> None:
-    """A table on the terminal."""
-    shown = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    """Print a table on the terminal, never cut short."""
+    printed = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns:
-        shown.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)
+        printed.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)
     for row in table.rows:
-        shown.add_row(*map(Text, row))
-    shown.width = console.measure(shown, options=console.options.update(max_width=1000)).maximum  # never cut short
-    console.print(shown, crop=False)
+        printed.add_row(*map(Text, row))
+    printed.width = console.measure(printed, options=console.options.update(max_width=1000)).maximum
+    console.print(printed, crop=False)

@@ -20,6 +20,8 @@ from digitcmp.data.pairs import EVALUATION_ROWS
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import CheckpointError
 from digitcmp.files import checksum
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.heads import HEADS
 from digitcmp.models.network import PairEnsemble
 from digitcmp.runs import folder as runs
 
@@ -109,6 +111,7 @@ def load(path: str | Path) -> Comparer:
         hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
         if "network" not in hparams:
             hparams, weights = current_form(hparams, weights)
+        require_registered(file, hparams["network"])
         network = PairEnsemble(**hparams["network"])
         network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
         comparer = Comparer(network, hparams)
@@ -125,6 +128,16 @@ def load(path: str | Path) -> Comparer:
     if not np.isfinite(blank).all():
         raise CheckpointError(f"{file} answers with {blank[0]}: its weights are damaged")
     return comparer
+
+
+def require_registered(file: Path, network: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for a backbone or a head that no imported module registers."""
+    for kind, name, known in (("backbone", network["backbone"], NETWORKS), ("head", network["head"], HEADS)):
+        if isinstance(name, str) and name not in known:
+            raise CheckpointError(
+                f"{file} needs the {kind} {name}, which is not registered: "
+                "add --plugins MODULE after digitcmp, or import the module that defines it"
+            )
 
 
 def current_form(hparams: Mapping[str, Any], weights: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:

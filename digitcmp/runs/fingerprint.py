@@ -18,7 +18,7 @@ EVERY_RUN = (  # the files that every run goes through; augmentation and the net
     *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/npz.py"),
     *("data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
     *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
-    *("models/optimizers.py", "models/schedules.py"),
+    *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/backbones/registry.py"),
 )
 
 
@@ -50,6 +50,14 @@ def sources(module: str) -> list[Path]:
 def title(path: Path) -> str:
     """Return a file's name in a fingerprint: 'models/network.py', of a file elsewhere 'mylab/nets.py'."""
     return path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else path.parents[1]).as_posix()
+
+
+def definition(title: str) -> str:
+    """Return the file of a title, or the function or class that an earlier version recorded a part of."""
+    if title.endswith(("]", ".py")):
+        return title
+    file, colon, name = title.rpartition(":")
+    return f"{file}:{name.split('.')[0]}" if colon else ".".join(title.split(".")[:2])
 
 
 def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:

@@ -45,7 +45,11 @@ WRITTEN = re.compile(  # what stands in a manifest
 EPOCHS = ("epochs_trained", "checkpoint_epoch")  # how far it came, and the epoch whose weights are kept and scored
 FOUND = ("found_lr", "found_batch_size")  # by Lightning's LearningRateFinder and BatchSizeFinder, where a run has one
 SCORES = (*score_names(aux=False), *DIGITS)
-CODE = ("code", "functions")  # the fingerprint of the code that made it, and of each function; older results have none
+CODE = (
+    "code",
+    "files",
+    "functions",
+)  # the code that made it, by file, in older results by function
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
 DATA_REMARKS = "data_remarks"  # on what was converted to read the data; older results have none
 CHECKSUM = "result_crc"  # of all other keys; older results have none
@@ -103,8 +107,8 @@ def finished(folder: Path, run: Run) -> dict[str, Any] | None:
     if not result:
         return None
     refuse_others(folder, run, result, "finished")
-    if "functions" in result and run.stale != "keep":
-        changed = fingerprint.changed(result["functions"], fingerprint.functions(run))
+    if "files" in result and run.stale != "keep":
+        changed = fingerprint.changed(result["files"], fingerprint.files(run))
         if changed and run.stale == "retrain":
             return None
         if changed:
@@ -126,8 +130,10 @@ def refuse_others(folder: Path, run: Run, there: Mapping[str, Any], state: str) 
 def remarks(results: Sequence[dict[str, Any]]) -> list[str]:
     """What is to be said of finished runs before they are taken: other versions, and code that nobody knows."""
     lines = []
-    if unknown := sum("functions" not in result for result in results):
+    if unknown := sum("files" not in result and "functions" not in result for result in results):
         lines.append(f"{unknown} finished without a record of the code that made them")
+    if former := sum("files" not in result and "functions" in result for result in results):
+        lines.append(f"{former} finished by an earlier version, whose record of the code cannot be compared")
     here = versions().split(", ")
     for there, n in Counter(result["versions"] for result in results).items():
         if others := [version for version in there.split(", ") if version not in here]:
@@ -220,7 +226,7 @@ def read_settings(folder: Path) -> Settings | None:
 
 def data_source(folder: Path) -> dict[str, Any]:
     """Return the arguments of `datasets.load` for a run's data set; those of MNIST if config.yaml cannot be read."""
-    from digitcmp.data import datasets  # a dry run need not wait for it
+    from digitcmp.data.datamodule import datasets  # a dry run need not wait for it
 
     try:
         config = yaml.safe_load((folder / CONFIG).read_text())["data"]

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import nn
 
-from digitcmp.data.datamodule import Batch
+from digitcmp.data.pairs import Batch
 from digitcmp.models.network import PairOutput
 
 INK, ACCENT = "#333333", "#0072B2"

@@ -83,7 +83,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
 
     result.json is the last file that is written, so that a kill after it changes nothing.
     """
-    origin, functions = runs.provenance(), fingerprint.functions(run)
+    origin, files = runs.provenance(), fingerprint.files(run)
     params = parts.module.network.params
     for line in (screen.header(run, params, parts.device), *parts.data.remarks):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -116,8 +116,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         **origin,
         **({runs.DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
         "config_hash": run.config_hash,
-        "code": fingerprint.digest(str(functions), 12),
-        "functions": functions,
+        "code": fingerprint.code(files),
+        "files": files,
     }
     parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
     parts.trainer.strategy.checkpoint_io.teardown()  # waits for one that writes in the background

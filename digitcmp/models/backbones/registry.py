@@ -1,7 +1,7 @@
 """The networks before the comparison, by name: what each is, the arguments it takes, and how it is built.
 
-Adding one: decorate its builder with `@register`, write conf/model/NAME.yaml. Builders import torch when they are
-called, not before, so that a configuration is checked and a report written without it.
+Builders import torch when they are called, not before, so that a configuration is checked and a report written without
+it.
 """
 
 import inspect
@@ -9,18 +9,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import create_model
 
 from digitcmp.data.spec import PAPER, ImageSpec
-from digitcmp.fields import Count, Group
+from digitcmp.fields import Group
 
 if TYPE_CHECKING:
     from digitcmp.models.layers import Backbone
 
 GIVEN = ("images", "bins")  # parameters of a builder that are no arguments of its network
-Regularization = Literal["dropout", "max_pool", "dropblock"]  # the paper's future work (section V)
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
@@ -103,67 +102,3 @@ def build(name: str, images: ImageSpec = PAPER, bins: int | None = None, **argum
     given = {"images": images, "bins": bins or images.classes}
     takes = inspect.signature(network.builder).parameters
     return network.builder(**{key: value for key, value in given.items() if key in takes}, **arguments)
-
-
-@register(branches=False, label="FCNN1")
-def fcnn1(images: ImageSpec, hidden: Count | None = None) -> "Backbone":
-    """FCNN1: one hidden layer (Fig. 1); Fig. 5 varies its width."""
-    from digitcmp.models.layers import Merged
-
-    return Merged([2 * images.pixels, hidden or 500])
-
-
-@register(branches=False, label="FCNN2")
-def fcnn2(images: ImageSpec, hidden: list[Count] | None = None) -> "Backbone":
-    """FCNN2: three hidden layers (Fig. 1); Fig. 5 varies their number and widths."""
-    from digitcmp.models.layers import Merged
-
-    return Merged([2 * images.pixels, *(hidden or [500, 250, 50])])
-
-
-@register(merged="fcnn1", label="FCNN3", label_aux="AL1")
-def fcnn3(images: ImageSpec, bins: int, hidden: Count | None = None) -> "Backbone":
-    """FCNN3: a dense branch per image, own weights (Fig. 1); Fig. 5 varies the width. AL1 with aux."""
-    from digitcmp.models.layers import Branches, dense_branch
-
-    return Branches(lambda: dense_branch(images, hidden or 500, bins), shared=False, bins=bins)
-
-
-@register(min_side=5, label="WS1", label_aux="AL2")
-def ws1(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
-    """WS1: a convolutional branch per image, own weights (Fig. 2). AL2 with aux."""
-    from digitcmp.models.layers import Branches, conv_branch
-
-    return Branches(lambda: conv_branch(images, bins, regularization), shared=False, bins=bins)
-
-
-@register(unshared="fcnn3", label="WS2", label_aux="AL3")
-def ws2(images: ImageSpec, bins: int, hidden: Count | None = None) -> "Backbone":
-    """WS2: one dense branch for both images (Fig. 2). AL3 with aux."""
-    from digitcmp.models.layers import Branches, dense_branch
-
-    return Branches(lambda: dense_branch(images, hidden or 500, bins), shared=True, bins=bins)
-
-
-@register(unshared="ws1", min_side=5, label="WS3", label_aux="AL4")
-def ws3(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
-    """WS3: one convolutional branch for both images (Fig. 2). AL4 with aux."""
-    from digitcmp.models.layers import Branches, conv_branch
-
-    return Branches(lambda: conv_branch(images, bins, regularization), shared=True, bins=bins)
-
-
-@register(unshared="convnet2", min_side=4)
-def convnet(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
-    """One modern convolutional branch for both images; 32 channels wide if not told."""
-    from digitcmp.models.layers import Branches, modern_branch
-
-    return Branches(lambda: modern_branch(images, width or 32, bins), shared=True, bins=bins)
-
-
-@register(min_batch=2, min_side=4)
-def convnet2(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
-    """Two modern convolutional branches, own weights; 32 channels wide if not told."""
-    from digitcmp.models.layers import Branches, modern_branch
-
-    return Branches(lambda: modern_branch(images, width or 32, bins), shared=False, bins=bins)

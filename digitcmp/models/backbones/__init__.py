@@ -1,0 +1,6 @@
+"""The networks before the comparison, a file a family. A new one is a decorated builder and a file in conf/model."""
+
+from digitcmp.models.backbones import conv, convnet, dense  # noqa: F401  registers their networks
+from digitcmp.models.backbones.registry import NETWORKS, Network, build, register
+
+__all__ = ["NETWORKS", "Network", "build", "register"]

@@ -1,0 +1,55 @@
+"""The paper's convolutional networks: WS1 and WS3 have a branch per image."""
+
+from typing import TYPE_CHECKING, Literal
+
+from digitcmp.data.spec import ImageSpec
+from digitcmp.models.backbones.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from digitcmp.models.layers import Backbone
+
+Regularization = Literal["dropout", "max_pool", "dropblock"]  # the paper's future work (section V)
+
+
+@register(min_side=5, label="WS1", label_aux="AL2")
+def ws1(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
+    """WS1: a convolutional branch per image, own weights (Fig. 2). AL2 with aux."""
+    from digitcmp.models.layers import Branches
+
+    return Branches(lambda: conv_branch(images, bins, regularization), shared=False, bins=bins)
+
+
+@register(unshared="ws1", min_side=5, label="WS3", label_aux="AL4")
+def ws3(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
+    """WS3: one convolutional branch for both images (Fig. 2). AL4 with aux."""
+    from digitcmp.models.layers import Branches
+
+    return Branches(lambda: conv_branch(images, bins, regularization), shared=True, bins=bins)
+
+
+def conv_branch(images: ImageSpec, bins: int, regularization: str | None) -> "nn.Module":
+    """Per-image network of WS1 and WS3 (Fig. 2): (N, C, H, W) -> (N, bins), before its ReLU.
+
+    No padding, as published. `regularization` is dropout, max_pool or dropblock: the paper's future work (section V).
+    Raises ValueError for images that are too small to be pooled.
+    """
+    from torch import nn
+
+    convolutions = nn.Conv2d(images.channels, 5, kernel_size=3), nn.Conv2d(5, 8, kernel_size=3)
+    features: list[nn.Module] = [convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU()]
+    side = images.side - 4
+    if regularization == "dropblock":
+        from torchvision.ops import DropBlock2d  # slow to import, and no other network wants it
+
+        features.append(DropBlock2d(p=0.1, block_size=3))
+    if regularization == "max_pool":
+        if side < 2:
+            raise ValueError(f"max_pool needs images of at least 6x6, not {images.side}x{images.side}")
+        features.append(nn.MaxPool2d(2))
+        side //= 2
+    classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, 200), nn.ReLU()]
+    if regularization == "dropout":
+        classifier.append(nn.Dropout(0.5))
+    return nn.Sequential(*features, *classifier, nn.Linear(200, bins))

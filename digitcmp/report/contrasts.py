@@ -1,0 +1,114 @@
+"""Contrasts between conditions: the levels of one factor, and the interaction of two."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from digitcmp import paper
+from digitcmp.report.conditions import Condition, condition_name, identity, network, settings
+from digitcmp.report.factors import Factor, comparable, levels, related
+
+ORDERS = ("main effect", "two-way interaction", "higher interaction")  # the families of a factorial
+MEAN, BETWEEN = "mean over networks", "between data sets"
+INTERACTION, BACKBONE_INTERACTION = "interaction", "backbone interaction"
+CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
+
+Key = tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]
+
+
+class Contrast(NamedTuple):
+    """The test accuracy summed over the conditions in `plus` less that summed over those in `minus`, over `scale`.
+
+    Attributes:
+        varied: The settings in which they differ.
+        name: The name of the effect, if it does not follow from the conditions.
+    """
+
+    family: str
+    varied: Sequence[str]
+    plus: Sequence[Condition]
+    minus: Sequence[Condition]
+    scale: int = 1
+    name: str = ""
+
+    @property
+    def key(self) -> Key:
+        """The contrast whatever its family and the order of its conditions."""
+        return frozenset(map(identity, self.plus)), frozenset(map(identity, self.minus))
+
+    @property
+    def effect(self) -> str:
+        """Its name: 'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)', or the name given."""
+        if self.name:
+            return self.name
+        plus = [condition_name(condition, self.varied) for condition in self.plus]
+        minus = [condition_name(condition, self.varied) for condition in self.minus]
+        if len(plus) == 1:
+            return f"{plus[0]} − {minus[0]}"
+        return f"({plus[0]} − {minus[0]}) − ({minus[1]} − {plus[1]})"
+
+    @property
+    def context(self) -> str:
+        """The settings that all conditions have, 'epochs=50,test_pairs=5000'; of a factorial its models too."""
+        return self.context_without()
+
+    def context_without(self, *hidden: str) -> str:
+        """Return the context without some settings."""
+        left_out = {"model", "aux", "lr", *self.varied, *hidden}
+        common = [f"{key}={value}" for key, value in sorted(self.plus[0].items()) if value and key not in left_out]
+        if self.family in ORDERS:
+            models = dict.fromkeys(condition["model"] for condition in (*self.minus, *self.plus))
+            if all(condition["aux"] for condition in (*self.plus, *self.minus)):
+                common.insert(0, "aux=true")
+            common.insert(0, f"model={'/'.join(models)}")
+        return ",".join(common)
+
+    @property
+    def claim(self) -> float:
+        """The size that the paper claims, of its networks on its task; nan elsewhere."""
+        theirs = all(paper.claimed(*network(side), settings(side)) for side in (*self.plus, *self.minus))
+        return CLAIMS.get(self.family, np.nan) if theirs else np.nan
+
+    @property
+    def published(self) -> float:
+        """The same contrast between the paper's own means; nan if it lacks one."""
+        sides = (*self.plus, *self.minus)
+        labels = [paper.label(*network(side)) for side in sides]
+        if len(set(labels)) < len(labels) or not all(paper.as_published(settings(side)) for side in sides):
+            return np.nan
+        means = []
+        for label in labels:
+            value = paper.published(label)
+            means.append(value.mean if value else np.nan)
+        n = len(self.plus)
+        return (sum(means[:n]) - sum(means[n:])) / self.scale
+
+
+def single_effects(planned: Sequence[Condition], factor: Factor) -> Iterator[Contrast]:
+    """Yield each level of a factor less the first, everything else equal."""
+    for group in comparable(planned, factor):
+        by_level = {condition[factor.column]: condition for condition in group}
+        first, *others = levels(factor, group)
+        for level in others:
+            if factor.family != "backbone" or not related(level, first):
+                yield Contrast(factor.family, [factor.column], [by_level[level]], [by_level[first]])
+
+
+def interactions(planned: Sequence[Condition], first: Factor, second: Factor) -> Iterator[Contrast]:
+    """Yield how much more one factor adds at a level of the other than at its first.
+
+    All four cells must be planned.
+    """
+    family = BACKBONE_INTERACTION if "backbone" in (first.family, second.family) else INTERACTION
+    for group in comparable(planned, first, second):
+        cells = {(condition[first.column], condition[second.column]): condition for condition in group}
+        low, *highs = levels(first, group)
+        start, *others = levels(second, group)
+        for high, other in itertools.product(highs, others):
+            corners = [(high, other), (low, start), (low, other), (high, start)]
+            if not cells.keys() >= {*corners} or (second.family == "backbone" and related(other, start)):
+                continue
+            plus, minus = [cells[corner] for corner in corners[:2]], [cells[corner] for corner in corners[2:]]
+            yield Contrast(family, [first.column, second.column], plus, minus)

@@ -1,0 +1,79 @@
+"""Factorial designs: two levels of each of three or more factors, all combinations."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from digitcmp.report.conditions import Condition, group_by, levels_of
+from digitcmp.report.contrasts import ORDERS, Contrast
+from digitcmp.report.factors import Factor, factors, levels
+from digitcmp.report.settings import level_name
+
+
+class Design(NamedTuple):
+    """A 2^k design.
+
+    Attributes:
+        varied: The settings of its k factors.
+        cells: Its 2^k conditions, from all factors at their first level to all at their second.
+    """
+
+    varied: list[str]
+    cells: list[Condition]
+
+
+def designs(planned: Sequence[Condition]) -> Iterator[Design]:
+    """Yield the 2^k designs with k >= 3 among these conditions.
+
+    More than half of a design is planned: a half or less is another design, such as one factor at a time.
+    """
+    for models in model_groups(planned):
+        ours = [condition for condition in planned if condition["model"] in models]
+        crossed = [key for key in ours[0] if len(levels_of(ours, key)) == 2 and is_crossed(ours, key)]
+        for group in group_by(ours, [key for key in ours[0] if key not in crossed]):
+            varied = [key for key in crossed if len(levels_of(group, key)) == 2]
+            if len(varied) < 3 or len(group) <= 2 ** len(varied) / 2:
+                continue
+            by_key = {factor.column: factor for factor in factors(group)} | {"model": Factor("", "model", models)}
+            combinations = itertools.product(*(levels(by_key[key], group) for key in varied))
+            yield Design(varied, [group[0] | dict(zip(varied, cell, strict=True)) for cell in combinations])
+
+
+def model_groups(planned: Sequence[Condition]) -> list[tuple[str, ...]]:
+    """Return the models of a design each: a network with its counterpart without sharing, or a network alone."""
+    models = levels_of(planned, "model")
+    groups: list[tuple[str, ...]] = []
+    for factor in factors(planned):
+        if factor.family == "sharing" and factor.column == "model" and not {*factor.levels}.isdisjoint(models):
+            groups.append(factor.levels)
+    paired = {*itertools.chain(*groups)}
+    return groups + [(model,) for model in models if model not in paired]
+
+
+def is_crossed(planned: Sequence[Condition], key: str) -> bool:
+    """Return whether more than half of these conditions have a counterpart that differs in this setting alone."""
+    rest = [tuple(level for other, level in condition.items() if other != key) for condition in planned]
+    count = Counter(rest)
+    return 2 * sum(count[others] > 1 for others in rest) > len(planned)
+
+
+def factorial_contrasts(design: Design) -> Iterator[Contrast]:
+    """Yield the main effects and the interactions of every order of a 2^k design.
+
+    A main effect is the mean difference over the other factors' cells. An interaction is a difference of differences:
+    how much more a factor adds where the other is on, and so on, again the mean over the cells of the rest.
+    """
+    varied, cells = design
+    low, high = cells[0], cells[-1]
+    names = {key: level_name(key, high[key] or low[key]) for key in varied}
+    names |= {"model": "sharing", "shared": "sharing", "aux": "AL"}
+    for order in range(1, len(varied) + 1):
+        for chosen in itertools.combinations(varied, order):
+            sides: tuple[list[Condition], list[Condition]] = [], []
+            for cell in cells:
+                at_low = sum(cell[key] == low[key] for key in chosen)
+                sides[at_low % 2].append(cell)
+            plus, minus = sides
+            name = " × ".join(names[key] for key in chosen)
+            yield Contrast(ORDERS[min(order, 3) - 1], varied, plus, minus, 2 ** (len(varied) - order), name)

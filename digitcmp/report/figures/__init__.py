@@ -1,0 +1,64 @@
+"""Figures for a paper, one file each: it prepares a frame from the tables of a report, then draws it.
+
+`draw` draws every figure that the tables can fill, `save` makes a file of one.
+"""
+
+import re
+from io import BytesIO
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from digitcmp.report.contrasts import ORDERS
+from digitcmp.report.figures import accuracy, class_order, curves, data_sets, effects, factorial, pairs, rates
+from digitcmp.report.figures.style import STYLE, palette
+from digitcmp.report.results import Results
+
+
+def draw(results: Results) -> dict[str, Figure]:
+    """Draw every figure that the tables of a report can fill.
+
+    Returns:
+        The figures by the name of their file.
+    """
+    colours = palette(results.cells.model)
+    measured = results.effects[results.effects.refused.isna() & (results.effects.family != "lr")]
+    averaged = measured[measured.family.isin(ORDERS)]
+    only_rates = len(results.selection) > 0 and results.selection.rates.sum() >= len(results.cells)
+    drawn: dict[str, Figure] = {}
+    with matplotlib.rc_context(STYLE):
+        if len(results.selection):
+            drawn["learning_rates"] = rates.draw(results, colours)
+        if not only_rates:
+            if len(results.pairs):
+                drawn["pairs"] = pairs.draw(results, colours)
+            if len(results.pairs) < len(results.cells):
+                drawn["accuracy"] = accuracy.draw(results, colours)
+            drawn |= curves.draw(results, colours)
+        if "positions" in results.evaluated:
+            drawn["class_order"] = class_order.draw(results, colours)
+        drawn |= factorial.draw(results, colours)
+        if len(results.data_sets):  # the other effects are in the table
+            drawn["data_sets"] = data_sets.draw(results.data_sets)
+        elif len(measured):  # the single effects of a factorial are in its own figure
+            drawn["effects"] = effects.draw(averaged if len(averaged) else measured)
+    return drawn
+
+
+def save(figure: Figure, form: str) -> bytes:
+    """Render a figure, to the same bytes whenever it is drawn.
+
+    Args:
+        figure: A figure of `draw`.
+        form: 'png', 'svg', or 'page' for an SVG whose marks keep their tips.
+
+    Returns:
+        The content of the file.
+    """
+    metadata = {"Software": None} if form == "png" else dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    for artist in figure.findobj(lambda artist: artist.get_alpha() == 0):  # is there for its tip alone
+        artist.set_visible(form == "page")
+    with matplotlib.rc_context(STYLE), BytesIO() as file:
+        figure.savefig(file, format="png" if form == "png" else "svg", metadata=metadata)
+        content = file.getvalue()
+    return re.sub(rb' id="tip:[^"]*"', b"", content) if form == "svg" else content

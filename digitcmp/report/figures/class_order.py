@@ -1,0 +1,80 @@
+"""Where each run's comparisons put the classes: mean over seeds, each seed as a dot, a panel per data set."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from digitcmp.report.figures.style import COLUMN, PAGE, TIP, Palette, escaped, hide_rest, name_rows, seeds, shades
+from digitcmp.report.results import Results
+
+PANEL = ["dataset", "test_pairs", "tta", "names"]  # two files may be data sets of one name
+
+
+def prepare(results: Results) -> pd.DataFrame:
+    """Return one row per run and task: rows of `results.tasks` with an order of the classes.
+
+    `names` are the classes and `places` their positions; `title` names the cell by the settings that tell the cells of
+    a panel apart, which the data set usually does not.
+    """
+    runs = results.tasks.dropna(subset="positions")
+    positions = [json.loads(text) for text in runs.positions]
+    names, places = [tuple(order) for order in positions], [tuple(order.values()) for order in positions]
+    runs = runs.assign(names=names, places=places)
+    for titles in (results.titles("dataset"), results.titles()):
+        runs = runs.assign(title=runs.cell.map(dict(zip(results.cells.cell, titles, strict=True))))
+        panels = runs.groupby(PANEL, sort=False)
+        if (panels.title.nunique() == panels.cell.nunique()).all():
+            break
+    return runs
+
+
+def styles(results: Results, frame: pd.DataFrame, colours: Palette) -> dict[str, dict[str, Any]]:
+    """Return how the mark of each title looks, in the order of the titles."""
+    cells = results.cells.set_index("cell").loc[frame.cell].assign(title=list(frame.title)).drop_duplicates("title")
+    found: dict[str, dict[str, Any]] = dict.fromkeys(cells.title, {})
+    for model, of_model in cells.groupby("model", sort=False):
+        for cell, shade in zip(of_model.to_dict("records"), shades(colours[str(model)], len(of_model)), strict=True):
+            marker = "s" if cell["head"] == "ordinal" else "o"
+            fill = "white" if cell["aux"] else shade
+            found[cell["title"]] = {"color": shade, "mfc": fill, "ms": 4, "mew": 1, "marker": marker}
+    return found
+
+
+def draw(results: Results, colours: Palette) -> Figure:
+    """Draw the classes of each data set from top to bottom, and where each cell puts them."""
+    frame = prepare(results)
+    looks = styles(results, frame, colours)
+    titles = list(looks)
+    panels = [rows for _, rows in frame.groupby(PANEL, sort=False)]
+    columns = min(3, len(panels))
+    lines, most = math.ceil(len(panels) / columns), max(map(len, frame.names))
+    row = 0.2 * max(1, len(titles) / 3)  # inches of a class
+    height = 0.7 + 0.14 * len(titles) / 3 + lines * (0.5 + row * most)
+    figure = Figure(figsize=(max(COLUMN, PAGE * columns / 3), height))
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes, rows in zip(grid.flat, panels, strict=False):
+        first, names = rows.iloc[0], rows.names.iloc[0]
+        for y in range(len(names)):
+            axes.plot(y / max(1, len(names) - 1), y, "|", color="black", ms=9, mew=1.0)
+        for title, of_cell in rows.groupby("title", sort=False):
+            look, offset = looks[title], 0.8 * ((titles.index(title) + 0.5) / len(titles) - 0.5)
+            for y, (name, place) in enumerate(zip(names, np.array(list(of_cell.places)).T, strict=True)):
+                axes.plot(place, [y + offset] * len(place), ".", color=look["color"], ms=2.5, mew=0, alpha=0.6)
+                axes.plot(place.mean(), y + offset, gid=f"{TIP}{title}, {name}: {place.mean():.3f}", **look)
+        name_rows(axes, names, len(names) - 0.4)
+        heading = f"{first.dataset}, {first.test_pairs:,} pairs"
+        axes.set_title(escaped(f"{heading}, tta" if first.tta else heading))
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_xlabel("P(after another class)")
+    hide_rest(list(grid.flat), len(panels))
+    n = frame.groupby(["cell", *PANEL]).size()
+    figure.suptitle(f"mean of {seeds(n)} (dots)", fontsize=8)
+    handles = [Line2D([], [], ls="", **look) for look in looks.values()]
+    labels = [escaped(title) for title in titles]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(titles)))
+    return figure

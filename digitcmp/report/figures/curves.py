@@ -1,0 +1,133 @@
+"""Test accuracy per epoch: Figs. 5, 6 and 7 of the paper where their cells are there, else one plain figure."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from digitcmp.report.conditions import settings
+from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, seeds, shades
+from digitcmp.report.formats import spread
+from digitcmp.report.results import Results
+from digitcmp.report.settings import level_name
+
+SHARING = ("FCNN3", "WS1", "WS2", "WS3")
+FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}
+PANELS = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}  # of Fig. 5
+FEW = 10  # cells whose curves can be told apart
+
+
+def draw(results: Results, colours: Palette) -> dict[str, Figure]:
+    """Draw the figures of the paper whose cells are there, by file name; if there are none, a few cells in one."""
+    drawn: dict[str, Figure] = {}
+    if results.curves.cell.value_counts().max() < 2:
+        return drawn
+    if panels := widths(results):
+        drawn["figure5"] = draw_widths(panels, results, colours)
+    for name, context, cells in comparisons(results):
+        file = f"{name}_{context}" if name in drawn else name
+        drawn[file] = draw_cells(cells, results, colours, context)
+    cells = results.cells.assign(title=results.titles())
+    if not drawn and len(cells) <= FEW:
+        drawn["curves"] = draw_cells(cells, results, colours)
+    return drawn
+
+
+def widths(results: Results) -> dict[str, pd.DataFrame]:
+    """Return the cells of each panel of Fig. 5 with `title`: a network without the auxiliary loss in several widths."""
+    if "hidden" not in results.cells:
+        return {}
+    chosen = ["hidden" in condition and "aux" not in condition for condition in results.changed_settings]
+    panels = {}
+    for model in PANELS:
+        cells = results.cells[chosen]
+        cells = cells[cells.model == model]
+        if len(cells) > 1 and cells.hidden.is_unique:
+            titles = list(cells.hidden)
+            if model == "fcnn2":
+                titles = [f"L = {hidden.count('-') + 1}: {hidden}" for hidden in titles]
+            panels[model] = cells.assign(title=titles)
+    return panels
+
+
+def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of other settings."""
+    contexts = []
+    for condition in results.changed_settings:
+        contexts.append(", ".join(level_name(key, value) for key, value in settings(condition).items()))
+    several = len({*contexts}) > 1
+    for context, group in results.cells.groupby(pd.Series(contexts, index=results.cells.index), sort=False):
+        for name, labels in FIGURES.items():
+            if {*labels} <= {*group.label} and group.label.is_unique:
+                cells = group.set_index("label", drop=False).loc[list(labels)]
+                yield name, str(context) if several else "", cells.assign(title=cells.label)
+
+
+def prepare(cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> list[tuple[Any, Any, pd.DataFrame]]:
+    """Return the cells in the order in which they are drawn, each with its shade and its curve."""
+    by_cell = {cell: curve for cell, curve in curves[curves.cell.isin(cells.cell)].groupby("cell", sort=False)}
+    prepared = []
+    for _, group in cells.groupby(["model", "aux"], sort=False):
+        for row, shade in zip(group.itertuples(), shades(colours[group.model.iloc[0]], len(group)), strict=True):
+            prepared.append((row, shade, by_cell.get(row.cell, curves.iloc[:0])))
+    return prepared
+
+
+def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, colours: Palette, heading: str) -> None:
+    """Draw the curves of some cells: mean, and one standard deviation to either side.
+
+    Args:
+        cells: Rows of the table of cells, with `title`.
+    """
+    for row, shade, curve in prepare(cells, results.curves, colours):
+        mean, std = curve.test_acc_mean, curve.test_acc_std.fillna(0)
+        axes.plot(curve.epoch, mean, color=shade, label=escaped(row.title), ls=DASHED if row.aux else "-")
+        axes.fill_between(curve.epoch, mean - std, mean + std, color=shade, alpha=0.11, lw=0)
+        for epoch in curve.itertuples():
+            tip = f"{TIP}{row.title}, epoch {epoch.epoch}: {spread(epoch.test_acc_mean, epoch.test_acc_std)}"
+            axes.plot(epoch.epoch, epoch.test_acc_mean, "o", color=shade, ms=6, alpha=0, gid=tip)
+    axes.set_title(heading)
+    axes.set_xlabel("epoch")
+    last = int(results.curves.epoch.max())
+    axes.set_xlim(1, last)
+    axes.set_xticks([1, *(tick for tick in MaxNLocator(5, integer=True).tick_values(1, last) if 1 < tick <= last)])
+
+
+def curve_seeds(results: Results, cells: pd.DataFrame) -> str:
+    """Describe how many seeds the curves of these cells have: those of the first folder if a cell is in several."""
+    return seeds(results.curves[results.curves.cell.isin(cells.cell)].n)
+
+
+def draw_widths(panels: dict[str, pd.DataFrame], results: Results, colours: Palette) -> Figure:
+    """Draw Fig. 5, a panel per network."""
+    figure = Figure(figsize=(PAGE * len(panels) / 3, 2.5))
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (model, cells) in zip(grid, panels.items(), strict=True):
+        draw_curves(axes, cells, results, colours, f"{PANELS[model]} ({curve_seeds(results, cells)})")
+        axes.legend(loc="lower right", ncols=2 if len(cells) > 3 else 1)
+    grid[0].set_ylabel("test accuracy (mean ± std)")
+    return figure
+
+
+def draw_cells(cells: pd.DataFrame, results: Results, colours: Palette, context: str = "") -> Figure:
+    """Draw the curves of some cells beside the paper's results, as in Figs. 6 and 7."""
+    figure = Figure(figsize=(COLUMN, 3.0))
+    axes = figure.subplots()
+    draw_curves(axes, cells, results, colours, "")
+    published = cells[cells.paper_mean.notna()]
+    for row in published.itertuples():
+        shade = colours[row.model]
+        style: Any = {"color": shade, "mfc": "white" if row.aux else shade, "clip_on": False}
+        style["gid"] = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
+        axes.plot(1.02, row.paper_mean, "<", ms=3.5, transform=axes.get_yaxis_transform(), **style)
+    heading = f"mean ± std, {curve_seeds(results, cells)}"
+    if len(published):
+        heading += "; ◂ the paper's result"
+    figure.suptitle(f"{heading}\n{context}".strip(), fontsize=8)
+    axes.set_ylabel("test accuracy")
+    longest = cells.title.str.len().max()
+    figure.legend(loc="outside lower center", ncols=4 if longest < 8 else 2 if longest < 24 else 1)
+    return figure

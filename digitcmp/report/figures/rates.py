@@ -1,0 +1,42 @@
+"""Validation accuracy by learning rate, with the selected rate and the paper's."""
+
+import math
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, hide_rest, seeds
+from digitcmp.report.results import Results
+
+
+def draw(results: Results, colours: Palette) -> Figure:
+    """Draw the rates of each network with several, a panel each: mean over seeds, each seed as a dot."""
+    selection, cells = results.selection, results.cells
+    columns = min(5, math.ceil(len(selection) / (1 if len(selection) < 4 else 2)))
+    lines = math.ceil(len(selection) / columns)
+    figure = Figure(figsize=(PAGE * max(columns, 2) / 5, 0.5 + 1.45 * lines))
+    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, chosen in zip(panels.flat, selection.itertuples(), strict=False):
+        shade, rates = colours[chosen.model], cells[cells.cell.isin(chosen.cells)].sort_values("lr")
+        runs = results.runs[results.runs.cell.isin(chosen.cells)]
+        axes.plot(runs.lr, runs.val_acc, ".", color=shade, ms=2.5, mew=0, alpha=0.6)
+        axes.plot(rates.lr, rates.val_acc_mean, color=shade, ls=DASHED if chosen.aux else "-")
+        for rate in rates.itertuples():
+            tip = f"{TIP}{chosen.title}, lr {rate.lr:g}: validation {rate.val_acc_mean:.3f}"
+            axes.plot(rate.lr, rate.val_acc_mean, "o", ms=5.5, alpha=0, gid=tip)
+        axes.plot(chosen.lr, chosen.val_acc, "o", color=shade, ms=5.5, mfc="white", mew=1.4)
+        if not math.isnan(chosen.paper_lr):
+            axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":")
+        axes.set_title(escaped(chosen.title))
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    hide_rest(list(panels.flat), len(selection))
+    figure.supxlabel(f"learning rate ({seeds(cells.n)}, dots)", fontsize=8)
+    figure.supylabel("validation accuracy", fontsize=8)
+    panels.flat[0].set_ylim(bottom=math.floor(50 * cells.val_acc_mean.min() - 1) / 50)
+    selected = Line2D([], [], color="black", ls="", marker="o", ms=5.5, mfc="white", mew=1.4)
+    published = Line2D([], [], color="black", lw=0.9, ls=":")
+    labels = ["selected on validation", "the paper's rate"]
+    figure.legend([selected, published], labels, loc="outside upper center", ncols=2)
+    return figure

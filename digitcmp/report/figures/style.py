@@ -1,0 +1,145 @@
+"""The style that all figures share, and the marks that several of them have.
+
+A backbone has one colour everywhere (Okabe and Ito's, safe for colour-blind readers); dashed lines and open marks are
+with the auxiliary loss. The gid of a mark is the tip that the page shows for it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import MaxNLocator
+
+from digitcmp.report.formats import interval, spread
+
+STYLE: Any = {  # matplotlib types its keys one by one
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same file everywhere
+    **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
+    **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("axes.linewidth", "xtick.major.width", "ytick.major.width"), 0.6),
+    **dict.fromkeys(("axes.grid", "axes.axisbelow", "figure.constrained_layout.use"), True),
+    **{"grid.color": "#e6e6e6", "grid.linewidth": 0.5, "lines.linewidth": 1.3, "savefig.dpi": 200},
+    **{"legend.handlelength": 1.8, "legend.borderaxespad": 0.3, "legend.labelspacing": 0.3},
+    "svg.hashsalt": "digitcmp",  # the same figure is the same file
+}
+COLUMN, PAGE = 3.4, 7.0  # widths in inches
+LETTER = 0.062  # inches of a letter of a label
+COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the shared one is the stronger
+    **{"fcnn1": "#000000", "fcnn2": "#8c8c8c", "fcnn3": "#56b4e9", "ws1": "#e69f00", "ws2": "#0072b2"},
+    **{"ws3": "#d55e00", "convnet": "#009e73", "convnet2": "#cc79a7"},
+}
+SPARE = ("#b8a800", "#882255", "#44aa99")  # for backbones that are not named above
+EFFECT = COLOURS["ws2"]  # of effects of any backbone
+OTHERS = "#7f7f7f"  # of results that others published
+DASHED = (0, (3, 1.2))
+DOTTED = (0, (1, 1))
+TIP = "tip:"
+
+Palette = Mapping[str, str]  # the colour of each backbone
+
+
+def palette(models: Iterable[str]) -> Palette:
+    """Return a colour for each backbone, also for those that have none in COLOURS."""
+    unknown = sorted({*models} - COLOURS.keys())
+    return COLOURS | {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
+
+
+def shades(colour: str, n: int) -> list[tuple[float, ...]]:
+    """Return n shades of a colour, from light to dark; one shade is the colour itself."""
+    base = np.array(to_rgb(colour))
+    if n == 1:
+        return [tuple(base)]
+    light, dark = (1 + base) / 2, base / 5
+    return [tuple(light + t * (dark - light)) for t in np.linspace(0, 1, n)]
+
+
+def escaped(text: str) -> str:
+    """Return a text in which a dollar is a dollar and begins no formula."""
+    return text.replace("$", r"\$")
+
+
+def seeds(n: pd.Series | Sequence[int]) -> str:
+    """Describe numbers of seeds: 'n = 10 seeds', 'n = 2 to 3 seeds'."""
+    low, high = min(n), max(n)
+    return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
+
+
+def size(labels: Iterable[str], rows: float) -> tuple[float, float]:
+    """Return the width and height in inches of a figure with these labels on the left and `rows` inches of rows."""
+    return float(np.clip(2.2 + LETTER * max(map(len, labels)), COLUMN, PAGE)), 0.8 + rows
+
+
+def mark_interval(
+    axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False, marker: str = "o"
+) -> None:
+    """Draw a mean at height y and its 95 % interval, dotted if it is of two seeds.
+
+    Args:
+        row: Has `ci_low`, `ci_high` and `n`.
+        tip: The beginning of the mark's tip.
+    """
+    axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6, ls=DOTTED if row.n == 2 else "-")
+    limits = interval(row.ci_low, row.ci_high)
+    if limits:
+        tip += f", 95 % interval {limits}"
+    gid = f"{TIP}{tip}, n = {row.n}"
+    axes.plot(mean, y, marker, color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=gid)
+
+
+def mark_cell(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.DataFrame, below: float = 0.22) -> None:
+    """Draw a cell at height y, and each of its seeds as a dot `below` it.
+
+    Args:
+        row: A row of the table of cells.
+        runs: The runs of this cell.
+    """
+    for run in runs.itertuples():
+        gid = f"{TIP}{title}, seed {run.seed}: {run.test_acc:.4f}"
+        axes.plot(run.test_acc, y + below, ".", color=shade, ms=2.5, mew=0, alpha=0.7, gid=gid)
+    tip = f"{title}: {spread(row.test_acc_mean, row.test_acc_std)}"
+    mark_interval(axes, row, row.test_acc_mean, y, shade, tip, hollow=row.aux)
+
+
+def runs_by_cell(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Group runs by the name of their cell."""
+    return {str(cell): rows for cell, rows in runs.groupby("cell", sort=False)}
+
+
+def name_rows(axes: Axes, labels: Sequence[str], bottom: float, top: float = -0.6) -> None:
+    """Make the vertical axis one of names, from top to bottom."""
+    axes.set_yticks(range(len(labels)), [escaped(label) for label in labels])
+    axes.set_ylim(bottom, top)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+
+
+def separate_rows(axes: Axes, n: int) -> None:
+    """Draw a line between each two of n rows."""
+    for y in range(1, n):
+        axes.axhline(y - 0.5, color="#e6e6e6", lw=0.6)
+
+
+def show_zero(axes: Axes) -> None:
+    """Draw the line of no difference."""
+    axes.axvline(0, color="black", lw=0.8)
+
+
+def sign_ticks(axes: Axes) -> None:
+    """Label the horizontal axis with signed numbers."""
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")
+
+
+def added_by(factor: str) -> str:
+    """Return the heading of a panel of effects: 'what sharing adds'."""
+    return f"what {factor} adds" if factor == "sharing" else f"what the {factor} adds"
+
+
+def hide_rest(panels: Sequence[Axes], used: int) -> None:
+    """Hide the panels of a grid that are not used."""
+    for axes in panels[used:]:
+        axes.set_axis_off()

@@ -1,0 +1,123 @@
+"""Reading the runs of some folders: the steps of `Results.load`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from digitcmp import paper
+from digitcmp.config.run import defaults
+from digitcmp.report import archive
+from digitcmp.report.settings import NO_SETTING
+from digitcmp.runs import folder as runs
+
+
+class Source(NamedTuple):
+    """The runs of one folder.
+
+    Attributes:
+        runs: One row per finished run, like `runs.read`.
+        code: The functions of each fingerprint with their digests.
+        archive: The folder of the report whose CSV files were read, None if the runs themselves are there.
+    """
+
+    runs: pd.DataFrame
+    code: dict[str, dict[str, str]]
+    archive: Path | None = None
+
+
+def sweep_folder(folder: Path) -> Path:
+    """Return the folder that a report belongs to: the one around `NAME/report`, any other folder itself."""
+    is_report = folder.name == "report" and (folder / "runs.csv").exists()
+    return folder.parent if is_report else folder
+
+
+def read_source(root: Path) -> Source:
+    """Read the finished runs of a folder, or the CSV files of its report if it has no finished run.
+
+    Raises:
+        runs.RunError: Its runs.csv is not a report's.
+    """
+    table = runs.read([root])
+    folder = archive.find_archive(root)
+    if table.empty and folder:
+        return Source(archive.read_runs(folder / "runs.csv", root), archive.read_code(folder / "code.csv"), folder)
+    recorded = [key for key in ("files", "functions") if key in table]  # by file, or by function in older results
+    if not recorded:
+        return Source(table, {})
+    code: dict[str, dict[str, str]] = {}
+    for key in recorded:
+        known = table.dropna(subset=key)
+        code |= dict(zip(known.code, known[key], strict=True))
+    return Source(table.drop(columns=recorded), code)
+
+
+def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
+    """Set settings that a run does not have to their defaults: it was made before they existed."""
+    table = table.copy()
+    for key, value in defaults().items():
+        if key in table and value is not None:
+            table[key] = table[key].where(table[key].notna(), value).infer_objects()
+    return table
+
+
+def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Keep each run once, the first by path.
+
+    Returns:
+        The table, and a warning for each run whose results differ.
+    """
+    table = table.sort_values("path", kind="stable")
+    distinct = table.drop_duplicates(["config_hash", *runs.SCORES])
+    differing = distinct.config_hash[distinct.config_hash.duplicated()]
+    warnings = []
+    for _, same in table[table.config_hash.isin(differing)].groupby("config_hash"):
+        scores = ", ".join(f"{run.test_acc:.4f} in {run.path}" for run in same.itertuples())
+        warnings.append(f"the same run gave different results, the first counts: test accuracy {scores}")
+    return table.drop_duplicates("config_hash"), warnings
+
+
+def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort runs as the paper lists its cells, then by head, pairs, other settings, learning rate and seed."""
+    first = ["head", "train_pairs"]
+    others = sorted(set(table) - {"model", "aux", "lr", *first, *NO_SETTING})
+    records = table.to_dict("records")
+    places = sorted(range(len(records)), key=lambda i: place(records[i], [*first, *others]))
+    return table.iloc[places].reset_index(drop=True)
+
+
+def place(run: Mapping[str, Any], settings: Sequence[str]) -> tuple[Any, ...]:
+    """Return the key by which `sort_runs` sorts a run."""
+    network = (run["model"], bool(run["aux"]))
+    rank = paper.CELLS.index(network) if network in paper.CELLS else len(paper.CELLS)
+    levels = [level_place(key, run[key]) for key in settings]
+    return rank, *network, levels, run["lr"], run["seed"]
+
+
+def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
+    """Return the key by which levels of a setting are sorted.
+
+    Booleans and texts: the default first. Numbers by value, after null (nan beside numbers). Lists by length.
+    """
+    if isinstance(value, bool | np.bool_ | str):
+        return int(value != defaults().get(key)), [], str(value)
+    numbers = [number for number in (value if isinstance(value, list) else [value]) if number == number]
+    return len(numbers), numbers, ""
+
+
+def missing_folders(roots: Sequence[Path], table: pd.DataFrame) -> tuple[list[Path], list[Path]]:
+    """Return the folders of runs that are not in the table: those that were begun, and those that were not."""
+    done = {*table.path}
+    for cell, seed in zip(table.cell, table.seed, strict=True):
+        done.add(f"{cell}/seed={seed}")
+    begun, planned = [], []
+    for folder in runs.folders(roots):
+        if str(folder) in done or f"{folder.parent.name}/{folder.name}" in done:
+            continue
+        if (folder / runs.CONFIG).exists():
+            begun.append(folder)
+        else:
+            planned.append(folder)
+    return begun, planned

@@ -1,0 +1,89 @@
+"""The files of a report: which there are, whether they may be written somewhere, and writing them."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from digitcmp.report import document, figures, tables
+from digitcmp.report.effects import COLUMNS
+from digitcmp.report.page import page
+from digitcmp.report.results import Results
+from digitcmp.runs.folder import MANIFEST
+
+KINDS = (".csv", ".html", ".md", ".png", ".svg", ".tex")
+CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
+
+
+def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Section]]:
+    """Make a report.
+
+    Returns:
+        The content of its files by name, and its sections.
+    """
+    drawn = figures.draw(results)
+    sections = document.sections(results, drawn)
+    pictures = {name: figures.save(figure, "page") for name, figure in drawn.items()}
+    numbers = {"cells": results.cells, "curves": results.curves, "effects": results.effects[list(COLUMNS)]}
+    texts = {f"{name}.csv": frame.to_csv(index=False, float_format="%.6g") for name, frame in numbers.items()}
+    texts["runs.csv"] = results.runs.drop(columns="path").to_csv(index=False)
+    texts["table.tex"] = tables.latex(tables.cells(results), CAPTION)
+    texts["report.md"] = document.markdown(results, sections)
+    texts["report.html"] = page(results, sections, pictures)
+    if results.code:
+        texts["code.csv"] = results.functions.to_csv(index=False)
+    if len(results.evaluated):
+        texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
+    files = {f"{name}.{form}": figures.save(figure, form) for name, figure in drawn.items() for form in ("png", "svg")}
+    files |= {name: text.encode() for name, text in texts.items()}
+    files[MANIFEST] = "".join(f"{name}\n" for name in sorted(files)).encode()
+    return files, sections
+
+
+def is_report(folder: Path) -> bool:
+    """Return whether a folder holds a report: a runs.csv with the hashes of runs."""
+    try:
+        return "config_hash" in (folder / "runs.csv").read_text("utf-8").partition("\n")[0].split(",")
+    except (OSError, UnicodeError):
+        return False
+
+
+def foreign_file(folder: Path, files: Mapping[str, bytes]) -> str | None:
+    """Return the name of a file in a folder that a report would replace although it is no report's."""
+    if is_report(folder):
+        return None
+    return next((name for name in files if (folder / name).exists()), None)
+
+
+def earlier_files(folder: Path) -> set[str]:
+    """Return the names of the files of an earlier report, as its manifest lists them."""
+    try:
+        names = (folder / MANIFEST).read_text("utf-8").splitlines()
+    except (OSError, UnicodeError):
+        return set()
+    return {name for name in names if Path(name).name == name and Path(name).suffix in KINDS}
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a report and remove the files that only an earlier report had.
+
+    Each file takes its place once all of them are on the disk.
+
+    Raises:
+        OSError: Nothing was replaced, unless that itself failed.
+    """
+    earlier = earlier_files(folder)
+    partials = {name: folder / f"{name}.{os.getpid()}.partial" for name in files}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            partials[name].write_bytes(content)
+        for name, partial in partials.items():
+            partial.replace(folder / name)
+        for name in earlier - files.keys():
+            (folder / name).unlink(missing_ok=True)
+    except OSError:
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink()
+        raise

@@ -1,0 +1,57 @@
+"""The code, versions and device that runs were made with, and what is mixed among them."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from digitcmp.errors import listed
+from digitcmp.runs import fingerprint
+
+MADE_WITH = ("versions", "git_commit", "device")
+
+Code = Mapping[str, Mapping[str, str]]  # the functions of each fingerprint, with their digests
+Version = frozenset[tuple[str, str]]  # the parts of one definition with their digests
+
+
+def definition_versions(code: Code) -> dict[str, set[Version]]:
+    """Return the versions of each function and class behind these fingerprints, by its name."""
+    versions: dict[str, set[Version]] = {}
+    for functions in code.values():
+        parts: dict[str, set[tuple[str, str]]] = {}
+        for part, digest in functions.items():
+            parts.setdefault(fingerprint.definition(part), set()).add((part, digest))
+        for name, version in parts.items():
+            versions.setdefault(name, set()).add(frozenset(version))
+    return versions
+
+
+def mixed_functions(code: Code) -> list[str]:
+    """Return the functions and methods that differ between the fingerprints that have them, or their class, sorted."""
+    mixed: set[str] = set()
+    for versions in definition_versions(code).values():
+        differing = frozenset.union(*versions) - frozenset.intersection(*versions)
+        mixed.update(part for part, _ in differing)
+    return sorted(mixed)
+
+
+def provenance_warnings(table: pd.DataFrame, code: Code) -> list[str]:
+    """Return a warning for each way in which these runs are not of one origin.
+
+    Args:
+        table: One row per run.
+        code: The functions behind the fingerprints in its column `code`.
+    """
+    warnings = []
+    for key in [key for key in MADE_WITH if key in table]:
+        counts = table[key].value_counts().sort_index()
+        if len(counts) > 1:
+            made = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
+            warnings.append(f"mixed {key} among these runs, which may round differently: {made}")
+    if mixed := mixed_functions(code):
+        warnings.append(f"mixed code among these runs, which may compute otherwise: {listed(mixed)}")
+    unknown = table.code.isna().sum() if "code" in table else len(table)
+    if 0 < unknown < len(table):
+        warnings.append(f"{unknown} of {len(table)} runs have no record of the code that made them")
+    if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):
+        warnings.append(f"made with uncommitted changes: git_commit {', '.join(dirty)}")
+    return warnings

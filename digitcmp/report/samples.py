@@ -1,0 +1,82 @@
+"""The test accuracies of each condition, and a contrast between them, paired by seed."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from digitcmp.report import stats
+from digitcmp.report.conditions import Condition, condition_name
+from digitcmp.report.contrasts import Contrast
+
+
+class Sample(NamedTuple):
+    """The test accuracies of a condition, by seed in ascending order."""
+
+    seeds: tuple[int, ...]
+    accuracy: Float[np.ndarray, " seed"]
+
+
+class Samples:
+    """The test accuracies of each condition.
+
+    Args:
+        frame: Rows of `conditions`, grouped once.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        keys = [key for key in frame if key not in ("lr", "seed", "test_acc")]
+        self.runs: dict[tuple[str, ...], list[tuple[str, int, float]]] = {}
+        others = zip(frame.lr, frame.seed, frame.test_acc, strict=True)
+        for levels, run in zip(frame[keys].itertuples(index=False, name=None), others, strict=True):
+            self.runs.setdefault(levels, []).append(run)
+        self.varied = {"lr", *(key for key in keys if frame[key].nunique() > 1)}
+
+    def name(self, condition: Condition) -> str:
+        """Name a condition by the settings that vary among all runs."""
+        return condition_name(condition, [key for key in condition if key in self.varied])
+
+    def of(self, condition: Condition) -> Sample:
+        """Return the sample of a condition, of one learning rate if it has `lr`.
+
+        Raises:
+            ValueError: A run is missing, or there are several cells.
+        """
+        known = self.runs.get(tuple(level for key, level in condition.items() if key != "lr"), [])
+        if "lr" in condition:
+            known = [run for run in known if run[0] == condition["lr"]]
+        finished = sorted((seed, accuracy, lr) for lr, seed, accuracy in known if accuracy == accuracy)
+        missing = sorted(seed for _, seed, accuracy in known if accuracy != accuracy)
+        if not finished:
+            raise ValueError(f"missing runs: no run of {self.name(condition)} is finished")
+        seeds, accuracies, rates = zip(*finished, strict=True)
+        if len({*rates}) > 1:
+            raise ValueError("ambiguous: several learning rates for one network")
+        if len({*seeds}) < len(seeds):
+            raise ValueError(f"ambiguous: several cells are {self.name(condition)}")
+        if missing:
+            lacking = ", ".join(f"seed={seed}" for seed in missing)
+            raise ValueError(f"missing runs: {self.name(condition)} lacks {lacking}")
+        return Sample(seeds, np.array(accuracies, float))
+
+
+def measure(contrast: Contrast, samples: Samples) -> stats.Effect:
+    """Return the mean of a contrast over seeds, with its statistics.
+
+    Raises:
+        ValueError: Its conditions cannot be paired by seed.
+    """
+    sides = {samples.name(side): side for side in (*contrast.plus, *contrast.minus)}
+    by_seeds: dict[tuple[int, ...], list[str]] = {}
+    for name in sorted(sides):  # so that one reason reads the same everywhere
+        by_seeds.setdefault(samples.of(sides[name]).seeds, []).append(name)
+    if len(by_seeds) > 1:
+        groups = []
+        for seeds, (first, *more) in by_seeds.items():
+            who = f"{first} and {len(more)} more have" if more else f"{first} has"
+            groups.append(f"{who} {' '.join(map(str, seeds))}")
+        raise ValueError(f"different seeds: {', '.join(groups)}")
+    plus = sum(samples.of(side).accuracy for side in contrast.plus) / contrast.scale
+    minus = sum(samples.of(side).accuracy for side in contrast.minus) / contrast.scale
+    return stats.paired_effect(np.asarray(plus), np.asarray(minus))

@@ -1,0 +1,88 @@
+"""What the figures of a report prepare before they draw."""
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sweeps import factorial, grid, record
+
+from digitcmp.report.conditions import conditions, distinct
+from digitcmp.report.designs import designs
+from digitcmp.report.figures import accuracy, data_sets, effects, style
+from digitcmp.report.figures import factorial as factorials
+from digitcmp.report.figures.pairs import label_heights
+from digitcmp.report.results import Results
+
+
+def test_effects_stand_below_the_name_of_their_family() -> None:
+    table = pd.DataFrame(
+        {
+            "family": ["sharing", "sharing", "epochs"],
+            "effect": ["WS3 − WS1", "WS3 − WS1", "WS3 epochs=50 − WS3"],
+            "context": ["head=ordinal,test_pairs=5000", "test_pairs=5000", "test_pairs=5000"],
+        }
+    )
+    frame = effects.prepare(table)
+    assert list(frame.label) == ["WS3 − WS1 head=ordinal", "WS3 − WS1", "WS3 epochs=50 − WS3"]
+    assert list(frame.heading) == pytest.approx([0.4, 0.4, 3.8])
+    assert list(frame.y) == pytest.approx([1.4, 2.4, 4.8])
+
+
+def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() -> None:
+    rows = [("sharing", "mean of 2", "mnist", ""), ("sharing", "mean of 2", "kmnist", "")]
+    rows += [("sharing", "mean of 2", "kmnist", "mnist"), ("sharing", "WS3 − WS1", "mnist", "")]
+    table = pd.DataFrame(rows, columns=["factor", "effect", "dataset", "less"]).assign(settings="")
+    frame = data_sets.prepare(table)
+    assert list(frame.label) == ["mean of 2", "mean of 2", "WS3 − WS1"] and list(frame.row) == [1, 1, 0]
+    assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets, a third of .6 apart
+
+
+def test_a_factorial_has_a_row_for_the_levels_of_the_other_factors(tmp_path: Path) -> None:
+    results = Results.load([factorial(tmp_path)])
+    [design] = designs(distinct(conditions(results.runs)))
+    prepared = factorials.prepare(design, results)
+    assert prepared and prepared.families == ["auxiliary loss", "sharing"]
+    assert prepared.rows == ["MLP head", "MLP head,\naugment", "ordinal head", "ordinal head,\naugment"]
+    assert list(prepared.cells.label[:4]) == ["WS1", "WS3", "AL2", "AL4"]
+    assert list(prepared.cells.y[:4]) == pytest.approx([-0.3, -0.1, 0.1, 0.3])
+    first = prepared.effects[prepared.effects.row == 0]
+    assert list(zip(first.family, first.effect, first.aux, strict=True)) == [
+        ("sharing", "WS3 − WS1", False),
+        ("auxiliary loss", "AL2 − WS1", False),
+        ("auxiliary loss", "AL4 − WS3", False),
+        ("sharing", "AL4 − AL2", True),
+    ]
+    assert list(first.y) == pytest.approx([-0.12, -0.12, 0.12, 0.12])
+    incomplete = results.cells[results.cells.cell != prepared.cells.cell[0]]
+    results = Results(results.roots, results.runs[results.runs.cell.isin(incomplete.cell)])
+    assert factorials.prepare(design, results) is None
+
+
+def test_published_results_stand_below_the_cells(tmp_path: Path) -> None:
+    assert not accuracy.prepare(Results.load([grid(tmp_path / "grid")])).published.all()
+    record(tmp_path / "beyond", "convnet", 0.95)
+    frame = accuracy.prepare(Results.load([tmp_path / "beyond"]))
+    assert list(frame.title[:2]) == ["convnet", "puckvg"] and list(frame.published[:2]) == [False, True]
+    assert list(frame.test_acc_mean[:2]) == [0.95, 0.9826]
+
+
+def test_no_label_of_a_published_result_is_on_another() -> None:
+    # a label needs a factor of 100 ** .04 = 1.202 above the one below it
+    assert label_heights([0.1, 0.105, 0.5], low=0.01, high=1.0) == pytest.approx([0.1, 0.1202264, 0.5])
+
+
+def test_shades_run_from_light_to_dark() -> None:
+    assert style.shades("#ff0000", 1) == [(1, 0, 0)]
+    light, dark = style.shades("#ff0000", 2)
+    assert light == pytest.approx((1, 0.5, 0.5)) and dark == pytest.approx((0.2, 0, 0))
+
+
+def test_every_backbone_has_a_colour_of_its_own() -> None:
+    colours = style.palette(["mine", "ws3", "another"])
+    assert all(colours[a] != colours[b] for a, b in itertools.combinations(colours, 2) if "mine" in (a, b))
+    assert colours["ws3"] == style.COLOURS["ws3"]
+
+
+def test_numbers_of_seeds() -> None:
+    assert style.seeds([10, 10]) == "n = 10 seeds" and style.seeds(pd.Series([3, 2])) == "n = 2 to 3 seeds"
