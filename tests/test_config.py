@@ -11,6 +11,7 @@ import yaml
 from conftest import ROOT
 
 from digitcmp import paper
+from digitcmp.config import groups as groups_of
 from digitcmp.config import run as config
 from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups
 from digitcmp.errors import ConfigError
@@ -298,8 +299,8 @@ def test_every_option_of_the_trainer_is_honoured_or_refused_with_a_reason() -> N
     from lightning import Trainer
 
     options = list(inspect.signature(Trainer).parameters)
-    taken = config.TrainerConfig.model_fields
-    assert set(options) == taken.keys() | config.TRAINER_REFUSED.keys()
+    taken = groups_of.TrainerConfig.model_fields
+    assert set(options) == taken.keys() | groups_of.TRAINER_REFUSED.keys()
     assert config.config_yaml()["trainer"].keys() == taken.keys()
     for option in options:
         if option not in taken:

@@ -20,8 +20,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.optim.swa_utils import get_ema_avg_fn
 
 import digitcmp
+from digitcmp.config import groups as groups_of
 from digitcmp.config import run as config
-from digitcmp.config.run import TRAINER_REFUSED
+from digitcmp.config.groups import TRAINER_REFUSED
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.training import assembly
 
@@ -511,7 +512,7 @@ def test_options_reach_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {key: given[key] for key in wanted} == wanted
     assert (
         given.keys() - {"logger", "callbacks", "devices", "default_root_dir"}
-        == config.TrainerConfig.model_fields.keys()
+        == groups_of.TrainerConfig.model_fields.keys()
     )
 
 

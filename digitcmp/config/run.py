@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_serializer, model_validator
+from pydantic import model_validator
 
 from digitcmp import paper
-from digitcmp.config import plugins
-from digitcmp.data.sources import SOURCES
+from digitcmp.config import plugins, rules
+from digitcmp.config.groups import IF_SET, NO_EFFECT, DataConfig, ModelConfig, Target, TrainerConfig
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
 from digitcmp.fields import (
-    Batches,
     BelowOne,
     Betas,
     Bins,
@@ -34,7 +33,6 @@ from digitcmp.fields import (
     NonNegative,
     OneOf,
     Positive,
-    StepLimit,
     UpToThousand,
     shown,
     validate,
@@ -57,150 +55,14 @@ RENAMED = {  # a group's key -> a setting
 LONGEST, LONGEST_NAME = 60, 240  # letters of a setting in a folder's name, and bytes of all of it
 DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
 HELP = "python train.py --help lists every key"
-NO_EFFECT = "cannot change a result: no part of a run's identity"
 LIGHTNING = r"^(lightning\.pytorch|pytorch_lightning)\.callbacks\.(\w+\.)*"  # whose callbacks go by their class
 OBSERVERS = {  # callbacks that cannot change a result
     f"{package}.callbacks.{name}"
     for package in ("lightning.pytorch", "pytorch_lightning")
     for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
 }
-IF_SET = "recorded where it is not at its default"
-ONE_PROCESS = "a run is one process on one device; a sweep trains a run on every core"
-TRAINER_REFUSED = {  # options of lightning.Trainer that a run cannot take, and why
-    **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"), ONE_PROCESS),
-    "default_root_dir": "hydra.run.dir=FOLDER is the folder of a run",
-    "barebones": "it forbids the loggers that write metrics.csv",
-    "logger": "logger=NAME is the option",
-    "callbacks": "callbacks=NAME is the option",
-}
-PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
-
 TARGETS = ("callbacks", "logger")  # options that are a group of files, or a list of targets
 Settings = dict[str, Any]  # a run's configuration on one level, paths and switches left out
-Target = Annotated[dict[str, Any], Field(description="a _target_ with its arguments, as Hydra instantiates it")]
-
-
-class ModelConfig(Group):
-    """A backbone with its arguments, and the learning rates that it is trained at unless `lr` is said."""
-
-    name: Annotated[str, OneOf(NETWORKS)]
-    lr: Annotated[Positive | None, NO_EFFECT] = None  # but as the run's lr
-    lr_aux: Annotated[Positive | None, NO_EFFECT] = None
-    arguments: dict[str, Any]
-
-    @model_validator(mode="before")
-    @classmethod
-    def gather(cls, config: Any) -> Any:
-        """What is no key of every model is an argument of this one."""
-        if not isinstance(config, Mapping):
-            return config
-        arguments = {key: value for key, value in config.items() if key not in ("name", "lr", "lr_aux")}
-        network = NETWORKS.get(str(config.get("name")))
-        if network:
-            takes = list(network.arguments.model_fields)
-            known = [f"model.{key}" for key in ("name", "lr", "lr_aux", *takes)]
-            hint = f"{network.name} takes {', '.join(takes) or 'no arguments'}"
-            arguments = dict(validate(network.arguments, arguments, known, hint, "model."))
-        return {key: config[key] for key in ("name", "lr", "lr_aux") if key in config} | {"arguments": arguments}
-
-    @model_serializer
-    def nested(self) -> dict[str, Any]:
-        return {"name": self.name, **self.arguments, "lr": self.lr, "lr_aux": self.lr_aux}
-
-
-class DataConfig(Group):
-    """Which pairs there are."""
-
-    name: Annotated[str, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
-    train_pairs: Count
-    val_pairs: Count
-    test_pairs: Count
-    shuffle: bool
-    augment: bool
-    re_pair: bool
-    seed: Natural | None
-    side: Count | None
-    cls: str | None
-    arguments: dict[str, Any]
-    file: Annotated[str | None, NO_EFFECT]  # but what it holds: a run's setting data_crc
-    drawn: Annotated[bool | None, NO_EFFECT]
-    root: Annotated[str, NO_EFFECT]
-
-    @model_validator(mode="after")
-    def check(self) -> DataConfig:
-        """Which keys go together. Raises ConfigError."""
-        if self.name in SOURCES:
-            for key in ("file", "cls", "arguments"):
-                if value := getattr(self, key):
-                    raise ConfigError(f"data.{key}={shown(value)} is not allowed: {self.name} is known by its name")
-        elif (self.file is None) == (self.cls is None):
-            raise ConfigError(
-                f"data.name={self.name} is not allowed: {', '.join(SOURCES)}, or another name with either "
-                "data.file=FILE or data.cls=CLASS"
-            )
-        if self.arguments and not self.cls:
-            raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: only with data.cls=CLASS")
-        if self.file is not None and not Path(self.file).exists():
-            raise ConfigError(f"data.file={self.file} is not allowed: there is no such file or folder")
-        return self
-
-
-class TrainerConfig(Group):
-    """The options of lightning.Trainer, with its names and meanings."""
-
-    accelerator: Literal["cpu", "gpu", "cuda", "mps", "tpu", "hpu", "auto"]
-    precision: Literal[
-        "32-true",
-        "16-mixed",
-        "bf16-mixed",
-        "64-true",
-        "16-true",
-        "bf16-true",
-        "transformer-engine",
-        "transformer-engine-float16",
-    ]
-    gradient_clip_val: Positive | None
-    gradient_clip_algorithm: Literal["norm", "value"]
-    deterministic: bool | Literal["warn"]
-    check_val_every_n_epoch: Annotated[Count | None, NO_EFFECT]
-    profiler: Annotated[Literal["simple", "advanced", "pytorch"] | Target | None, NO_EFFECT]
-    detect_anomaly: Annotated[bool, NO_EFFECT]
-    max_epochs: Annotated[Count | None, NO_EFFECT]  # but as the run's epochs
-    min_epochs: Annotated[Natural | None, IF_SET]
-    max_steps: Annotated[StepLimit, IF_SET]
-    min_steps: Annotated[Natural | None, IF_SET]
-    max_time: Annotated[str | dict[str, int] | None, IF_SET]
-    accumulate_grad_batches: Annotated[Count, IF_SET]
-    limit_train_batches: Annotated[Batches | None, IF_SET]
-    limit_val_batches: Annotated[Batches | None, NO_EFFECT]
-    limit_test_batches: Annotated[Batches | None, NO_EFFECT]
-    limit_predict_batches: Annotated[Batches | None, NO_EFFECT]
-    overfit_batches: Annotated[Batches, IF_SET]
-    val_check_interval: Annotated[Batches | str | dict[str, int] | None, NO_EFFECT]
-    num_sanity_val_steps: Annotated[StepLimit, NO_EFFECT]
-    fast_dev_run: Annotated[bool | Natural, NO_EFFECT]
-    log_every_n_steps: Annotated[Natural, NO_EFFECT]
-    enable_checkpointing: Annotated[bool | None, NO_EFFECT]
-    enable_progress_bar: Annotated[bool | None, NO_EFFECT]
-    enable_model_summary: Annotated[bool, NO_EFFECT]
-    inference_mode: Annotated[bool, NO_EFFECT]
-    benchmark: Annotated[bool | None, IF_SET]
-    reload_dataloaders_every_n_epochs: Annotated[Natural, NO_EFFECT]
-    plugins: Annotated[list[Target], IF_SET]
-    enable_autolog_hparams: Annotated[bool, NO_EFFECT]
-    model_registry: Annotated[str | None, NO_EFFECT]
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse(cls, config: Any) -> Any:
-        """Reject the options that a run cannot take, and replace Lightning's short names of precisions."""
-        if not isinstance(config, Mapping):
-            return config
-        for key in config:
-            if reason := TRAINER_REFUSED.get(key):
-                raise ConfigError(f"trainer.{key} is not allowed: {reason}")
-        precision = str(config.get("precision"))
-        return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config
 
 
 class Run(Group):
@@ -271,86 +133,11 @@ class Run(Group):
 
     @model_validator(mode="after")
     def check(self) -> Run:
-        """Rules between knobs. Raises ConfigError."""
-
-        def require(key: str, value: Any, allowed: str, fits: bool) -> None:
-            if not fits:
-                raise ConfigError(f"{key}={shown(value)} is not allowed: {allowed}")
-
-        lists = {"callbacks": self.callbacks, "logger": self.logger, "trainer.plugins": self.trainer.plugins}
-        for key, targets in lists.items():
-            for target in targets:
-                named = isinstance(target.get("_target_"), str)
-                require(key, [target], "each with a _target_, the name of a class", named)
-        network, data, size = NETWORKS[self.model.name], self.data, self.batch_size
+        """Check the rules between options. Raises ConfigError for the first that is broken."""
         if taken := self.model.arguments.keys() & defaults().keys():
-            raise ConfigError(f"{network.name}'s argument {taken.pop()} has the name of a knob: give it another")
-        require(
-            "head",
-            self.head,
-            f"{network.name} merges both images into one embedding; "
-            + ", ".join(name for name, head in HEADS.items() if not head.branches_only),
-            network.branches or not HEADS[self.head].branches_only,
-        )
-        fits = HEADS[self.head].task
-        require("head", self.head, f"of task={fits} alone", fits in (None, self.task))
-        require("bins", self.bins, f"{network.name} has no branch that takes it; null", network.sized or not self.bins)
-        for key in ("momentum", "nesterov", "betas", "weight_decay"):
-            takers = [name for name, optimizer in OPTIMIZERS.items() if key in optimizer.arguments]
-            value = getattr(self, key)
-            require(key, value, f"an argument of optimizer={'|'.join(takers)}", not value or self.optimizer in takers)
-        require("nesterov", self.nesterov, "it needs a momentum", self.momentum > 0 or not self.nesterov)
-        require(
-            "aux_weight",
-            self.aux_weight,
-            "without aux=true there is nothing to weigh",
-            self.aux or self.aux_weight == 1,
-        )
-        clip = self.trainer.gradient_clip_algorithm
-        require(
-            "trainer.gradient_clip_algorithm",
-            clip,
-            "it needs a trainer.gradient_clip_val",
-            clip == "norm" or self.trainer.gradient_clip_val is not None,
-        )
-        require("data.re_pair", True, "it uses the digit labels, so only with aux=true", self.aux or not data.re_pair)
-        require("batch_size", size, f"at most the {data.train_pairs} training pairs", size <= data.train_pairs)
-        last = data.train_pairs % size or size
-        require(
-            "batch_size",
-            size,
-            f"of {data.train_pairs} training pairs it leaves a last batch of {last}, and the batch norm of "
-            f"{network.name} needs {network.min_batch}",
-            last >= network.min_batch,
-        )
-        if source := SOURCES.get(data.name):  # of others it is known once they are read
-            require(
-                "data.train_pairs",
-                data.train_pairs,
-                f"with {data.val_pairs} validation pairs at most {max(source.train // 2 - data.val_pairs, 0)}; "
-                f"{data.name} has {source.train} training images",
-                2 * (data.train_pairs + data.val_pairs) <= source.train,
-            )
-            require(
-                "data.test_pairs",
-                data.test_pairs,
-                f"at most {source.test // 2}; {data.name} has {source.test} test images",
-                2 * data.test_pairs <= source.test,
-            )
-        side = data.side or (source.images.side if source else network.min_side)
-        require(
-            "data.side",
-            side,
-            f"{network.name} needs images of at least {network.min_side}x{network.min_side}",
-            side >= network.min_side,
-        )
-        every = self.trainer.check_val_every_n_epoch
-        require(
-            "trainer.check_val_every_n_epoch",
-            every,
-            f"with checkpoint=best at most epochs={self.epochs}, so that an epoch is evaluated",
-            self.checkpoint == "last" or every is None or every <= self.epochs,
-        )
+            raise ConfigError(f"{self.model.name}'s argument {taken.pop()} has the name of a knob: give it another")
+        for rule in rules.RULES:
+            rule(self)
         return self
 
     @cached_property

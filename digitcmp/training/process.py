@@ -27,7 +27,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import paper
 from digitcmp.config import help
-from digitcmp.config.run import HELP, TARGETS, TRAINER_REFUSED, Run, known_keys
+from digitcmp.config.groups import TRAINER_REFUSED
+from digitcmp.config.run import HELP, TARGETS, Run, known_keys
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.fields import unknown
 from digitcmp.runs.folder import ERROR, IN_A_SWEEP
