@@ -124,7 +124,7 @@ BAD = {
     "text": "is no checkpoint",
     "truncated": "is damaged or not a checkpoint of train.py",
     "other": "is damaged or not a checkpoint of train.py",
-    "unknown": "is damaged or not a checkpoint of train.py .*no backbone 'ws9'",
+    "unknown": "needs the backbone ws9, which is not registered: add --plugins MODULE",
     "mismatch": "is damaged or not a checkpoint of train.py .*state_dict",
     "nan": "answers with nan: its weights are damaged",
     "malicious": "is no checkpoint, or one that holds code, which is never run",

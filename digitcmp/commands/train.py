@@ -14,7 +14,6 @@ from digitcmp.sweep import grid
 from digitcmp.training import process
 
 
-@hydra.main(config_path=str(CONF), config_name="config", **process.HYDRA)
 def train(config: Any) -> None:  # a DictConfig, whose types trouble the type checks of the tests
     """Train one run in the folder that Hydra made for it, shown on the terminal, or as a job of a sweep."""
     run = Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
@@ -29,4 +28,4 @@ def train(config: Any) -> None:  # a DictConfig, whose types trouble the type ch
 def main() -> None:
     """Compose the configuration that the command line describes, and train it."""
     sys.argv = grid.hydra_overrides(grid.with_multirun(sys.argv))
-    process.command(train)
+    process.command(hydra.main(config_path=str(CONF), config_name="config", **process.HYDRA)(train))

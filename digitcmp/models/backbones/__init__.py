@@ -4,3 +4,6 @@ from digitcmp.models.backbones import conv, convnet, dense  # noqa: F401  regist
 from digitcmp.models.backbones.registry import NETWORKS, Network, build, register
 
 __all__ = ["NETWORKS", "Network", "build", "register"]
+
+for name in ("fcnn1", "fcnn2", "fcnn3", "ws1", "ws2", "ws3", "convnet", "convnet2"):  # listed as in the paper
+    NETWORKS[name] = NETWORKS.pop(name)
