@@ -30,7 +30,7 @@ from rich.console import Console
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from digitcmp import files, process, runs
-from digitcmp.callbacks import EpochProgress
+from digitcmp.callbacks import EpochProgress, ReleaseLoggers
 from digitcmp.config import Run
 from digitcmp.data import PairData
 from digitcmp.errors import RunError
@@ -95,6 +95,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         best = ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max")
     average = [] if run.ema is None else [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(run.ema))]
     options = trainer_options(run, folder, callbacks)
+    release = [ReleaseLoggers(loggers)] if loggers else []
     progress = []
     if not console.quiet and options["enable_progress_bar"] is None:
         progress = [EpochProgress(console, metrics, run.epochs)]
@@ -105,7 +106,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
             max_epochs=run.epochs,
             logger=[events, metrics, *loggers],
-            callbacks=[*average, *([best] if best else []), *progress, *callbacks],
+            callbacks=[*average, *([best] if best else []), *progress, *callbacks, *release],
         )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"trainer: {' '.join(str(error).split())}") from error
