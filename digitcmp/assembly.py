@@ -88,7 +88,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
     events, metrics = EventsLogger(folder), MetricsTable(folder / runs.METRICS)
     callbacks = [instantiate("callbacks", spec, Callback) for spec in run.callbacks]
     reject_callbacks(run, callbacks)
-    loggers = [instantiate("logger", spec, Logger, {"save_dir": str(folder)}) for spec in run.logger]
+    loggers = [build_logger(spec, folder) for spec in run.logger]
     best = None
     if run.checkpoint == "best":
         file = folder / runs.BEST
@@ -158,6 +158,12 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
     return module
 
 
+def build_logger(spec: Mapping[str, Any], folder: Path) -> Logger:
+    """Return a logger; an argument of null is left to the logger's own default. Raises RunError."""
+    spec = {name: value for name, value in spec.items() if value is not None}
+    return instantiate("logger", spec, Logger, {"save_dir": str(folder)})
+
+
 def instantiate(
     key: str, spec: Mapping[str, Any], kind: Callable[..., Kind], given: Mapping[str, Any] | None = None
 ) -> Kind:
@@ -167,7 +173,7 @@ def instantiate(
         key: the option that holds it, for errors.
         spec: the `_target_` and its arguments.
         kind: the class that it must be an instance of.
-        given: arguments that it gets if it accepts them and the spec does not set them.
+        given: arguments that it gets if it accepts them and neither the spec nor a default of its own sets them.
 
     Raises RunError.
     """
@@ -175,7 +181,7 @@ def instantiate(
     trusted = {} if "version_base" in process.HYDRA else {"_execution_whitelist_": [target]}
     try:
         made = hydra.utils.get_class(target)
-        extra = {name: value for name, value in (given or {}).items() if name not in spec and accepts(made, name)}
+        extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(made, name)}
         if issubclass(made, ThroughputMonitor) and "batch_size_fn" not in spec:  # a function, which no yaml can hold
             extra["batch_size_fn"] = lambda batch: len(batch.target)
         made = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
@@ -187,9 +193,10 @@ def instantiate(
     return made
 
 
-def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Return whether a function or class has a parameter of this name."""
-    return name in inspect.signature(function).parameters
+def lacks(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function or class has a parameter of this name without a default value, or with None."""
+    parameter = inspect.signature(function).parameters.get(name)
+    return parameter is not None and parameter.default in (None, parameter.empty)
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
