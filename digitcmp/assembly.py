@@ -3,6 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,7 +35,7 @@ from digitcmp.callbacks import EpochProgress, ReleaseLoggers
 from digitcmp.config import Run
 from digitcmp.data import PairData
 from digitcmp.errors import RunError
-from digitcmp.loggers import EventsLogger, MetricsTable
+from digitcmp.loggers import EventsLogger, MetricsTable, mlflow_store
 from digitcmp.model import PairEnsemble, PairModel
 from digitcmp.module import DigitComparison
 from digitcmp.scores import names
@@ -161,7 +162,8 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
 def build_logger(spec: Mapping[str, Any], folder: Path) -> Logger:
     """Return a logger; an argument of null is left to the logger's own default. Raises RunError."""
     spec = {name: value for name, value in spec.items() if value is not None}
-    return instantiate("logger", spec, Logger, {"save_dir": str(folder)})
+    with mlflow_store() if spec["_target_"].endswith("MLFlowLogger") else nullcontext():
+        return instantiate("logger", spec, Logger, {"save_dir": str(folder)})
 
 
 def instantiate(
