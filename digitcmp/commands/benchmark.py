@@ -1,7 +1,9 @@
-"""What Lightning and Hydra cost: `digitcmp benchmark` beside a loop written by hand, in turn.
+"""Measure what Lightning and Hydra cost: `digitcmp benchmark`.
 
-Every measurement is a fresh process, and what is compared takes turns, so that other users of the machine disturb
-both alike. Prints a table and writes benchmark.json: median, least and largest of each over the repetitions.
+A fit is compared with a loop written by hand (`fit_ratio`, ours / hand) and with a LightningModule as tutorials write
+it (`common_ratio`, common / ours). Every measurement is a fresh process, and what is compared takes turns, so that
+other users of the machine disturb all alike. Prints a table and writes benchmark.json: median, least and largest of
+each over the repetitions.
 """
 
 import argparse
@@ -16,15 +18,56 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from digitcmp.models.network import PairModel
 
 TRAIN = ("-m", "digitcmp", "train")
 CELLS = {"AL4": ("ws3", True), "WS2": ("ws2", False), "FCNN1": ("fcnn1", False)}
 SWEEP = ("-m", "model=ws2", "seed=range(40)", "sweep=s")
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}  # torch's name for Lightning's
 
 Numbers = dict[str, list[float]]
 
 
-def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: str = "cpu") -> float:
+class Cell(NamedTuple):
+    """The parts of a run that every way of training shares: the sets, normalized and on their device, and the network.
+
+    sets: pairs (N, 2, H, W), target (N,) and digits (N, 2) of `train`, `val` and `test`.
+    """
+
+    sets: "dict[str, tuple[Tensor, Tensor, Tensor]]"
+    network: "PairModel"
+    lr: float
+
+
+def prepare(model: str, aux: bool, seed: int, device: str) -> Cell:
+    """Return the parts of the run `train.py model=... aux=... seed=...`, and set torch's threads as the run does."""
+    import torch
+
+    from digitcmp import paper
+    from digitcmp.data.datamodule import PairData
+    from digitcmp.models.network import PairModel
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # as train.py does
+    data = PairData("mnist", 1000, 1000, 1000, seed)
+    data.setup()
+    mean, std = data.moments
+    sets = {
+        split: (((pairs - mean) / std).to(device), target.to(device), digits.to(device))
+        for split, (pairs, target, digits) in data.sets.items()
+    }
+    lr = paper.LEARNING_RATES[paper.label(model, aux)]
+    return Cell(sets, PairModel(model, {}, "mlp", aux).to(device), lr)
+
+
+def hand_loop(model: str, aux: bool, seed: int, accelerator: str = "cpu", epochs: int = 25) -> float:
     """Seconds of a plain PyTorch loop that does the work of `train.py model=... aux=...`, step for step.
 
     The same network, pairs, batches and fused Adam; the loss and the accuracy of all training, validation and test
@@ -33,26 +76,11 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
     import torch
     from torch.nn import functional as F
 
-    from digitcmp import paper
-    from digitcmp.data.datamodule import PairData
     from digitcmp.data.pairs import EVALUATION_ROWS
-    from digitcmp.models.network import PairModel
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    if accelerator == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # as train.py does
-    device = "cuda" if accelerator == "gpu" else accelerator
-    data = PairData("mnist", 1000, 1000, 1000, seed)
-    data.setup()
-    mean, std = data.moments
-    sets = {
-        split: (((pairs - mean) / std).to(device), target.to(device), digits.to(device))
-        for split, (pairs, target, digits) in data.sets.items()
-    }
-    network = PairModel(model, {}, "mlp", aux).to(device)
-    rate = paper.LEARNING_RATES[paper.label(model, aux)]
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate, fused=True)
+    device = DEVICES[accelerator]
+    sets, network, lr = prepare(model, aux, seed, device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
     history = []
     start = time.perf_counter()
     for _ in range(epochs):
@@ -81,6 +109,73 @@ def hand_loop(model: str, aux: bool, seed: int, epochs: int = 25, accelerator: s
     return time.perf_counter() - start
 
 
+def common_module(model: str, aux: bool, seed: int, accelerator: str = "cpu", epochs: int = 25) -> float:
+    """Seconds of `Trainer.fit` for the same work in a LightningModule as tutorials write it; files in this folder.
+
+    The same as in a run of ours: network, pairs, loss, batch sizes, epochs, evaluations, one thread, denormal numbers
+    flushed to zero. As tutorials have it: a DataLoader over a TensorDataset in the main process, plain Adam, loss and
+    accuracy by `self.log` in every step, torchmetrics objects that are updated in every step, ModelCheckpoint,
+    TensorBoard, the TQDM progress bar, and the Trainer's other defaults. It computes less: no digit accuracy.
+    """
+    import torch
+    from lightning import LightningModule, Trainer
+    from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+    from lightning.pytorch.loggers import TensorBoardLogger
+    from torch.nn import functional as F
+    from torch.utils.data import DataLoader, TensorDataset
+    from torchmetrics.classification import BinaryAccuracy
+
+    from digitcmp.data.pairs import EVALUATION_ROWS
+
+    sets, network, lr = prepare(model, aux, seed, DEVICES["cpu"])  # Lightning moves the batches
+
+    class CommonModule(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.train_acc, self.val_acc, self.test_acc = BinaryAccuracy(), BinaryAccuracy(), BinaryAccuracy()
+
+        def training_step(self, batch: "list[Tensor]", batch_idx: int) -> "Tensor":
+            pairs, target, digits = batch
+            compare, named = self.network(pairs)
+            bce = F.binary_cross_entropy_with_logits(compare, target)
+            loss = bce if named is None else bce + 2 * F.cross_entropy(named.flatten(0, 1), digits.flatten())
+            self.train_acc(compare, target.int())
+            self.log("train_loss", bce, on_step=True, on_epoch=True, prog_bar=True)
+            self.log("train_acc", self.train_acc, on_step=True, on_epoch=True, prog_bar=True)
+            return loss
+
+        def validation_step(self, batch: "list[Tensor]", batch_idx: int, dataloader_idx: int = 0) -> None:
+            pairs, target, _ = batch
+            stage, accuracy = (("val", self.val_acc), ("test", self.test_acc))[dataloader_idx]
+            compare = self.network(pairs).compare
+            loss = F.binary_cross_entropy_with_logits(compare, target)
+            accuracy(compare, target.int())
+            self.log(f"{stage}_loss", loss, prog_bar=True, add_dataloader_idx=False)
+            self.log(f"{stage}_acc", accuracy, prog_bar=True, add_dataloader_idx=False)
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.Adam(self.parameters(), lr=lr)
+
+    train = DataLoader(TensorDataset(*sets["train"]), batch_size=20, shuffle=True, num_workers=0)
+    evaluated = [
+        DataLoader(TensorDataset(*sets[split]), batch_size=EVALUATION_ROWS, num_workers=0) for split in ("val", "test")
+    ]
+    trainer = Trainer(
+        accelerator=accelerator,
+        devices=1,
+        max_epochs=epochs,
+        callbacks=[ModelCheckpoint(monitor="val_acc", mode="max"), TQDMProgressBar()],
+        logger=TensorBoardLogger("."),
+    )
+    start = time.perf_counter()
+    trainer.fit(CommonModule(), train, evaluated)
+    return time.perf_counter() - start
+
+
+WAYS = {"hand": hand_loop, "common": common_module}  # of training, beside ours
+
+
 def process(*command: str, folder: str, code: int = 0) -> tuple[float, float, str]:
     """Run `python *command` in a folder: wall seconds, peak resident MB and what it printed. Exits for another code."""
     start = time.perf_counter()
@@ -96,20 +191,23 @@ def process(*command: str, folder: str, code: int = 0) -> tuple[float, float, st
     return seconds, usage.ru_maxrss / 1024, printed
 
 
-def hand(*arguments: str, folder: str) -> float:
-    """Seconds of `hand_loop` in a process of its own."""
-    return float(process("-m", "digitcmp", "benchmark", "--hand", *arguments, folder=folder)[2])
+def alone(way: str, *arguments: str, folder: str) -> float:
+    """Seconds of a way of training, a name in WAYS, in a process of its own."""
+    printed = process("-m", "digitcmp", "benchmark", "--way", way, *arguments, folder=folder)[2]
+    return float(printed.splitlines()[-1])
 
 
 def measure_fit(numbers: Numbers, accelerator: str) -> None:
-    """fit_seconds of a run over the hand-written loop's, for each of CELLS."""
+    """fit_seconds of a run over the hand-written loop's, and a common module's over the run's, for each of CELLS."""
     for label, (model, aux) in CELLS.items():
         with tempfile.TemporaryDirectory() as folder:
             flag = str(aux).lower()
             ours = f"model={model}", f"aux={flag}", f"trainer.accelerator={accelerator}", "pictures=false"
             process(*TRAIN, *ours, "hydra.run.dir=run", folder=folder)
             seconds = json.loads(Path(folder, "run/result.json").read_text())["fit_seconds"]
-            numbers[f"fit_ratio {label}"].append(seconds / hand(model, flag, "0", accelerator, folder=folder))
+            hand, common = (alone(way, model, flag, "0", accelerator, folder=folder) for way in WAYS)
+            numbers[f"fit_ratio {label}"].append(seconds / hand)
+            numbers[f"common_ratio {label}"].append(common / seconds)
             numbers[f"fit_s {label}"].append(seconds)
 
 
@@ -179,11 +277,11 @@ def main() -> None:
     parser.add_argument("--accelerator", default="cpu", choices=("cpu", "gpu"), help="what the fits run on")
     parser.add_argument("--out", type=Path, default=Path("benchmark.json"))
     parser.add_argument("--only", nargs="*", choices=("fit", "start", "sweep", "table1"), help="some of the parts")
-    parser.add_argument("--hand", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--way", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.hand:
-        model, aux, seed, accelerator = given.hand
-        return print(hand_loop(model, aux == "true", int(seed), accelerator=accelerator))
+    if given.way:
+        way, model, aux, seed, accelerator = given.way
+        return print(WAYS[way](model, aux == "true", int(seed), accelerator))
 
     parts = given.only or ("fit", "start", "sweep", "table1")
     numbers: Numbers = defaultdict(list)

@@ -60,17 +60,17 @@ REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, DATA_REMAR
 
 
 @contextmanager
-def lock(folder: Path, seconds: float = -1.0) -> Iterator[None]:
+def lock(folder: Path, seconds: float = -1.0, name: str = LOCK) -> Iterator[None]:
     """Hold the run folder alone, waiting for whoever trains in it; the kernel lets go when its process ends.
 
-    seconds: how long to wait; -1 for as long as it takes. A folder that was not there and is empty at the end goes
-    again. Raises TimeoutError, and OSError where files cannot be locked.
+    seconds: how long to wait; -1 for as long as it takes. name: of the file that is locked. A folder that was not there
+    and is empty at the end goes again. Raises TimeoutError, and OSError where files cannot be locked.
     """
     from filelock import FileLock  # a dry run need not wait for it
 
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / LOCK
+    file = folder / name
     with FileLock(
         file, seconds, poll_interval=0.2, fallback_to_soft=False
     ):  # a soft lock would outlive a killed process

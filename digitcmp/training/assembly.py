@@ -3,6 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
@@ -39,8 +40,8 @@ from digitcmp.models.network import PairEnsemble, PairModel
 from digitcmp.models.scores import names
 from digitcmp.runs import folder as runs
 from digitcmp.training import process
-from digitcmp.training.callbacks import EpochProgress
-from digitcmp.training.loggers import EventsLogger, MetricsTable
+from digitcmp.training.callbacks import EpochProgress, ReleaseLoggers
+from digitcmp.training.loggers import EventsLogger, MetricsTable, mlflow_store
 
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
 Kind = TypeVar("Kind")
@@ -90,13 +91,14 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
     events, metrics = EventsLogger(folder), MetricsTable(folder / runs.METRICS)
     callbacks = [instantiate("callbacks", spec, Callback) for spec in run.callbacks]
     reject_callbacks(run, callbacks)
-    loggers = [instantiate("logger", spec, Logger, {"save_dir": str(folder)}) for spec in run.logger]
+    loggers = [build_logger(spec, folder) for spec in run.logger]
     best = None
     if run.checkpoint == "best":
         file = folder / runs.BEST
         best = ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max")
     average = [] if run.ema is None else [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(run.ema))]
     options = trainer_options(run, folder, callbacks)
+    release = [ReleaseLoggers(loggers)] if loggers else []
     progress = []
     if not console.quiet and options["enable_progress_bar"] is None:
         progress = [EpochProgress(console, metrics, run.epochs)]
@@ -107,7 +109,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
             max_epochs=run.epochs,
             logger=[events, metrics, *loggers],
-            callbacks=[*average, *([best] if best else []), *progress, *callbacks],
+            callbacks=[*average, *([best] if best else []), *progress, *callbacks, *release],
         )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"trainer: {' '.join(str(error).split())}") from error
@@ -159,6 +161,13 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
     return module
 
 
+def build_logger(spec: Mapping[str, Any], folder: Path) -> Logger:
+    """Return a logger; an argument of null is left to the logger's own default. Raises RunError."""
+    spec = {name: value for name, value in spec.items() if value is not None}
+    with mlflow_store() if spec["_target_"].endswith("MLFlowLogger") else nullcontext():
+        return instantiate("logger", spec, Logger, {"save_dir": str(folder)})
+
+
 def instantiate(
     key: str, spec: Mapping[str, Any], kind: Callable[..., Kind], given: Mapping[str, Any] | None = None
 ) -> Kind:
@@ -168,7 +177,7 @@ def instantiate(
         key: the option that holds it, for errors.
         spec: the `_target_` and its arguments.
         kind: the class that it must be an instance of.
-        given: arguments that it gets if it accepts them and the spec does not set them.
+        given: arguments that it gets if it accepts them and neither the spec nor a default of its own sets them.
 
     Raises RunError.
     """
@@ -176,7 +185,7 @@ def instantiate(
     trusted = {} if "version_base" in process.HYDRA else {"_execution_whitelist_": [target]}
     try:
         made = hydra.utils.get_class(target)
-        extra = {name: value for name, value in (given or {}).items() if name not in spec and accepts(made, name)}
+        extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(made, name)}
         if issubclass(made, ThroughputMonitor) and "batch_size_fn" not in spec:  # a function, which no yaml can hold
             extra["batch_size_fn"] = lambda batch: len(batch.target)
         made = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
@@ -188,9 +197,10 @@ def instantiate(
     return made
 
 
-def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Return whether a function or class has a parameter of this name."""
-    return name in inspect.signature(function).parameters
+def lacks(function: Callable[..., Any], name: str) -> bool:
+    """Return whether a function or class has a parameter of this name without a default value, or with None."""
+    parameter = inspect.signature(function).parameters.get(name)
+    return parameter is not None and parameter.default in (None, parameter.empty)
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:

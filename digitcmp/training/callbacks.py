@@ -1,11 +1,24 @@
-"""The progress of a run on the terminal."""
+"""What a run adds to Lightning's callbacks: its progress on the terminal, and loggers that outlive the fit."""
+
+from collections.abc import Sequence
 
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitcmp.models.scores import STAGES
 from digitcmp.training.loggers import MetricsTable
+
+
+class ReleaseLoggers(Callback):
+    """Take loggers from the Trainer when the fit ends: it would end them before their final scores, without a guard."""
+
+    def __init__(self, loggers: Sequence[Logger]) -> None:
+        self.loggers = loggers
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        trainer.loggers = [logger for logger in trainer.loggers if logger not in self.loggers]
 
 
 class EpochProgress(Callback):

@@ -2,7 +2,9 @@
 
 import csv
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,6 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from digitcmp.fields import shown
 from digitcmp.models.scores import COMPARISON, DIGITS, STAGES, names, rounded
+from digitcmp.runs import folder as runs
 
 
 class MetricsTable(Logger):
@@ -106,6 +109,17 @@ class EventsLogger(TensorBoardLogger):
         scores = [name for name in ("test_acc", "val_acc", *DIGITS) if result[name] is not None]
         self.log_hyperparams(numbers | words, {f"final/{name}": result[name] for name in scores})
         super().finalize("success")
+
+
+@contextmanager
+def mlflow_store() -> Iterator[None]:
+    """Hold MLflow's folder alone while a store or an experiment is looked up and made: it would be made twice.
+
+    MLflow accepts a folder only with `MLFLOW_ALLOW_FILE_STORE`, which is set unless the user has.
+    """
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    with runs.lock(Path.cwd(), name=".digitcmp.mlflow.lock"):
+        yield
 
 
 def tag(name: str) -> str:

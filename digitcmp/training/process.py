@@ -107,8 +107,10 @@ def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
 
     No way out leaves an empty folder.
     """
-    if worker and multiprocessing.parent_process():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if worker:
+        os.environ.setdefault("WANDB_SILENT", "true")  # it prints nine lines a run
+        if multiprocessing.parent_process():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not worker:
         remove_empty(folder)  # which Hydra made; a kill from now on finds none until there is something to write
     try:

@@ -3,13 +3,14 @@
 import math
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.utilities.spike import TrainingSpikeException
+from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
@@ -23,6 +24,7 @@ from digitcmp.runs import fingerprint
 from digitcmp.runs import folder as runs
 from digitcmp.training import assembly, pictures, process, screen
 from digitcmp.training.assembly import Parts
+from digitcmp.training.loggers import mlflow_store
 
 
 def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
@@ -56,7 +58,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
             with runs.lock(folder):
                 if not run.force and (result := runs.finished(folder, run)):  # trained by another process meanwhile
                     return result
-                result = fit(run, folder, parts, console)
+                with tracking(parts.loggers):
+                    result = fit(run, folder, parts, console)
     except (MisconfigurationException, TrainingSpikeException) as error:
         raise RunError(str(error).splitlines()[0]) from None
     except OSError as error:  # a full disk, a folder that cannot be written
@@ -186,6 +189,40 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
     for name, figure in pictures.draw(test, predict(parts, test), network, names).items():
         pictures.save(figure, folder / f"{name}.png")
         parts.events.experiment.add_image(name, pictures.pixels(figure), epoch, dataformats="HWC")
+
+
+@contextmanager
+def tracking(loggers: Sequence[Logger]) -> Iterator[None]:
+    """Start the loggers that report to a service before the run writes anything, and end them with the run.
+
+    Weights & Biases keeps one run a process, which must be over before the next run of a sweep. Loggers that write
+    files into the run's folder start later, when the folder is the run's.
+
+    Raises RunError for a logger that cannot start.
+    """
+    started: list[Logger] = []
+    status = "failed"
+    try:
+        for logger in loggers:
+            if isinstance(logger, CSVLogger | TensorBoardLogger):
+                continue
+            try:
+                with mlflow_store() if isinstance(logger, MLFlowLogger) else nullcontext():
+                    getattr(logger, "experiment", None)  # Lightning's loggers start when it is first used
+            except Exception as error:  # whatever a service raises
+                raise RunError(
+                    f"logger: {type(logger).__name__} cannot start: {' '.join(str(error).split())}"
+                ) from error
+            started.append(logger)
+        yield
+        status = "success"
+    finally:
+        for logger in loggers:
+            with optional(f"the end of {type(logger).__name__}"):
+                if status == "failed":
+                    logger.finalize(status)
+                if isinstance(logger, WandbLogger) and logger in started:
+                    logger.experiment.finish(exit_code=int(status == "failed"))
 
 
 @contextmanager
