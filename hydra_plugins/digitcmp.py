@@ -81,7 +81,15 @@ class GridSweeper(Sweeper):
         options = [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
         options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
         config = self.config
-        sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options)
+        sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options, self.workers)
+
+    @property
+    def workers(self) -> int:
+        """The runs that the launcher trains at once, 0 for one on each core."""
+        launcher = self.config.hydra.launcher
+        if launcher._target_.endswith("BasicLauncher"):
+            return 1
+        return max(launcher.get("n_jobs") or 0, 0)
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
         """The configuration with these files. Raises ConfigError for a sweep that would be swept by this one."""

@@ -56,7 +56,7 @@ def test_clock() -> None:
 def test_a_run_that_takes_longer_than_was_thought_has_no_time_left(tmp_path: Path) -> None:
     config = config_yaml() | {"lr": 1e-3, "model": {"name": "ws2"}, "epochs": 2500}
     run = Run.of(config | {"data": config["data"] | {"name": "mnist"}})
-    progress = SweepProgress([Job.planned([], run, tmp_path)], 1, Estimate(), stop_on_failure=False)
+    progress = SweepProgress([Job.planned([], run, tmp_path)], 1, Estimate(), stop_on_failure=False, workers=1)
     assert progress.left != ", 0:00:01 left"
     progress.began[tmp_path] = time.monotonic() - 10_000
     assert progress.left == ", 0:00:01 left"

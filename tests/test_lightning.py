@@ -200,6 +200,16 @@ def test_an_early_stop_of_a_training_score(tmp_path: Path) -> None:
     assert curve[-1] > 0.6 and max(curve[:-1], default=0) <= 0.6 and result["epochs_trained"] == len(curve)
 
 
+def test_the_screen_says_how_many_epochs_were_trained_and_whose_weights_are_kept(train: Run, tmp_path: Path) -> None:
+    stop = "callbacks.early_stopping.patience=1"
+    done = train(
+        *SMALL, "epochs=40", "lr=0.01", "callbacks=early_stopping", stop, "checkpoint=best", "hydra.run.dir=out"
+    )
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    trained, kept = result["epochs_trained"], result["checkpoint_epoch"]
+    assert kept == trained - 1 and f"{trained} epochs, the weights of epoch {kept} kept, in " in done.stdout
+
+
 def test_gradients_accumulate_on_schedule(tmp_path: Path) -> None:
     """From the second epoch (number 1) on, a step every 5 batches: 10 + 2 + 2."""
     train(tmp_path, "epochs=3", callbacks=[callback("GradientAccumulationScheduler", scheduling={1: 5}), HOOKS])

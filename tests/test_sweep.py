@@ -86,6 +86,14 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
     assert len(finished([file.parent for file in tmp_path.rglob(runs.RESULT)])) == 2
 
 
+def test_the_time_is_for_the_cores_that_a_sweep_may_use(command: Run) -> None:
+    sweep = ("-m", "model=ws2", "seed=range(20)", "dry_run=true")
+    alone = "one run after the other"
+    assert command(*sweep, LOKY_MAX_CPU_COUNT="1").stdout.rstrip().endswith(alone)
+    assert command(*sweep, "hydra/launcher=basic").stdout.rstrip().endswith(alone)
+    assert command(*sweep, "hydra.launcher.n_jobs=3").stdout.rstrip().endswith("3 runs at once")
+
+
 def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> None:
     sweep = ("-m", "model=ws2", "lr=1e30,1e-3", *QUICK, "stop_on_failure=true", "hydra/launcher=basic")
     second = tmp_path / "multirun/sweep" / CELL.format("0.001") / "seed=0"

@@ -79,6 +79,13 @@ def steps(settings: Mapping[str, Any]) -> int:
     return networks * epochs * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
 
 
+def cores() -> int:
+    """Return the cores that this process may use, as a sweep's workers count them: affinity, container, environment."""
+    from joblib.externals.loky import cpu_count  # takes a sixth of a second
+
+    return int(cpu_count())
+
+
 def total(seconds: Iterable[float], workers: int) -> float:
     """The time until runs of so many seconds are done, side by side."""
     durations = list(seconds)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from digitcmp.fields import shown
 from digitcmp.runs import folder as runs
-from digitcmp.sweep.estimate import Estimate, clock, total
+from digitcmp.sweep.estimate import Estimate, clock, cores, total
 from digitcmp.sweep.job import Job
 
 
@@ -23,11 +23,14 @@ class SweepProgress:
     jobs: what is to be trained, of `total` runs in all. On a terminal there is a bar, elsewhere a line for each run.
     """
 
-    def __init__(self, jobs: Sequence[Job], total_runs: int, estimate: Estimate, stop_on_failure: bool) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], total_runs: int, estimate: Estimate, stop_on_failure: bool, workers: int
+    ) -> None:
         self.waiting = list(jobs)
         self.failed: dict[Path, str] = {}
         self.total, self.before = total_runs, total_runs - len(jobs)
         self.estimate, self.stop_on_failure = estimate, stop_on_failure
+        self.workers = workers
         cells = [job.run.cell for job in jobs]
         keys = dict.fromkeys(key for cell in cells for key in cell if key not in ("model", "aux", "head"))
         self.varied = [key for key in keys if len({shown(cell.get(key)) for cell in cells}) > 1]
@@ -105,4 +108,4 @@ class SweepProgress:
             max(self.estimate.seconds(job.run.settings) - (now - self.began.get(job.folder, now)), 0.0)
             for job in self.waiting
         ]
-        return f", {clock(total(seconds, len(running) or os.cpu_count() or 1))} left"
+        return f", {clock(total(seconds, len(running) or self.workers or cores()))} left"

@@ -1,6 +1,5 @@
 """A sweep: its runs launched until all are done, those that failed listed, its table."""
 
-import os
 import shlex
 import signal
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from digitcmp.errors import StaleError
 from digitcmp.runs import folder as runs
-from digitcmp.sweep.estimate import Estimate, clock, total
+from digitcmp.sweep.estimate import Estimate, clock, cores, total
 from digitcmp.sweep.job import Job
 from digitcmp.sweep.progress import SweepProgress
 
@@ -26,12 +25,14 @@ def sweep(
     dry_run: bool,
     stop_on_failure: bool,
     options: Sequence[str],
+    workers: int,
 ) -> None:
     """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did.
 
     Raises RunError, StaleError for runs that other code finished, OSError.
 
     launch: trains jobs and returns an error or None for each. options: what to type besides, to train one alone.
+    workers: the runs that are trained at once, 0 for one on each core that this process may use.
     """
     to_do, finished, changes = [], [], []
     for job in jobs:
@@ -49,7 +50,7 @@ def sweep(
     estimate = Estimate()
     estimate.learn_folder(root.parent)
     if dry_run:
-        print_plan(jobs, to_do, estimate)
+        print_plan(jobs, to_do, estimate, workers)
     if changes:
         functions = list(dict.fromkeys(name for functions in changes for name in functions))
         raise StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
@@ -59,19 +60,23 @@ def sweep(
         print(line, flush=True)
     if dry_run:
         return
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as for a shell's background jobs
+    progress = SweepProgress(to_do, len(jobs), estimate, stop_on_failure, workers)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in handlers.items():
+        if handler != signal.SIG_IGN:  # as for a shell's background jobs
             signal.signal(number, stop)
     try:
         for job in to_do:
             job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
-        with SweepProgress(to_do, len(jobs), estimate, stop_on_failure) as progress:
+        with progress:
             errors = launch_until_done(to_do, launch)
     except SystemExit:
         if stop_on_failure and progress.failed:
             sys.exit("stopped at the first failure: start the sweep again to train what is not finished")
         print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
         raise
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     print_table(root)
     if errors:
         print(f"\n{len(errors)} not finished:", file=sys.stderr)
@@ -144,11 +149,19 @@ def print_table(root: Path) -> None:
         print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
 
 
-def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate) -> None:
+def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate, workers: int) -> None:
     """The cells of a sweep, how many runs of each are finished, and how long the others will take on this machine."""
     every, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
     for cell, n in every.items():
         print(f"{n - left[cell]:>4} of {n} finished  {cell}")
-    seconds = total((estimate.seconds(job.run.settings) for job in to_do), os.cpu_count() or 1)
-    rest = f"; the others take about {clock(seconds)} on all cores" if to_do else ""
+    rest = ""
+    if to_do:
+        workers = workers or cores()
+        seconds = total((estimate.seconds(job.run.settings) for job in to_do), workers)
+        rest = f"; the others take about {clock(seconds)}, {at_once(workers)}"
     print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished{rest}")
+
+
+def at_once(workers: int) -> str:
+    """Return how many runs are trained at once, in words."""
+    return "one run after the other" if workers == 1 else f"{workers} runs at once"

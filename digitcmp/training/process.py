@@ -21,7 +21,7 @@ import hydra
 import psutil
 import yaml
 from hydra.core.utils import env_override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -82,6 +82,8 @@ def reason(error: BaseException) -> str:
         text += f": {str(error.__cause__).partition(chr(10))[0]}"
     if isinstance(error, OmegaConfBaseException):
         text = text.partition("\n")[0]
+    if isinstance(error, OverrideParseException) and "'='" in text:
+        text = f"{text.partition(chr(10))[0]}; a value with = in it needs quotes: \"key='a=b'\" in a shell"
     if not isinstance(error, MENDABLE):
         text += f": {shlex.join(sys.argv[1:])}"
     return " ".join(text.split()) or type(error).__name__

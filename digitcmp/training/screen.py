@@ -43,12 +43,17 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
         table.add_row("digit accuracy", "", "", f"{result['digit_acc']:.3f}")
         table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
     console.print(table)
-    console.print(
-        f"\n{result['epochs']} epochs in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False
-    )
+    console.print(f"\n{trained(result)} in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False)
     console.print(
         "  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events",
         highlight=False,
         soft_wrap=True,
     )
     console.print(f"Look inside: tensorboard --logdir {shlex.quote(str(folder))}", highlight=False, soft_wrap=True)
+
+
+def trained(result: dict[str, Any]) -> str:
+    """Return how many epochs were trained, and whose weights were kept if not the last one's."""
+    epochs, kept = result["epochs_trained"], result["checkpoint_epoch"]
+    text = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return text if kept == epochs else f"{text}, the weights of epoch {kept} kept,"
