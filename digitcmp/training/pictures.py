@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import nn
+from torchmetrics.classification import BinaryCalibrationError, MulticlassConfusionMatrix
 
 from digitcmp.data.pairs import Batch
 from digitcmp.models.network import PairOutput
@@ -107,8 +108,8 @@ def error_table(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figur
 def confusion(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
     """How often each digit is named as which, in percent of its images."""
     assert output.digits is not None
-    counts = np.zeros((len(names), len(names)))
-    np.add.at(counts, (batch.digits.flatten().numpy(), output.digits.argmax(dim=2).flatten().numpy()), 1)
+    matrix = MulticlassConfusionMatrix(len(names))(output.digits.argmax(dim=2).flatten(), batch.digits.flatten())
+    counts = matrix.numpy()
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     text = [[f"{value:.0f}" if value >= 0.5 else "" for value in row] for row in share]
     figure, axes = heatmap(share - np.diag(share.diagonal()), text, names)  # the colour shows the errors
@@ -125,7 +126,7 @@ def calibration(batch: Batch, output: PairOutput) -> Figure:
     full = counts > 0
     said = np.bincount(bins, probability, 10)[full] / counts[full]
     true = np.bincount(bins, batch.target.numpy(), 10)[full] / counts[full]
-    error = np.abs(said - true) @ counts[full] / counts.sum()
+    error = BinaryCalibrationError(n_bins=10)(output.compare.sigmoid(), batch.target.int()).item()
     figure, axes = blank(4.4, 4.0)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
     axes.scatter(said, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
