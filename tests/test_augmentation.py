@@ -4,8 +4,10 @@ import pytest
 import torch
 from conftest import fit
 
+from digitcmp.data import augmentation
 from digitcmp.data.augmentation import augment
-from digitcmp.data.datamodule import Batch, PairData, augmentation
+from digitcmp.data.datamodule import PairData
+from digitcmp.data.pairs import Batch
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
 

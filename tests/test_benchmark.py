@@ -26,7 +26,7 @@ def test_fit_ratios_are_written(
 
 
 def test_the_common_module_learns_as_a_run_does(tmp_path: Path) -> None:
-    code = "from digitcmp import benchmark; benchmark.common_module('ws2', False, 0, epochs=5)"
+    code = "from digitcmp.commands import benchmark; benchmark.common_module('ws2', False, 0, epochs=5)"
     benchmark.process("-c", code, folder=str(tmp_path))
     [file] = tmp_path.rglob("*.ckpt")  # the best by validation accuracy
     best = torch.load(file, weights_only=True)["callbacks"]

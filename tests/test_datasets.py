@@ -27,7 +27,8 @@ from test_data import fake_torchvision, made_up, save_npz
 
 import digitcmp
 from digitcmp.config.run import CONF, Run, config_yaml
-from digitcmp.data.datamodule import PairData, datasets, images, readers
+from digitcmp.data import datasets, images, readers
+from digitcmp.data.datamodule import PairData
 from digitcmp.data.sources import SOURCES
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError, ImageError, RunError

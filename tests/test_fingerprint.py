@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, written
-from test_config import run
+from test_config import nested, run
 
+from digitcmp.config.run import Run
 from digitcmp.errors import StaleError
 from digitcmp.models.backbones import NETWORKS, Network
 from digitcmp.runs import fingerprint
@@ -94,7 +95,7 @@ def test_a_network_of_a_package_elsewhere_is_recorded_with_its_package(
     monkeypatch.syspath_prepend(tmp_path)
     module = importlib.import_module("mylab.nets")
     monkeypatch.setitem(NETWORKS, "mine", Network(module.mine))
-    files = fingerprint.files(run(model="mine"))
+    files = fingerprint.files(Run.of(nested(model__name="mine") | {"model": {"name": "mine"}}))
     assert {"mylab/__init__.py", "mylab/nets.py", "mylab/sizes.py"} <= files.keys()
     for name in ("mylab", "mylab.nets"):
         monkeypatch.delitem(sys.modules, name)

@@ -82,7 +82,9 @@ def python(lab: Path, *arguments: str, code: int = 0, **variables: str) -> subpr
 
 
 def train(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    typed = (*arguments, "--config-dir=conf", "plugins=[mylab.nets]", *SMALL)
+    flags = [argument for argument in arguments if argument == "-m"]
+    keys = [argument for argument in arguments if argument != "-m"]
+    typed = (*flags, "--config-dir=conf", "plugins=[mylab.nets]", *SMALL, *keys)
     return python(lab, str(ROOT / "train.py"), *typed, code=code)
 
 

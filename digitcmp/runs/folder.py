@@ -226,7 +226,7 @@ def read_settings(folder: Path) -> Settings | None:
 
 def data_source(folder: Path) -> dict[str, Any]:
     """Return the arguments of `datasets.load` for a run's data set; those of MNIST if config.yaml cannot be read."""
-    from digitcmp.data.datamodule import datasets  # a dry run need not wait for it
+    from digitcmp.data import datasets  # a dry run need not wait for it
 
     try:
         config = yaml.safe_load((folder / CONFIG).read_text())["data"]
