@@ -177,7 +177,7 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("trainer.limit_train_batches=1.5", "trainer.limit_train_batches=1.5 is not allowed: a whole number of batch"),
         ("+trainer.logger=false", "trainer.logger is not allowed: logger=NAME is the option"),
         ("-m +trainer.devices=2,3", "trainer.devices is not allowed: a run is one process on one device"),
-        ("data.file=a=b.npz", "mismatched input '=' expecting <EOF>; a value with = in it needs quotes: \"key='a=b'\""),
+        ("data.file=a=b.npz", "a value with = in it needs quotes: \"key='a=b'\""),
         ("+trainer.typo=1", "trainer.typo is unknown: python train.py --help lists every key"),
         ("trainer.accelerator=mps", "`MPSAccelerator` can not run on your system"),
         ("model=false", "Config group override must be a string or a list. Got bool: model=false"),
