@@ -6,6 +6,7 @@ One run has 200 training pairs in 10 batches of 20 unless a test says otherwise.
 import csv
 import inspect
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -580,6 +581,24 @@ def test_a_list_of_targets_in_a_sweep(train: Run, tmp_path: Path) -> None:
     assert found == ["EarlyStopping(monitor=val_acc,mode=max,patience=1)", "None"]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("sweep", [(), ("-m", "hydra/launcher=basic", "hydra.sweep.dir=out")])
+def test_a_typed_list_replaces_an_experiments_callbacks(
+    train: Run, tmp_path: Path, listed: bool, sweep: tuple[str, ...]
+) -> None:
+    stop = f"{{_target_: {CALLBACKS}.EarlyStopping, monitor: val_acc, mode: max}}"
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    text = f"callbacks: [{stop}]\n" if listed else f"callbacks: {{stop: {stop}}}\n"
+    (tmp_path / "mine/experiment/e.yaml").write_text(f"# @package _global_\n# e\nepochs: 1\n{text}")
+    found = []
+    for typed in ((), (f"callbacks=[{{_target_:{CALLBACKS}.Timer,duration:{{days:1}}}}]",), ("callbacks=[]",)):
+        train(*sweep[:1], "--config-dir=mine", "experiment=e", *SMALL, *typed, *sweep[1:], "hydra.run.dir=out/one")
+        [file] = tmp_path.glob("out/**/result.json")
+        found.append(json.loads(file.read_text())["callbacks"])
+        shutil.rmtree(tmp_path / "out")
+    assert found == ["EarlyStopping(monitor=val_acc,mode=max)", 'Timer(duration={"days":1})', None]
+
+
 @pytest.mark.parametrize("file", sorted((config.CONF / "callbacks").glob("*.yaml")), ids=lambda file: file.stem)
 def test_every_file_of_callbacks_trains(tmp_path: Path, file: Path) -> None:
     assert train(tmp_path, f"callbacks={file.stem}", "epochs=2")["test_acc"] > 0
@@ -622,3 +641,7 @@ def test_a_misspelt_callback_is_a_line(train: Run) -> None:
     assert "callbacks/early_stoping" in refused and "early_stopping" in refused and refused.count("\n") == 1
     refused = train("callbacks.early_stopping.patience=5", code=1).stderr
     assert "callbacks=early_stopping" in refused and refused.count("\n") == 1
+    refused = train("callbacks=early_stopping", "callbacks.early_stopping.patence=5", code=1).stderr
+    assert "patence" in refused and "+callbacks.early_stopping.patence=VALUE" in refused and refused.count("\n") == 1
+    refused = train("checkpoint=best", "trainer.limit_val_batches=0", code=1).stderr
+    assert refused == "trainer.limit_val_batches=0 is not allowed: above 0 with checkpoint=best\n"

@@ -32,6 +32,18 @@ data=NAME:
 experiment=NAME, a sweep or a recipe as a file:
 {choices("experiment")}
 
+trainer=NAME, where it trains:
+{choices("trainer")}
+
+callbacks=NAME, or [several]:
+{choices("callbacks")}
+
+logger=NAME, or [several], beside metrics.csv and TensorBoard events:
+{choices("logger")}
+
+debug=NAME:
+{choices("debug")}
+
 Everything else, with its default:
   task:{knobs.replace(chr(10), chr(10) + "  ")}
 Hydra's own help and shell completion: python train.py --hydra-help

@@ -100,6 +100,8 @@ def best_epoch_is_evaluated(run: Run) -> None:
         every,
         f"with checkpoint=best at most epochs={run.epochs}, so that an epoch is evaluated",
     )
+    limit = run.trainer.limit_val_batches
+    require(run.checkpoint == "last" or limit != 0, "trainer.limit_val_batches", limit, "above 0 with checkpoint=best")
 
 
 RULES = (

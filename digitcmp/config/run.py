@@ -123,8 +123,14 @@ class Run(Group):
         if isinstance(trainer, Mapping) and trainer.get("max_epochs") is not None:  # Lightning's name of `epochs`
             config = {**config, "epochs": trainer["max_epochs"], "trainer": {**trainer, "max_epochs": None}}
         for key in TARGETS:
-            if isinstance(config.get(key), Mapping):
-                config = {**config, key: [target for target in config[key].values() if target is not None]}
+            if config.keys().isdisjoint((key, f"typed_{key}")):
+                continue
+            targets = config.get(f"typed_{key}", config.get(key))  # a typed list replaces the files' own
+            if targets is None:
+                targets = []
+            elif isinstance(targets, Mapping):  # by name
+                targets = [target for target in targets.values() if target is not None]
+            config = {name: value for name, value in config.items() if name != f"typed_{key}"} | {key: targets}
         if "lr" in config and config["lr"] is None:  # the model's own
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
@@ -206,7 +212,7 @@ def flatten(config: Mapping[str, Any]) -> Settings:
             names = [name for name in value if name not in kind.model_fields or identifies(kind, name, value[name])]
             flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
         elif key == "callbacks":
-            flat[key] = described([callback for callback in value if callback["_target_"] not in OBSERVERS])
+            flat[key] = described([callback for callback in value or () if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
             flat[key] = value
     if evaluations := evaluated(config.get("trainer") or {}):  # which change a result where something acts on them

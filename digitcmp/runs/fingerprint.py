@@ -14,11 +14,17 @@ from digitcmp.models.heads import HEADS
 
 PACKAGE = Path(__file__).parents[1]
 EVERY_RUN = (  # the files that every run goes through; augmentation and the networks are added as a run has them
-    *("seeds.py", "training/assembly.py", "training/train.py", "training/process.py"),
+    *("seeds.py", "training/assembly.py", "training/loggers.py", "training/process.py", "training/train.py"),
     *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/npz.py"),
     *("data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
     *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
-    *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/backbones/registry.py"),
+    *(
+        "models/layers.py",
+        "models/optimizers.py",
+        "models/schedules.py",
+        "models/scores.py",
+        "models/backbones/registry.py",
+    ),
 )
 
 

@@ -56,22 +56,16 @@ def with_multirun(arguments: Sequence[str]) -> list[str]:
 
 
 def hydra_overrides(arguments: Iterable[str]) -> list[str]:
-    """Return the command line with each list of targets as a mapping, the form that Hydra accepts for a config group.
+    """Return the command line with each list of targets under a key of its own, for `callbacks` is a group to Hydra.
 
-    `callbacks=[{_target_:CLASS}]` becomes `callbacks=none ++callbacks={CLASS:{_target_:CLASS}}`.
+    `callbacks=[{_target_:CLASS}]` becomes `++typed_callbacks=[{_target_:CLASS}]`, which replaces all others.
     """
     result = []
     for argument in arguments:
         key, _, value = argument.partition("=")
-        if key.lstrip("+") in TARGETS and re.match(r"\[\s*(\{|\])", value):
-            override = OverridesParser.create().parse_override(argument)
-            if not override.is_sweep_override():
-                targets = override.value()
-                assert isinstance(targets, list)
-                named = {f"{number}_{target.get('_target_')}": target for number, target in enumerate(targets)}
-                result += [f"{key.lstrip('+')}=none", f"++{key.lstrip('+')}={typed(named)}"]
-                continue
-        result.append(argument)
+        key = key.lstrip("+")
+        listed = key in TARGETS and re.match(r"\[\s*[{\]]", value)
+        result.append(f"++typed_{key}={value}" if listed else argument)
     return result
 
 
@@ -108,7 +102,7 @@ def plan(
             raise ConfigError(f"{key}={texts} is not allowed: a sweep has one")
     jobs: dict[Path, Job] = {}
     for grid in grids:
-        values = alternatives([f"{key}={value}" for key, value in grid.items()], parser)
+        values = alternatives(hydra_overrides(f"{key}={value}" for key, value in grid.items()), parser)
         given = typed
         if "experiment" in values:  # a recipe to sweep, not the sweep that was typed; its runs stay in this one
             given = typed | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
@@ -126,14 +120,7 @@ def plan(
 
 def is_choice(override: Override, groups: Iterable[str]) -> bool:
     """Whether an override changes which files a configuration is composed of."""
-    group = override.key_or_group.split("/")[0]
-    targets = group in TARGETS and not isinstance(override.value(), str) and not names_files(override.value())
-    return override.is_delete() or (group in groups and not targets)
-
-
-def names_files(value: Any) -> bool:
-    """Return whether a value is a list of names: [early_stopping, lr_monitor]."""
-    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
+    return override.is_delete() or override.key_or_group.split("/")[0] in groups
 
 
 def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, list[Override]]:

@@ -74,8 +74,11 @@ def reason(error: BaseException) -> str:
     if unset and group == "trainer" and option in TRAINER_REFUSED:
         return f"{unset[1]} is not allowed: {TRAINER_REFUSED[option]}"
     if unset and group in TARGETS and option:
-        name = option.partition(".")[0]
-        return f"{unset[1]} is unknown: {group}={name} is not chosen. Add {group}={name}, a file of conf/{group}"
+        name, _, argument = option.partition(".")
+        return (
+            f"{unset[1]} is unknown: it needs {group}={name}, a file of conf/{group}, "
+            f"with {argument or 'arguments'} in it. +{unset[1]}=VALUE adds an argument that the file does not have"
+        )
     if unset and unset[1] not in known_keys():
         return unknown(unset[1], known_keys(), HELP)
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
