@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -182,7 +182,11 @@ def instantiate(
     Raises RunError.
     """
     target = spec["_target_"]
-    trusted = {} if "version_base" in process.HYDRA else {"_execution_whitelist_": [target]}
+    trusted = (
+        {}
+        if "version_base" in process.HYDRA
+        else {"_execution_whitelist_": [name for target in targets(spec) for name in (target, f"{target}.*")]}
+    )
     try:
         made = hydra.utils.get_class(target)
         extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(made, name)}
@@ -201,6 +205,17 @@ def lacks(function: Callable[..., Any], name: str) -> bool:
     """Return whether a function or class has a parameter of this name without a default value, or with None."""
     parameter = inspect.signature(function).parameters.get(name)
     return parameter is not None and parameter.default in (None, parameter.empty)
+
+
+def targets(value: Any) -> Iterator[str]:
+    """Yield the name of every `_target_` in a spec, those of its arguments included."""
+    if isinstance(value, Mapping):
+        yield from (str(value[key]) for key in value if key == "_target_")
+        for item in value.values():
+            yield from targets(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from targets(item)
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
