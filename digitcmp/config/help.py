@@ -47,4 +47,4 @@ debug=NAME:
 Everything else, with its default:
   task:{knobs.replace(chr(10), chr(10) + "  ")}
 Hydra's own help and shell completion: python train.py --hydra-help
-"""
+""".replace("$", "$$")  # Hydra fills its help in as a string.Template
