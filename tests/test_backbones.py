@@ -28,6 +28,15 @@ def test_parameters_of_the_paper(name: str) -> None:
         assert parameters(PairModel(name, {}, "mlp", aux=True)) == PARAMETERS[name]
 
 
+def test_padding_and_units_of_the_convolutional_branch() -> None:
+    """Padding keeps 14x14 before the dense layer: 8 * 196 inputs instead of 8 * 100; half the units, half of it."""
+    features, classifier, comparison = 5 * 9 + 5 + 8 * 45 + 8, 200 * 10 + 10, 20 * 15 + 15 + 15 + 1
+    padded = features + 8 * 196 * 200 + 200 + classifier + comparison
+    assert parameters(PairModel("ws3", {"padding": 1}, "mlp", aux=False)) == padded
+    narrow = features + 800 * 100 + 100 + 100 * 10 + 10
+    assert parameters(PairModel("ws1", {"units": 100}, "mlp", aux=False)) == 2 * narrow + comparison
+
+
 @pytest.mark.parametrize("aux", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_output_shapes(name: str, aux: bool) -> None:

@@ -141,7 +141,9 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
     edit(models / "module.py", "sum(losses[1:], losses[0])", "sum(losses[1:], losses[0])  # of all")
     assert "4 runs in multirun/sweep, 4 finished before" in start(checkout, *sweep).stdout
 
-    edit(models / "backbones/conv.py", "nn.Linear(8 * side * side, 200), nn.ReLU()", "nn.Linear(800, 200), nn.Tanh()")
+    edit(
+        models / "backbones/conv.py", "nn.Linear(8 * side * side, units), nn.ReLU()", "nn.Linear(800, units), nn.Tanh()"
+    )
     for extra in ((), ("dry_run=true",)):
         refused = start(checkout, *sweep, *extra, code=1).stderr
         assert refused.startswith("2 of 4 runs were finished by other code, changed since: models/backbones/conv.py: ")
