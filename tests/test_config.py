@@ -182,7 +182,12 @@ def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
         ({"dry_run": 1.0}, "dry_run=1.0 is not allowed: true or false"),
         ({"head": "linear"}, "head=linear is not allowed: mlp, ordinal"),
         ({"head": 3}, "head=3 is not allowed: mlp, ordinal"),
-        ({"task": "same"}, "task=same is not allowed: leq"),
+        ({"task": "lt"}, "task=lt is not allowed: leq, same, odd_sum, shuffled_leq"),
+        ({"aux_labels": "parity"}, "aux_labels=parity is not allowed: without aux=true no label is used"),
+        (
+            {"aux": True, "aux_labels": "shuffled", "data__re_pair": True},
+            "data.re_pair=true is not allowed: it needs the right digits, not those of aux_labels=shuffled",
+        ),
         (
             {"model": "fcnn2", "head": "ordinal"},
             "head=ordinal is not allowed: fcnn2 merges both images into one embedding; mlp",
@@ -265,9 +270,9 @@ def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
         ({"a": {"epochs": 3}}, "a is unknown: python train.py --help lists every key"),
         ({"data__train_pair": 3}, "data.train_pair is unknown: did you mean data.train_pairs?"),
         ({"data__lr": 3}, "data.lr is unknown: did you mean lr?"),
-        ({"model__depht": 2}, "model.depht is unknown: ws3 takes regularization"),
+        ({"model__depht": 2}, "model.depht is unknown: ws3 takes regularization, padding, units"),
         ({"model__regularisation": None}, "model.regularisation is unknown: did you mean model.regularization?"),
-        ({"model__bins": 2}, "model.bins is unknown: ws3 takes regularization"),
+        ({"model__bins": 2}, "model.bins is unknown: ws3 takes regularization, padding, units"),
         ({"trainer__profile": None}, "trainer.profile is unknown: did you mean trainer.profiler?"),
         (
             {"experiment": {"epochs": 2, "model": "fcnn1"}},

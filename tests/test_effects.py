@@ -155,7 +155,7 @@ def test_sharing_as_an_argument(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_ones_head_and_backbone(monkeypatch: pytest.MonkeyPatch, pooled: None, tmp_path: Path) -> None:
-    monkeypatch.setitem(HEADS, "mine", Head(lambda shape: None, branches_only=False, task=None))
+    monkeypatch.setitem(HEADS, "mine", Head(lambda shape: None, branches_only=False, tasks=None))
     for seed in range(2):
         for aux in (False, True):
             record(tmp_path, "pooled", 0.7 + 0.03 * aux + 0.01 * seed, seed=seed, aux=aux)

@@ -104,7 +104,7 @@ def test_the_order_of_the_classes(
     assert ordered == plain
     assert "from first to last: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in capsys.readouterr().out
 
-    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "=="))
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "Are they equal?"))
     other = untrained(tmp_path / "same.ckpt", backbone="ws3", task="same")
     assert run(monkeypatch, other, "order=true") == 2
     assert capsys.readouterr().err == "order=true is not allowed: the run's task is same, not leq\n"

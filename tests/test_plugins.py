@@ -44,7 +44,7 @@ def product(shape):
     return Product()
 
 
-TASKS["same"] = Task(lambda first, second: first == second, "==")
+TASKS["same"] = Task(lambda first, second: first == second, "Are they equal?")
 '''
 BRANCHES = """
 def branches(images, bins, width, shared):

@@ -426,7 +426,7 @@ def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
 
 def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The paper's number does not stand beside "same digit?", whose targets are those of equal digits."""
-    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "=="))
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "Are they equal?"))
     out = train(*QUICK, "aux=true", "task=same", "epochs=1", "hydra.run.dir=out").stdout
     assert "paper (" not in out
     same = result(tmp_path / "out")
@@ -440,4 +440,7 @@ def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: py
     assert {key: scores[key] for key in ("test_acc", "argmax_acc")} == {
         key: same[key] for key in ("test_acc", "argmax_acc")
     }
-    assert train("task=same", "head=ordinal", code=1).stderr == "head=ordinal is not allowed: of task=leq alone\n"
+    assert (
+        train("task=same", "head=ordinal", code=1).stderr
+        == "head=ordinal is not allowed: it fits task=leq|shuffled_leq alone\n"
+    )

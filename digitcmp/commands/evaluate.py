@@ -131,7 +131,9 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     pairs = draw_sets(data, counts, seed, task)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
-        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
+        scores = objective.scores(
+            network.predict_all(pairs.pairs), pairs.target, pairs.digits, task, comparer.aux_labels
+        )
         positions = order.positions(network, pairs) if overrides.get("order") else None
     scores = {name: rounded(value) for name, value in scores.items()}
     result = {

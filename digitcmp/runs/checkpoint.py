@@ -58,6 +58,11 @@ class Comparer(nn.Module):
         return self.hparams.get("task", "leq")  # older checkpoints know no other
 
     @property
+    def aux_labels(self) -> str:
+        """The name of the labels that its digit head was taught."""
+        return self.hparams.get("aux_labels", "digits")
+
+    @property
     def images(self) -> ImageSpec:
         """What the images are that it was trained on."""
         return self.network.images
@@ -65,7 +70,7 @@ class Comparer(nn.Module):
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
         """Pairs of raw pixels 0..255 -> P(first <= second) (B,), with aux also P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
-        if output.digits is None:
+        if output.digits is None or self.aux_labels != "digits":  # other labels name no digit
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 

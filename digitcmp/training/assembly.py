@@ -84,6 +84,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         batch_size=run.batch_size,
         data_seed=run.data.seed,
         task=run.task,
+        aux_labels=run.aux_labels,
         **run.data.model_dump(exclude={"seed"}),
     )
     data.setup()
@@ -154,6 +155,7 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
             schedule=run.schedule,
             seed=run.seed,
             task=run.task,
+            aux_labels=run.aux_labels,
         )
         try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
     except Exception as error:  # whatever a network of one's own raises

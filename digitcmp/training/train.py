@@ -102,7 +102,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         raise RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
     last = max(parts.metrics.rows)
     kept = restore_best(parts, folder) if parts.best else last
-    scores = parts.metrics.rows[kept] | evaluate(parts)
+    scores = parts.metrics.rows[kept] | evaluate(run, parts)
     result = {
         **run.settings,
         "cell": run.cell_name,
@@ -157,7 +157,7 @@ def found(run: Run, parts: Parts) -> dict[str, Any]:
     return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
 
 
-def evaluate(parts: Parts) -> dict[str, float]:
+def evaluate(run: Run, parts: Parts) -> dict[str, float]:
     """Return the scores of all validation and test pairs by the network's weights as they are now, by name.
 
     Raises FloatingPointError if a loss is not finite.
@@ -165,7 +165,7 @@ def evaluate(parts: Parts) -> dict[str, float]:
     results: dict[str, float] = {}
     for stage in ("val", "test"):
         pairs = parts.data.sets[stage]
-        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, parts.data.task)
+        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, run.task, run.aux_labels)
         if not math.isfinite(scores["loss"]):
             raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged, lower lr")
         results |= {f"{stage}_{name}": rounded(value) for name, value in scores.items()}
