@@ -23,6 +23,7 @@ from digitcmp.models.module import DigitComparison
 from digitcmp.runs import folder as runs
 
 ROOT = Path(__file__).parents[1]
+MNIST_ROOT = os.environ.get("MNIST_ROOT")
 sys.path.insert(0, str(ROOT))  # as train.py's folder is, where Hydra looks for hydra_plugins
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, CI's too, ignore Ctrl-C

@@ -2,6 +2,9 @@
 
 import copy
 import itertools
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +74,11 @@ def factorial(root: Path) -> Path:
             **{"epochs": 50, "lr": 2e-3 if aux else 1e-3},
         )
     return root
+
+
+def report(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "digitcmp", "report", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "80"} | variables
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done

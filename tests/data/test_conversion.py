@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run as Train
-from test_data import made_up, save_npz
+from image_sets import made_up, save_npz
 
 import digitcmp
 from digitcmp.data import conversion, datasets

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from drawings import drawing
 from PIL import Image
 from saved import checkpoint, untrained
-from test_images import drawing
 
 import digitcmp
 from digitcmp.errors import CheckpointError

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, fit
+from drawings import BROKEN, broken, drawing
+from image_sets import save_npz
 from PIL import Image
 from saved import checkpoint
-from test_data import save_npz
-from test_images import BROKEN, broken, drawing
 
 import digitcmp
 from digitcmp.commands import demo

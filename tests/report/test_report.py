@@ -1,7 +1,6 @@
 """The report of a small made-up sweep: its tables and files, what it warns of; and the committed reports."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,21 +11,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from rich.console import Console
-from sweeps import factorial, grid, record
+from sweeps import factorial, grid, record, report
 
 from digitcmp import paper
 from digitcmp.report import tables
 from digitcmp.report.figures import draw, save
 from digitcmp.report.results import Results
 from digitcmp.runs import folder as runs
-
-
-def report(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "digitcmp", "report", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "80"} | variables
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
 
 
 def column(table: tables.Table, heading: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""hydra/launcher=slurm against a real SLURM of three nodes on this machine, started by tests/slurm.sh."""
+"""hydra/launcher=slurm against a real SLURM of three nodes on this machine, started by tests/integration/slurm.sh."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ needs_slurm = pytest.mark.skipif(
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a running SLURM."""
     folder = tmp_path_factory.mktemp("slurm")
-    script = str(ROOT / "tests" / "slurm.sh")
+    script = str(Path(__file__).with_name("slurm.sh"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         try:

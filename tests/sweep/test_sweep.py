@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from conftest import Run, Start, kill_group, numbers, until, written
+from image_sets import save_npz
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_data import save_npz
 
 from digitcmp.runs import folder as runs
 from digitcmp.sweep.sweep import LAUNCHES

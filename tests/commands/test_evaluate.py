@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from image_sets import fake_torchvision, save_npz
 from saved import checkpoint, untrained
-from test_data import fake_torchvision, save_npz
 
 from digitcmp.commands import evaluate
 from digitcmp.data.tasks import TASKS, Task

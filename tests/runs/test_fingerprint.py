@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from configs import nested, run
 from conftest import ROOT, written
-from test_config import nested, run
 
 from digitcmp.config.run import Run
 from digitcmp.errors import StaleError
