@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.config.run import RENAMED, Run, config_yaml
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
+from digitcmp.runs.result import SCORES, record_result
 
 SETTINGS = {name: key.split(".") for key, name in RENAMED.items()}  # those of another name than their key
 MADE_WITH = {"device": "cpu", "git_commit": "abc", "versions": "python 3, torch 2"}
@@ -34,18 +35,18 @@ def record(
     folder.mkdir(parents=True)
     if not begun:
         return folder
-    (folder / runs.CONFIG).write_text("begun")
+    (folder / CONFIG).write_text("begun")
     if test_acc is None:
         return folder
     val_acc = test_acc - 0.02 if val_acc is None else val_acc
     rows = [f"{epoch},{test_acc - 0.1 / epoch},{val_acc - 0.1 / epoch}\n" for epoch in (1, 2, 3)]
-    (folder / runs.METRICS).write_text("epoch,test_acc,val_acc\n" + "".join(rows))
+    (folder / METRICS).write_text("epoch,test_acc,val_acc\n" + "".join(rows))
     (folder / "checkpoints").mkdir()
-    (folder / runs.CHECKPOINT).write_text("weights")
-    scores = dict.fromkeys(runs.SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
+    (folder / CHECKPOINT).write_text("weights")
+    scores = dict.fromkeys(SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
     scores |= {"digit_acc": 0.9, "argmax_acc": 0.95} if run.aux else {"digit_acc": None, "argmax_acc": None}
     identity = {"cell": run.cell_name, "label": run.label, "config_hash": run.config_hash}
-    runs.record(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
+    record_result(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
     return folder
 
 
