@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from configs import nested, run
 from conftest import ROOT, written
-from test_config import nested, run
 
 from digitcmp.config.run import Run
 from digitcmp.errors import StaleError
@@ -64,7 +64,7 @@ def test_a_run_has_the_files_of_its_own_network(model: str, family: str) -> None
     families = [name for name in files if name.startswith("models/backbones/") and "registry" not in name]
     assert families == [f"models/backbones/{family}.py"]
     assert {"models/module.py", "models/heads.py", "training/train.py", "data/pairs.py", "seeds.py"} <= files.keys()
-    assert not {"runs/folder.py", "config/run.py", "training/screen.py", "paper.py"} & files.keys()
+    assert not {"runs/folder.py", "runs/result.py", "config/run.py", "training/screen.py", "paper.py"} & files.keys()
 
 
 def test_augmentation_is_the_code_of_runs_that_augment() -> None:

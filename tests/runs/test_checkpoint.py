@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from drawings import drawing
 from PIL import Image
 from saved import checkpoint, untrained
-from test_images import drawing
 
 import digitcmp
 from digitcmp.errors import CheckpointError
 from digitcmp.files import checksum
 from digitcmp.models.module import DigitComparison
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, RESULT
 
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
 COMMANDS = {
@@ -88,9 +88,9 @@ def test_a_flipped_bit_in_the_archive_is_refused(fcnn1: Path, tmp_path: Path) ->
 def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, tmp_path: Path) -> None:
     """What no CRC of the archive covers, the run's result does."""
     content = fcnn1.read_bytes()
-    file = tmp_path / runs.CHECKPOINT
+    file = tmp_path / CHECKPOINT
     file.parent.mkdir()
-    (tmp_path / runs.RESULT).write_text(json.dumps({"checkpoint_crc": checksum(fcnn1)}))
+    (tmp_path / RESULT).write_text(json.dumps({"checkpoint_crc": checksum(fcnn1)}))
     file.write_bytes(content)
     assert digitcmp.load(tmp_path).network.arguments["backbone"] == "fcnn1"
     file.write_bytes(flipped(content, int(share * (len(content) - 1))))
@@ -100,13 +100,13 @@ def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, t
 
 
 def test_another_runs_checkpoint_is_refused(fcnn1: Path, tmp_path: Path) -> None:
-    (tmp_path / runs.CHECKPOINT).parent.mkdir()
-    shutil.copy(fcnn1, tmp_path / runs.CHECKPOINT)
-    (tmp_path / runs.RESULT).write_text('{"checkpoint_crc": "0123abcd"}')
-    with pytest.raises(CheckpointError, match=f"0123abcd in {tmp_path / runs.RESULT}$"):
-        digitcmp.load(tmp_path / runs.CHECKPOINT)
-    (tmp_path / runs.RESULT).write_text("damaged, and no reason to distrust the checkpoint")
-    digitcmp.load(tmp_path / runs.CHECKPOINT)
+    (tmp_path / CHECKPOINT).parent.mkdir()
+    shutil.copy(fcnn1, tmp_path / CHECKPOINT)
+    (tmp_path / RESULT).write_text('{"checkpoint_crc": "0123abcd"}')
+    with pytest.raises(CheckpointError, match=f"0123abcd in {tmp_path / RESULT}$"):
+        digitcmp.load(tmp_path / CHECKPOINT)
+    (tmp_path / RESULT).write_text("damaged, and no reason to distrust the checkpoint")
+    digitcmp.load(tmp_path / CHECKPOINT)
 
 
 @pytest.fixture

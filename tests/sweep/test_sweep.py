@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from conftest import Run, Start, kill_group, numbers, until, written
+from image_sets import save_npz
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_data import save_npz
 
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import RESULT, lock
+from digitcmp.runs.result import read_result, record_result
 from digitcmp.sweep.sweep import LAUNCHES
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
@@ -29,7 +30,7 @@ def pictures(folder: Path) -> list[str]:
 
 
 def finished(folders: list[Path]) -> list[Path]:
-    return [folder for folder in folders if runs.read_result(folder)]
+    return [folder for folder in folders if read_result(folder)]
 
 
 def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
     first, last = folders(root)[:4], folders(root)[4:]
     with ExitStack() as held:
         for folder in last:
-            held.enter_context(runs.lock(folder))  # so that no worker gets beyond the first four
+            held.enter_context(lock(folder))  # so that no worker gets beyond the first four
         sweep = start(*SWEEP)
         until(lambda: finished(first) == first)
         kill_group(sweep)
@@ -53,12 +54,12 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
     assert "8 runs in multirun/sweep, 8 finished before" in command(*SWEEP).stdout
     assert "8 runs, 8 finished" in command(*SWEEP, "dry_run=true").stdout
 
-    result = json.loads((last[0] / runs.RESULT).read_text())
-    runs.record(last[0], result | {"batch_size": 10})  # as if the default had been 10 then
+    result = json.loads((last[0] / RESULT).read_text())
+    record_result(last[0], result | {"batch_size": 10})  # as if the default had been 10 then
     refused = command(*SWEEP, code=1)
     assert "seed=0 holds a finished run with batch_size=10, not batch_size=20" in refused.stderr
     assert "force=true" in refused.stderr and len(refused.stderr.splitlines()) == 1
-    runs.record(last[0], result)
+    record_result(last[0], result)
 
     in_parallel = [numbers(folder) for folder in folders(root)]
     assert not any(pictures(folder) for folder in folders(root))
@@ -83,7 +84,7 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
         assert (python, script) == ("python", "train.py")
         alone = train(*arguments, "dry_run=true").stdout.splitlines()
         assert alone[0].startswith(f"   0 of 1 finished  {label}") and len(alone) == 2
-    assert len(finished([file.parent for file in tmp_path.rglob(runs.RESULT)])) == 2
+    assert len(finished([file.parent for file in tmp_path.rglob(RESULT)])) == 2
 
 
 def test_the_time_is_for_the_cores_that_a_sweep_may_use(command: Run) -> None:
@@ -97,7 +98,7 @@ def test_the_time_is_for_the_cores_that_a_sweep_may_use(command: Run) -> None:
 def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> None:
     sweep = ("-m", "model=ws2", "lr=1e30,1e-3", *QUICK, "stop_on_failure=true", "hydra/launcher=basic")
     second = tmp_path / "multirun/sweep" / CELL.format("0.001") / "seed=0"
-    with runs.lock(second):  # so that it cannot finish first
+    with lock(second):  # so that it cannot finish first
         stopped = command(*sweep, code=1)
     assert "[1/2]" in stopped.stdout and "FAILED: the val loss is nan" in stopped.stdout
     assert "stopped at the first failure" in stopped.stderr and "Traceback" not in stopped.stderr

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A SLURM of three nodes on this machine, for tests: tests/slurm.sh start|stop FOLDER. Needs root, slurm-wlm and munge.
+# A SLURM of three nodes on this machine, for tests: slurm.sh start|stop FOLDER. Needs root, slurm-wlm and munge.
 # Everything it writes is in FOLDER, but for munge's key and socket; `export SLURM_CONF=FOLDER/slurm.conf` to use it.
 set -euo pipefail
 folder=$(realpath -m "$2")

@@ -1,7 +1,6 @@
 """The report of a small made-up sweep: its tables and files, what it warns of; and the committed reports."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,21 +11,14 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from rich.console import Console
-from sweeps import factorial, grid, record
+from sweeps import factorial, grid, record, report
 
 from digitcmp import paper
 from digitcmp.report import tables
 from digitcmp.report.figures import draw, save
 from digitcmp.report.results import Results
-from digitcmp.runs import folder as runs
-
-
-def report(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "digitcmp", "report", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "80"} | variables
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+from digitcmp.runs.folder import METRICS, RESULT
+from digitcmp.runs.result import SCORES, read_result, record_result
 
 
 def column(table: tables.Table, heading: str) -> list[str]:
@@ -133,7 +125,7 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     for seed, accuracy in ((0, 0.8), (1, 0.9)):
         folder = record(sweep, "ws3", 0.7, seed=seed)
-        crc = runs.read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+        crc = read_result(folder)["checkpoint_crc"]  # type: ignore[index]
         task = {"dataset": "mnist", "test_pairs": 5000, "seed": seed, "tta": True}
         for name, checkpoint, test_acc in (("a", crc, accuracy), ("b", "another", 0.1)):
             result = {"checkpoint_crc": checkpoint, "test_acc": test_acc, **task}
@@ -157,7 +149,7 @@ def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> No
     ):
         for seed in range(2):
             folder = record(tmp_path, model, 0.8 + 0.01 * i, seed=seed, aux=aux)
-            crc = runs.read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+            crc = read_result(folder)["checkpoint_crc"]  # type: ignore[index]
             for name, names in (("mnist", list("0123")), ("other", odd)):
                 for tta in (False, True):
                     result: dict[str, Any] = {"checkpoint_crc": crc, "seed": seed, "test_pairs": 50, "tta": tta}
@@ -199,7 +191,7 @@ def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
     """Of two runs one has it complete; read again from the CSV file alone, the report is the same."""
     for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):
         folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
-        result = {"checkpoint_crc": runs.read_result(folder)["checkpoint_crc"], "seed": seed}  # type: ignore[index]
+        result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "seed": seed}  # type: ignore[index]
         result |= {"dataset": "mnist", "test_pairs": 1000, "tta": False, "test_acc": 0.8, "class_order": order}
         result |= {"positions": dict(zip(("T-shirt", "Bag, small", "Dress"), positions, strict=True))}
         (folder / "evaluation,order.json").write_text(json.dumps(result))
@@ -218,7 +210,7 @@ def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
 def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
     """Its evaluations would come back as soon as the runs are gone; other people's files stay."""
     folder = record(tmp_path / "sweep", "ws3", 0.8)
-    result = {"checkpoint_crc": runs.read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
+    result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
     result |= {"seed": 0, "test_pairs": 1000, "tta": False, "test_acc": 0.7}
     (folder / "evaluation,x.json").write_text(json.dumps(result))
     report(tmp_path / "sweep")
@@ -232,7 +224,7 @@ def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
 def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
     """One for each run and task, whatever their files are called; a later one of other code is another file."""
     folder = record(tmp_path, "ws3", 0.8)
-    task = {"checkpoint_crc": runs.read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
+    task = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
     task |= {"seed": 0, "test_pairs": 1000, "tta": False}
     order = {"class_order": 1.0, "positions": {"a": 0.0, "b": 1.0}}
     for name, result in (("", {"test_acc": 0.7}), (",2", {"test_acc": 0.6}), (",order", {"test_acc": 0.5} | order)):
@@ -255,10 +247,10 @@ def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
         file = tmp_path / f"{crc}.npz"
         file.write_text(crc)
         folder = record(tmp_path / "sweep", "ws3", 0.8, dataset="npz", file=str(file))
-        result = runs.read_result(folder)
+        result = read_result(folder)
         assert result
-        (folder / runs.RESULT).unlink()
-        runs.record(folder, result | {"data_crc": crc, "config_hash": crc})
+        (folder / RESULT).unlink()
+        record_result(folder, result | {"data_crc": crc, "config_hash": crc})
     report(tmp_path / "sweep")
     table = (tmp_path / "sweep/report/runs.csv").read_bytes()
     alone = shutil.move(tmp_path / "sweep" / "report", tmp_path / "alone")
@@ -275,7 +267,7 @@ def test_one_width_of_each_network_is_no_figure5(tmp_path: Path) -> None:
 
 def test_a_damaged_run_is_missing(tmp_path: Path) -> None:
     folder = next(grid(tmp_path).glob("*/seed=1"))
-    (folder / runs.METRICS).write_text("cut off")
+    (folder / METRICS).write_text("cut off")
     results = Results.load([tmp_path])
     assert results.unfinished == [folder] and len(results.runs) == 11
 
@@ -401,7 +393,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
     assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
     table = pd.read_csv(out / "runs.csv")
-    assert len(table) == 12 and {"cell", "label", "config_hash", *runs.SCORES} <= {*table} and "path" not in table
+    assert len(table) == 12 and {"cell", "label", "config_hash", *SCORES} <= {*table} and "path" not in table
     text = (out / "report.md").read_text()
     row = (
         "| AL4 | 0.002 | 3 | 0.951 ± 0.011 | [0.925, 0.977] | 0.931 | 0.900 | 0.950 | 1,000 | 0.914 ± 0.015 | +0.037 |"

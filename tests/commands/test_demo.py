@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT, fit
+from drawings import BROKEN, broken, drawing
+from image_sets import save_npz
 from PIL import Image
 from saved import checkpoint
-from test_data import save_npz
-from test_images import BROKEN, broken, drawing
 
 import digitcmp
 from digitcmp.commands import demo
 from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, CONFIG
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 BINARY = {"Content-Type": "application/octet-stream"}
@@ -270,11 +270,11 @@ def garments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     mean, std = data.moments
     network = PairEnsemble("ws2", aux=True, mean=mean, std=std, images=asdict(data.images))
     module = DigitComparison(network, lr=2e-3)
-    fit(data, module, max_epochs=20).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    fit(data, module, max_epochs=20).save_checkpoint(folder / CHECKPOINT, weights_only=True)
     config = {"data": {"name": "npz", "file": str(folder / "garments.npz"), "root": str(folder)}}
-    (folder / runs.CONFIG).write_text(json.dumps(config))
+    (folder / CONFIG).write_text(json.dumps(config))
     comparer = digitcmp.load(folder)
-    examples = demo.test_images(folder / runs.CHECKPOINT, comparer.images)
+    examples = demo.test_images(folder / CHECKPOINT, comparer.images)
     with demo.Server(comparer, 0, examples=examples) as server, running(server):
         yield server
 

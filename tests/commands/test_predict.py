@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import MNIST_ROOT, ROOT
+from drawings import drawing
 from PIL import Image
 from rich.console import Console
 from saved import checkpoint, untrained
-from test_images import MNIST_ROOT, drawing
 
 import digitcmp
 from digitcmp.commands import predict

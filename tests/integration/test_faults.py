@@ -29,7 +29,8 @@ import digitcmp.training.train  # noqa: F401  what a run imports, imported befor
 from digitcmp.data.datamodule import PairData  # noqa: F401
 from digitcmp.errors import CheckpointError
 from digitcmp.models.module import DigitComparison
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, MANIFEST, METRICS, RESULT, lock
+from digitcmp.runs.result import CHECKSUM, read_result
 
 QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")
 RUN = (*QUICK, "hydra.run.dir=out")
@@ -94,7 +95,7 @@ def whole(finished: Path) -> Numbers:
 def completes(folder: Path, whole: Numbers) -> bool:
     """Start again in `folder`/out: the run is then whole, and was not touched if it was before, which is returned."""
     out = folder / "out"
-    there = (out / runs.RESULT).exists()
+    there = (out / RESULT).exists()
     before = written([out])
     assert not there or numbers(out) == whole
     code, text = once(folder, *RUN)
@@ -104,8 +105,8 @@ def completes(folder: Path, whole: Numbers) -> bool:
     assert numbers(out) == whole
     events = [file.name for file in out.glob("events.out.tfevents.*")]
     left = {file.name for file in out.rglob("*") if file.is_file() and file.suffix != ".png"}
-    left -= {*events, runs.MANIFEST, "last.ckpt"}
-    assert len(events) == 1 and left == {runs.RESULT, runs.METRICS, runs.CONFIG}
+    left -= {*events, MANIFEST, "last.ckpt"}
+    assert len(events) == 1 and left == {RESULT, METRICS, CONFIG}
     assert not there or written([out]) == before
     return there
 
@@ -228,7 +229,7 @@ def test_disk_full(disk: Path, tmp_path: Path, whole: Numbers, file: str) -> Non
     (tmp_path / "out").symlink_to(disk)
     code, text = once(tmp_path, *RUN, fault=at(file, fill))
     assert code == 1 and "out: No space left on device" in text
-    assert (disk / "ballast").exists() and not (disk / runs.RESULT).exists()
+    assert (disk / "ballast").exists() and not (disk / RESULT).exists()
     (disk / "ballast").unlink()
     assert not completes(tmp_path, whole)
 
@@ -245,7 +246,7 @@ def test_read_only_folder(disk: Path, tmp_path: Path, whole: Numbers) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 0.5])
-@pytest.mark.parametrize("file", [runs.RESULT, runs.METRICS, runs.CHECKPOINT])
+@pytest.mark.parametrize("file", [RESULT, METRICS, CHECKPOINT])
 def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, keep: float) -> None:
     shutil.copytree(finished, tmp_path / "out")
     damaged = tmp_path / "out" / file
@@ -259,39 +260,39 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
 def test_not_a_number_in_a_result(tmp_path: Path, finished: Path, old: bool) -> None:
     """NaN, a text, a missing key: damage, in results of before there was a checksum too."""
     shutil.copytree(finished, tmp_path / "out")
-    file = tmp_path / "out" / runs.RESULT
+    file = tmp_path / "out" / RESULT
     result = json.loads(file.read_text())
     if old:
-        del result[runs.CHECKSUM]
+        del result[CHECKSUM]
         file.write_text(json.dumps(result))
-        assert runs.read_result(tmp_path / "out") == result
+        assert read_result(tmp_path / "out") == result
     less = [{k: v for k, v in result.items() if k != key} for key in ("val_loss", "cell", "label", "params", "model")]
     for damaged in (*less, *(result | {"test_acc": value} for value in (math.nan, math.inf, "0.9", [1])), [], None, 3):
         file.write_text(json.dumps(damaged))
-        assert runs.read_result(tmp_path / "out") is None, damaged
+        assert read_result(tmp_path / "out") is None, damaged
 
 
 def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Path) -> None:
     shutil.copytree(finished, tmp_path / "out")
-    file = tmp_path / "out" / runs.RESULT
+    file = tmp_path / "out" / RESULT
     text = file.read_text()
     file.write_text(json.dumps(json.loads(text), sort_keys=True))  # another order and layout
-    assert runs.read_result(tmp_path / "out")
+    assert read_result(tmp_path / "out")
     digits = [place for place, character in enumerate(text) if character.isdigit()]
     for place in random.Random(17).sample(digits, 200):
         file.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}")
-        assert runs.read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
+        assert read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
 
 
-@pytest.mark.parametrize("name", [runs.RESULT, runs.METRICS, runs.CHECKPOINT, runs.CONFIG])
+@pytest.mark.parametrize("name", [RESULT, METRICS, CHECKPOINT, CONFIG])
 def test_a_pipe_in_the_place_of_a_file(tmp_path: Path, finished: Path, whole: Numbers, name: str) -> None:
     """Nothing waits for it: the run is trained again."""
     shutil.copytree(finished, tmp_path / "out")
     (tmp_path / "out" / name).unlink()
     os.mkfifo(tmp_path / "out" / name)
     code, text = once(tmp_path, *RUN)
-    assert code == 0 and (f"out/{name} is damaged" in text) == (name != runs.CONFIG), text
-    assert name == runs.CONFIG or numbers(tmp_path / "out") == whole
+    assert code == 0 and (f"out/{name} is damaged" in text) == (name != CONFIG), text
+    assert name == CONFIG or numbers(tmp_path / "out") == whole
 
 
 def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
@@ -314,7 +315,7 @@ def test_a_run_that_raises(tmp_path: Path) -> None:
     code, text = once(tmp_path, *three)
     assert code == 1 and "1 not finished:" in text and "lower lr" in text
     assert "lr=1e+30" in shlex.split(text.splitlines()[-1])
-    results = sorted(tmp_path.rglob(runs.RESULT))
+    results = sorted(tmp_path.rglob(RESULT))
     assert len(results) == 2
     before = written(result.parent for result in results)
     assert once(tmp_path, *three)[0] == 1
@@ -337,12 +338,12 @@ def test_a_kill_while_it_imports_leaves_no_folder(start: Start, tmp_path: Path) 
 
 def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
     def hold() -> None:
-        with runs.lock(tmp_path / "out"):
+        with lock(tmp_path / "out"):
             (tmp_path / "held").touch()
             time.sleep(300)
 
     def take() -> None:
-        with runs.lock(tmp_path / "out"):
+        with lock(tmp_path / "out"):
             pass
 
     holder = FORK.Process(target=hold)
@@ -354,7 +355,7 @@ def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
     taker.start()
     taker.join(60)
     assert taker.exitcode == 0
-    assert not (tmp_path / "out" / runs.LOCK).exists()  # the killed one's file is gone too
+    assert not (tmp_path / "out" / LOCK).exists()  # the killed one's file is gone too
 
 
 def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
@@ -362,10 +363,10 @@ def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
 
     def wait() -> None:
         before = time.process_time()
-        with runs.lock(tmp_path):
+        with lock(tmp_path):
             (tmp_path / "seconds").write_text(str(time.process_time() - before))
 
-    with runs.lock(tmp_path):
+    with lock(tmp_path):
         waiting = FORK.Process(target=wait)
         waiting.start()
         time.sleep(2)
@@ -380,7 +381,7 @@ def test_locks_exclude_each_other(tmp_path: Path) -> None:
 
     def count() -> None:
         for _ in range(20):
-            with runs.lock(tmp_path):
+            with lock(tmp_path):
                 (tmp_path / "count").write_text(str(int((tmp_path / "count").read_text()) + 1))
 
     processes = [FORK.Process(target=count) for _ in range(8)]
@@ -400,7 +401,7 @@ class Malicious:
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    checkpoint = torch.load(finished / runs.CHECKPOINT, weights_only=True)
+    checkpoint = torch.load(finished / CHECKPOINT, weights_only=True)
     torch.save(checkpoint | {"callbacks": Malicious()}, "evil.ckpt")
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         DigitComparison.load_from_checkpoint("evil.ckpt", weights_only=True)
@@ -439,16 +440,16 @@ def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: 
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the sweep would inherit that it is ignored
     arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
     cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
-    with runs.lock(cell / "seed=1"):
+    with lock(cell / "seed=1"):
         process = start(*arguments)
         until(lambda: len(workers(process.pid)) == 2)
         children = workers(process.pid)
         if moment == "importing":
             until(lambda: any("libtorch" in libraries(child) for child in children))
         elif moment == "training":
-            until(lambda: any((tmp_path / "multirun").rglob(runs.METRICS)))
+            until(lambda: any((tmp_path / "multirun").rglob(METRICS)))
         elif moment == "between runs":  # one of them waits for the lock, the other for something to do
-            until(lambda: runs.read_result(cell / "seed=0"))
+            until(lambda: read_result(cell / "seed=0"))
         process.send_signal(stop)
         process.wait()
         until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=30)
@@ -486,11 +487,11 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
         held = [stack.enter_context(ExitStack()) for _ in parts]
         for part, lock in zip(parts[1:], held[1:], strict=True):
             for folder in part:
-                lock.enter_context(runs.lock(folder))
+                lock.enter_context(lock(folder))
         process = start(*sweep)
         kept: dict[Path, int] = {}
         for k in range(5):
-            until(lambda k=k: any((folder / runs.CONFIG).exists() for folder in parts[k]))
+            until(lambda k=k: any((folder / CONFIG).exists() for folder in parts[k]))
             time.sleep(rng.uniform(0, 0.5))
             if victim == "worker":
                 until(lambda parent=process.pid: workers(parent))
@@ -499,7 +500,7 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
                 process.kill()
             else:
                 os.killpg(process.pid, signal.SIGKILL)
-            for folder in (folder for part in parts for folder in part if runs.read_result(folder)):
+            for folder in (folder for part in parts for folder in part if read_result(folder)):
                 kept |= written([folder])
             held[k + 1].close()
             if victim != "worker":
@@ -508,7 +509,7 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
     folders = [folder for part in parts for folder in part]
-    assert all(runs.read_result(folder) for folder in folders) and "damaged" not in err
+    assert all(read_result(folder) for folder in folders) and "damaged" not in err
     assert kept and kept.items() <= written(folders).items()
 
 
@@ -522,9 +523,9 @@ def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: 
     folders = [tmp_path / "multirun/sweep" / CELL / f"seed={seed}" for seed in range(4)]
     with ExitStack() as held:
         for folder in folders[2:]:
-            held.enter_context(runs.lock(folder))
+            held.enter_context(lock(folder))
         process = start(*sweep)
-        until(lambda: all(runs.read_result(folder) for folder in folders[:2]))
+        until(lambda: all(read_result(folder) for folder in folders[:2]))
         before = written(folders[:2])
         children = workers(process.pid)
         for stop in signals:
@@ -537,4 +538,4 @@ def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: 
     out, err = (again := start(*sweep)).communicate(timeout=300)
     assert again.returncode == 0, out + err
     assert "4 runs in multirun/sweep, 2 finished before" in out
-    assert all(runs.read_result(folder) for folder in folders) and before.items() <= written(folders).items()
+    assert all(read_result(folder) for folder in folders) and before.items() <= written(folders).items()

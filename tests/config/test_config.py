@@ -1,44 +1,24 @@
 """A run's names, hashes and checks, and the recipes against the paper."""
 
 import ast
-import copy
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
+from configs import nested, run
 from conftest import ROOT
 
 from digitcmp import paper
 from digitcmp.config import groups as groups_of
 from digitcmp.config import run as config
-from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups
+from digitcmp.config.run import RENAMED, Run, groups
 from digitcmp.errors import ConfigError
 from digitcmp.models.backbones import NETWORKS
 
 pytestmark = pytest.mark.pure
 
 WIDTHS = "a list, each a whole number >= 1, or null"
-
-
-def nested(**changes: Any) -> dict[str, Any]:
-    """The default configuration with these changes: `nested(data__seed=0, model='fcnn2')`."""
-    composed = copy.deepcopy(config_yaml())
-    model = changes.pop("model", "ws3")
-    composed["model"] = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
-    composed["data"]["name"] = "mnist"
-    for key, value in changes.items():
-        *path, leaf = key.split("__")
-        group = composed
-        for part in path:
-            group = group[part]
-        group[leaf] = value
-    return composed
-
-
-def run(**changes: Any) -> Run:
-    return Run.of(nested(**changes))
 
 
 def test_names_of_cells() -> None:

@@ -23,7 +23,8 @@ from digitcmp.data.tasks import TASKS, Task
 from digitcmp.models import backbones
 from digitcmp.models.backbones import NETWORKS, Network
 from digitcmp.models.module import DigitComparison
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT
+from digitcmp.runs.result import record_result
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
 
@@ -294,13 +295,12 @@ def test_what_is_only_looked_at_costs_no_result(
 def test_the_result_is_the_last_thing_written(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kill after it leaves every file as it would have been."""
     before: dict[Path, int] = {}
-    record = runs.record
 
     def watched(folder: Path, scores: dict) -> dict:
         before.update(written([folder.resolve()]))
-        return record(folder, scores)
+        return record_result(folder, scores)
 
-    monkeypatch.setattr(runs, "record", watched)
+    monkeypatch.setattr("digitcmp.training.train.record_result", watched)
     train(*QUICK, "pictures=true", "trainer.profiler=simple", "hydra.run.dir=out")
     assert {file.name for file in before} >= {"config.yaml", "metrics.csv", "last.ckpt", "fit-simple-profile.txt"}
     assert before == {file: at for file, at in written([tmp_path / "out"]).items() if file.name != "result.json"}
@@ -436,7 +436,7 @@ def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: py
     assert torch.equal(
         data.sets["test"].target.bool(), data.sets["test"].digits[:, 0] == data.sets["test"].digits[:, 1]
     )
-    scores = evaluate(tmp_path / "out" / runs.CHECKPOINT, {})
+    scores = evaluate(tmp_path / "out" / CHECKPOINT, {})
     assert {key: scores[key] for key in ("test_acc", "argmax_acc")} == {
         key: same[key] for key in ("test_acc", "argmax_acc")
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from digitcmp.runs import folder as runs
+from digitcmp.runs.result import read_result
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
 FULL = "No space left on device: not all was shown\n"
@@ -40,7 +40,7 @@ def test_a_run_is_trained_whatever_becomes_of_what_it_says(
 ) -> None:
     done = shell(tmp_path, redirection, *QUICK, "hydra.run.dir=out")
     assert (done.returncode, done.stderr) == (code, error)
-    assert runs.read_result(tmp_path / "out")
+    assert read_result(tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_sweep_is_trained_whatever_becomes_of_what_it_says(
 ) -> None:
     done = shell(tmp_path, redirection, "-m", *QUICK, "seed=0,1")
     assert (done.returncode, done.stderr) == (code, error)
-    assert len([folder for folder in tmp_path.rglob("seed=*") if runs.read_result(folder)]) == 2
+    assert len([folder for folder in tmp_path.rglob("seed=*") if read_result(folder)]) == 2
 
 
 def test_what_only_says_something_fails_when_it_cannot(tmp_path: Path) -> None:

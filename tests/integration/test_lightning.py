@@ -14,7 +14,7 @@ import lightning.pytorch.callbacks
 import lightning.pytorch.loggers
 import pytest
 import torch
-from conftest import Run
+from conftest import ROOT, Run
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, WeightAveraging
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -118,7 +118,7 @@ def test_hooks_are_called_per_batch(tmp_path: Path) -> None:
 
 def test_every_callback_of_lightning_is_tested_here() -> None:
     names = set(lightning.pytorch.callbacks.__all__)
-    source = Path(__file__).read_text() + Path(__file__).with_name("test_callbacks.py").read_text()
+    source = Path(__file__).read_text() + (ROOT / "tests/training/test_callbacks.py").read_text()
     abstract = {"Callback", "BaseFinetuning", "BasePredictionWriter", "Checkpoint", "ProgressBar", "WeightAveraging"}
     assert {name for name in names - abstract if f'"{name}"' not in source and f".{name}" not in source} == set()
 

@@ -22,8 +22,8 @@ from conftest import Run as Train
 from conftest import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_sets import fake_torchvision, made_up, save_npz
 from PIL import Image
-from test_data import fake_torchvision, made_up, save_npz
 
 import digitcmp
 from digitcmp.config.run import CONF, Run, config_yaml

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Run
 
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import run_folders
+from digitcmp.runs.provenance import git_commit
 
 CELL = "model=ws3,aux=false,lr=0.0013"
 
@@ -34,20 +35,20 @@ def test_git_commit_is_of_the_repository_that_holds_the_code(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = git(repository, "rev-parse", "--short=12", "HEAD")
-    assert runs.git_commit(repository / "code.py") == commit
+    assert git_commit(repository / "code.py") == commit
     (repository / "code.py").write_text("2")
-    assert runs.git_commit(repository / "code.py") == f"{commit}-dirty"
+    assert git_commit(repository / "code.py") == f"{commit}-dirty"
 
     (repository / "venv").mkdir()
     (repository / "venv/installed.py").touch()
-    assert runs.git_commit(repository / "venv/installed.py") == "unknown"
-    assert runs.git_commit(tmp_path / "elsewhere.py") == "unknown"
+    assert git_commit(repository / "venv/installed.py") == "unknown"
+    assert git_commit(tmp_path / "elsewhere.py") == "unknown"
     monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
-    assert runs.git_commit(tmp_path / "elsewhere.py") == "unknown"
+    assert git_commit(tmp_path / "elsewhere.py") == "unknown"
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))
-    assert runs.git_commit(repository / "code.py") == f"{commit}-dirty"
+    assert git_commit(repository / "code.py") == f"{commit}-dirty"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert runs.git_commit(repository / "code.py") == "unknown"  # no git on this machine
+    assert git_commit(repository / "code.py") == "unknown"  # no git on this machine
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="giving a file to another user needs root")
@@ -57,7 +58,7 @@ def test_git_commit_of_another_users_clone(repository: Path) -> None:
         os.chown(path, 65534, 65534)
     refused = subprocess.run(["git", "-C", repository, "status"], capture_output=True, text=True)
     assert "dubious ownership" in refused.stderr
-    assert runs.git_commit(repository / "code.py") == commit
+    assert git_commit(repository / "code.py") == commit
 
 
 def test_only_a_cells_folders_are_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,9 +66,9 @@ def test_only_a_cells_folders_are_runs(tmp_path: Path, monkeypatch: pytest.Monke
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / CELL / "seed=3").touch()
     expected = [tmp_path / CELL / "seed=0", tmp_path / CELL / "seed=1"]
-    assert runs.folders([tmp_path]) == expected
+    assert run_folders([tmp_path]) == expected
     monkeypatch.chdir(tmp_path)
-    assert [folder.absolute() for folder in runs.folders([Path()])] == expected
+    assert [folder.absolute() for folder in run_folders([Path()])] == expected
 
 
 def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run as Train
-from test_data import made_up, save_npz
+from image_sets import made_up, save_npz
 
 import digitcmp
 from digitcmp.data import conversion, datasets
 from digitcmp.errors import DataError
-from digitcmp.runs import folder as runs
+from digitcmp.runs.result import record_result
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
@@ -184,7 +184,7 @@ def test_a_sweep_prints_the_remarks_once(train: Train, tmp_path: Path, capsys: p
     sweep = ("-m", "data=npz", "data.file=own.npz", *SMALL, "seed=0,1,2", "hydra/launcher=basic")
     train(*sweep)
     for file in sorted((tmp_path / "multirun").rglob("result.json"))[:2]:
-        runs.record(file.parent, json.loads(file.read_text()) | {"data_remarks": "two lines; in one"})
+        record_result(file.parent, json.loads(file.read_text()) | {"data_remarks": "two lines; in one"})
     capsys.readouterr()
     again = train(*sweep).stdout
     assert "3 finished before" in again and again.count("data: two lines; in one\n") == 1

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from image_sets import fake_torchvision, save_npz
 from saved import checkpoint, untrained
-from test_data import fake_torchvision, save_npz
 
 from digitcmp.commands import evaluate
 from digitcmp.data.tasks import TASKS, Task
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
 ) -> None:
     small = ("data.train_pairs=100", "data.val_pairs=20", "data.test_pairs=300", "data.seed=7", "epochs=2")
     train("model=ws3", "aux=true", "seed=3", *small, "hydra.run.dir=out")
-    assert run(monkeypatch, tmp_path / "out" / runs.CHECKPOINT) == 0
+    assert run(monkeypatch, tmp_path / "out" / CHECKPOINT) == 0
     result = json.loads((tmp_path / "out/result.json").read_text())
     evaluation = files(tmp_path / "out")["evaluation,dataset=mnist,test_pairs=300,seed=7.json"]
     for key in ("test_loss", "test_acc", "digit_acc", "argmax_acc"):

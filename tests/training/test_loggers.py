@@ -11,7 +11,8 @@ import psutil
 import pytest
 from conftest import Run, until
 
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import METRICS, RESULT
+from digitcmp.runs.result import read_result
 
 wandb, mlflow = pytest.importorskip("wandb"), pytest.importorskip("mlflow")
 SMALL = "data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20", "epochs=3", "pictures=false"
@@ -85,8 +86,8 @@ def mlflow_runs(folder: Path) -> dict[str, dict[str, Any]]:
 
 def check(folder: Path, result: Path, run: dict[str, Any]) -> None:
     """Check that a service has the settings, all epochs' scores and the final scores of the run in `result`."""
-    stored = json.loads((result / runs.RESULT).read_text())
-    with (result / runs.METRICS).open() as stream:
+    stored = json.loads((result / RESULT).read_text())
+    with (result / METRICS).open() as stream:
         rows = list(csv.DictReader(stream))
     assert run["config"].items() >= {**SETTINGS, "seed": str(stored["seed"])}.items()
     for name in ("train_acc", "val_loss", "test_acc"):
@@ -100,7 +101,7 @@ def test_every_run_of_a_sweep_is_a_run_of_its_own(command: Run, tmp_path: Path, 
     workers = ["hydra.launcher.n_jobs=2"] if launcher == "local" else []
     done = command("-m", "seed=range(4)", *BOTH, *SMALL, f"hydra/launcher={launcher}", *workers)
     assert "[4/4]" in done.stdout and "wandb sync" not in done.stdout + done.stderr
-    folders = {json.loads(file.read_text())["seed"]: file.parent for file in tmp_path.rglob(runs.RESULT)}
+    folders = {json.loads(file.read_text())["seed"]: file.parent for file in tmp_path.rglob(RESULT)}
     for found, ended in ((wandb_runs(tmp_path), 0), (mlflow_runs(tmp_path), "FINISHED")):
         assert sorted(int(run["config"]["seed"]) for run in found.values()) == [0, 1, 2, 3]
         for run in found.values():
@@ -154,7 +155,7 @@ def test_a_service_that_fails_at_the_end_costs_no_result(
     wandb.finish()
     assert "MLFlowLogger's row of the result failed (ConnectionError: no route to host)\n" in done.stderr
     assert "the end of WandbLogger failed (ConnectionError: no route to host)\n" in done.stderr
-    assert runs.read_result(tmp_path / "run")
+    assert read_result(tmp_path / "run")
 
 
 def test_the_place_of_mlflow_is_the_users(train: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""hydra/launcher=slurm against a real SLURM of three nodes on this machine, started by tests/slurm.sh."""
+"""hydra/launcher=slurm against a real SLURM of three nodes on this machine, started by tests/integration/slurm.sh."""
 
 import contextlib
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Run, Start, numbers, until, written
 
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CONFIG, LOCK, RESULT, lock
+from digitcmp.runs.result import read_result
 
 QUICK = ("model=ws2", "epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", *QUICK, "seed=range(30)")
@@ -28,7 +29,7 @@ needs_slurm = pytest.mark.skipif(
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of a running SLURM."""
     folder = tmp_path_factory.mktemp("slurm")
-    script = str(ROOT / "tests" / "slurm.sh")
+    script = str(Path(__file__).with_name("slurm.sh"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         try:
@@ -61,18 +62,18 @@ def test_a_node_dies_in_the_middle_of_a_sweep(slurm: Path, start: Start, command
     """It takes its job along when 5 of 30 runs are finished; in the end all are there, as locally."""
     folders = [tmp_path / "multirun" / "sweep" / CELL / f"seed={seed}" for seed in range(30)]
     sweep = start(*SWEEP, *SLURM)
-    until(lambda: sum((folder / runs.RESULT).exists() for folder in folders) >= 5)
+    until(lambda: sum((folder / RESULT).exists() for folder in folders) >= 5)
     until(lambda: running_on("n1"))
     kill_node(slurm, "n1")
-    before = written(folder for folder in folders if runs.read_result(folder))
+    before = written(folder for folder in folders if read_result(folder))
     out, err = sweep.communicate(timeout=600)
-    lost = [folder for folder in folders if not runs.read_result(folder)]
+    lost = [folder for folder in folders if not read_result(folder)]
     assert sweep.returncode == bool(lost), out + err
     assert all(f"seed={folder.name[5:]}: SLURM lost job" in err for folder in lost)
 
     assert "30 runs in multirun/sweep" in command(*SWEEP, *SLURM).stdout
-    assert all(runs.read_result(folder) for folder in folders)
-    assert sorted(tmp_path.rglob(runs.RESULT)) == sorted(folder / runs.RESULT for folder in folders)
+    assert all(read_result(folder) for folder in folders)
+    assert sorted(tmp_path.rglob(RESULT)) == sorted(folder / RESULT for folder in folders)
     assert before.items() <= written(folders).items()
 
     command(*SWEEP, "sweep=local")
@@ -86,16 +87,16 @@ def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, comman
     """A run that diverges is listed as anywhere; so is a job that was cancelled, which the next start trains."""
     sweep = ("-m", *QUICK, "lr=1e-3,1e30", *SLURM)
     good, diverges = (tmp_path / "multirun/sweep" / CELL.replace("0.0005", lr) / "seed=0" for lr in ("0.001", "1e+30"))
-    with runs.lock(good):  # so that its job is still there to be cancelled
+    with lock(good):  # so that its job is still there to be cancelled
         process = start(*sweep)
-        until(lambda: (good / runs.LOCK).exists() and (diverges / runs.CONFIG).exists())
+        until(lambda: (good / LOCK).exists() and (diverges / CONFIG).exists())
         until(lambda: (jobs := running_jobs()) and all(job.endswith("_0") for job in jobs))
         subprocess.run(["scancel", *running_jobs()], check=True)
         out, err = process.communicate(timeout=300)
     assert process.returncode == 1, out + err
     assert "2 not finished:" in err and "SLURM lost job" in err and "training diverged" in err
     again = command(*sweep, code=1)
-    assert "1 not finished:" in again.stderr and runs.read_result(good)
+    assert "1 not finished:" in again.stderr and read_result(good)
 
 
 def running_jobs() -> list[str]:

@@ -16,7 +16,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import digitcmp
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT
+from digitcmp.runs.result import RESULT_KEYS, SCORES
 from digitcmp.sweep.grid import typed
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
@@ -67,7 +68,7 @@ def test_a_stop_between_evaluations_is_evaluated(tmp_path: Path) -> None:
     result = train(tmp_path / "three", "epochs=4", "trainer.check_val_every_n_epoch=2", quiet)
     assert result["epochs_trained"] == 3 and rows(tmp_path / "three")[-1]["val_acc"] == ""
     same = train(tmp_path / "all", "epochs=3")
-    assert {key: result[key] for key in runs.SCORES} == {key: same[key] for key in runs.SCORES}
+    assert {key: result[key] for key in SCORES} == {key: same[key] for key in SCORES}
 
 
 class Rate(Callback):
@@ -138,10 +139,10 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
     curve = rows(tmp_path)
     best = max(curve, key=lambda row: float(row["val_acc"]))
     assert result["epochs_trained"] == 8 and result["checkpoint_epoch"] == int(best["epoch"]) < 8
-    assert {key: result[key] for key in runs.SCORES[:6]} == {key: float(best[key]) for key in runs.SCORES[:6]}
+    assert {key: result[key] for key in SCORES[:6]} == {key: float(best[key]) for key in SCORES[:6]}
     from digitcmp.commands.evaluate import evaluate
 
-    assert evaluate(tmp_path / runs.CHECKPOINT, {})["test_acc"] == result["test_acc"]
+    assert evaluate(tmp_path / CHECKPOINT, {})["test_acc"] == result["test_acc"]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     hparams = HParamsPluginData.FromString(content).session_start_info.hparams
     result = json.loads((tmp_path / "out/result.json").read_text())
-    settings = result.keys() - set(runs.RESULT_KEYS)
+    settings = result.keys() - set(RESULT_KEYS)
     assert settings <= set(hparams) and hparams["ema"].string_value == "null" and hparams["aux"].string_value == "true"
     tensor = events.Tensors("custom_scalars__config__")[0].tensor_proto
     layout = layout_pb2.Layout.FromString(tensor.string_val[0])
