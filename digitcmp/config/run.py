@@ -75,6 +75,7 @@ class Run(Group):
     aux_weight: NonNegative
     aux_labels: Annotated[str, OneOf(AUX_LABELS), IF_SET]
     head: Annotated[str, OneOf(HEADS)]
+    head_arguments: dict[str, Any]
     bins: Bins | None
     lr: Positive
     epochs: Count
@@ -138,6 +139,20 @@ class Run(Group):
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
             config = {**config, "lr": rate}
         return validate(cls, config, known_keys(), HELP)
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_head_arguments(cls, config: Any) -> Any:
+        """Check the arguments of the head and add its defaults. Raises ConfigError."""
+        if not isinstance(config, Mapping):
+            return config
+        head, arguments = HEADS.get(str(config.get("head"))), config.get("head_arguments")
+        if head is None or not isinstance(arguments, Mapping):  # which another check reports
+            return config
+        takes = list(head.arguments.model_fields)
+        hint = f"{head.name} takes {', '.join(takes) or 'no arguments'}"
+        known = [f"head.{key}" for key in takes]
+        return {**config, "head_arguments": dict(validate(head.arguments, arguments, known, hint, "head."))}
 
     @model_validator(mode="after")
     def check(self) -> Run:
@@ -213,6 +228,8 @@ def flatten(config: Mapping[str, Any]) -> Settings:
         if kind := groups().get(key):
             names = [name for name in value if name not in kind.model_fields or identifies(kind, name, value[name])]
             flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
+        elif key == "head_arguments":
+            flat |= head_settings(config["head"], value)
         elif key == "callbacks":
             flat[key] = described([callback for callback in value or () if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
@@ -221,6 +238,14 @@ def flatten(config: Mapping[str, Any]) -> Settings:
         acting = {key: flat[key] for key in ("callbacks", "checkpoint") if flat.get(key) not in (None, "last")}
         flat |= {key: f"{value}, evaluated {evaluations}" for key, value in acting.items()}
     return flat
+
+
+def head_settings(name: str, arguments: Mapping[str, Any]) -> Settings:
+    """Return the arguments of a head that are not at their default, {'temperature': 2} -> {'head_temperature': 2}."""
+    fields = HEADS[name].arguments.model_fields if name in HEADS else {}
+    return {
+        f"head_{key}": value for key, value in arguments.items() if key not in fields or value != fields[key].default
+    }
 
 
 def evaluated(trainer: Mapping[str, Any]) -> str:
