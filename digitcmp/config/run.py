@@ -18,8 +18,16 @@ import yaml
 from pydantic import model_validator
 
 from digitcmp import paper
-from digitcmp.config import plugins, rules
-from digitcmp.config.groups import IF_SET, NO_EFFECT, DataConfig, ModelConfig, Target, TrainerConfig
+from digitcmp.config import hints, plugins, rules
+from digitcmp.config.groups import (
+    IF_SET,
+    NO_EFFECT,
+    TRAINER_REFUSED,
+    DataConfig,
+    ModelConfig,
+    Target,
+    TrainerConfig,
+)
 from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
@@ -36,6 +44,7 @@ from digitcmp.fields import (
     Positive,
     UpToThousand,
     shown,
+    unknown,
     validate,
 )
 from digitcmp.files import checksum
@@ -138,6 +147,7 @@ class Run(Group):
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
             config = {**config, "lr": rate}
+        reject_synonyms(config)
         return validate(cls, config, known_keys(), HELP)
 
     @model_validator(mode="before")
@@ -219,6 +229,26 @@ def known_keys() -> Iterator[str]:
         yield from (f"{group}.{key}" for key in kind.model_fields if (group, key) != ("model", "arguments"))
     for network in NETWORKS.values():
         yield from (f"model.{key}" for key in network.arguments.model_fields)
+    for head in HEADS.values():
+        yield from (f"head.{key}" for key in head.arguments.model_fields)
+
+
+def reject_synonyms(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an unknown option that another project has, or that is nested deeper than any here."""
+    known = {*known_keys(), *groups(), *(f"trainer.{option}" for option in TRAINER_REFUSED)}
+    for key, value in config.items():
+        if key in groups() and isinstance(value, Mapping):
+            options = {f"{key}.{name}": item for name, item in value.items()}
+        else:
+            options = {str(key): value}
+        for option, item in options.items():
+            if option in known:
+                continue
+            if message := hints.unknown(option):
+                raise ConfigError(message)
+            if isinstance(item, Mapping) and key in groups():  # 'model.optimizer.lr'
+                nested = f"{option}.{next(iter(item), '')}"
+                raise ConfigError(hints.unknown(nested) or unknown(nested, known_keys(), HELP))
 
 
 def flatten(config: Mapping[str, Any]) -> Settings:
