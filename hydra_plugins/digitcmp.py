@@ -78,7 +78,8 @@ class GridSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.loader)
         groups = self.loader.list_groups("")
         jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose))
-        options = [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
+        options = [*grid.flags(sys.argv[1:])]
+        options += [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
         options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
         config = self.config
         sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options, self.workers)

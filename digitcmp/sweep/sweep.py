@@ -11,6 +11,7 @@ from digitcmp.errors import StaleError
 from digitcmp.runs.folder import CONFIG, remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweep.estimate import Estimate, clock, cores, total
+from digitcmp.sweep.grid import as_typed
 from digitcmp.sweep.job import Job
 from digitcmp.sweep.progress import SweepProgress
 
@@ -82,9 +83,14 @@ def sweep(
     if errors:
         print(f"\n{len(errors)} not finished:", file=sys.stderr)
         for job, error in errors:
-            command = shlex.join(["python", "train.py", "-m", *job.overrides, *options])
+            command = shlex.join([*program(), "-m", *map(as_typed, job.overrides), *options])
             print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
         sys.exit(1)
+
+
+def program() -> list[str]:
+    """Return the program that was started, as it is typed: digitcmp train, or python train.py."""
+    return ["digitcmp", "train"] if sys.argv[0] == "digitcmp train" else ["python", "train.py"]
 
 
 def stop(number: int, _: object) -> None:
