@@ -10,9 +10,10 @@ from typing import Any
 from digitcmp import files
 from digitcmp.data import datasets
 from digitcmp.data.sources import SOURCES
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError
 from digitcmp.files import checksum
-from digitcmp.models.scores import rounded
+from digitcmp.models.scores import NOT_TOLD_APART, exceeds, majority, rounded
 from digitcmp.runs.folder import CHECKPOINT, data_source
 from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import read_result
@@ -30,6 +31,7 @@ KEYS = {
 }
 NAMES = {
     "test_acc": "accuracy",
+    "majority": "majority answer",
     "test_loss": "loss",
     "digit_acc": "digit accuracy",
     "argmax_acc": "comparing predicted digits",
@@ -66,10 +68,13 @@ def main() -> None:
         file = write(checkpoint, result)
     except (CheckpointError, DataError, OSError) as error:
         parser.exit(2, f"{error}\n")
+    print(TASKS[result["task"]].question)
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():
         if result.get(key) is not None:
             print(f"{name:<28}{result[key]:.4f}")
+    if not exceeds(result["test_acc"], result["majority"], result["test_pairs"]):
+        print(NOT_TOLD_APART)
     if "positions" in result:
         print("from first to last: " + ", ".join(sorted(result["positions"], key=result["positions"].__getitem__)))
     print(f"Written to {file}")
@@ -140,6 +145,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     scores = {name: rounded(value) for name, value in scores.items()}
     result = {
         "label": comparer.label,
+        "task": task,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": checksum(checkpoint),
         "dataset": name,
@@ -151,6 +157,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "test_acc": scores["acc"],
         "digit_acc": scores.get("digit_acc"),
         "argmax_acc": scores.get("argmax_acc"),
+        "majority": majority(pairs.target),
         **provenance(),
     }
     if positions is not None:

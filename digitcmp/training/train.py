@@ -18,13 +18,14 @@ from digitcmp.config.run import Run
 from digitcmp.data.pairs import Batch
 from digitcmp.errors import RunError
 from digitcmp.models import objective
+from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.network import PairOutput
-from digitcmp.models.scores import rounded
+from digitcmp.models.scores import majority, rounded
 from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, PICTURES, lock, remove_old_lock, write_config
 from digitcmp.runs.manifest import claim
 from digitcmp.runs.provenance import provenance
-from digitcmp.runs.result import DATA_REMARKS, SCORES, finished_result, record_result, remarks_on
+from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
 from digitcmp.training import assembly, pictures, process, screen
 from digitcmp.training.assembly import Parts
 from digitcmp.training.loggers import mlflow_store
@@ -117,6 +118,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         **{name: scores[name] for name in SCORES[:6]},
         "digit_acc": scores.get("test_digit_acc"),
         "argmax_acc": scores.get("test_argmax_acc"),
+        MAJORITY: majority(parts.data.sets["test"].target),
+        NETWORK: NETWORKS[run.model.name].facts,
         "fit_seconds": fit_seconds,
         "device": parts.device,
         **origin,
