@@ -4,7 +4,7 @@ import io
 import json
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from textwrap import shorten
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from digitcmp import paper
 from digitcmp.data.pairs import EVALUATION_ROWS
 from digitcmp.data.spec import ImageSpec
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
@@ -116,7 +117,7 @@ def load(path: str | Path) -> Comparer:
         hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
         if "network" not in hparams:
             hparams, weights = current_form(hparams, weights)
-        require_registered(file, hparams["network"])
+        require_registered(file, hparams)
         network = PairEnsemble(**hparams["network"])
         network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
         comparer = Comparer(network, hparams)
@@ -135,13 +136,21 @@ def load(path: str | Path) -> Comparer:
     return comparer
 
 
-def require_registered(file: Path, network: Mapping[str, Any]) -> None:
-    """Raise CheckpointError for a backbone or a head that no imported module registers."""
-    for kind, name, known in (("backbone", network["backbone"], NETWORKS), ("head", network["head"], HEADS)):
+def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for a backbone, a head or a task that no imported module registers."""
+    network = hparams["network"]
+    needed: tuple[tuple[str, Any, Container[str]], ...] = (
+        ("backbone", network["backbone"], NETWORKS),
+        ("head", network["head"], HEADS),
+        ("task", hparams.get("task", "leq"), TASKS),
+    )
+    for kind, name, known in needed:
         if isinstance(name, str) and name not in known:
+            module = hparams.get("modules", {}).get(kind)  # older checkpoints do not record it
+            defined = f"of the module {module}, which is not imported" if module else "which is not registered"
             raise CheckpointError(
-                f"{file} needs the {kind} {name}, which is not registered: "
-                "add --plugins MODULE after digitcmp, or import the module that defines it"
+                f"{file} needs the {kind} {name}, {defined}: add --plugins {module or 'MODULE'} after digitcmp, "
+                f"or import {module or 'the module that defines it'}"
             )
 
 
