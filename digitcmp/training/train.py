@@ -16,6 +16,7 @@ from rich.console import Console
 
 from digitcmp.config.run import Run
 from digitcmp.data.pairs import Batch
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import RunError
 from digitcmp.models import objective
 from digitcmp.models.backbones import NETWORKS
@@ -192,7 +193,10 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
     """Draw what the network gets wrong in the test pairs, into a folder and for TensorBoard."""
     network, names = parts.module.network.networks[0], parts.data.images.names
     test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
-    for name, figure in pictures.draw(test, predict(parts, test), network, names).items():
+    output = predict(parts, test)
+    if not parts.data.aux_labels.comparable:  # the digit head names no classes
+        output = output._replace(digits=None)
+    for name, figure in pictures.draw(test, output, network, names, TASKS[parts.data.task]).items():
         pictures.save(figure, folder / f"{name}.png")
         parts.events.experiment.add_image(name, pictures.pixels(figure), epoch, dataformats="HWC")
 
