@@ -19,11 +19,12 @@ from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import read_result
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
+FILES = ("npz", "folder")  # data sets that are a file or a folder
 TRUTHS = ("tta", "order")
 KEYS = {
-    "data": f"another data set than the run's: {', '.join(SOURCES)}",
+    "data": f"another data set than the run's: {', '.join(SOURCES)}, or npz or folder with data.file=",
     "data.test_pairs": "how many pairs of its test images",
-    "data.file": "where the run's .npz or folder lies now",
+    "data.file": "where the run's .npz or folder lies now; with data=npz or data=folder one of your own",
     "data.root": "torchvision's folder, by default the run's",
     "seed": "draws the pairs, a whole number >= 0; by default the run's",
     "tta": "true or false, by default as in the run: average over the images shifted by a pixel",
@@ -89,11 +90,13 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in KEYS)}")
         if key in LEAST and not (text.isdecimal() and int(text) >= LEAST[key]):
             raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
-        if key == "data" and text not in SOURCES:
-            raise OverrideError(f"{override} is not allowed: {', '.join(SOURCES)}")
+        if key == "data" and text not in (*SOURCES, *FILES):
+            raise OverrideError(f"{override} is not allowed: {', '.join((*SOURCES, *FILES))}")
         if key in TRUTHS and text not in ("true", "false"):
             raise OverrideError(f"{override} is not allowed: true or false")
         parsed[key] = int(text) if key in LEAST else text == "true" if key in TRUTHS else text
+    if parsed.get("data") in FILES and "data.file" not in parsed:
+        raise OverrideError(f"data={parsed['data']} is not allowed: it needs data.file=FILE")
     return parsed
 
 
@@ -114,8 +117,11 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     network, task = comparer.network, comparer.task
     run = read_result(run_folder(checkpoint)) or {}
     source = data_source(run_folder(checkpoint))
-    if overrides.get("data", source["name"]) != source["name"]:
+    own_file = overrides.get("data") in FILES  # of whoever evaluates, not the run's
+    if own_file or overrides.get("data", source["name"]) != source["name"]:
         source = {"name": overrides["data"], "root": source["root"]}
+    if own_file:
+        source["file"] = overrides["data.file"]
     if "data.file" in overrides and not source.get("file"):
         raise DataError(f"data.file={overrides['data.file']} is not allowed: {source['name']} is not of a file")
     source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
@@ -125,7 +131,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
     file = source.get("file")
     crc = checksum(Path(file)) if file else None
-    if file and crc != (known := run.get("data_crc", crc)):
+    if file and not own_file and crc != (known := run.get("data_crc", crc)):
         raise DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
     if (data.images.channels, data.images.classes) != (wanted.channels, wanted.classes):
         raise DataError(
@@ -148,7 +154,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "task": task,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": checksum(checkpoint),
-        "dataset": name,
+        "dataset": f"{name}-{crc}" if own_file else name,  # two files of one kind are two data sets
         **({"data_crc": crc} if crc else {}),
         "test_pairs": len(pairs.target),
         "seed": seed,
