@@ -32,7 +32,7 @@ FORMER = (  # the hyperparameters of an older checkpoint that are arguments of i
 
 
 class Prediction(NamedTuple):
-    """Of B pairs: P(first <= second), and P(digit) of both images if the network names digits."""
+    """For B pairs: the probability of the answer yes, and P(digit) of both images if the network names digits."""
 
     probability: Float[np.ndarray, "batch"]
     digits: Float[np.ndarray, "batch 2 classes"] | None
@@ -69,14 +69,16 @@ class Comparer(nn.Module):
         return self.network.images
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
-        """Pairs of raw pixels 0..255 -> P(first <= second) (B,), with aux also P(digit) (B, 2, classes)."""
+        """Pairs of raw pixels 0..255 -> probability of yes (B,), with aux also P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
         if output.digits is None or self.aux_labels != "digits":  # other labels name no digit
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 
     def predict(self, pairs: np.ndarray | Tensor | Sequence) -> Float[np.ndarray, "batch"]:
-        """P(first <= second) of pairs of images, pixels 0..255: of MNIST (B, 2, 14, 14), light on a dark ground.
+        """Return the probability of yes, by default P(first <= second), for pairs of images with pixels 0..255.
+
+        Pairs of MNIST are (B, 2, 14, 14), light on a dark ground.
 
         In colour (B, 2, 3, H, W); `images` says the size. Raises ValueError for another shape or range.
         """
