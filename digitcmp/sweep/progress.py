@@ -62,7 +62,7 @@ class SweepProgress:
         self.look()
 
     def look(self) -> None:
-        """Say what has ended since the last look, and what there is now."""
+        """Report the runs that have finished or failed since the last look, and update the bar."""
         for job in list(self.waiting):
             if job.wrote(CONFIG):
                 self.began.setdefault(job.folder, time.monotonic())
@@ -95,7 +95,8 @@ class SweepProgress:
         """'2 running, 1 failed, 0:01:12 left'"""
         running = sum(job.folder in self.began for job in self.waiting)
         parts = [f"{running} running"] if self.began else ["starting workers"]
-        parts += [f"{len(self.failed)} failed"] * bool(self.failed)
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
         return ", ".join(parts) + self.left
 
     @property
