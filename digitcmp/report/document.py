@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from digitcmp import paper
 from digitcmp.config.run import CONF
-from digitcmp.report import stats, tables
+from digitcmp.report import tables, verdicts
 from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.provenance import MADE_WITH
 from digitcmp.report.results import Results
@@ -65,8 +65,20 @@ EFFECTS = (
     "which belongs to the recipe: each level less the default, or less the first. Interaction: how much more a factor "
     "adds where the other is on. 95 % t-interval and two-sided p of each alone; Holm corrects p inside each family."
 )
+ROBUST = (
+    "trimmed: the 20 % trimmed mean with Yuen's 95 % interval (five or more seeds). p (flips): exact p of the paired "
+    "permutation test, over all signs of the differences; 2 / 2^n at least. one seed left out: the smallest and the "
+    "largest mean of the other seeds. errors removed: the share of the second side's mean error that the first does "
+    "not make."
+)
+MANY = (
+    "This report tests {effects} effects in {families} families. Holm's p is corrected inside a family only; q "
+    "(Benjamini-Hochberg) is the false-discovery rate over all of them: among the effects with q below .05, one in "
+    "twenty is expected to be no effect."
+)
 PAPERS = (
-    "paper's table: the same difference between the paper's means. Its claims, of its own networks on its task: "
+    "paper's table: the same difference between the paper's means, with the 95 % interval by Welch from its standard "
+    "deviations and ten runs where Table I has them. Its claims, of its own networks on its task by its recipe: "
     f"auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} ({paper.AUXILIARY_CLAIM.source}), sharing "
     f"{paper.SHARING_CLAIM.effect:+.2f} ({paper.SHARING_CLAIM.source}); of the rest it claims no size."
 )
@@ -146,7 +158,9 @@ def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
 
 def effect_notes(results: Results) -> list[str]:
     """Return the notes below the table of effects."""
-    notes = [EFFECTS, stats.RULE]
+    tested = results.effects[results.effects.p.notna()]
+    many = MANY.format(effects=len(tested), families=tested.family.nunique())
+    notes = [EFFECTS, ROBUST, many, verdicts.RULE]
     if results.effects.claim.notna().any():
         notes.append(PAPERS)
     if results.effects.family.isin(ORDERS).any():

@@ -15,6 +15,7 @@ from digitcmp.report.effects import differing
 from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
+PUBLISHED = ("published", "published_low", "published_high")  # the paper's own effect with its interval
 TWO_SEEDS = "†"  # behind an interval of two seeds
 TWO_SEEDS_NOTE = (
     f"{TWO_SEEDS} of two seeds: the t-interval of two values reaches 12.7 standard errors to either side of "
@@ -76,6 +77,29 @@ def p_values() -> list[Column]:
     ]
 
 
+def companions() -> list[Column]:
+    """Return the columns beside the t-interval of an effect: robust numbers, and the share of errors removed."""
+    return [
+        Column("trimmed", lambda row: estimate(row, "trimmed", "trimmed_low", "trimmed_high"), "trimmed"),
+        Column("p (flips)", lambda row: p_value(row["p_flip"]), "p_flip"),
+        Column("one seed left out", lambda row: between(row["loo_low"], row["loo_high"]), "loo_low"),
+        Column("q", lambda row: p_value(row["q"]), "q"),
+        Column("errors removed", lambda row: readable(row["errors_removed"], ".0%"), "errors_removed"),
+    ]
+
+
+def estimate(row: dict[str, Any], mean: str, low: str, high: str) -> str:
+    """Format an estimate with its interval: '+0.026 [+0.014, +0.038]', or '' if it is nan."""
+    if row[mean] != row[mean]:
+        return ""
+    return f"{row[mean]:+.3f} {interval(row[low], row[high], '+.3f')}".rstrip()
+
+
+def between(low: float, high: float) -> str:
+    """Format a range: '+0.021 to +0.023', or '' if it is nan."""
+    return f"{low:+.3f} to {high:+.3f}" if low == low else ""
+
+
 def setting(key: str, heading: str = "") -> Column:
     """Return a column of settings or counts."""
     return Column(heading or key, lambda row: readable(row[key]), key)
@@ -119,7 +143,9 @@ def effects(results: Results) -> Table:
     frame = results.effects[results.effects.refused.isna()]
     columns = [name("family"), name("effect"), name("settings"), setting("n"), measure("mean", "mean", "+.3f")]
     columns.append(Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"))
-    columns += [*p_values(), measure("paper's table", "published", "+.3f"), measure("claim", "claim", "+.2f")]
+    columns += [*p_values(), *companions()]
+    columns.append(Column("paper's table", lambda row: estimate(row, *PUBLISHED), "published"))
+    columns.append(measure("claim", "claim", "+.2f"))
     return table(frame.assign(settings=differing(frame.context)), [*columns, name("verdict")])
 
 
