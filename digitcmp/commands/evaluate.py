@@ -13,7 +13,9 @@ from digitcmp.data.sources import SOURCES
 from digitcmp.errors import CheckpointError, DataError
 from digitcmp.files import checksum
 from digitcmp.models.scores import rounded
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, data_source
+from digitcmp.runs.provenance import provenance
+from digitcmp.runs.result import read_result
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
 TRUTHS = ("tta", "order")
@@ -105,8 +107,8 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 
     comparer = load(checkpoint)
     network, task = comparer.network, comparer.task
-    run = runs.read_result(run_folder(checkpoint)) or {}
-    source = runs.data_source(run_folder(checkpoint))
+    run = read_result(run_folder(checkpoint)) or {}
+    source = data_source(run_folder(checkpoint))
     if overrides.get("data", source["name"]) != source["name"]:
         source = {"name": overrides["data"], "root": source["root"]}
     if "data.file" in overrides and not source.get("file"):
@@ -131,7 +133,9 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     pairs = draw_sets(data, counts, seed, task)["test"]
     network.tta = overrides.get("tta", network.tta)
     with torch.inference_mode():
-        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
+        scores = objective.scores(
+            network.predict_all(pairs.pairs), pairs.target, pairs.digits, task, comparer.aux_labels
+        )
         positions = order.positions(network, pairs) if overrides.get("order") else None
     scores = {name: rounded(value) for name, value in scores.items()}
     result = {
@@ -147,7 +151,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "test_acc": scores["acc"],
         "digit_acc": scores.get("digit_acc"),
         "argmax_acc": scores.get("argmax_acc"),
-        **runs.provenance(),
+        **provenance(),
     }
     if positions is not None:
         named = zip(wanted.names, positions.tolist(), strict=True)
@@ -158,7 +162,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 def run_folder(checkpoint: Path) -> Path:
     """The run's folder if the checkpoint lies where train.py writes it, else the checkpoint's own."""
     folder = checkpoint.resolve().parent
-    return folder.parent if folder.name == Path(runs.CHECKPOINT).parent.name else folder
+    return folder.parent if folder.name == Path(CHECKPOINT).parent.name else folder
 
 
 def write(checkpoint: Path, result: dict[str, Any]) -> Path:

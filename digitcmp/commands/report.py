@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from digitcmp.errors import RunError
 from digitcmp.report import comparison, tables
 from digitcmp.report.document import Section
 from digitcmp.report.results import Results
-from digitcmp.runs.folder import MANIFEST, RunError
+from digitcmp.runs.folder import MANIFEST
 
 
 def folder_named(text: str) -> Path:

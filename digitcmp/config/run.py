@@ -20,6 +20,7 @@ from pydantic import model_validator
 from digitcmp import paper
 from digitcmp.config import plugins, rules
 from digitcmp.config.groups import IF_SET, NO_EFFECT, DataConfig, ModelConfig, Target, TrainerConfig
+from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
 from digitcmp.fields import (
@@ -72,6 +73,7 @@ class Run(Group):
     seed: Natural
     aux: bool
     aux_weight: NonNegative
+    aux_labels: Annotated[str, OneOf(AUX_LABELS), IF_SET]
     head: Annotated[str, OneOf(HEADS)]
     bins: Bins | None
     lr: Positive
@@ -263,7 +265,8 @@ def identifies(kind: type[Group], key: str, value: Any) -> bool:
     """Return whether an option with this value is a part of a run's identity."""
     field = kind.model_fields[key]
     if IF_SET in field.metadata:
-        return value != config_yaml()["trainer"][key]
+        standard = config_yaml()["trainer"] if kind is TrainerConfig else config_yaml()
+        return value != standard[key]
     return NO_EFFECT not in field.metadata
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -12,11 +12,17 @@ if TYPE_CHECKING:
 
 
 class Head(NamedTuple):
-    """What builds a comparison head from an embedding's shape, whether it needs two embeddings, its only task."""
+    """A comparison head.
+
+    Attributes:
+        build: Takes the shape of an embedding, (2, D) or (D,), and returns a network (B, *shape) -> (B,) logits.
+        branches_only: Whether it compares an embedding of each image, and cannot take one of both merged.
+        tasks: The names of the tasks that it fits; None for any.
+    """
 
     build: Callable[[Shape], nn.Module]
     branches_only: bool
-    task: str | None
+    tasks: Sequence[str] | None
 
     @property
     def summary(self) -> str:
@@ -27,15 +33,14 @@ class Head(NamedTuple):
 HEADS: dict[str, Head] = {}
 
 
-def register(build: Any = None, branches_only: bool = False, task: str | None = None) -> Any:
+def register(build: Any = None, branches_only: bool = False, tasks: Sequence[str] | None = None) -> Any:
     """Register a function under its own name: from an embedding's shape to a network (B, *shape) -> (B,) logits.
 
-    branches_only: it compares an embedding of each image, and cannot take one of both merged. task: the only
-    one that it fits, None for any.
+    The other arguments are the attributes of `Head`.
     """
     if build is None:
-        return lambda build: register(build, branches_only, task)
-    HEADS[build.__name__] = Head(build, branches_only, task)
+        return lambda build: register(build, branches_only, tasks)
+    HEADS[build.__name__] = Head(build, branches_only, tasks)
     return build
 
 
@@ -47,7 +52,7 @@ def mlp(shape: Shape) -> nn.Module:
     return MLPHead(shape)
 
 
-@register(branches_only=True, task="leq")
+@register(branches_only=True, tasks=("leq", "shuffled_leq"))
 def ordinal(shape: Shape) -> nn.Module:
     """no parameters: both embeddings are distributions over ordered bins; branches only"""
     from digitcmp.models.layers import OrdinalHead

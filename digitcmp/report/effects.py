@@ -43,7 +43,7 @@ def effects(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
     """Return one row per contrast between cells that are equal but for its factors and the learning rate.
 
     Args:
-        runs: One row per finished run, like `runs.read`, each once.
+        runs: One row per finished run, like `run_table`, each once.
         missing: The folders of runs that are not finished.
 
     Returns:

@@ -18,7 +18,8 @@ from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import provenance_warnings
 from digitcmp.report.settings import NO_SETTING, changed, level_name
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import METRICS
+from digitcmp.runs.table import curve_table, evaluation_table
 
 TASK = ("cell", "dataset", "test_pairs", "tta")  # the keys that later evaluations of several seeds share
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
@@ -30,7 +31,7 @@ class Results:
 
     Attributes:
         roots: The folders that were read.
-        runs: One row per finished run, like `runs.read`, in the paper's order, each once.
+        runs: One row per finished run, like `run_table`, in the paper's order, each once.
         unfinished: The folders of runs that were begun and not finished.
         planned: The folders of runs that were not begun.
         archives: The reports whose CSV files were read because their runs are gone.
@@ -53,7 +54,7 @@ class Results:
         A run that is there twice counts once. Different results for the same configuration and seed are warned of.
 
         Raises:
-            runs.RunError: A runs.csv is not a report's.
+            RunError: A runs.csv is not a report's.
         """
         roots = [loading.sweep_folder(root) for root in roots]
         sources = [loading.read_source(root) for root in roots]
@@ -133,9 +134,9 @@ class Results:
         A cell that is in several folders has the curve of the first.
         """
         tables = []
-        here = self.runs[[(Path(path) / runs.METRICS).exists() for path in self.runs.path]]
+        here = self.runs[[(Path(path) / METRICS).exists() for path in self.runs.path]]
         if len(here):
-            metrics = runs.curves(here).drop(columns=["path", "seed"])
+            metrics = curve_table(here).drop(columns=["path", "seed"])
             groups = metrics[metrics.test_acc.notna()].groupby(["cell", "epoch"], sort=False)
             means = groups.agg(["mean", "std"])
             means.columns = [f"{score}_{statistic}" for score, statistic in means.columns]
@@ -206,10 +207,10 @@ class Results:
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
-        """The results of later evaluations by digitcmp.evaluate: rows of `runs.evaluations`."""
+        """The results of later evaluations by digitcmp.evaluate: rows of `evaluation_table`."""
         files = [archive / "evaluations.csv" for archive in self.archives]
         archived = [read_csv(file) for file in files if file.exists()]
-        return pd.concat([runs.evaluations(self.runs), *archived], ignore_index=True)
+        return pd.concat([evaluation_table(self.runs), *archived], ignore_index=True)
 
     @cached_property
     def tasks(self) -> pd.DataFrame:

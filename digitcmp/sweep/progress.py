@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from digitcmp.fields import shown
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CONFIG, RESULT
+from digitcmp.runs.result import read_result
 from digitcmp.sweep.estimate import Estimate, clock, cores, total
 from digitcmp.sweep.job import Job
 
@@ -63,9 +64,9 @@ class SweepProgress:
     def look(self) -> None:
         """Say what has ended since the last look, and what there is now."""
         for job in list(self.waiting):
-            if job.wrote(runs.CONFIG):
+            if job.wrote(CONFIG):
                 self.began.setdefault(job.folder, time.monotonic())
-            if job.wrote(runs.RESULT) and (result := runs.read_result(job.folder)):
+            if job.wrote(RESULT) and (result := read_result(job.folder)):
                 self.estimate.learn(result)
                 self.end(job, f"test accuracy {result['test_acc']:.4f}  {result['fit_seconds']:.1f} s")
             elif (error := job.error) and job.folder not in self.failed:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from digitcmp.errors import StaleError
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CONFIG, remove_old_lock
+from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweep.estimate import Estimate, clock, cores, total
 from digitcmp.sweep.job import Job
 from digitcmp.sweep.progress import SweepProgress
@@ -37,14 +38,14 @@ def sweep(
     to_do, finished, changes = [], [], []
     for job in jobs:
         try:
-            result = None if force else runs.finished(job.folder, job.run)
+            result = None if force else finished_result(job.folder, job.run)
         except StaleError as stale:
             changes.append(stale.functions)
             continue
         if result:
             finished.append(result)
             if not dry_run:
-                runs.sweep_up(job.folder)
+                remove_old_lock(job.folder)
         else:
             to_do.append(job)
     estimate = Estimate()
@@ -56,7 +57,7 @@ def sweep(
         raise StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
     if not dry_run:
         print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
-    for line in runs.remarks(finished):
+    for line in remarks_on(finished):
         print(line, flush=True)
     if dry_run:
         return
@@ -118,7 +119,7 @@ def launch_until_done(
     left = list(jobs)
     while left:
         before, left = left, train(left)
-        started = [job for job in left if job.wrote(runs.CONFIG)]
+        started = [job for job in left if job.wrote(CONFIG)]
         launches = 0 if started or len(left) < len(before) else launches + 1
         if len(left) < len(before):
             left = [job for job in left if job not in started] + started
@@ -143,8 +144,8 @@ def print_table(root: Path) -> None:
     if len(results.runs):
         print()
         tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
-        if runs.DATA_REMARKS in results.runs:
-            for text in results.runs[runs.DATA_REMARKS].dropna().unique():
+        if DATA_REMARKS in results.runs:
+            for text in results.runs[DATA_REMARKS].dropna().unique():
                 print(f"data: {text}")
         print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
 
