@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from digitcmp import paper
 from digitcmp.config.run import CONF
-from digitcmp.report import tables, verdicts
+from digitcmp.report import collapse, rule, tables
 from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.provenance import MADE_WITH
 from digitcmp.report.results import Results
@@ -37,6 +37,11 @@ ACCURACY = (
     "validation: mean accuracy on the validation pairs. digits, argmax: test accuracy of the digit head, and of "
     "comparing its two predicted digits. paper: the published value, where the paper has this network on this task; "
     "difference: ours less the paper's."
+)
+HEAD_LOSS = (
+    "the head's loss: how much more accurate the comparison of the two predicted digits (argmax) is than the trained "
+    "head, paired by seed, with the 95 % t-interval. Where it is large, the comparison head limits the network, not "
+    "its reading of the digits. Where the interval contains 0, no loss is seen."
 )
 EVALUATIONS = (
     "The saved networks of these runs by `digitcmp evaluate`. tta: the mean over the images as they are and "
@@ -113,7 +118,10 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         figures: The names of the figures that were drawn.
     """
     names = list(figures)
-    parts: dict[str, list[Any]] = {"Accuracy": [tables.cells(results), ACCURACY, *captioned(names, "accuracy")]}
+    parts: dict[str, list[Any]] = {"Accuracy": [tables.cells(results), ACCURACY, *collapsed_runs(results)]}
+    if results.cells.head_loss.notna().any():
+        parts["Accuracy"].append(HEAD_LOSS)
+    parts["Accuracy"] += captioned(names, "accuracy")
     if len(results.evaluations):
         parts["Evaluated again"] = [tables.evaluations(results), EVALUATIONS]
         if "order_mean" in results.evaluations:
@@ -145,6 +153,16 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
     return [Section(title, items) for title, items in parts.items() if items]
 
 
+def collapsed_runs(results: Results) -> list[Any]:
+    """Return the rule on collapsed runs and their names; nothing if no run collapsed."""
+    titles = dict(zip(results.cells.cell, results.titles(), strict=True))
+    lines = []
+    for cell, runs in results.runs[results.collapsed].groupby("cell", sort=False):
+        seeds = ", ".join(f"seed {run.seed} ({run.test_acc:.3f})" for run in runs.itertuples())
+        lines.append(f"collapsed: {titles[cell]} {seeds}")
+    return [collapse.RULE, lines] if lines else []
+
+
 def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
     """Return the figures of some kinds with their captions; a name is its kind, maybe with a context behind it."""
     found = []
@@ -160,7 +178,7 @@ def effect_notes(results: Results) -> list[str]:
     """Return the notes below the table of effects."""
     tested = results.effects[results.effects.p.notna()]
     many = MANY.format(effects=len(tested), families=tested.family.nunique())
-    notes = [EFFECTS, ROBUST, many, verdicts.RULE]
+    notes = [EFFECTS, ROBUST, many, rule.RULE]
     if results.effects.claim.notna().any():
         notes.append(PAPERS)
     if results.effects.family.isin(ORDERS).any():

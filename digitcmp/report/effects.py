@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from digitcmp.report import robust, stats, verdicts
+from digitcmp.report import robust, rule, stats
 from digitcmp.report.conditions import conditions, distinct, identity
 from digitcmp.report.contrasts import (
     BACKBONE_INTERACTION,
@@ -187,8 +187,8 @@ def judge(row: Any, paired: Paired, family: Any, place: int) -> tuple[str, str |
         family: The p-values of its family, None if it has none.
         place: The place of its own among them.
     """
-    first = verdicts.verdict(row.mean, row.ci_low, row.ci_high, row.p_holm, row.claim)
-    other = verdicts.robust_verdict(
+    first = rule.verdict(row.mean, row.ci_low, row.ci_high, row.p_holm, row.claim)
+    other = rule.robust_verdict(
         first, (row.ci_low, row.ci_high), (row.trimmed, row.trimmed_low, row.trimmed_high), row.claim
     )
     without = []
@@ -196,10 +196,10 @@ def judge(row: Any, paired: Paired, family: Any, place: int) -> tuple[str, str |
         left = robust.leave_one_out(paired.plus - paired.minus)
         p_holm = stats.holm_with(family, place, left.p)
         for i, seed in enumerate(paired.seeds):
-            kind = verdicts.verdict(left.mean[i], left.low[i], left.high[i], p_holm[i], row.claim)
+            kind = rule.verdict(left.mean[i], left.low[i], left.high[i], p_holm[i], row.claim)
             if kind != first:
                 without.append((seed, kind))
-    words = verdicts.in_words(first, row.mean, other, without)
+    words = rule.in_words(first, row.mean, other, without)
     if row.contrast.another_recipe:
         words = f"another recipe: {words}"
     return words, " ".join(str(seed) for seed, _ in without) or None

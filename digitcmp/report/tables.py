@@ -16,6 +16,7 @@ from digitcmp.report.formats import decimals, interval, p_value, readable, sprea
 from digitcmp.report.results import Results
 
 PUBLISHED = ("published", "published_low", "published_high")  # the paper's own effect with its interval
+HEAD_LOSS = ("head_loss", "head_loss_low", "head_loss_high")
 TWO_SEEDS = "†"  # behind an interval of two seeds
 TWO_SEEDS_NOTE = (
     f"{TWO_SEEDS} of two seeds: the t-interval of two values reaches 12.7 standard errors to either side of "
@@ -132,10 +133,20 @@ def cells(results: Results) -> Table:
     if frame.train_pairs.nunique() > 1:
         varied.insert(0, "train_pairs")
     columns = [name("label", "cell"), setting("lr"), *map(setting, varied), *accuracy()]
+    columns.append(Column("collapsed", collapsed_runs, "collapsed"))
+    if "majority" in frame:
+        columns.append(measure("majority answer", "majority"))
     columns += [measure("validation", "val_acc_mean"), measure("digits", "digit_acc_mean")]
-    columns += [measure("argmax", "argmax_acc_mean"), measure("parameters", "params", ",")]
+    columns.append(measure("argmax", "argmax_acc_mean"))
+    columns.append(Column("the head's loss", lambda row: estimate(row, *HEAD_LOSS), "head_loss"))
+    columns.append(measure("parameters", "params", ","))
     columns.append(Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"))
     return table(frame, [*columns, measure("difference", "difference", "+.3f")])
+
+
+def collapsed_runs(row: dict[str, Any]) -> str:
+    """Format how many runs of a cell collapsed: '1 of 20', or '' if none did."""
+    return f"{row['collapsed']} of {row['n']}" if row["collapsed"] else ""
 
 
 def effects(results: Results) -> Table:
