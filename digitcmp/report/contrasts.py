@@ -131,7 +131,10 @@ def interactions(planned: Sequence[Condition], first: Factor, second: Factor) ->
         start, *others = levels(second, group)
         for high, other in itertools.product(highs, others):
             corners = [(high, other), (low, start), (low, other), (high, start)]
-            if not cells.keys() >= {*corners} or (second.family == "backbone" and related(other, start)):
+            if not cells.keys() >= {*corners}:
+                continue
+            compared = [(first, high, low), (second, other, start)]
+            if any(factor.family == "backbone" and related(*pair) for factor, *pair in compared):
                 continue
             plus, minus = [cells[corner] for corner in corners[:2]], [cells[corner] for corner in corners[2:]]
             yield Contrast(family, [first.column, second.column], plus, minus)

@@ -25,11 +25,16 @@ from digitcmp.report.contrasts import (
 )
 from digitcmp.report.data_sets import means_over_networks
 from digitcmp.report.designs import designs, factorial_contrasts
-from digitcmp.report.factors import Factor, factors
+from digitcmp.report.factors import NO_FACTOR, QUESTION, Factor, factors
+from digitcmp.report.matched import MATCHED_INTERACTION, matched_contrasts
 from digitcmp.report.samples import Paired, Samples, pair
 
 FIRST = (*ORDERS, MEAN, BETWEEN, "auxiliary loss", "sharing", "branches")  # families at the head of the table
-LAST = (INTERACTION, BACKBONE_INTERACTION)  # apart: the number of networks must not count against other factors
+LAST = (
+    INTERACTION,
+    BACKBONE_INTERACTION,
+    MATCHED_INTERACTION,
+)  # apart: the number of networks must not count against other factors
 NUMBERS = ("n", "mean", "ci_low", "ci_high", "p", "p_holm", "claim", "published")
 TRIMMED = ("trimmed", "trimmed_low", "trimmed_high")
 ROBUST = ("p_flip", *TRIMMED, "loo_low", "loo_high")  # beside the t-interval
@@ -85,15 +90,18 @@ def contrasts(frame: pd.DataFrame) -> Iterator[Contrast]:
     for design in factorials:
         yield from factorial_contrasts(design)
     varying = [factor for factor in factors(planned) if frame[factor.column].nunique() > 1]
-    for factor in varying:
-        yield from single_effects(planned, factor)
+    single = [contrast for factor in varying for contrast in single_effects(planned, factor)]
+    yield from single
     yield from single_effects(distinct(frame, with_lr=True), Factor("lr", "lr"))
     yield from means_over_networks(planned)
     cells = [({*design.varied}, {identity(cell) for cell in design.cells}) for design in factorials]
-    for first, second in itertools.combinations(varying, 2):
-        if first.column == second.column:
+    known = {contrast.key for contrast in single}
+    yield from (contrast for contrast in matched_contrasts(planned) if contrast.key not in known)
+    questions = [Factor(key, key) for key in NO_FACTOR if key in frame and frame[key].nunique() > 1]
+    for first, second in itertools.combinations([*varying, *questions], 2):
+        if first.column == second.column or {first.column, second.column} <= {*QUESTION}:
             continue
-        in_every_context = {first.family, second.family} <= {*CLAIMS, "dataset"}
+        in_every_context = {first.family, second.family} <= {*CLAIMS, *QUESTION}
         averages = [conditions for varied, conditions in cells if {first.column, second.column} <= varied]
         for interaction in interactions(planned, first, second):
             averaged = any(identity(interaction.plus[0]) in conditions for conditions in averages)

@@ -86,6 +86,7 @@ def in_words(first: str, mean: float, robust: str = "", without: Iterable[tuple[
     if robust and robust not in seeds:
         words.append(f"robust: {robust}")
     for other, group in seeds.items():
-        names = f"without seed {' or '.join(group)}" if len(group) <= 3 else f"without any one of {len(group)} seeds"
+        few = " or ".join(filter(None, (", ".join(group[:-1]), group[-1])))
+        names = f"without seed {few}" if len(group) <= 3 else f"without any one of {len(group)} seeds"
         words.append(f"robust and {names}: {other}" if other == robust else f"{names}: {other}")
     return "; ".join(words)

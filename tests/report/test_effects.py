@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from conftest import ROOT
 from sweeps import factorial, grid, record
 
 from digitcmp.models import backbones
@@ -472,3 +473,92 @@ def test_a_factorial_of_nothing_but_model_aux_and_head(tmp_path: Path) -> None:
         )
     table = effects(tmp_path, "main effect")
     assert dict(table["mean"]) == pytest.approx({"sharing": 0.01, "AL": 0.04, "ordinal": 0.06})
+
+
+def test_tasks_are_compared_by_what_an_ingredient_adds_to_each(tmp_path: Path) -> None:
+    """AL4 - WS3 is .05 and .06 on <=, .01 and .04 on the same; accuracies of two tasks are never subtracted."""
+    for task, auxiliary, base in (("leq", (0.05, 0.06), 0.8), ("same", (0.01, 0.04), 0.9)):
+        for seed, effect in enumerate(auxiliary):
+            record(tmp_path, "ws3", base, seed=seed, task=task)
+            record(tmp_path, "ws3", base + effect, seed=seed, task=task, aux=True)
+    results = Results.load([tmp_path])
+    table = results.effects
+    assert list(zip(table.family, table.effect, table.context, strict=True)) == [
+        ("auxiliary loss", "AL4 − WS3", ""),
+        ("auxiliary loss", "AL4 − WS3", "task=same"),
+        ("interaction", "(AL4 same − WS3 same) − (AL4 − WS3)", ""),
+    ]
+    assert list(table["mean"]) == pytest.approx([0.055, 0.025, -0.03])
+    assert list(table.claim.notna()) == [True, False, False] and not table.verdict.str.contains("recipe").any()
+    frame = results.data_sets.set_index(["dataset", "less"])
+    assert dict(frame["mean"]) == pytest.approx({("leq", ""): 0.055, ("same", ""): 0.025, ("same", "leq"): -0.03})
+
+
+def test_tasks_on_data_sets_are_questions_of_their_own(tmp_path: Path) -> None:
+    """Two networks, two tasks, two data sets: the auxiliary loss adds .01 more on each other task or data set."""
+    for (i, task), (j, dataset), model, aux, seed in itertools.product(
+        enumerate(("leq", "odd_sum")), enumerate(("mnist", "fashion_mnist")), ("ws1", "ws3"), (False, True), range(2)
+    ):
+        accuracy = 0.6 + 0.1 * i + aux * (0.05 + 0.01 * i + 0.01 * j + 0.001 * seed) + 0.01 * seed
+        record(tmp_path, model, accuracy, task=task, dataset=dataset, aux=aux, seed=seed)
+    results = Results.load([tmp_path])
+    assert "task" not in {*results.effects.family} and "backbone interaction" not in {*results.effects.family}
+    frame = results.data_sets
+    frame = frame[(frame.factor == "auxiliary loss") & (frame.effect == "mean of 2")].set_index(["dataset", "less"])
+    assert {key: round(mean, 9) for key, mean in frame["mean"].items()} == {
+        ("leq, mnist", ""): 0.0505,
+        ("odd_sum, mnist", ""): 0.0605,
+        ("leq, fashion_mnist", ""): 0.0605,
+        ("odd_sum, fashion_mnist", ""): 0.0705,
+        ("odd_sum, mnist", "leq, mnist"): 0.01,
+        ("leq, fashion_mnist", "leq, mnist"): 0.01,
+        ("odd_sum, fashion_mnist", "leq, mnist"): 0.02,
+    }
+
+
+def test_the_task_is_no_factor_of_a_design(tmp_path: Path) -> None:
+    for shared, aux, task, seed in itertools.product((False, True), (False, True), ("leq", "same"), range(2)):
+        accuracy = 0.7 + 0.01 * shared + 0.04 * aux + 0.1 * (task == "same") + 0.003 * seed
+        record(tmp_path, "ws3" if shared else "ws1", accuracy, aux=aux, task=task, seed=seed)
+    assert not {*effects(tmp_path).family} & {*ORDERS}
+
+
+def test_kinds_of_backbones_at_equal_sharing(tmp_path: Path) -> None:
+    """CNN less FCNN is .01 with sharing, .03 without, .002 more by seed; with the auxiliary loss .02 and .04 more."""
+    for seed in range(2):
+        for aux in (False, True):
+            base = 0.8 + 0.05 * aux + 0.01 * seed
+            for model, more in (("fcnn3", 0), ("ws2", 0.005), ("fcnn1", -0.05)):
+                if model != "fcnn1" or not aux:
+                    record(tmp_path, model, base + more, aux=aux, seed=seed)
+            record(tmp_path, "ws3", base + 0.005 + 0.01 + 0.002 * seed + 0.02 * aux, aux=aux, seed=seed)
+            record(tmp_path, "ws1", base + 0.03 + 0.002 * seed + 0.04 * aux, aux=aux, seed=seed)
+    table = effects(tmp_path)
+    single = table[table.family == "backbone, same sharing"]
+    assert dict(single["mean"].round(9)) == {
+        "WS3 − WS2": 0.011,
+        "WS1 − FCNN3": 0.031,
+        "AL4 − AL3": 0.031,
+        "mean of WS3 − WS2 and WS1 − FCNN3": 0.021,
+        "mean of AL4 − AL3 and AL2 − AL1": 0.051,
+    }  # AL2 - AL1 is in the family of backbones already
+    assert table["mean"]["AL2 − AL1"] == pytest.approx(0.071) and table.family["AL2 − AL1"] == "backbone"
+    more = table[table.family == "backbone × auxiliary loss"]
+    assert dict(more["mean"].round(9)) == {
+        "(AL4 − AL3) − (WS3 − WS2)": 0.02,
+        "(AL2 − AL1) − (WS1 − FCNN3)": 0.04,
+        "mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)": 0.03,
+    }
+    # .021 of 1 - (.805 + .8 + .01) / 2: errors of a mean over networks
+    assert single.errors_removed["mean of WS3 − WS2 and WS1 − FCNN3"] == pytest.approx(0.021 / 0.1925)
+
+
+def test_cnn_and_fcnn_in_the_committed_table() -> None:
+    """The advantage of convolution grows by .027 with the auxiliary loss, by unrounded values of runs.csv."""
+    runs = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").pivot(index="seed", columns="label", values="test_acc")
+    more = (runs.AL4 - runs.AL3 + runs.AL2 - runs.AL1 - (runs.WS3 - runs.WS2 + runs.WS1 - runs.FCNN3)) / 2
+    test = scipy.stats.ttest_1samp(more, 0)
+    table = effects(ROOT / "multirun/table1", "backbone × auxiliary loss")
+    row = table.loc["mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)"]
+    assert (row["mean"], row.ci_low, row.ci_high) == pytest.approx((more.mean(), *test.confidence_interval()))
+    assert round(row["mean"], 3) == 0.027

@@ -63,5 +63,7 @@ def test_verdicts_in_words() -> None:
     assert in_words("effect seen", 0.02, "", [(7, "no effect seen")]) == "effect seen; without seed 7: no effect seen"
     both = in_words("undecided", 0.02, "as claimed", [(3, "as claimed"), (5, "as claimed")])
     assert both == "undecided; robust and without seed 3 or 5: as claimed"
+    three = in_words("effect seen", 0.02, "", [(seed, "no effect seen") for seed in (3, 7, 9)])
+    assert three == "effect seen; without seed 3, 7 or 9: no effect seen"
     many = in_words("effect seen", 0.02, "", [(seed, "no effect seen") for seed in range(4)])
     assert many == "effect seen; without any one of 4 seeds: no effect seen"
