@@ -60,6 +60,11 @@ SELECTION = (
     "Selected by the mean accuracy on the validation pairs alone. oracle: what choosing on the test pairs would have "
     "given, for comparison only. (edge): the smallest or largest rate tried."
 )
+EQUAL_RATES = (
+    "What the auxiliary loss and sharing add to the test accuracy where both networks are trained at the same rate: "
+    "mean and 95 % t-interval, paired by seed. `equal_rates.csv` has n, p and Holm's p, which is corrected inside each "
+    "of the two families over all networks and rates."
+)
 DATA_SETS = (
     "What the auxiliary loss and sharing add to the test accuracy on each data set, and how much more than on the "
     "first: mean and 95 % t-interval, paired by seed. p is Holm's: of a mean among the differences between data sets, "
@@ -133,6 +138,11 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Pairs"] = [tables.pairs(results), PAIRS, *captioned(names, "pairs")]
     if len(results.selection):
         parts["Selected learning rates"] = [tables.selection(results), SELECTION, *captioned(names, "learning_rates")]
+    if len(results.equal_rates):
+        parts["Equal learning rates"] = [tables.equal_rates(results), EQUAL_RATES, *captioned(names, "equal_rates")]
+        refusals = results.rate_effects[results.rate_effects.refused.notna()]
+        lines = [f"no statistics for {row.effect} at lr={row.lr:g}: {row.refused}" for row in refusals.itertuples()]
+        parts["Equal learning rates"] += [lines] if lines else []
     if len(results.data_sets):
         parts["Data sets"] = [tables.data_sets(results), DATA_SETS, *captioned(names, "data_sets")]
     parts["Effects"] = captioned(names, "factorial")

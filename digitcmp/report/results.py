@@ -17,6 +17,7 @@ from digitcmp.report import collapse, conditions, data_sets, effects, loading, s
 from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import provenance_warnings
+from digitcmp.report.rates import equal_rates
 from digitcmp.report.settings import NO_SETTING, changed, level_name
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table
@@ -128,6 +129,16 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """The effect of every factor: `effects.effects` of these runs."""
         return effects.effects(self.runs, [*self.unfinished, *self.planned])
+
+    @cached_property
+    def rate_effects(self) -> pd.DataFrame:
+        """The effects at equal learning rates, those without statistics too: `rates.equal_rates` of these runs."""
+        return equal_rates(conditions.conditions(self.runs, [*self.unfinished, *self.planned]))
+
+    @property
+    def equal_rates(self) -> pd.DataFrame:
+        """The rows of `rate_effects` that have statistics; empty unless networks were trained at several rates."""
+        return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:

@@ -37,6 +37,10 @@ class Samples:
         """Name a condition by the settings that vary among all runs."""
         return condition_name(condition, [key for key in condition if key in self.varied])
 
+    def rates(self, condition: Condition) -> set[str]:
+        """Return the learning rates at which a condition is planned."""
+        return {lr for lr, _, _ in self.runs.get(tuple(condition.values()), [])}
+
     def of(self, condition: Condition) -> Sample:
         """Return the sample of a condition, of one learning rate if it has `lr`.
 

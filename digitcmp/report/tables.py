@@ -160,6 +160,14 @@ def effects(results: Results) -> Table:
     return table(frame.assign(settings=differing(frame.context)), [*columns, name("verdict")])
 
 
+def equal_rates(results: Results) -> Table:
+    """Return the effects at equal learning rates, a column per effect."""
+    frame = results.equal_rates.copy()
+    frame["text"] = [f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}".strip() for row in frame.to_dict("records")]
+    wide = frame.pivot(index="lr", columns="effect", values="text").fillna("").reset_index()
+    return table(wide, [setting("lr"), *map(setting, dict.fromkeys(frame.effect))])
+
+
 def data_sets(results: Results) -> Table:
     """Return the effects of the auxiliary loss and sharing, a column per data set and per difference from the first."""
     headings, texts = [], []
