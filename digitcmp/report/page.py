@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from digitcmp.report import document, stats, tables
+from digitcmp.report import document, rule, tables
 from digitcmp.report.results import Results
 
 MISTAKES = "pictures/mistakes.png"  # in a run's folder
@@ -35,7 +35,7 @@ def page(results: Results, sections: Iterable[document.Section], figures: Mappin
         head=document.head(results),
         warnings=results.warnings,
         verdicts=dict(iter(shown.groupby("family", sort=False))),
-        rule=stats.RULE,
+        rule=rule.RULE,
         sections=list(sections),
         figures={name: drawing(svg) for name, svg in figures.items()},
         mistakes=mistakes(results),
