@@ -36,6 +36,7 @@ class Results:
         archives: The reports whose CSV files were read because their runs are gone.
         warnings: What the reader must know about the origin of these runs.
         code: The functions behind each fingerprint in the column `code` of `runs`, with their digests.
+        duplicates: The folders of finished runs that another folder holds too, with the folder that counts.
     """
 
     roots: Sequence[Path]
@@ -45,6 +46,7 @@ class Results:
     archives: Sequence[Path] = ()
     warnings: Sequence[str] = ()
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    duplicates: Mapping[Path, Path] = field(default_factory=dict)
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Results:
@@ -60,16 +62,16 @@ class Results:
         table = pd.concat([source.runs for source in sources], ignore_index=True)
         if table.empty:
             return cls(roots, table)
-        table, warnings = loading.drop_repeated(loading.fill_defaults(table))
+        table, duplicates, warnings = loading.drop_repeated(loading.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
         for source in sources:
             code |= {key: functions for key, functions in source.code.items() if key in recorded}
         warnings += provenance_warnings(table, code)
         table = loading.sort_runs(table)
-        begun, planned = loading.missing_folders(roots, table)
+        begun, planned = loading.missing_folders(roots, table, duplicates)
         archives = [source.archive for source in sources if source.archive]
-        return cls(roots, table, begun, planned, archives, warnings, code)
+        return cls(roots, table, begun, planned, archives, warnings, code, duplicates)
 
     @cached_property
     def changed_settings(self) -> list[dict[str, str]]:
