@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import conditions, data_sets, effects, loading, stats
+from digitcmp.report import averages, conditions, contrasts, data_sets, effects, loading, series, stats
 from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import provenance_warnings
@@ -122,6 +122,19 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """The effect of every factor: `effects.effects` of these runs."""
         return effects.effects(self.runs, [*self.unfinished, *self.planned])
+
+    @cached_property
+    def averages(self) -> pd.DataFrame:
+        """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
+        single = ~self.effects.family.isin([*contrasts.ORDERS, "lr"])
+        few = (single & self.effects.refused.isna()).sum() <= averages.LARGE
+        frame = conditions.conditions(self.runs)
+        return averages.averages(frame.iloc[:0] if few or len(self.data_sets) else frame)
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """The outcomes over the levels of each numeric setting: `series.series`."""
+        return series.series(self)
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:
