@@ -30,6 +30,8 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
     texts["table.tex"] = tables.latex(tables.cells(results), CAPTION)
     texts["report.md"] = document.markdown(results, sections)
     texts["report.html"] = page(results, sections, pictures)
+    if len(results.averages):
+        texts["averages.csv"] = results.averages.to_csv(index=False, float_format="%.6g")
     if results.code:
         texts["code.csv"] = results.functions.to_csv(index=False)
     if len(results.evaluated):
