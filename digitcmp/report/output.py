@@ -33,6 +33,8 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
     texts["report.html"] = page(results, sections, pictures)
     if len(results.equal_rates):
         texts["equal_rates.csv"] = results.equal_rates.to_csv(index=False, float_format="%.6g")
+    if len(results.averages):
+        texts["averages.csv"] = results.averages.to_csv(index=False, float_format="%.6g")
     if results.code:
         texts["code.csv"] = results.functions.to_csv(index=False)
     if len(results.evaluated):
