@@ -41,7 +41,7 @@ class Head:
     @cached_property
     def arguments(self) -> type[Group]:
         """The arguments that it takes, with their types and defaults: every parameter but the first, the shape."""
-        return arguments_of(self.build, self.name, list(inspect.signature(self.build).parameters)[:1])
+        return arguments_of(self.build, left_out=list(inspect.signature(self.build).parameters)[:1])
 
 
 HEADS: dict[str, Head] = {}

@@ -12,6 +12,7 @@ TEXTS = {  # columns of texts, some of which look like numbers
     *({*RESULT_KEYS} - {"params", "fit_seconds", MAJORITY, *SCORES}),
     *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions"),
 }
+DERIVED = ["collapsed"]  # columns of runs.csv that follow from the others
 REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns of runs.csv
 
 
@@ -53,7 +54,7 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
     for key in set(table.select_dtypes("str")) - TEXTS:
         table[key] = table[key].map(lambda value: literal(value) if isinstance(value, str) else value)
     paths = [str(root / cell / f"seed={seed}") for cell, seed in zip(table.cell, table.seed, strict=True)]
-    return table.assign(path=paths)
+    return table.drop(columns=DERIVED, errors="ignore").assign(path=paths)
 
 
 def read_code(file: Path) -> dict[str, dict[str, str]]:

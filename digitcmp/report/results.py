@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import conditions, data_sets, effects, loading, stats
+from digitcmp.report import averages, collapse, conditions, contrasts, data_sets, effects, loading, series, stats
 from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import provenance_warnings
+from digitcmp.report.rates import equal_rates
 from digitcmp.report.settings import NO_SETTING, changed, level_name
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table
@@ -37,6 +38,7 @@ class Results:
         archives: The reports whose CSV files were read because their runs are gone.
         warnings: What the reader must know about the origin of these runs.
         code: The functions behind each fingerprint in the column `code` of `runs`, with their digests.
+        duplicates: The folders of finished runs that another folder holds too, with the folder that counts.
     """
 
     roots: Sequence[Path]
@@ -46,6 +48,7 @@ class Results:
     archives: Sequence[Path] = ()
     warnings: Sequence[str] = ()
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    duplicates: Mapping[Path, Path] = field(default_factory=dict)
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Results:
@@ -61,7 +64,7 @@ class Results:
         table = pd.concat([source.runs for source in sources], ignore_index=True)
         if table.empty:
             return cls(roots, table)
-        table, warnings = loading.drop_repeated(loading.fill_defaults(table))
+        table, duplicates, warnings = loading.drop_repeated(loading.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
         for source in sources:
@@ -69,9 +72,9 @@ class Results:
         warnings += loading.unknown_networks(table)
         warnings += provenance_warnings(table, code)
         table = loading.sort_runs(table)
-        begun, planned = loading.missing_folders(roots, table)
+        begun, planned = loading.missing_folders(roots, table, duplicates)
         archives = [source.archive for source in sources if source.archive]
-        return cls(roots, table, begun, planned, archives, warnings, code)
+        return cls(roots, table, begun, planned, archives, warnings, code, duplicates)
 
     @cached_property
     def changed_settings(self) -> list[dict[str, str]]:
@@ -79,17 +82,24 @@ class Results:
         return [changed(run) for run in self.runs.drop_duplicates("cell").to_dict("records")]
 
     @cached_property
+    def collapsed(self) -> pd.Series:
+        """Whether each run collapsed: `collapse.collapsed`."""
+        return collapse.collapsed(self.runs)
+
+    @cached_property
     def cells(self) -> pd.DataFrame:
         """One row per cell, in the order of the runs: means over its seeds.
 
         std is the sample standard deviation over seeds, ci_low and ci_high the 95 % t-interval of the mean cut to
-        [0, 1], all nan for a single seed. The paper's values stand beside cells of the paper's networks, data and
-        epochs. Settings that differ between the cells have a column each, between `paper_std` and `cell`, the name.
+        [0, 1], all nan for a single seed. `collapsed` counts the runs that collapsed. head_loss is how much more
+        accurate the comparison of the two predicted digits is than the trained head, with its interval. The paper's
+        values stand beside cells of the paper's networks, data and epochs. Settings that differ between the cells have
+        a column each, between `paper_std` and `cell`, the name.
         """
         settings = self.runs.drop(columns=list({*IDENTITY, *NO_SETTING} & {*self.runs})).map(readable)
         varied = settings.loc[:, settings.nunique() > 1]
         rows = []
-        groups = self.runs.groupby("cell", sort=False)
+        groups = self.runs.assign(collapsed=self.collapsed).groupby("cell", sort=False)
         for (name, group), condition in zip(groups, self.changed_settings, strict=True):
             paper_mean = paper_std = np.nan
             if paper.as_published(conditions.settings(condition)):
@@ -122,6 +132,29 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """The effect of every factor: `effects.effects` of these runs."""
         return effects.effects(self.runs, [*self.unfinished, *self.planned])
+
+    @cached_property
+    def rate_effects(self) -> pd.DataFrame:
+        """The effects at equal learning rates, those without statistics too: `rates.equal_rates` of these runs."""
+        return equal_rates(conditions.conditions(self.runs, [*self.unfinished, *self.planned]))
+
+    @property
+    def equal_rates(self) -> pd.DataFrame:
+        """The rows of `rate_effects` that have statistics; empty unless networks were trained at several rates."""
+        return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
+
+    @cached_property
+    def averages(self) -> pd.DataFrame:
+        """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
+        single = ~self.effects.family.isin([*contrasts.ORDERS, "lr"])
+        few = (single & self.effects.refused.isna()).sum() <= averages.LARGE
+        frame = conditions.conditions(self.runs)
+        return averages.averages(frame.iloc[:0] if few or len(self.data_sets) else frame)
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """The outcomes over the levels of each numeric setting: `series.series`."""
+        return series.series(self)
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:
@@ -261,7 +294,21 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
     row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
     for score in ("val_acc", "digit_acc", "argmax_acc"):
         row[f"{score}_mean"] = group[score].astype(float).mean()
-    return row | {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
+    row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
+    if "majority" in group:  # the share of the majority answer
+        row["majority"] = group.majority.astype(float).mean()
+    return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
+
+
+def head_loss(group: pd.DataFrame) -> dict[str, float]:
+    """Return how much more accurate argmax_acc of some runs is than test_acc, paired by seed; nan without aux."""
+    row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
+    argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
+    row["head_loss"] = (argmax - test).mean()
+    if len(group) > 1 and not np.isnan(argmax).any():
+        effect = stats.paired_effect(argmax, test)
+        row |= {"head_loss_low": effect.low, "head_loss_high": effect.high}
+    return row
 
 
 def paper_accuracy(label: str) -> tuple[float, float]:

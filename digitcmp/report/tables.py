@@ -15,11 +15,16 @@ from digitcmp.report.effects import differing
 from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
+PUBLISHED = ("published", "published_low", "published_high")  # the paper's own effect with its interval
+HEAD_LOSS = ("head_loss", "head_loss_low", "head_loss_high")
 TWO_SEEDS = "†"  # behind an interval of two seeds
 TWO_SEEDS_NOTE = (
     f"{TWO_SEEDS} of two seeds: the t-interval of two values reaches 12.7 standard errors to either side of "
     "their mean, and says little."
 )
+
+
+LONG, FIRST = 150, 50  # rows of a table that is cut, and the rows that are left
 
 
 class Column(NamedTuple):
@@ -39,21 +44,37 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The texts of a table, a row per row of a frame, and the values that each column is sorted by."""
+    """The texts of a table, a row per row of a frame, and the values that each column is sorted by.
+
+    Attributes:
+        file: The CSV file with all rows, '' if there is none. A long table of a file is cut where it is printed.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     keys: Sequence[Sequence[Any]]
+    file: str = ""
+
+    @property
+    def first(self) -> Sequence[Sequence[str]]:
+        """The rows to print: the first FIRST of a table of more than LONG."""
+        return self.rows[:FIRST] if self.file and len(self.rows) > LONG else self.rows
+
+    @property
+    def rest(self) -> str:
+        """The sentence on the rows that are not printed, '' if there are none."""
+        n, shown = len(self.rows), len(self.first)
+        return f"The first {shown} of {n:,} rows; all of them are in `{self.file}`." if shown < n else ""
 
 
-def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
+def table(frame: pd.DataFrame, columns: Sequence[Column], file: str = "") -> Table:
     """Return a frame as a table of these columns, without those that are empty in every row."""
     records = frame.to_dict("records")
     texts = [[column.read(row) for row in records] for column in columns]
     filled = [(column, text) for column, text in zip(columns, texts, strict=True) if any(text)]
     rows = [[text[i] for _, text in filled] for i in range(len(records))]
     keys = [[row[column.key] for column, _ in filled] for row in records]
-    return Table([column for column, _ in filled], rows, keys)
+    return Table([column for column, _ in filled], rows, keys, file)
 
 
 def effect_format(row: dict[str, Any]) -> str:
@@ -74,6 +95,29 @@ def p_values() -> list[Column]:
         Column("p", lambda row: p_value(row["p"]), "p"),
         Column("p (Holm)", lambda row: p_value(row["p_holm"]), "p_holm"),
     ]
+
+
+def companions() -> list[Column]:
+    """Return the columns beside the t-interval of an effect: robust numbers, and the share of errors removed."""
+    return [
+        Column("trimmed", lambda row: estimate(row, "trimmed", "trimmed_low", "trimmed_high"), "trimmed"),
+        Column("p (flips)", lambda row: p_value(row["p_flip"]), "p_flip"),
+        Column("one seed left out", lambda row: between(row["loo_low"], row["loo_high"]), "loo_low"),
+        Column("q", lambda row: p_value(row["q"]), "q"),
+        Column("errors removed", lambda row: readable(row["errors_removed"], ".0%"), "errors_removed"),
+    ]
+
+
+def estimate(row: dict[str, Any], mean: str, low: str, high: str) -> str:
+    """Format an estimate with its interval: '+0.026 [+0.014, +0.038]', or '' if it is nan."""
+    if row[mean] != row[mean]:
+        return ""
+    return f"{row[mean]:+.3f} {interval(row[low], row[high], '+.3f')}".rstrip()
+
+
+def between(low: float, high: float) -> str:
+    """Format a range: '+0.021 to +0.023', or '' if it is nan."""
+    return f"{low:+.3f} to {high:+.3f}" if low == low else ""
 
 
 def setting(key: str, heading: str = "") -> Column:
@@ -108,19 +152,57 @@ def cells(results: Results) -> Table:
     if frame.train_pairs.nunique() > 1:
         varied.insert(0, "train_pairs")
     columns = [name("label", "cell"), setting("lr"), *map(setting, varied), *accuracy()]
+    columns.append(Column("collapsed", collapsed_runs, "collapsed"))
+    if "majority" in frame:
+        columns.append(measure("majority answer", "majority"))
     columns += [measure("validation", "val_acc_mean"), measure("digits", "digit_acc_mean")]
-    columns += [measure("argmax", "argmax_acc_mean"), measure("parameters", "params", ",")]
+    columns.append(measure("argmax", "argmax_acc_mean"))
+    columns.append(Column("the head's loss", lambda row: estimate(row, *HEAD_LOSS), "head_loss"))
+    columns.append(measure("parameters", "params", ","))
     columns.append(Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"))
-    return table(frame, [*columns, measure("difference", "difference", "+.3f")])
+    return table(frame, [*columns, measure("difference", "difference", "+.3f")], "cells.csv")
 
 
-def effects(results: Results) -> Table:
-    """Return every effect that is not refused, without the settings that all of them have."""
-    frame = results.effects[results.effects.refused.isna()]
-    columns = [name("family"), name("effect"), name("settings"), setting("n"), measure("mean", "mean", "+.3f")]
+def collapsed_runs(row: dict[str, Any]) -> str:
+    """Format how many runs of a cell collapsed: '1 of 20', or '' if none did."""
+    return f"{row['collapsed']} of {row['n']}" if row["collapsed"] else ""
+
+
+def effects(frame: pd.DataFrame) -> Table:
+    """Return every effect that is not refused, without the settings that all of them have.
+
+    Args:
+        frame: Rows of `effects.effects`.
+    """
+    frame = frame[frame.refused.isna()]
+    columns = [name("effect"), measure("mean", "mean", "+.3f"), name("verdict")._replace(read=verdict)]
+    columns.append(name("settings"))
     columns.append(Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"))
-    columns += [*p_values(), measure("paper's table", "published", "+.3f"), measure("claim", "claim", "+.2f")]
-    return table(frame.assign(settings=differing(frame.context)), [*columns, name("verdict")])
+    columns += [setting("n"), *p_values(), *companions(), name("family")]
+    columns.append(Column("paper's table", lambda row: estimate(row, *PUBLISHED), "published"))
+    columns.append(measure("claim", "claim", "+.2f"))
+    return table(frame.assign(settings=differing(frame.context)), columns, "effects.csv")
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """Return the verdict of an effect without the size that it names, which has a column."""
+    return row["verdict"].replace(f" ({row['mean']:+.3f})", "")
+
+
+def averages(results: Results) -> Table:
+    """Return the main effects and two-way interactions of a large design."""
+    columns = [name("effect"), measure("mean", "mean", "+.4f"), name("verdict")]
+    columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"))
+    columns += [setting("n"), setting("contexts", "averaged over"), *p_values(), name("order")]
+    return table(results.averages, columns, "averages.csv")
+
+
+def equal_rates(results: Results) -> Table:
+    """Return the effects at equal learning rates, a column per effect."""
+    frame = results.equal_rates.copy()
+    frame["text"] = [f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}".strip() for row in frame.to_dict("records")]
+    wide = frame.pivot(index="lr", columns="effect", values="text").fillna("").reset_index()
+    return table(wide, [setting("lr"), *map(setting, dict.fromkeys(frame.effect))])
 
 
 def data_sets(results: Results) -> Table:
@@ -158,7 +240,7 @@ def evaluations(results: Results) -> Table:
     if "order_mean" in results.evaluations:
         columns += [measure("class order", "order_mean", ".2f"), measure("std", "order_std", ".2f")]
         columns.append(Column("complete", complete_orders, "ordered"))
-    return table(results.evaluations, columns)
+    return table(results.evaluations, columns, "evaluations.csv")
 
 
 def complete_orders(row: dict[str, Any]) -> str:
@@ -182,8 +264,8 @@ def selected_rate(row: dict[str, Any]) -> str:
 def markdown(table: Table) -> str:
     """Return a table in Markdown."""
     rule = [":--" if column.left else "--:" for column in table.columns]
-    rows = [[column.heading for column in table.columns], rule, *table.rows]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    rows = [[column.heading for column in table.columns], rule, *table.first]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (f"\n{table.rest}\n" if table.rest else "")
 
 
 def latex(table: Table, caption: str) -> str:
@@ -208,7 +290,9 @@ def show(table: Table, console: Console) -> None:
     printed = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns:
         printed.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)
-    for row in table.rows:
+    for row in table.first:
         printed.add_row(*map(Text, row))
     printed.width = console.measure(printed, options=console.options.update(max_width=1000)).maximum
     console.print(printed, crop=False)
+    if table.rest:
+        console.print(table.rest, markup=False)

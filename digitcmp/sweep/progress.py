@@ -64,7 +64,7 @@ class SweepProgress:
         self.look()
 
     def look(self) -> None:
-        """Say what has ended since the last look, and what there is now."""
+        """Report the runs that have finished or failed since the last look, and update the bar."""
         for job in self.waiting:
             if job.wrote(CONFIG):
                 self.began.setdefault(job.folder, time.monotonic())

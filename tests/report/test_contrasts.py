@@ -39,14 +39,22 @@ def test_planned_contrasts_are_sorted_by_family_and_context() -> None:
         ("epochs", "AL4 epochs=50 − AL4", ""),
         ("interaction", "(AL4 epochs=50 − WS3 epochs=50) − (AL4 − WS3)", ""),
     ]
-    assert list(table.claim.notna()) == [True, True, False, False, False]
+    assert list(table.claim.notna()) == [True, False, False, False, False]  # it claims nothing of 50 epochs
 
 
 def test_measured_by_hand() -> None:
     # AL4 - WS3 is .05 and .06, at 50 epochs .08 and .09: the interaction is .03 for either seed
     table = corrected(measured(planned(CROSSED), Samples(CROSSED)))
     assert list(table["mean"]) == pytest.approx([0.055, 0.085, 0.02, 0.05, 0.03])
-    assert list(table.p)[2:] == [0, 0, 0] and list(table.n) == [2] * 5
+    assert table.p[2:].isna().all() and table.ci_low[2:].isna().all() and list(table.n) == [2] * 5
+    assert list(table.verdict)[1:3] == [
+        "another recipe: no effect seen",
+        "no interval: all differences are equal",
+    ]
+    # of two tests p and p / 2 times 2: q is the larger p for both
+    assert list(table.q[:2]) == pytest.approx([0.05772, 0.05772], abs=1e-5) and table.q[2:].isna().all()
+    # means .805 and .86: .055 of .195; the interaction removes no errors
+    assert table.errors_removed[0] == pytest.approx(0.055 / 0.195) and np.isnan(table.errors_removed[4])
     # std .00707 of two: p of t = .055 / .005 = 11 and .085 / .005 = 17, one degree of freedom; Holm doubles the smaller
     assert list(table.p[:2]) == pytest.approx([0.05772, 0.03740], abs=1e-5)
     assert list(table.p_holm[:2]) == pytest.approx([0.07481, 0.07481], abs=1e-5)

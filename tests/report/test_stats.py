@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from digitcmp.report.stats import Effect, half_width, holm, interval, paired_effect, verdict
+from digitcmp.report.stats import (
+    Effect,
+    benjamini_hochberg,
+    half_width,
+    holm,
+    holm_with,
+    interval,
+    paired_effect,
+    welch_half_width,
+)
 
 A = np.array([0.845, 0.832, 0.851, 0.840, 0.829])
 B = np.array([0.816, 0.821, 0.809, 0.830, 0.826])
@@ -68,22 +77,39 @@ def test_holm_by_hand() -> None:
     assert holm(np.array([])).shape == (0,)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "claim", "expected"),
-    [
-        (0.02, 0.04, 0.03, "as claimed"),
-        (-0.01, 0.04, 0.03, "undecided"),
-        (0.00, 0.04, 0.03, "undecided"),
-        (0.04, 0.06, 0.03, "larger than claimed (+0.050)"),
-        (0.01, 0.02, 0.03, "smaller than claimed (+0.015)"),
-        (-0.01, 0.02, 0.03, "no effect seen"),
-        (-0.06, -0.04, 0.03, "opposite to the claim (-0.050)"),
-    ],
-)
-def test_verdicts(low: float, high: float, claim: float, expected: str) -> None:
-    assert verdict((low + high) / 2, low, high, 0.01, claim) == expected
+def test_few_equal_differences_have_no_interval() -> None:
+    effect = paired_effect(A[:4] + 0.1, A[:4])
+    assert effect.mean == pytest.approx(0.1) and effect.n == 4
+    assert np.isnan([effect.low, effect.high, effect.p]).all()
 
 
-def test_verdicts_without_a_claim_go_by_the_corrected_p() -> None:
-    assert verdict(0.03, 0.02, 0.04, 0.04, float("nan")) == "effect seen"
-    assert verdict(0.03, 0.02, 0.04, 0.06, float("nan")) == "no effect seen"
+def test_holm_with_another_p_is_holm_of_the_replaced() -> None:
+    p = np.array([0.04, 0.01, 0.03, 0.02, 0.03, 0.9])
+    others = np.array([0.0, 0.001, 0.01, 0.015, 0.03, 0.035, 0.5, 1.0])
+    for place in range(len(p)):
+        expected = []
+        for other in others:
+            replaced = p.copy()
+            replaced[place] = other
+            expected.append(holm(replaced)[place])
+        assert holm_with(p, place, others) == pytest.approx(expected)
+    # alone in its family, a p is its own
+    assert holm_with(np.array([0.2]), 0, np.array([0.01, 0.3])) == pytest.approx([0.01, 0.3])
+
+
+def test_benjamini_hochberg_by_hand() -> None:
+    # sorted .01 .02 .03 .5 times 4 / rank = .04 .04 .04 .5
+    assert benjamini_hochberg(np.array([0.5, 0.01, 0.03, 0.02])) == pytest.approx([0.5, 0.04, 0.04, 0.04])
+    # .01 * 3 / 1 = .03, .04 * 3 / 2 = .06, .05 * 3 / 3 = .05, which .04 takes too
+    assert benjamini_hochberg(np.array([0.01, 0.04, 0.05])) == pytest.approx([0.03, 0.05, 0.05])
+    assert benjamini_hochberg(np.array([])).shape == (0,)
+    p = np.random.default_rng(0).random(20) ** 3
+    assert benjamini_hochberg(p) == pytest.approx(scipy.stats.false_discovery_control(p))
+
+
+def test_welchs_interval_by_hand() -> None:
+    # std .02 and .01, n = 10: variances 4e-5 and 1e-5, freedom 25e-10 / ((16e-10 + 1e-10) / 9) = 13.2353
+    half = welch_half_width(np.array([0.02, 0.01]), np.array([10, 10]))
+    assert half == pytest.approx(scipy.stats.t.ppf(0.975, 13.2353) * 5e-5**0.5, rel=1e-5)
+    # equal cells: 18 degrees of freedom, t = 2.10092, error .01
+    assert welch_half_width(np.full(2, 0.01 * 5**0.5), np.array([10, 10])) == pytest.approx(0.0210092, abs=1e-6)

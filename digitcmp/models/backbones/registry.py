@@ -50,8 +50,8 @@ class Network:
 
     @cached_property
     def arguments(self) -> type[Group]:
-        """The arguments that it takes, with their types and defaults, as its builder's signature has them."""
-        return arguments_of(self.builder, self.name, GIVEN)
+        """Its arguments, with their types and defaults, from its builder's signature."""
+        return arguments_of(self.builder, left_out=GIVEN)
 
     @property
     def facts(self) -> dict[str, Any]:
