@@ -16,6 +16,7 @@ from digitcmp import paper
 from digitcmp.report import averages, collapse, conditions, contrasts, data_sets, effects, loading, series, stats
 from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
+from digitcmp.report.parameters import equal_parameters
 from digitcmp.report.provenance import provenance_warnings
 from digitcmp.report.rates import equal_rates
 from digitcmp.report.settings import NO_SETTING, changed, level_name
@@ -141,6 +142,11 @@ class Results:
     def equal_rates(self) -> pd.DataFrame:
         """The rows of `rate_effects` that have statistics; empty unless networks were trained at several rates."""
         return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
+
+    @cached_property
+    def equal_parameters(self) -> pd.DataFrame:
+        """The effect of sharing between networks of equal parameters: `parameters.equal_parameters`."""
+        return equal_parameters(self)
 
     @cached_property
     def averages(self) -> pd.DataFrame:
