@@ -31,10 +31,12 @@ def register(build: Any = None, branches_only: bool = False, task: str | None = 
     """Register a function under its own name: from an embedding's shape to a network (B, *shape) -> (B,) logits.
 
     branches_only: it compares an embedding of each image, and cannot take one of both merged. task: the only
-    one that it fits, None for any.
+    one that it fits, None for any. Raises ValueError if the name is taken.
     """
     if build is None:
         return lambda build: register(build, branches_only, task)
+    if build.__name__ in HEADS:
+        raise ValueError(f"head {build.__name__!r} is registered twice; expected another name for the function")
     HEADS[build.__name__] = Head(build, branches_only, task)
     return build
 
