@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitcmp import files
 from digitcmp.data import datasets
-from digitcmp.data.sources import SOURCES
+from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import CheckpointError, DataError
 from digitcmp.files import checksum
@@ -78,7 +78,7 @@ def main() -> None:
 
 def help_lines() -> dict[str, str]:
     """Return the keys that can be overridden, each with its meaning."""
-    return {"data": f"another data set than the run's: {', '.join(SOURCES)}"} | KEYS
+    return {"data": f"another data set than the run's: {known_names()}"} | KEYS
 
 
 def parse(overrides: Iterable[str]) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def parse_value(key: str, text: str) -> int | bool | str:
         if text not in ("true", "false"):
             raise ValueError("true or false")
         return text == "true"
-    if key == "data" and text not in SOURCES:
-        raise ValueError(", ".join(SOURCES))
+    if key == "data" and text not in SOURCES and text not in READERS:
+        raise ValueError(known_names())
     return text
 
 

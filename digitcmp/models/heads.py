@@ -55,9 +55,14 @@ def register(build: Any = None, branches_only: bool = False, tasks: Sequence[str
     Args:
         build: the function.
         branches_only, tasks: as in `Head`.
+
+    Raises:
+        ValueError: if the name is taken.
     """
     if build is None:
         return lambda build: register(build, branches_only, tasks)
+    if build.__name__ in HEADS:
+        raise ValueError(f"head {build.__name__!r} is registered twice; expected another name for the function")
     HEADS[build.__name__] = Head(build, branches_only, tasks)
     return build
 
