@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from digitcmp.fields import Group, Positive
-from digitcmp.models.arguments import arguments_of
+from digitcmp.fields import Group, Positive, arguments_of
 
 if TYPE_CHECKING:
     from torch import nn

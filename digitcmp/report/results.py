@@ -70,6 +70,7 @@ class Results:
         code: dict[str, dict[str, str]] = {}
         for source in sources:
             code |= {key: functions for key, functions in source.code.items() if key in recorded}
+        warnings += loading.unknown_networks(table)
         warnings += provenance_warnings(table, code)
         table = loading.sort_runs(table)
         begun, planned = loading.missing_folders(roots, table, duplicates)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -105,8 +106,47 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     run = str(next((lab / "multirun/mine").rglob("result.json")).parent)
     Image.new("L", (14, 14), 255).save(lab / "blank.png")
     missing = python(lab, "-m", "digitcmp", "evaluate", run, "data.test_pairs=10", code=2).stderr
-    assert "needs the backbone flat" in missing and "--plugins MODULE" in missing and missing.count("\n") == 1
+    assert "needs the backbone flat" in missing and missing.count("\n") == 1
+    assert "of the module mylab.nets, which is not imported: add --plugins mylab.nets after digitcmp" in missing
     python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "evaluate", run, "data.test_pairs=10")
+
+
+def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
+    """Of the results it reads which network shares weights; without such a record it warns."""
+    train(lab, "-m", "model=flat,flat2", "seed=0,1", "sweep=mine")
+    report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
+    assert "sharing" in set(pd.read_csv(lab / "multirun/mine/report/effects.csv").family)
+    assert "is not registered" not in report.stdout + report.stderr
+    runs = pd.read_csv(lab / "multirun/mine/report/runs.csv")
+    assert json.loads(runs.network[0])["unshared"] == "flat2" and runs.majority.between(0.5, 1).all()
+    for file in (lab / "multirun/mine").rglob("result.json"):
+        older = json.loads(file.read_text())
+        del older["network"], older["result_crc"]
+        file.write_text(json.dumps(older))
+    report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
+    said = report.stdout + report.stderr
+    assert "flat is not registered, and its results do not say whether it shares weights" in said
+
+
+def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
+    """They name the folder of recipes, the plugins and the options as they are typed."""
+    typed = ("-m", "model=flat", "model.width=9", "lr=1e30", *SMALL)
+    failed = python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "train", "--config-dir=conf", *typed, code=1)
+    [line] = [line for line in failed.stderr.splitlines() if line.startswith("    digitcmp train ")]
+    words = shlex.split(line)
+    assert words[:4] == ["digitcmp", "train", "-m", "plugins=[mylab.nets]"]
+    assert "--config-dir=conf" in words and "model.width=9" in words
+    again = python(lab, "-m", "digitcmp", *words[1:], "lr=1e-3", "dry_run=true").stdout
+    assert "1 runs, 0 finished" in again and "model=flat,aux=false,lr=0.001" in again
+    failed = train(lab, *typed, "hydra/launcher=basic", code=1)
+    [line] = [line for line in failed.stderr.splitlines() if line.startswith("    python train.py ")]
+    assert {"--config-dir=conf", "plugins=[mylab.nets]", "hydra/launcher=basic"} <= {*shlex.split(line)}
+
+
+def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
+    said = train(lab, "--help").stdout.splitlines()
+    at = next(i for i, line in enumerate(said) if line.startswith("  flat "))
+    assert "One small layer for both images." in said[at] and "model.width=8" in said[at + 1]
 
 
 def test_an_installed_package_announces_its_modules(lab: Path) -> None:
