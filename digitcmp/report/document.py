@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from digitcmp import paper
 from digitcmp.config.run import CONF
-from digitcmp.report import collapse, rule, tables
+from digitcmp.report import collapse, convergence_table, rule, tables
 from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.provenance import MADE_WITH
 from digitcmp.report.results import Results
@@ -151,6 +151,7 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
     parts["Effects"] += captioned(names, "effects")
     if refusals := refused(results):
         parts["Effects"].append(refusals)
+    parts["Convergence"] = convergence_table.parts(results)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
     if results.unfinished:
         parts["Not finished"] = [[f"{folder.parent.name}/{folder.name}" for folder in results.unfinished]]
