@@ -23,6 +23,7 @@ def record(
 
     changes: settings by the names that they have in result.json, and what a result says of its making.
     """
+    params = changes.pop("params", 1000)
     origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code", "functions") if key in changes}
     config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": model}}
     config["data"]["name"] = "mnist"
@@ -46,7 +47,7 @@ def record(
     scores = dict.fromkeys(SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
     scores |= {"digit_acc": 0.9, "argmax_acc": 0.95} if run.aux else {"digit_acc": None, "argmax_acc": None}
     identity = {"cell": run.cell_name, "label": run.label, "config_hash": run.config_hash}
-    record_result(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
+    record_result(folder, run.settings | identity | {"params": params, "fit_seconds": 2.0} | scores | origin)
     return folder
 
 
@@ -83,3 +84,31 @@ def report(*arguments: str | Path, code: int = 0, **variables: str) -> subproces
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == code, done.stdout + done.stderr
     return done
+
+
+def large(root: Path, cells: int = 1000, n: int = 10) -> Path:
+    """Write a full factorial of 1,000 or 320 cells x n seeds with levels that add up.
+
+    1,000 cells: WS1 and WS3, with and without AL, 5 batch sizes, 5 numbers of epochs, 10 numbers of training pairs.
+    320 cells: six factors of two levels and five batch sizes. `python tests/sweeps.py FOLDER 1000` makes them.
+    """
+    levels: dict[str, list[Any]] = {"model": ["ws1", "ws3"], "aux": [False, True], "batch_size": [5, 10, 20, 50, 100]}
+    if cells == 1000:
+        levels |= {
+            "epochs": [10, 15, 25, 40, 60],
+            "train_pairs": [125, 250, 375, 500, 1000, 1500, 2000, 3000, 4000, 8000],
+        }
+    else:
+        levels |= {"head": ["mlp", "ordinal"], "augment": [False, True], "ema": [None, 0.99]}
+        levels["schedule"] = ["constant", "cosine"]
+    for places in itertools.product(*(range(len(values)) for values in levels.values())):
+        chosen = {key: values[place] for (key, values), place in zip(levels.items(), places, strict=True)}
+        model = chosen.pop("model")
+        for seed in range(n):
+            accuracy = 0.7 + 0.02 * sum(places) + 0.003 * seed + 0.0007 * ((7 * seed + sum(places)) % 5)
+            record(root, model, min(accuracy, 0.999), seed=seed, **chosen)
+    return root
+
+
+if __name__ == "__main__":
+    large(Path(sys.argv[1]), int(sys.argv[2]))

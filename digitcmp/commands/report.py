@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from digitcmp.errors import RunError
-from digitcmp.report import comparison, tables
+from digitcmp.errors import ConfigError, RunError
+from digitcmp.report import cell_contrast, comparison, tables
 from digitcmp.report.document import Section
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import MANIFEST
@@ -30,6 +30,18 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--open", action="store_true", help="show report.html in the browser")
     parser.add_argument("--compare", action="store_true", help="of two DIRs: print what differs, and write nothing")
+    parser.add_argument(
+        "--contrast",
+        nargs=2,
+        metavar=("A", "B"),
+        help="print cell A less cell B, paired by seed, and write nothing; cells by title, label or name",
+    )
+    parser.add_argument(
+        "--command",
+        nargs=2,
+        metavar=("CELL", "SEED"),
+        help="print the command that trains this run again, and write nothing; as runs.csv names it",
+    )
     return parser
 
 
@@ -60,6 +72,11 @@ def main() -> None:
             parser.exit(2, f"{folder} is not a folder\n")
     if arguments.compare and (len(folders) != 2 or arguments.out or arguments.open):
         parser.exit(2, "--compare takes two DIRs and writes nothing: digitcmp report A B --compare\n")
+    printed = [name for name in ("compare", "contrast", "command") if getattr(arguments, name)]
+    if len(printed) > 1 or (printed and (arguments.out or arguments.open)):
+        parser.exit(
+            2, f"--{printed[0]} prints and writes nothing; it is expected alone. Leave out the other options.\n"
+        )
     try:
         sides = [Results.load([folder]) for folder in folders] if arguments.compare else [Results.load(folders)]
     except RunError as error:
@@ -72,10 +89,22 @@ def main() -> None:
     if arguments.compare:
         comparison.show(sides[0], sides[1], console)
         return
+    [results] = sides
+    try:
+        if arguments.contrast:
+            first, second = arguments.contrast
+            cell_contrast.show(results, first, second, console)
+        if arguments.command:
+            from digitcmp.sweep import repeat  # Hydra takes half a second
+
+            console.print(repeat.command(repeat.find_run(results.runs, *arguments.command)), markup=False)
+    except (ConfigError, RunError) as error:
+        parser.exit(2, f"{error}\n")
+    if printed:
+        return
 
     from digitcmp.report import output  # matplotlib takes half a second, which a wrong folder need not wait for
 
-    [results] = sides
     files, sections = output.report_files(results)
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")

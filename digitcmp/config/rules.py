@@ -30,7 +30,7 @@ def targets_name_a_class(run: Run) -> None:
     ):
         for target in targets:
             named = isinstance(target.get("_target_"), str)
-            require(named, key, [target], "each with a _target_, the name of a class")
+            require(named, key, [target], "each needs a _target_, the name of a class")
 
 
 def head_fits_backbone_and_task(run: Run) -> None:

@@ -1,18 +1,17 @@
-"""What a report says, in sections: what was run, what came out beside the paper's numbers, and what follows from it."""
+"""The text of a report: its sections, with their tables, figures and notes."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from digitcmp import paper
-from digitcmp.config.run import CONF
 from digitcmp.report import collapse, convergence_table, rule, tables
+from digitcmp.report.averages import LARGE
 from digitcmp.report.contrasts import ORDERS
-from digitcmp.report.provenance import MADE_WITH
 from digitcmp.report.results import Results
+from digitcmp.report.summary import conclusion, networks, origin, question, title
 from digitcmp.report.tables import Table
 
 CAPTIONS = {
@@ -20,11 +19,14 @@ CAPTIONS = {
     "class_order": "Where the comparisons of their test images put the classes: how probably an image of each comes "
     "after one of another. Bars: where they belong; squares: ordinal head; open: with the auxiliary loss.",
     "data_sets": "What the auxiliary loss and sharing add to the test accuracy on each data set.",
-    "effects": "Differences in test accuracy, paired by seed.",
+    "effects": "Differences in test accuracy, paired by seed, in the colours of the verdicts.",
     "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by the other factors. Filled: "
     "without the auxiliary loss, open: with it.",
     "pairs": "Test error by number of training pairs. Filled: without the auxiliary loss, open and dashed: with it; "
     "squares: ordinal head.",
+    "levels": "By {}; the cells of a line are equal in all other settings but the learning rate, or a line is the mean "
+    "over the other settings. Dashed, open: with the auxiliary loss. An interval may reach below the axis.",
+    "equal_rates": "What the auxiliary loss and sharing add at equal learning rates of both networks.",
     "learning_rates": "Mean validation accuracy by learning rate. Dashed: with the auxiliary loss. "
     "A seed that collapsed below the axis shows only in the mean.",
     "figure5": "Fig. 5 of the paper: the dense networks by width and depth.",
@@ -81,7 +83,11 @@ ROBUST = (
     "largest mean of the other seeds. errors removed: the share of the second side's mean error that the first does "
     "not make."
 )
-MANY = (
+EQUAL_PARAMETERS = (
+    "A network that shares its weights less one that does not, whose width makes their parameters equal within 2 %: "
+    "difference in mean test accuracy, paired by seed, with its 95 % t-interval and uncorrected p."
+)
+MANY_TESTS = (
     "This report tests {effects} effects in {families} families. Holm's p is corrected inside a family only; q "
     "(Benjamini-Hochberg) is the false-discovery rate over all of them: among the effects with q below .05, one in "
     "twenty is expected to be no effect."
@@ -96,10 +102,18 @@ FACTORIAL = (
     "main effect: the mean difference over all cells of the other factors (AL: the auxiliary loss). Interaction of two "
     "factors: how much more one adds where the other is on; of three: how much more that is where the third is on."
 )
+AVERAGES = (
+    "The design has more than {} effects: first each main effect and two-way interaction, averaged over all settings "
+    "of the other factors for each seed. A main effect is a level less the default, or less the first; an interaction "
+    "is how much more one difference is where the other is made. 95 % t-interval and two-sided p over seeds; Holm "
+    "corrects p among the main effects, and among the interactions."
+)
+SINGLE = "Every single contrast, between cells equal but for one factor or two:"
 PLANNED = (
     "Runs that a sweep planned and never began: {}. The same sweep started again trains them; if it was given up, `{}` "
     "drops them."
 )
+MOST_NAMES = 20  # names in a line, or lines of a kind, beyond which they are counted
 
 
 class Figure(NamedTuple):
@@ -117,13 +131,14 @@ class Section(NamedTuple):
 
 
 def sections(results: Results, figures: Iterable[str]) -> list[Section]:
-    """Return the report without its head.
+    """Return the sections of a report, the origin of its runs last.
 
     Args:
         figures: The names of the figures that were drawn.
     """
     names = list(figures)
-    parts: dict[str, list[Any]] = {"Accuracy": [tables.cells(results), ACCURACY, *collapsed_runs(results)]}
+    parts: dict[str, list[Any]] = {"Networks": [networks(results)] if networks(results) else []}
+    parts["Accuracy"] = [tables.cells(results), ACCURACY, *collapsed_runs(results)]
     if results.cells.head_loss.notna().any():
         parts["Accuracy"].append(HEAD_LOSS)
     parts["Accuracy"] += captioned(names, "accuracy")
@@ -138,6 +153,8 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Pairs"] = [tables.pairs(results), PAIRS, *captioned(names, "pairs")]
     if len(results.selection):
         parts["Selected learning rates"] = [tables.selection(results), SELECTION, *captioned(names, "learning_rates")]
+    if len(results.equal_parameters):
+        parts["Equal parameters"] = [tables.equal_parameters(results), EQUAL_PARAMETERS]
     if len(results.equal_rates):
         parts["Equal learning rates"] = [tables.equal_rates(results), EQUAL_RATES, *captioned(names, "equal_rates")]
         refusals = results.rate_effects[results.rate_effects.refused.notna()]
@@ -145,19 +162,24 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Equal learning rates"] += [lines] if lines else []
     if len(results.data_sets):
         parts["Data sets"] = [tables.data_sets(results), DATA_SETS, *captioned(names, "data_sets")]
-    parts["Effects"] = captioned(names, "factorial")
+    parts["Levels"] = captioned(names, "levels")
+    parts["Effects"] = [*averages(results, names), *captioned(names, "factorial")]
     if results.effects.refused.isna().any():
-        parts["Effects"] += [tables.effects(results), *effect_notes(results)]
-    parts["Effects"] += captioned(names, "effects")
+        parts["Effects"] += [tables.effects(results.effects), *effect_notes(results)]
+    if results.averages.empty:
+        parts["Effects"] += captioned(names, "effects")
     if refusals := refused(results):
         parts["Effects"].append(refusals)
     parts["Convergence"] = convergence_table.parts(results)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
     if results.unfinished:
-        parts["Not finished"] = [[f"{folder.parent.name}/{folder.name}" for folder in results.unfinished]]
+        parts["Not finished"] = [cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])]
     if results.planned:
         drop = f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
         parts["Never begun"] = [PLANNED.format(len(results.planned), drop)]
+    if results.duplicates:
+        parts["Duplicates"] = [duplicates(results)]
+    parts["Runs"] = [origin(results)]
     for items in parts.values():
         if any(isinstance(part, Table) and tables.TWO_SEEDS in str(part.rows) for part in items):
             items.append(tables.TWO_SEEDS_NOTE)
@@ -181,14 +203,16 @@ def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
         for kind in kinds:
             if name.startswith(kind):
                 context = name.removeprefix(kind).lstrip("_")
-                found.append(Figure(name, f"{CAPTIONS[kind]} {context}".strip()))
+                caption = CAPTIONS[kind]
+                named = caption.format(context) if "{}" in caption else f"{caption} {context}".strip()
+                found.append(Figure(name, named))
     return found
 
 
 def effect_notes(results: Results) -> list[str]:
     """Return the notes below the table of effects."""
     tested = results.effects[results.effects.p.notna()]
-    many = MANY.format(effects=len(tested), families=tested.family.nunique())
+    many = MANY_TESTS.format(effects=len(tested), families=tested.family.nunique())
     notes = [EFFECTS, ROBUST, many, rule.RULE]
     if results.effects.claim.notna().any():
         notes.append(PAPERS)
@@ -197,44 +221,47 @@ def effect_notes(results: Results) -> list[str]:
     return notes
 
 
+def averages(results: Results, names: Sequence[str]) -> list[Any]:
+    """Return the averages of a large design, and what introduces its single contrasts."""
+    if results.averages.empty:
+        return []
+    table = tables.averages(results)
+    return [AVERAGES.format(LARGE), table, *captioned(names, "effects"), SINGLE]
+
+
 def refused(results: Results) -> list[str]:
-    """Return a line for each reason why effects have no statistics."""
+    """Return a line for each reason why effects have no statistics, cut where there are many."""
     lines = []
     rows = results.effects[results.effects.refused.notna()]
     for (context, reason), group in rows.groupby(["context", "refused"], sort=False):
         where = f" ({context})" if context else ""
-        lines.append(f"no statistics for {', '.join(group.effect)}{where}: {reason}")
-    return lines
+        lines.append(f"no statistics for {cut(list(group.effect), ', ')}{where}: {reason}")
+    return cut_lines(lines)
 
 
-def head(results: Results) -> list[str]:
-    """Return how to make the runs again, how many there are, and what they were made with."""
-    lines = [command(results, root) for root in results.roots]
-    runs, n = results.runs, results.cells.n
-    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
-    counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
-    lines.append(f"{counts}, {len(results.planned)} never begun" if results.planned else counts)
-    lines.append(f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in all, {runs.fit_seconds.mean():.1f} s a run")
-    return lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
+def cut(names: Sequence[str], separator: str) -> str:
+    """Join names, and count those beyond the first MOST_NAMES."""
+    more = len(names) - MOST_NAMES
+    return separator.join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def command(results: Results, root: Path) -> str:
-    """Return the command that makes the runs in a folder again, with their seeds unless the experiment has these."""
-    name = root.resolve().name
-    file = CONF / "experiment" / f"{name}.yaml"
-    if not file.exists():
-        return f"the runs in `{name}`"
-    seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
-    span = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))
-    if results.unfinished or results.planned or f"seed: {span}" in file.read_text():
-        return f"`python train.py -m experiment={name}`"
-    return f"`python train.py -m experiment={name} 'seed={span}'`"
+def cut_lines(lines: Sequence[str]) -> list[str]:
+    """Return lines, and in place of those beyond the first MOST_NAMES their number."""
+    more = len(lines) - MOST_NAMES
+    return [*lines[:MOST_NAMES], f"and {more} more"] if more > 0 else list(lines)
+
+
+def duplicates(results: Results) -> list[str]:
+    """Return a line for each folder that holds a run of another folder."""
+    return cut_lines(
+        [f"{folder}: the same run as {first}, counted once" for folder, first in results.duplicates.items()]
+    )
 
 
 def markdown(results: Results, sections: Iterable[Section]) -> str:
     """Return report.md."""
     warnings = [f"> **Warning:** {warning}\n" for warning in results.warnings]
-    parts = [f"# {title(results)}\n", *warnings, bullets(head(results))]
+    parts = [f"# {title(results)}\n", f"{conclusion(results)}\n", f"{question(results)}\n", *warnings]
     for section in sections:
         parts.append(f"## {section.title}\n")
         for part in section.parts:
@@ -247,11 +274,6 @@ def markdown(results: Results, sections: Iterable[Section]) -> str:
             else:
                 parts.append(bullets(part))
     return "\n".join(parts)
-
-
-def title(results: Results) -> str:
-    """Return the names of the folders."""
-    return ", ".join(root.resolve().name for root in results.roots)
 
 
 def bullets(lines: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """Reading the runs of some folders: the steps of `Results.load`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,11 +65,12 @@ def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], list[str]]:
     """Keep each run once, the first by path.
 
     Returns:
-        The table, and a warning for each run whose results differ.
+        The table, the folder of each run that was dropped with the folder of the run that was kept, and a warning for
+        each run whose results differ.
     """
     table = table.sort_values("path", kind="stable")
     distinct = table.drop_duplicates(["config_hash", *SCORES])
@@ -78,7 +79,11 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     for _, same in table[table.config_hash.isin(differing)].groupby("config_hash"):
         scores = ", ".join(f"{run.test_acc:.4f} in {run.path}" for run in same.itertuples())
         warnings.append(f"the same run gave different results, the first counts: test accuracy {scores}")
-    return table.drop_duplicates("config_hash"), warnings
+    once = table.drop_duplicates("config_hash")
+    kept = dict(zip(once.config_hash, once.path, strict=True))
+    dropped = table[table.config_hash.duplicated()]
+    folders = [(Path(run.path), Path(kept[run.config_hash])) for run in dropped.itertuples()]
+    return once, {folder: first for folder, first in folders if folder != first}, warnings
 
 
 def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -109,9 +114,11 @@ def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
     return len(numbers), numbers, ""
 
 
-def missing_folders(roots: Sequence[Path], table: pd.DataFrame) -> tuple[list[Path], list[Path]]:
-    """Return the folders of runs that are not in the table: those that were begun, and those that were not."""
-    done = {*table.path}
+def missing_folders(
+    roots: Sequence[Path], table: pd.DataFrame, duplicates: Iterable[Path] = ()
+) -> tuple[list[Path], list[Path]]:
+    """Return the folders of runs that are neither in the table nor duplicates: those begun, and those never begun."""
+    done = {*table.path, *map(str, duplicates)}
     for cell, seed in zip(table.cell, table.seed, strict=True):
         done.add(f"{cell}/seed={seed}")
     begun, planned = [], []

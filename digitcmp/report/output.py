@@ -34,8 +34,12 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
     if len(results.seed_curves):
         texts["seed_curves.csv"] = results.seed_curves.to_csv(index=False, float_format="%.6g")
         texts["convergence.csv"] = results.convergence.to_csv(index=False, float_format="%.6g")
+    if len(results.equal_parameters):
+        texts["equal_parameters.csv"] = results.equal_parameters.to_csv(index=False, float_format="%.6g")
     if len(results.equal_rates):
         texts["equal_rates.csv"] = results.equal_rates.to_csv(index=False, float_format="%.6g")
+    if len(results.averages):
+        texts["averages.csv"] = results.averages.to_csv(index=False, float_format="%.6g")
     if results.code:
         texts["code.csv"] = results.functions.to_csv(index=False)
     if len(results.evaluated):

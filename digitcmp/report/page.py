@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from digitcmp.report import document, rule, tables
+from digitcmp.report import document, rule, summary, tables, verdicts
+from digitcmp.report.averages import MAIN
+from digitcmp.report.contrasts import MEAN
 from digitcmp.report.results import Results
 
 MISTAKES = "pictures/mistakes.png"  # in a run's folder
 COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # of either scheme
-KINDS = ("as claimed", "smaller", "larger", "opposite", "no effect", "undecided", "effect seen")  # of verdicts
+COLOURS |= {"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"}
+COLOURS |= {"#5d636e": "var(--soft)"}
+CARDS = 12  # verdicts at the head of the page
+NARROW = 330  # points, up to which a figure leaves room for text or another figure beside it
+
+
+class Block(NamedTuple):
+    """A part of a section: a table alone, or figures and the notes beside them."""
+
+    table: tables.Table | None = None
+    figures: list[document.Figure] | None = None
+    notes: list[str | list[str]] | None = None
 
 
 def page(results: Results, sections: Iterable[document.Section], figures: Mapping[str, bytes]) -> str:
@@ -25,21 +42,20 @@ def page(results: Results, sections: Iterable[document.Section], figures: Mappin
         figures: The figures by name, as `figures.save` returns them for a page.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    environment.filters |= {"prose": prose, "kind": kind}
+    environment.filters |= {"prose": prose, "kind": kind, "blocks": blocks, "data": data}
     environment.globals["zip"] = zip
-    measured = results.effects[results.effects.refused.isna()]
-    claimed = measured[measured.claim.notna()]
-    shown = claimed if len(claimed) else measured[measured.family != "lr"].sort_values("p", kind="stable").head(12)
     return environment.get_template("page.html").render(
-        title=document.title(results),
-        head=document.head(results),
+        title=summary.title(results),
+        conclusion=summary.conclusion(results),
+        question=summary.question(results),
         warnings=results.warnings,
-        verdicts=dict(iter(shown.groupby("family", sort=False))),
+        verdicts=dict(iter(highlights(results).groupby("family", sort=False))),
         rule=rule.RULE,
         sections=list(sections),
         figures={name: drawing(svg) for name, svg in figures.items()},
         mistakes=mistakes(results),
         two_seeds=tables.TWO_SEEDS,
+        kinds=list(verdicts.COLOURS),
     )
 
 
@@ -51,7 +67,51 @@ def prose(text: str) -> Markup:
 
 def kind(verdict: str) -> str:
     """Return the class of a verdict: 'smaller than claimed (+0.079)' -> 'smaller'."""
-    return next((name.replace(" ", "-") for name in KINDS if verdict.startswith(name)), "")
+    return verdicts.kind(verdict).replace(" ", "-")
+
+
+def highlights(results: Results) -> pd.DataFrame:
+    """Return the effects at the head of the page: those that the paper claims, or the clearest ones."""
+    if len(results.averages):
+        main = results.averages[results.averages.order == MAIN].sort_values("p", kind="stable")
+        return main.head(CARDS).assign(family=f"{MAIN}s, averaged", context="", claim=np.nan).sort_index()
+    measured = results.effects[results.effects.refused.isna()]
+    claimed = measured[measured.claim.notna()]
+    if len(claimed):
+        return claimed.groupby("family", sort=False).head(CARDS)
+    means = measured[measured.family == MEAN]
+    if len(means):
+        return means.assign(family=means.effect + ", mean over networks", effect=MEAN)
+    return measured[measured.family != "lr"].sort_values("p", kind="stable").head(CARDS)
+
+
+def blocks(section: document.Section) -> list[Block]:
+    """Return a section in blocks: each table alone, what stands between tables together."""
+    found: list[Block] = []
+    for part in section.parts:
+        if isinstance(part, tables.Table):
+            found.append(Block(table=part))
+            continue
+        if not found or found[-1].table is not None:
+            found.append(Block(figures=[], notes=[]))
+        place: list[Any] | None = found[-1].figures if isinstance(part, document.Figure) else found[-1].notes
+        assert place is not None
+        place.append(part)
+    return found
+
+
+def data(table: tables.Table) -> Markup:
+    """Return all rows of a table and the values they are sorted by as JSON, for a script element."""
+    keys = [[key if isinstance(key, str) else number(key) for key in row] for row in table.keys]
+    text = json.dumps([list(map(list, table.rows)), keys], separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+def number(key: Any) -> float | str | None:
+    """Return a value as JSON has it: a number rounded to ten digits, None for one that is missing."""
+    if isinstance(key, int | float | np.number) and not isinstance(key, bool):
+        return float(f"{float(key):.10g}") if np.isfinite(key) else None
+    return None if key is None else str(key)
 
 
 def drawing(svg: bytes) -> Markup:
@@ -59,7 +119,10 @@ def drawing(svg: bytes) -> Markup:
     text = svg.decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
-    text = re.sub(r'width="([\d.]+)pt" height="[\d.]+pt"', r'style="--width: \1px" role="img"', text, count=1)
+    width = re.search(r'width="([\d.]+)pt" height="[\d.]+pt"', text)
+    assert width
+    shape = "narrow" if float(width[1]) <= NARROW else "wide"
+    text = text.replace(width[0], f'class="{shape}" style="--width: {width[1]}px" role="img"', 1)
     text = text.replace('id="tip:', 'data-tip="')
     for colour, name in COLOURS.items():
         text = text.replace(colour, name)

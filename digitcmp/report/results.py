@@ -12,10 +12,22 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import collapse, conditions, convergence, data_sets, effects, loading, stats
+from digitcmp.report import (
+    averages,
+    collapse,
+    conditions,
+    contrasts,
+    convergence,
+    data_sets,
+    effects,
+    loading,
+    series,
+    stats,
+)
 from digitcmp.report.archive import read_csv
 from digitcmp.report.cells import IDENTITY, accuracy_statistics, cell_means, paper_accuracy
 from digitcmp.report.formats import readable
+from digitcmp.report.parameters import equal_parameters
 from digitcmp.report.provenance import provenance_warnings
 from digitcmp.report.rates import equal_rates
 from digitcmp.report.settings import NO_SETTING, changed, level_name
@@ -37,6 +49,7 @@ class Results:
         archives: The reports whose CSV files were read because their runs are gone.
         warnings: What the reader must know about the origin of these runs.
         code: The functions behind each fingerprint in the column `code` of `runs`, with their digests.
+        duplicates: The folders of finished runs that another folder holds too, with the folder that counts.
     """
 
     roots: Sequence[Path]
@@ -46,6 +59,7 @@ class Results:
     archives: Sequence[Path] = ()
     warnings: Sequence[str] = ()
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    duplicates: Mapping[Path, Path] = field(default_factory=dict)
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Results:
@@ -61,16 +75,16 @@ class Results:
         table = pd.concat([source.runs for source in sources], ignore_index=True)
         if table.empty:
             return cls(roots, table)
-        table, warnings = loading.drop_repeated(loading.fill_defaults(table))
+        table, duplicates, warnings = loading.drop_repeated(loading.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
         for source in sources:
             code |= {key: functions for key, functions in source.code.items() if key in recorded}
         warnings += provenance_warnings(table, code)
         table = loading.sort_runs(table)
-        begun, planned = loading.missing_folders(roots, table)
+        begun, planned = loading.missing_folders(roots, table, duplicates)
         archives = [source.archive for source in sources if source.archive]
-        return cls(roots, table, begun, planned, archives, warnings, code)
+        return cls(roots, table, begun, planned, archives, warnings, code, duplicates)
 
     @cached_property
     def changed_settings(self) -> list[dict[str, str]]:
@@ -138,6 +152,24 @@ class Results:
     def equal_rates(self) -> pd.DataFrame:
         """The rows of `rate_effects` that have statistics; empty unless networks were trained at several rates."""
         return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
+
+    @cached_property
+    def equal_parameters(self) -> pd.DataFrame:
+        """The effect of sharing between networks of equal parameters: `parameters.equal_parameters`."""
+        return equal_parameters(self)
+
+    @cached_property
+    def averages(self) -> pd.DataFrame:
+        """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
+        single = ~self.effects.family.isin([*contrasts.ORDERS, "lr"])
+        few = (single & self.effects.refused.isna()).sum() <= averages.LARGE
+        frame = conditions.conditions(self.runs)
+        return averages.averages(frame.iloc[:0] if few or len(self.data_sets) else frame)
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """The outcomes over the levels of each numeric setting: `series.series`."""
+        return series.series(self)
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:

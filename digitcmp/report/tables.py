@@ -24,6 +24,9 @@ TWO_SEEDS_NOTE = (
 )
 
 
+LONG, FIRST = 150, 50  # rows of a table that is cut, and the rows that are left
+
+
 class Column(NamedTuple):
     """A column of a table.
 
@@ -41,21 +44,37 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The texts of a table, a row per row of a frame, and the values that each column is sorted by."""
+    """The texts of a table, a row per row of a frame, and the values that each column is sorted by.
+
+    Attributes:
+        file: The CSV file with all rows, '' if there is none. A long table of a file is cut where it is printed.
+    """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     keys: Sequence[Sequence[Any]]
+    file: str = ""
+
+    @property
+    def first(self) -> Sequence[Sequence[str]]:
+        """The rows to print: the first FIRST of a table of more than LONG."""
+        return self.rows[:FIRST] if self.file and len(self.rows) > LONG else self.rows
+
+    @property
+    def rest(self) -> str:
+        """The sentence on the rows that are not printed, '' if there are none."""
+        n, shown = len(self.rows), len(self.first)
+        return f"The first {shown} of {n:,} rows; all of them are in `{self.file}`." if shown < n else ""
 
 
-def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
+def table(frame: pd.DataFrame, columns: Sequence[Column], file: str = "") -> Table:
     """Return a frame as a table of these columns, without those that are empty in every row."""
     records = frame.to_dict("records")
     texts = [[column.read(row) for row in records] for column in columns]
     filled = [(column, text) for column, text in zip(columns, texts, strict=True) if any(text)]
     rows = [[text[i] for _, text in filled] for i in range(len(records))]
     keys = [[row[column.key] for column, _ in filled] for row in records]
-    return Table([column for column, _ in filled], rows, keys)
+    return Table([column for column, _ in filled], rows, keys, file)
 
 
 def effect_format(row: dict[str, Any]) -> str:
@@ -141,7 +160,7 @@ def cells(results: Results) -> Table:
     columns.append(Column("the head's loss", lambda row: estimate(row, *HEAD_LOSS), "head_loss"))
     columns.append(measure("parameters", "params", ","))
     columns.append(Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"))
-    return table(frame, [*columns, measure("difference", "difference", "+.3f")])
+    return table(frame, [*columns, measure("difference", "difference", "+.3f")], "cells.csv")
 
 
 def collapsed_runs(row: dict[str, Any]) -> str:
@@ -149,15 +168,42 @@ def collapsed_runs(row: dict[str, Any]) -> str:
     return f"{row['collapsed']} of {row['n']}" if row["collapsed"] else ""
 
 
-def effects(results: Results) -> Table:
-    """Return every effect that is not refused, without the settings that all of them have."""
-    frame = results.effects[results.effects.refused.isna()]
-    columns = [name("family"), name("effect"), name("settings"), setting("n"), measure("mean", "mean", "+.3f")]
+def effects(frame: pd.DataFrame) -> Table:
+    """Return every effect that is not refused, without the settings that all of them have.
+
+    Args:
+        frame: Rows of `effects.effects`.
+    """
+    frame = frame[frame.refused.isna()]
+    columns = [name("effect"), measure("mean", "mean", "+.3f"), name("verdict")._replace(read=verdict)]
+    columns.append(name("settings"))
     columns.append(Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"))
-    columns += [*p_values(), *companions()]
+    columns += [setting("n"), *p_values(), *companions(), name("family")]
     columns.append(Column("paper's table", lambda row: estimate(row, *PUBLISHED), "published"))
     columns.append(measure("claim", "claim", "+.2f"))
-    return table(frame.assign(settings=differing(frame.context)), [*columns, name("verdict")])
+    return table(frame.assign(settings=differing(frame.context)), columns, "effects.csv")
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """Return the verdict of an effect without the size that it names, which has a column."""
+    return row["verdict"].replace(f" ({row['mean']:+.3f})", "")
+
+
+def averages(results: Results) -> Table:
+    """Return the main effects and two-way interactions of a large design."""
+    columns = [name("effect"), measure("mean", "mean", "+.4f"), name("verdict")]
+    columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"))
+    columns += [setting("n"), setting("contexts", "averaged over"), *p_values(), name("order")]
+    return table(results.averages, columns, "averages.csv")
+
+
+def equal_parameters(results: Results) -> Table:
+    """Return the effect of sharing at equal parameters."""
+    columns = [name("effect"), measure("mean", "mean", "+.3f")]
+    columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.3f"), "ci_low"))
+    columns += [setting("n"), measure("p", "p", ".3f"), measure("parameters", "params", ",")]
+    columns.append(measure("without sharing", "params_unshared", ","))
+    return table(results.equal_parameters, columns, "equal_parameters.csv")
 
 
 def equal_rates(results: Results) -> Table:
@@ -203,7 +249,7 @@ def evaluations(results: Results) -> Table:
     if "order_mean" in results.evaluations:
         columns += [measure("class order", "order_mean", ".2f"), measure("std", "order_std", ".2f")]
         columns.append(Column("complete", complete_orders, "ordered"))
-    return table(results.evaluations, columns)
+    return table(results.evaluations, columns, "evaluations.csv")
 
 
 def complete_orders(row: dict[str, Any]) -> str:
@@ -227,8 +273,8 @@ def selected_rate(row: dict[str, Any]) -> str:
 def markdown(table: Table) -> str:
     """Return a table in Markdown."""
     rule = [":--" if column.left else "--:" for column in table.columns]
-    rows = [[column.heading for column in table.columns], rule, *table.rows]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    rows = [[column.heading for column in table.columns], rule, *table.first]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (f"\n{table.rest}\n" if table.rest else "")
 
 
 def latex(table: Table, caption: str) -> str:
@@ -253,7 +299,9 @@ def show(table: Table, console: Console) -> None:
     printed = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns:
         printed.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)
-    for row in table.rows:
+    for row in table.first:
         printed.add_row(*map(Text, row))
     printed.width = console.measure(printed, options=console.options.update(max_width=1000)).maximum
     console.print(printed, crop=False)
+    if table.rest:
+        console.print(table.rest, markup=False)

@@ -131,6 +131,7 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
             backbone=run.model.name,
             arguments=run.model.arguments,
             head=run.head,
+            head_arguments=run.head_arguments,
             aux=run.aux,
             mean=mean,
             std=std,

@@ -702,7 +702,7 @@ def test_an_unfit_folder_is_refused_in_a_line_before_training(
             ["data=digits"],
             "data.train_pairs=1000 is not allowed: with 1000 validation pairs at most 0; digits has 1201",
         ),
-        (["data=torch", "data.cls=Nothing"], "Could not find 'data/torch'"),
+        (["data=torch", "data.cls=Nothing"], "data=torch is unknown: expected cifar10, digits, "),
         (["data.name=x", "data.cls=Nothing"], "data.cls=Nothing: torchvision.datasets has no such class"),
         (["data.name=x", "data.cls=VOCDetection"], "torchvision's VOCDetection: "),
     ],

@@ -485,9 +485,9 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
     rng = random.Random(6)
     with ExitStack() as stack:
         held = [stack.enter_context(ExitStack()) for _ in parts]
-        for part, lock in zip(parts[1:], held[1:], strict=True):
+        for part, locks in zip(parts[1:], held[1:], strict=True):
             for folder in part:
-                lock.enter_context(lock(folder))
+                locks.enter_context(lock(folder))
         process = start(*sweep)
         kept: dict[Path, int] = {}
         for k in range(5):

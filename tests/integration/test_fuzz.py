@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from digitcmp.config import run as config
 from digitcmp.sweep import grid
-from digitcmp.training import process
+from digitcmp.training import messages, process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
 WORDS = ["", "null", "true", "yes", "ws3", "a=b", "../x", "/dev/null/x", "\u00e9", "???", "!!python/object:os.system"]
@@ -67,6 +67,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
     return lambda line: grid.plan([{}], line, "sweep", tmp_path, parser, groups, compose)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
 @given(line=LINES)
 def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:
@@ -74,8 +75,8 @@ def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:
     try:
         jobs = plan(line)
     except Exception as error:
-        assert isinstance(error, process.MENDABLE) or process.raised_by(error, "hydra", "omegaconf"), line
-        assert len(process.reason(error).splitlines()) == 1
+        assert isinstance(error, messages.MENDABLE) or process.raised_by(error, "hydra", "omegaconf"), line
+        assert len(messages.reason(error).splitlines()) == 1
     else:
         assert all(len(part) < 256 for job in jobs for part in job.folder.parts), line
 

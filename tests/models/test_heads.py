@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from digitcmp.config.run import Run, config_yaml
+from digitcmp.errors import ConfigError
+from digitcmp.models import heads
 from digitcmp.models.layers import OrdinalHead
-from digitcmp.models.network import PairModel
+from digitcmp.models.network import PairEnsemble, PairModel
 
 pytestmark = pytest.mark.pure
 
@@ -66,3 +69,50 @@ def test_the_head_has_no_parameters_and_takes_any_number_of_bins() -> None:
 def test_merged_backbones_are_refused() -> None:
     with pytest.raises(ValueError, match="head=ordinal compares two embeddings, and this backbone merges both"):
         PairModel("fcnn1", {}, "ordinal", aux=False)
+
+
+def run(**changes: object) -> Run:
+    config = config_yaml() | {"lr": 1e-3, "model": {"name": "ws2"}} | changes
+    return Run.of(config | {"data": config["data"] | {"name": "mnist"}})
+
+
+def test_the_temperature_divides_the_logits_of_the_bins() -> None:
+    """At temperature 2 the head compares what it compares of half the embedding; 1 changes no bit."""
+    embedding = torch.randn(8, 2, 10)
+    assert torch.equal(OrdinalHead((2, 10), 2.0)(embedding), OrdinalHead((2, 10))(embedding / 2))
+    assert torch.equal(OrdinalHead((2, 10), 1.0)(embedding), OrdinalHead((2, 10))(embedding))
+
+
+def test_an_argument_of_a_head_is_a_part_of_the_identity_unless_it_is_at_its_default() -> None:
+    plain, default, warm = (
+        run(head="ordinal", **given)
+        for given in ({}, {"head_arguments": {"temperature": 1}}, {"head_arguments": {"temperature": 2}})
+    )
+    assert plain.config_hash == default.config_hash != warm.config_hash
+    assert plain.settings == default.settings and "head_temperature" not in plain.settings
+    assert warm.cell_name == "model=ws2,aux=false,lr=0.001,head=ordinal,head_temperature=2.0"
+    assert default.head_arguments == {"temperature": 1}
+
+
+def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its network gets them, and a checkpoint of it is built again with them."""
+
+    def scaled(shape: tuple[int, ...], scale: float, power: int = 1) -> torch.nn.Module:
+        class Scaled(torch.nn.Module):
+            def forward(self, embedding: torch.Tensor) -> torch.Tensor:
+                return scale * embedding.flatten(1).sum(dim=1) ** power
+
+        return Scaled()
+
+    monkeypatch.setitem(heads.HEADS, "scaled", heads.Head(scaled))
+    with pytest.raises(ConfigError, match="head.scale is missing"):
+        run(head="scaled")
+    made = run(head="scaled", head_arguments={"scale": 3.0})
+    assert made.cell_name.endswith("head=scaled,head_scale=3.0")
+    network = PairEnsemble("ws2", head="scaled", head_arguments=made.head_arguments)
+    one = PairEnsemble("ws2", head="scaled", head_arguments={"scale": 1.0})
+    pairs = torch.rand(4, 2, 14, 14)
+    assert torch.allclose(network(pairs).compare, 3 * one(pairs).compare)
+    again = PairEnsemble(**network.arguments)
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again(pairs).compare, network(pairs).compare)

@@ -298,6 +298,19 @@ def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
     assert not results.unfinished  # seed=1 is finished in the other folder
 
 
+def test_a_run_in_two_folders_is_named_as_a_duplicate(tmp_path: Path) -> None:
+    """Also in a folder whose name is not that of its cell, as that of a single run."""
+    first = record(tmp_path / "a", "ws3", 0.9)
+    single = tmp_path / "b" / "12-00-00_WS3"
+    shutil.copytree(first, single)
+    results = Results.load([tmp_path / "a", tmp_path / "b"])
+    assert results.duplicates == {single: first} and not results.unfinished
+    done = report(tmp_path / "a", tmp_path / "b")
+    assert "missing runs" not in done.stdout
+    assert f"{single}: the same run as {first}, counted once" in done.stdout.replace("\n", " ")
+    assert "1 runs: 1 cells" in (tmp_path / "a/report/report.md").read_text()
+
+
 def test_different_results_of_one_run_are_said(tmp_path: Path) -> None:
     record(tmp_path / "first", "ws3", 0.9)
     record(tmp_path / "second", "ws3", 0.8)
@@ -399,8 +412,8 @@ def test_the_whole_report(tmp_path: Path) -> None:
         "| AL4 | 0.002 | 3 | 0.951 ± 0.011 | [0.925, 0.977] | 0.931 | 0.900 | 0.950 | 1,000 | 0.914 ± 0.015 | +0.037 |"
     )
     assert row in text
-    effect = "| AL2 − WS1 | 3 | +0.100 | [+0.098, +0.102] | <0.001 | <0.001 | +0.057 | +0.10 | as claimed |"
-    assert f"| auxiliary loss {effect}" in text
+    effect = "| AL2 − WS1 | +0.100 | as claimed | [+0.098, +0.102] | 3 | <0.001 | <0.001 | auxiliary loss | +0.057 |"
+    assert effect in text
     assert "*smaller*, *larger than claimed*" in text  # the rule beside the table
     assert "no statistics for AL4 − WS3, WS3 − WS1, (AL4 − WS3) − (AL2 − WS1): missing runs: WS3 lacks seed=3" in text
     assert "- model=ws3,aux=false,lr=0.0013/seed=3\n" in text

@@ -34,6 +34,41 @@ def test_runs_of_the_same_kind_tell_how_long(monkeypatch: pytest.MonkeyPatch) ->
     assert known.seconds(RUN | {"model": "mine"}) == pytest.approx(6 * estimate.STEP * 2 + estimate.OVERHEAD)
 
 
+def test_the_speed_of_the_sweep_corrects_every_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that take 10 times what earlier ones took make those of another cell 10 times as long too."""
+    monkeypatch.setattr(estimate, "reports", lambda: {})
+    known, other = Estimate(), RUN | {"model": "ws3"}
+    known.learn(RUN | {"fit_seconds": 0.6})  # 0.1 s a step
+    known.learn(other | {"fit_seconds": 1.2})
+    for seconds in (5.0, 6.0, 600.0):  # their median counts
+        known.correct(RUN | {"fit_seconds": seconds})
+    assert known.seconds(RUN) == pytest.approx(6.0 + estimate.OVERHEAD)
+    assert known.seconds(other) == pytest.approx(12.0 + estimate.OVERHEAD)
+    known.correct(other | {"fit_seconds": 2.4})  # its own kind's speed, once there is one
+    assert known.seconds(other) == pytest.approx(2.4 + estimate.OVERHEAD)
+    assert known.seconds(RUN | {"model": "ws1"}) == pytest.approx(known.predicted(RUN | {"model": "ws1"}) * 6 + 0.15)
+
+
+def test_the_time_left_includes_what_a_run_takes_beyond_its_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker: a run of 10 s whose fit takes 1 s leaves 10 s for the next, whatever was planned."""
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(estimate, "reports", lambda: {})
+    config = config_yaml() | {"lr": 1e-3, "model": {"name": "ws2"}}
+    made = [Run.of(config | {"data": config["data"] | {"name": "mnist"}, "seed": seed}) for seed in (0, 1)]
+    jobs = [Job.planned([], run, tmp_path / str(run.seed)) for run in made]
+    progress = SweepProgress(jobs, 2, Estimate(), stop_on_failure=False, workers=1)
+    progress.began[jobs[0].folder] = now
+    progress.at_once = 1
+    now = 110.0
+    progress.estimate.correct(made[0].settings | {"fit_seconds": 1.0})
+    progress.learn(jobs[0], 1.0)
+    progress.end(jobs[0], "")
+    assert progress.left == ", 0:00:10 left"
+
+
 def test_a_size_is_a_kind_however_it_is_written() -> None:
     sizes = [estimate.kind(RUN | {"hidden": hidden}) for hidden in (300, 300.0, "300.0")]
     assert len(set(sizes)) == 1 and sizes[0] != estimate.kind(RUN)

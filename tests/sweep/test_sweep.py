@@ -6,13 +6,14 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from conftest import Run, Start, kill_group, numbers, until, written
 from image_sets import save_npz
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp.runs.folder import RESULT, lock
 from digitcmp.runs.result import read_result, record_result
-from digitcmp.sweep.sweep import LAUNCHES
+from digitcmp.sweep.launch import LAUNCHES
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
@@ -105,6 +106,7 @@ def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> 
     assert not finished([second])
 
 
+@pytest.mark.slow
 def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
     sweeps = [start(*SWEEP, "hydra/launcher=basic") for _ in range(2)]
     events = set()  # a run that is trained twice has had two of these files, the first one for a while
@@ -159,6 +161,7 @@ def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: Path) -> None:
     sweep = ["-m", "model=ws2", "epochs=1", "seed=0,1", "data.train_pairs=40", "data.val_pairs=20", "sweep=s"]
     command(*sweep)

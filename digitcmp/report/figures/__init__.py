@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from digitcmp.report.contrasts import ORDERS
-from digitcmp.report.figures import accuracy, class_order, curves, data_sets, effects, factorial, pairs, rates
+from digitcmp.report.figures import accuracy, class_order, curves, data_sets, effects, factorial, levels, pairs, rates
 from digitcmp.report.figures.style import STYLE, palette
 from digitcmp.report.results import Results
 
@@ -37,11 +37,16 @@ def draw(results: Results) -> dict[str, Figure]:
             drawn |= curves.draw(results, colours)
         if "positions" in results.evaluated:
             drawn["class_order"] = class_order.draw(results, colours)
-        drawn |= factorial.draw(results, colours)
-        if len(results.data_sets):  # the other effects are in the table
+        series = results.series
+        drawn |= levels.draw(series[series.factor != "train_pairs"] if "pairs" in drawn else series, colours)
+        if results.averages.empty:
+            drawn |= factorial.draw(results, colours)
+        if len(results.averages):
+            drawn["effects"] = effects.draw(effects.averaged(results.averages))
+        elif len(results.data_sets):  # the other effects are in the table
             drawn["data_sets"] = data_sets.draw(results.data_sets)
         elif len(measured):  # the single effects of a factorial are in its own figure
-            drawn["effects"] = effects.draw(averaged if len(averaged) else measured)
+            drawn["effects"] = effects.draw((averaged if len(averaged) else measured).head(effects.MOST))
     return drawn
 
 

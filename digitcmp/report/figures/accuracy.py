@@ -5,9 +5,22 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from digitcmp.report.figures.style import OTHERS, TIP, Palette, mark_cell, name_rows, runs_by_cell, seeds, size
+from digitcmp.report.figures.style import (
+    OTHERS,
+    PAGE,
+    TIP,
+    Palette,
+    escaped,
+    mark_cell,
+    name_rows,
+    runs_by_cell,
+    seeds,
+    size,
+)
 from digitcmp.report.formats import spread
 from digitcmp.report.results import Results
+
+MOST = 55  # cells that have a row each in a figure not taller than a screen or two
 
 
 def prepare(results: Results) -> pd.DataFrame:
@@ -21,6 +34,8 @@ def prepare(results: Results) -> pd.DataFrame:
 
 def draw(results: Results, colours: Palette) -> Figure:
     """Draw the cells and the published results, one row each."""
+    if len(results.cells) > MOST:
+        return draw_sorted(results, colours)
     frame, runs = prepare(results), runs_by_cell(results.runs)
     figure = Figure(figsize=size(frame.title, 0.21 * len(frame)))
     axes = figure.subplots()
@@ -45,4 +60,21 @@ def draw(results: Results, colours: Palette) -> Figure:
     handles, _ = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles=handles[:1], loc="outside lower center")
+    return figure
+
+
+def draw_sorted(results: Results, colours: Palette) -> Figure:
+    """Draw many cells without names, sorted by their accuracy."""
+    cells = results.cells.sort_values("test_acc_mean", kind="stable").reset_index(drop=True)
+    figure = Figure(figsize=(PAGE, 4.5))
+    axes = figure.subplots()
+    for (model, aux, label), rows in cells.groupby(["model", "aux", "label"], sort=False):
+        shade = colours[str(model)]
+        axes.vlines(rows.index, rows.ci_low, rows.ci_high, color=shade, lw=0.5, alpha=0.5)
+        fill = "white" if aux else shade
+        axes.plot(rows.index, rows.test_acc_mean, "o", color=shade, ms=2.5, mew=0.6, mfc=fill, label=escaped(label))
+    axes.set_xlabel(f"{len(cells):,} cells by their test accuracy")
+    axes.set_ylabel("test accuracy")
+    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)}", fontsize=8)
+    figure.legend(loc="outside lower center", ncols=6)
     return figure

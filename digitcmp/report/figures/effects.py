@@ -1,12 +1,18 @@
 """Each effect with its 95 % interval, by family, beside 0 and the paper's claim."""
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from digitcmp.report.averages import MAIN
 from digitcmp.report.effects import differing
-from digitcmp.report.figures.style import EFFECT, escaped, mark_interval, name_rows, seeds, show_zero, size
+from digitcmp.report.figures.style import escaped, mark_interval, name_rows, seeds, show_zero, size
+from digitcmp.report.verdicts import colour, kind
+
+MOST = 50  # rows of a figure that is not taller than a screen or two
 
 
 def prepare(table: pd.DataFrame) -> pd.DataFrame:
@@ -32,6 +38,27 @@ def prepare(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(label=labels, y=heights, heading=headings)
 
 
+def averaged(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `averages.averages` as effects to draw: every main effect, then the clearest interactions."""
+    table = table.rename(columns={"order": "family"}).assign(context="", published=math.nan, claim=math.nan)
+    main = table[table.family == MAIN].head(MOST)
+    others = table[table.family != MAIN].sort_values("p", kind="stable").head(max(0, MOST - len(main)))
+    return pd.concat([main, others.sort_index()])
+
+
+def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
+    """Return a mark for each colour among some verdicts, by the verdicts that have it."""
+    names_by_colour: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        names = names_by_colour.setdefault(colour(verdict), [])
+        if (name := str(verdict).partition(" (")[0].partition(",")[0]) not in names:
+            names.append(name)
+    marks = {}
+    for shade, names in names_by_colour.items():
+        marks[", ".join(names)] = Line2D([], [], color=shade, marker="o", ms=4.5, lw=1.6)
+    return marks
+
+
 def draw(table: pd.DataFrame) -> Figure:
     """Draw effects (rows of the table of effects), one row each, and the names of their families."""
     frame = prepare(table)
@@ -43,7 +70,8 @@ def draw(table: pd.DataFrame) -> Figure:
     for name, y in zip(families.family, families.heading, strict=True):
         axes.text(-0.02, y, name, transform=place, ha="right", va="center", weight="bold")
     for row in frame.itertuples():
-        mark_interval(axes, row, row.mean, row.y, EFFECT, f"{row.label}: {row.mean:+.4f}")
+        tip = f"{row.label}: {row.mean:+.4f}, {row.verdict}" if kind(row.verdict) else f"{row.label}: {row.mean:+.4f}"
+        mark_interval(axes, row, row.mean, row.y, colour(row.verdict), tip)
         if not math.isnan(row.published):
             axes.plot(row.published, row.y, "|", color="black", ms=9, mew=1.2, label="the paper's means")
         if not math.isnan(row.claim):
@@ -53,7 +81,6 @@ def draw(table: pd.DataFrame) -> Figure:
     axes.set_xlabel("difference in test accuracy")
     figure.suptitle(f"paired difference, mean and 95 % interval, {seeds(frame.n)}", fontsize=8)
     handles, labels = axes.get_legend_handles_labels()
-    marks = dict(zip(labels, handles, strict=True))
-    if marks:
-        figure.legend(marks.values(), marks, loc="outside lower center", ncols=2)
+    marks = verdict_marks(frame.verdict) | dict(zip(labels, handles, strict=True))
+    figure.legend(marks.values(), marks, loc="outside lower center", ncols=2)
     return figure

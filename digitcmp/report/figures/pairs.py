@@ -41,12 +41,14 @@ def label_heights(errors: list[float], low: float, high: float) -> list[float]:
 
 
 def draw_series(axes: Axes, series: str, cells: pd.DataFrame, runs: pd.DataFrame, colour: str) -> None:
-    """Draw the mean error of a series, and each seed as a dot."""
+    """Draw the mean error of a series with its 95 % interval, and each seed as a dot."""
     first = cells.iloc[0]
     axes.plot(runs.train_pairs, 1 - runs.test_acc, ".", color=colour, ms=3, mew=0, alpha=0.6)
     style: Any = {"marker": "s" if first["head"] == "ordinal" else "o", "ms": 4.5, "mew": 1.2}
     style |= {"color": colour, "mfc": "white" if first.aux else colour, "ls": DASHED if first.aux else "-"}
     axes.plot(cells.train_pairs, 1 - cells.test_acc_mean, label=escaped(series), **style)
+    lowest = np.maximum(1 - cells.ci_high, 1e-4)  # the axis is logarithmic
+    axes.vlines(cells.train_pairs, lowest, np.maximum(1 - cells.ci_low, 1e-4), color=colour, lw=1.1, alpha=0.75)
     for row in cells.itertuples():
         error = f"{1 - row.test_acc_mean:.4f} ± {row.test_acc_std:.4f}"
         tip = f"{TIP}{series}, {row.train_pairs:,} pairs: error {error}"
@@ -85,6 +87,8 @@ def draw(results: Results, colours: Palette) -> Figure:
     axes.grid(axis="y", visible=False)
     axes.set_xlabel("training pairs")
     axes.set_ylabel("test error (1 − accuracy)")
-    figure.suptitle(f"mean of {seeds(pairs.n)} (dots); diamonds: published, from 1,000 pairs", fontsize=8)
+    figure.suptitle(
+        f"mean and 95 % interval, {seeds(pairs.n)} (dots); diamonds: published, from 1,000 pairs", fontsize=8
+    )
     figure.legend(loc="outside lower center", ncols=4)
     return figure

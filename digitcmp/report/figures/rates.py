@@ -1,12 +1,29 @@
-"""Validation accuracy by learning rate, with the selected rate and the paper's."""
+"""Validation accuracy by learning rate, with the selected rate and the paper's; effects at equal rates."""
 
 import math
+from collections.abc import Mapping
 
+import pandas as pd
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, hide_rest, seeds
+from digitcmp.report.contrasts import CLAIMS
+from digitcmp.report.figures.levels import apart, mark_levels, number_levels
+from digitcmp.report.figures.style import (
+    DASHED,
+    DOTTED,
+    EFFECT,
+    PAGE,
+    TIP,
+    Palette,
+    added_by,
+    escaped,
+    hide_rest,
+    seeds,
+    shades,
+)
 from digitcmp.report.results import Results
 
 
@@ -39,4 +56,38 @@ def draw(results: Results, colours: Palette) -> Figure:
     published = Line2D([], [], color="black", lw=0.9, ls=":")
     labels = ["selected on validation", "the paper's rate"]
     figure.legend([selected, published], labels, loc="outside upper center", ncols=2)
+    return figure
+
+
+def draw_effects(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Draw effects at equal learning rates, a panel per family and a line per effect, beside 0 and the paper's claim.
+
+    Args:
+        table: Columns `family effect lr n mean ci_low ci_high`.
+        labels: The colour of each label, 'AL4', of the networks.
+    """
+    families = list(dict.fromkeys(table.family))
+    figure = Figure(figsize=(PAGE, 3.2))
+    panels = figure.subplots(1, len(families), sharex=True, squeeze=False)[0]
+    for axes, family in zip(panels, families, strict=True):
+        rows = table[table.family == family].assign(level=lambda frame: frame.lr)
+        levels = sorted({*rows.lr})
+        axes.axhline(0, color="black", lw=0.8)
+        if family in CLAIMS:
+            axes.axhline(CLAIMS[family], color="black", lw=0.9, ls=DOTTED, label="the paper's claim")
+        names = list(dict.fromkeys(rows.effect))
+        spare = shades(EFFECT, len(names))
+        for i, (name, other) in enumerate(zip(names, spare, strict=True)):
+            first = name.split(" ")[0]
+            shade = to_rgb(labels[first]) if first in labels else other
+            points = rows[rows.effect == name]
+            place = apart(points.level, levels, (i - (len(names) - 1) / 2) / len(names))
+            mark_levels(axes, points.assign(place=place), name, "lr=", shade, hollow="AL" in first, form="+.4f")
+        number_levels(axes, levels)
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:+.3g}" if y else "0")
+        axes.set_title(added_by(family))
+        axes.set_xlabel("learning rate of both")
+        axes.legend(loc="best", fontsize=6.5)
+    panels[0].set_ylabel("difference in test accuracy")
+    figure.suptitle(f"at equal learning rates, paired by seed: mean and 95 % interval, {seeds(table.n)}", fontsize=8)
     return figure

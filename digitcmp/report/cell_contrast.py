@@ -1,0 +1,93 @@
+"""The contrast between two cells that the user names, paired by seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from digitcmp.errors import ConfigError, listed
+from digitcmp.report import tables
+from digitcmp.report.conditions import Condition, conditions
+from digitcmp.report.contrasts import Contrast
+from digitcmp.report.effects import corrected, measured
+from digitcmp.report.results import Results
+from digitcmp.report.samples import Samples
+
+FAMILY = "requested"
+
+
+def find_cell(results: Results, text: str) -> str:
+    """Return the name of the cell with this title, label or name; upper and lower case are the same.
+
+    Raises:
+        ConfigError: There is none, or there are several.
+    """
+    names: dict[str, list[str]] = {}
+    for cell, title, label in zip(results.cells.cell, results.titles(), results.cells.label, strict=True):
+        for name in {cell, title, label}:
+            names.setdefault(name, []).append(cell)
+    found = names.get(text) or [cell for name in names if name.lower() == text.lower() for cell in names[name]]
+    if not found:
+        near = get_close_matches(text, names, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"the first is {results.titles()[0]!r}"
+        raise ConfigError(f"{text!r} is no cell of this report; a title, label or name of a cell is expected. {hint}")
+    if len({*found}) > 1:
+        titles = dict(zip(results.cells.cell, results.titles(), strict=True))
+        several = listed([repr(titles[cell]) for cell in dict.fromkeys(found)])
+        raise ConfigError(f"{text!r} names {len({*found})} cells; one is expected. Choose from {several}")
+    return found[0]
+
+
+def contrast(results: Results, first: str, second: str) -> tuple[pd.DataFrame, list[str]]:
+    """Measure the test accuracy of one cell less that of another, over the seeds that both have.
+
+    Args:
+        first: The title, label or name of a cell.
+        second: The title, label or name of the cell that is subtracted.
+
+    Returns:
+        A row as of `effects.effects`, and a line for each cell with seeds that the other lacks.
+
+    Raises:
+        ConfigError: A name is not that of one cell, both are the same cell, or they share fewer than two seeds.
+    """
+    cells = [find_cell(results, text) for text in (first, second)]
+    titles = dict(zip(results.cells.cell, results.titles(), strict=True))
+    names = [titles[cell] for cell in cells]
+    if cells[0] == cells[1]:
+        raise ConfigError(f"{first!r} and {second!r} are the same cell; two cells are expected")
+    seeds = [{*results.runs.seed[results.runs.cell == cell]} for cell in cells]
+    common = seeds[0] & seeds[1]
+    if len(common) < 2:
+        raise ConfigError(f"{names[0]} and {names[1]} have {len(common)} seeds in common; 2 or more are expected")
+    notes = []
+    for name, alone in zip(names, (seeds[0] - common, seeds[1] - common), strict=True):
+        if alone:
+            notes.append(f"not paired: {name} seed={','.join(map(str, sorted(alone)))}")
+    runs = results.runs[results.runs.cell.isin(cells) & results.runs.seed.isin(common)].reset_index(drop=True)
+    frame = conditions(runs)
+    sides: list[Condition] = []
+    for cell in cells:
+        row: dict[str, Any] = frame[runs.cell == cell].iloc[0].to_dict()
+        sides.append({key: value for key, value in row.items() if key not in ("seed", "test_acc")})
+    varied = [key for key in sides[0] if sides[0][key] != sides[1][key]]
+    made = Contrast(FAMILY, varied, [sides[0]], [sides[1]], name=f"{names[0]} − {names[1]}")
+    row = {"family": FAMILY, "effect": made.effect, "context": "", "claim": made.claim, "published": made.published}
+    return corrected(measured(pd.DataFrame([row | {"contrast": made}]), Samples(frame))), notes
+
+
+def show(results: Results, first: str, second: str, console: Console) -> None:
+    """Print the contrast between two cells. Raises ConfigError as `contrast` does."""
+    row, notes = contrast(results, first, second)
+    if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
+        raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
+    cells = results.runs.cell.isin([find_cell(results, first), find_cell(results, second)])
+    tables.show(tables.cells(replace(results, runs=results.runs[cells].reset_index(drop=True))), console)
+    console.print("\npaired by seed, the first cell less the second:", markup=False)
+    tables.show(tables.effects(row), console)
+    for note in notes:
+        console.print(note, markup=False)

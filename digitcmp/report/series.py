@@ -1,0 +1,181 @@
+"""Series over the levels of a numeric setting: cells that are equal but for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from digitcmp.report import stats
+from digitcmp.report.formats import readable
+from digitcmp.report.settings import NO_SETTING, changed, default, level_name
+
+if TYPE_CHECKING:
+    from digitcmp.report.results import Results
+
+LEAST = 3  # levels of a series
+MOST = 12  # series that a figure can show; more are averaged over their settings
+SAME_STEPS = 1.1  # the largest ratio between numbers of steps that count as equal
+OUTCOMES = {"batch_size": ("test_acc", "fit_seconds")}  # of a setting; of any other the test accuracy
+NO_FACTOR = {"seed", "data_seed"}
+COLUMNS = ("factor", "series", "model", "aux", "level", "outcome", "n", "mean", "ci_low", "ci_high")
+
+
+def series(results: Results) -> pd.DataFrame:
+    """Return the mean of each outcome at each level of every numeric setting with three or more levels.
+
+    The cells of a series are equal in all other settings but the learning rate, which belongs to the recipe; of
+    batch_size and train_pairs there may also be series at an equal number of steps, with other epochs. If a setting has
+    more than MOST series, those of each network are averaged over all other settings, for each seed.
+
+    Returns:
+        COLUMNS, one row per level and outcome: the mean over n seeds with its 95 % t-interval.
+    """
+    runs = results.runs
+    records = runs.drop_duplicates("cell").to_dict("records")
+    cells = {record["cell"]: changed(record) | {"lr": readable(record["lr"])} for record in records}
+    rows: list[dict[str, Any]] = []
+    for key in sorted({*runs} - {*NO_SETTING, *NO_FACTOR}):
+        levels = numeric_levels(records, key)
+        if len({*levels.values()}) < LEAST:
+            continue
+        found = grouped(cells, records, levels, key)
+        outcomes = OUTCOMES.get(key, ("test_acc",))
+        if len(found) <= MOST:
+            names = series_names(found, cells, results, key)
+            for name, members in zip(names, found, strict=True):
+                rows += measured(runs[runs.cell.isin(members)].assign(level=runs.cell.map(levels)), key, name, outcomes)
+        else:
+            rows += averaged(found, runs.assign(level=runs.cell.map(levels)), key, outcomes)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def numeric_levels(records: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
+    """Return the level of a setting in each cell in which it is a number."""
+    levels = {}
+    for record in records:
+        value = record[key]
+        if value is None or value is np.nan or value != value:
+            value = default(key, record["model"])
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_):
+            levels[record["cell"]] = float(value)
+    return levels
+
+
+def grouped(
+    cells: Mapping[str, Mapping[str, str]],
+    records: Sequence[Mapping[str, Any]],
+    levels: Mapping[str, float],
+    key: str,
+) -> list[list[str]]:
+    """Return the cells of each series of a setting, by level in ascending order."""
+    steps = {r["cell"]: r["epochs"] * -(-r["train_pairs"] // r["batch_size"]) for r in records}
+    attempts = [[key, "lr"], [key]]  # with the learning rate that each cell has, else at an equal rate
+    found: list[list[str]] = []
+    for hidden in attempts:
+        placed = {cell for members in found for cell in members}
+        groups: dict[frozenset[tuple[str, str]], list[str]] = {}
+        for cell in levels:
+            rest = frozenset((name, level) for name, level in cells[cell].items() if name not in hidden)
+            groups.setdefault(rest, []).append(cell)
+        for members in groups.values():
+            if is_series(members, levels) and not placed.intersection(members):
+                found.append(sorted(members, key=levels.__getitem__))
+    if key in ("batch_size", "train_pairs"):
+        at_steps: dict[tuple[frozenset[tuple[str, str]], int], list[str]] = {}
+        classes = step_classes(steps)
+        for cell in levels:
+            rest = frozenset((name, level) for name, level in cells[cell].items() if name not in (key, "lr", "epochs"))
+            at_steps.setdefault((rest, classes[cell]), []).append(cell)
+        for members in at_steps.values():
+            members.sort(key=levels.__getitem__)
+            if is_series(members, levels) and members not in found:
+                found.append(members)
+    return found
+
+
+def is_series(members: Sequence[str], levels: Mapping[str, float]) -> bool:
+    """Return whether these cells have three or more levels, each once."""
+    return len(members) >= LEAST and len({levels[cell] for cell in members}) == len(members)
+
+
+def step_classes(steps: Mapping[str, int]) -> dict[str, int]:
+    """Number the cells by their steps, the same number for about as many."""
+    numbers, last, before = {}, 0, 0.0
+    for cell, n in sorted(steps.items(), key=lambda item: item[1]):
+        last += n > SAME_STEPS * before
+        numbers[cell], before = last, n
+    return numbers
+
+
+def series_names(
+    found: Sequence[Sequence[str]], cells: Mapping[str, Mapping[str, str]], results: Results, key: str
+) -> list[str]:
+    """Name each series by its label and the settings that tell it from the others."""
+    labels = dict(zip(results.cells.cell, results.cells.label, strict=True))
+    common = []
+    for members in found:
+        common.append(set.intersection(*({*cells[cell].items()} for cell in members)))
+    shared = set.intersection(*common) if common else set()
+    hidden = {"model", "aux", "head", key}
+    names = []
+    for members, settings in zip(found, common, strict=True):
+        telling = sorted(item for item in settings - shared if item[0] not in hidden | {"lr"})
+        same = [other for other in common if {*other} - rates(other) == {*settings} - rates(settings)]
+        if len(same) > 1 and key != "lr":
+            telling += sorted(rates(settings))
+        parts = [labels[members[0]], ", ".join(level_name(name, level) for name, level in telling)]
+        if len({cells[cell].get("epochs") for cell in members}) > 1 and key != "epochs":
+            parts.append("at equal steps")
+        names.append(" ".join(part for part in parts if part))
+    return names
+
+
+def rates(settings: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the learning rate among some settings."""
+    return {item for item in settings if item[0] == "lr"}
+
+
+def measured(runs: pd.DataFrame, key: str, name: str, outcomes: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for each level and outcome of one series.
+
+    Args:
+        runs: Its runs, one for each level and seed, with their `level`.
+    """
+    first, rows = runs.iloc[0], []
+    for outcome in outcomes:
+        for level, group in runs.groupby("level"):
+            values = group[outcome].astype(float)
+            n, mean, std = len(values), values.mean(), values.std()
+            half = stats.half_width(std, n)
+            low, high = (mean - half, mean + half) if outcome == "fit_seconds" else stats.interval(mean, std, n)
+            row = {"factor": key, "series": name, "model": first["model"], "aux": bool(first["aux"]), "level": level}
+            rows.append(row | {"outcome": outcome, "n": n, "mean": mean, "ci_low": low, "ci_high": high})
+    return rows
+
+
+def averaged(
+    found: Sequence[Sequence[str]], runs: pd.DataFrame, key: str, outcomes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return a row for each level and outcome of each network, averaged over its series for each seed.
+
+    Of a network's series those count that have the most common levels.
+    """
+    level = dict(zip(runs.cell, runs.level, strict=True))
+    label = dict(zip(runs.cell, runs.label, strict=True))
+    by_label: dict[str, dict[tuple[float, ...], list[Sequence[str]]]] = {}
+    for members in found:
+        levels = tuple(level[cell] for cell in members)
+        by_label.setdefault(label[members[0]], {}).setdefault(levels, []).append(members)
+    rows = []
+    for name, by_levels in by_label.items():
+        several = max(by_levels.values(), key=len)
+        ours = runs[runs.cell.isin({cell for members in several for cell in members})]
+        counts = ours.groupby("seed").size()
+        ours = ours[ours.seed.isin(counts.index[counts == counts.max()])]
+        means = ours.groupby(["model", "aux", "level", "seed"], sort=False)[list(outcomes)].mean().reset_index()
+        title = f"{name}, mean of {len(several)}" if len(several) > 1 else name
+        rows += measured(means, key, title, outcomes)
+    return rows

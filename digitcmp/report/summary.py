@@ -1,0 +1,117 @@
+"""The summary of a report: its conclusion, the question and the networks, and the origin of its runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from digitcmp import paper
+from digitcmp.config.run import CONF
+from digitcmp.data.tasks import TASKS
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.report.averages import MAIN
+from digitcmp.report.contrasts import CLAIMS
+from digitcmp.report.formats import spread
+from digitcmp.report.provenance import MADE_WITH
+from digitcmp.report.results import Results
+
+
+def conclusion(results: Results) -> str:
+    """Return what the report finds in one sentence."""
+    cells = results.cells
+    best = cells.loc[cells.test_acc_mean.idxmax()]
+    accuracy = spread(best.test_acc_mean, best.test_acc_std)
+    highest = f"{results.titles()[cells.index.get_loc(best.name)]} has the highest mean test accuracy, {accuracy}"
+    measured = results.effects[results.effects.refused.isna()]
+    parts = []
+    if len(results.averages):
+        main = results.averages[results.averages.order == MAIN].sort_values("p", kind="stable")
+        largest = main.loc[main["mean"].abs().idxmax()] if len(main) else None
+        seen = int((main.verdict == "effect seen").sum())
+        parts.append(f"{seen} of {len(main)} main effects are seen")
+        if largest is not None:
+            parts.append(f"the largest is {largest.effect} with {largest['mean']:+.3f}")
+    else:
+        for family in CLAIMS:
+            rows = measured[measured.family == family]
+            if len(rows):
+                name = family if family == "sharing" else f"the {family}"
+                parts.append(f"{name} adds {extent(rows)} ({verdict_counts(rows)})")
+    sentence = "; ".join([*parts, highest])
+    return f"{sentence[0].upper()}{sentence[1:]} (n = {best.n})."
+
+
+def extent(rows: pd.DataFrame) -> str:
+    """Return the smallest and the largest mean among some effects."""
+    low, high = f"{rows['mean'].min():+.3f}", f"{rows['mean'].max():+.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def verdict_counts(rows: pd.DataFrame) -> str:
+    """Return how many effects have each verdict, without the sizes that verdicts name."""
+    counts = Counter(verdict.partition(" (")[0] for verdict in rows.verdict).most_common()
+    if len(counts) == 1:
+        return str(counts[0][0])
+    texts = [f"{verdict} in {n}" for verdict, n in counts]
+    return ", ".join([f"{texts[0]} of {len(rows)}", *texts[1:]])
+
+
+def question(results: Results) -> str:
+    """Return the question that the networks answer, and the data and the number of runs that it was asked with."""
+    runs, n = results.runs, results.cells.n
+    tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
+    questions = "; ".join(TASKS[task].question if task in TASKS else str(task) for task in tasks)
+    data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
+    pairs = sorted({int(pairs) for pairs in runs.train_pairs})
+    counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
+    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
+    size = f"{len(runs):,} runs: {len(n):,} cells, n = {per_cell} seeds each"
+    return f"Question: {questions}. Data: {data}, {counted} training pairs. {size}."
+
+
+def networks(results: Results) -> list[str]:
+    """Return a line on each network of these runs that is registered here."""
+    lines = []
+    for model, rows in results.cells.groupby("model", sort=False):
+        network = NETWORKS.get(str(model))
+        if network is None:
+            continue
+        label, with_aux = (paper.label(network.name, aux) for aux in (False, True))
+        summary = (inspect.getdoc(network.builder) or "").partition("\n")[0]
+        summary = summary.removeprefix(f"{label}: ").removesuffix(f" {with_aux} with aux.")
+        name = f"*{label}*, with the auxiliary loss *{with_aux}*" if rows.aux.any() else f"*{label}*"
+        lines.append(f"{name}: {summary[:1].upper()}{summary[1:]}")
+    return lines
+
+
+def origin(results: Results) -> list[str]:
+    """Return how to make the runs again, how many there are, and what they were made with."""
+    lines = [command(results, root) for root in results.roots]
+    runs, n = results.runs, results.cells.n
+    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
+    counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
+    lines.append(f"{counts}, {len(results.planned)} never begun" if results.planned else counts)
+    lines.append(f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in all, {runs.fit_seconds.mean():.1f} s a run")
+    lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of a single run, a row of `runs.csv`")
+    return lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
+
+
+def command(results: Results, root: Path) -> str:
+    """Return the command that makes the runs in a folder again, with their seeds unless the experiment has these."""
+    name = root.resolve().name
+    file = CONF / "experiment" / f"{name}.yaml"
+    if not file.exists():
+        return f"the runs in `{name}`"
+    seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
+    span = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))
+    if results.unfinished or results.planned or f"seed: {span}" in file.read_text():
+        return f"`python train.py -m experiment={name}`"
+    return f"`python train.py -m experiment={name} 'seed={span}'`"
+
+
+def title(results: Results) -> str:
+    """Return the names of the folders."""
+    return ", ".join(root.resolve().name for root in results.roots)

@@ -1,0 +1,156 @@
+"""The command line that trains a finished run again."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups, path_text
+from digitcmp.errors import ConfigError, RunError
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.runs.folder import CONFIG
+from digitcmp.runs.result import RESULT_KEYS
+from digitcmp.sweep.grid import OF_A_SWEEP, typed
+
+NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # keys that change no number of a run
+PREFIX = ["python", "train.py"]
+
+
+def command(run: Mapping[str, Any]) -> str:
+    """Return the command that trains a run again.
+
+    Args:
+        run: A row of `runs.read`, or of a report's runs.csv.
+
+    Raises:
+        RunError: The run's folder is gone, and its settings alone do not tell its configuration.
+    """
+    file = Path(run["path"]) / CONFIG
+    config = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else from_settings(run)
+    return shlex.join([*PREFIX, *overrides(config)])
+
+
+def overrides(config: Mapping[str, Any]) -> list[str]:
+    """Return what to type for a nested configuration as config.yaml has it: every key not at its default.
+
+    The learning rate and the seed are always typed.
+    """
+    model, data = config["model"]["name"], config["data"]["name"]
+    result = []
+    base: dict[str, Any] = {
+        **config_yaml(),
+        "model": {"name": "ws3"},
+        "data": {**config_yaml()["data"], "name": "mnist"},
+    }
+    for group, name in (("model", model), ("data", data)):
+        file = CONF / group / f"{name}.yaml"
+        if file.exists():
+            result.append(f"{group}={name}")
+            base[group] = (base["data"] if group == "data" else {}) | yaml.safe_load(file.read_text("utf-8"))
+    for key, value in config.items():
+        if key in NOT_TYPED:
+            continue
+        if key not in groups():
+            if key in ("lr", "seed") or different(value, base.get(key)):
+                result.append(f"{key}={value_text(value)}")
+            continue
+        for name, item in value.items():
+            default = base[key].get(name)
+            if key == "model" and name in ("lr", "lr_aux"):  # the run's lr is typed
+                continue
+            if key == "model" and model in NETWORKS and name in NETWORKS[model].arguments.model_fields:
+                default = base[key].get(name, NETWORKS[model].arguments.model_fields[name].default)
+            if different(item, default):
+                plus = "" if name in base[key] else "++"
+                result.append(f"{plus}{key}.{name}={value_text(item)}")
+        if key == "model":  # those of the default network, where there is no file for this one
+            result += [f"~model.{name}" for name in base["model"] if name not in value]
+    return result
+
+
+def value_text(value: Any) -> str:
+    """Return a value as Hydra reads it, a plain word without quotes."""
+    is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value)
+    return str(value) if is_word and isinstance(yaml.safe_load(str(value)), str) else typed(value)
+
+
+def different(value: Any, default: Any) -> bool:
+    """Return whether a value is not its default; an empty list is as good as None."""
+    return (value or None if isinstance(value, list | dict) else value) != (
+        default or None if isinstance(default, list | dict) else default
+    )
+
+
+def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nested configuration that the settings of a run describe.
+
+    Raises:
+        RunError: They do not tell it, as the texts of callbacks do not.
+    """
+    where = f"{run['cell']}/seed={run['seed']}"
+    config: dict[str, Any] = {key: dict(value) if key in groups() else value for key, value in config_yaml().items()}
+    config |= {"model": {}, "callbacks": []}
+    places = {setting: key.split(".") for key, setting in RENAMED.items()}
+    file = CONF / "data" / f"{run.get('dataset')}.yaml"
+    if file.exists():
+        config["data"] |= yaml.safe_load(file.read_text("utf-8"))
+    takes = NETWORKS[run["model"]].arguments.model_fields if run["model"] in NETWORKS else {}
+    for key, value in settings(run):
+        group, name = places.get(key, ["", key])
+        if group:
+            level = config[group]
+        elif name in config:
+            level = config
+        else:
+            level = next((config[group] for group in ("data", "trainer") if name in config[group]), config["model"])
+        if level is not config["model"] or name == "name" or name in takes:
+            level[name] = value
+    try:
+        known = Run.of(config)
+        if known.config_hash == run["config_hash"]:
+            return known.model_dump()
+    except (ConfigError, OSError):
+        pass
+    raise RunError(
+        f"{where} has no config.yaml here, and its row of runs.csv does not tell all of it; "
+        "a run whose folder is there is expected. Make the report beside its runs."
+    )
+
+
+def settings(run: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a row that a configuration can hold, with the types of Python."""
+    for key, value in run.items():
+        if key in (*RESULT_KEYS, "path", "data_crc", "callbacks", "data_arguments", "trainer_plugins"):
+            continue  # what follows from it, or is a text of something else
+        if hasattr(value, "item"):
+            value = value.item()
+        if isinstance(value, float) and math.isnan(value):
+            continue
+        if isinstance(value, float) and value.is_integer():  # a column with gaps is of floats
+            value = int(value)
+        yield key, value
+
+
+def find_run(runs: Any, cell: str, seed: str) -> dict[str, Any]:
+    """Return the row of a run by its cell's name, or the name of its folder, and its seed.
+
+    Args:
+        runs: One row per run, like `runs.read`.
+
+    Raises:
+        RunError: There is no such run.
+    """
+    rows = runs[(runs.cell == cell) & (runs.seed.astype(str) == seed)]
+    if rows.empty:
+        if near := get_close_matches(cell, dict.fromkeys(runs.cell), n=1, cutoff=0.3):
+            seeds = sorted(runs.seed[runs.cell == near[0]])
+            raise RunError(f"{cell} seed {seed}: no such run. The nearest cell is {near[0]}, seeds {path_text(seeds)}")
+        raise RunError(f"{cell} seed {seed}: no such run. The columns cell and seed of runs.csv name them")
+    return dict(rows.iloc[0])
