@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from digitcmp import paper
-from digitcmp.report import collapse, rule, tables
+from digitcmp.report import collapse, convergence_table, rule, tables
 from digitcmp.report.averages import LARGE
 from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.results import Results
@@ -168,9 +168,9 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Effects"] += [tables.effects(results.effects), *effect_notes(results)]
     if results.averages.empty:
         parts["Effects"] += captioned(names, "effects")
-    parts["Effects"] += captioned(names, "equal_rates")
     if refusals := refused(results):
         parts["Effects"].append(refusals)
+    parts["Convergence"] = convergence_table.parts(results)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
     if results.unfinished:
         parts["Not finished"] = [cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])]
