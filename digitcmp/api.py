@@ -1,8 +1,9 @@
 """train.py for Python and notebooks: `digitcmp.train`."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -11,27 +12,69 @@ from omegaconf import OmegaConf
 from digitcmp.config.run import CONF, Run, groups
 from digitcmp.errors import ConfigError
 from digitcmp.sweep.grid import hydra_overrides, typed
-from digitcmp.training import process
+from digitcmp.training import messages, process
 from digitcmp.training import train as training
+
+OF_A_SWEEP = {  # options that mean nothing to a run in Python, and what to do
+    "sweep": "it names a sweep. folder=FOLDER is the folder of a run, python train.py -m sweep=NAME a sweep.",
+    "stop_on_failure": "it is an option of a sweep. python train.py -m starts one.",
+}
 
 
 def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> dict[str, Any]:
     """Train a run as `python train.py OVERRIDES` does, and return its result, result.json as a dict.
 
-    overrides, knobs: `train("model=ws3", "data.train_pairs=500", aux=True, seed=3, data={"val_pairs": 300})`, a knob's
-    value as Python has it, `callbacks=[{"_target_": ..., "patience": 3}]` too. folder: where it is written; by
-    default where the command line would write it, which the result's `folder` says. Raises ConfigError for what is not
-    allowed, RunError, FloatingPointError.
+    Args:
+        overrides: options as on the command line, "model=ws3", "data.train_pairs=500".
+        folder: where the run is written; by default where the command line would write it. The key `folder` of the
+            result names it.
+        knobs: options with a value of Python's, `aux=True, data={"val_pairs": 300}`, a list of callbacks too.
+
+    Raises ConfigError for an option that is not allowed, also for one of a sweep alone, RunError, FloatingPointError.
     """
     for group in [key for key, value in knobs.items() if isinstance(value, Mapping) and key in groups()]:
-        knobs |= {f"{group}.{key}": value for key, value in knobs.pop(group).items()}
-    given = [
-        *overrides,
-        *(f"{key}={value if isinstance(value, str) else typed(value)}" for key, value in knobs.items()),
-    ]
-    with initialize_config_dir(
-        str(CONF), **{key: value for key, value in process.HYDRA.items() if key == "version_base"}
-    ):
+        options = dict(knobs.pop(group))
+        if options.get("name") in messages.files(group):
+            knobs[group] = options.pop("name")
+        knobs |= {f"{group}.{key}": value for key, value in options.items()}
+    given = [*overrides, *(override(key, value) for key, value in knobs.items())]
+    for key in (text.partition("=")[0].lstrip("+") for text in given):
+        if key in OF_A_SWEEP:
+            raise ConfigError(f"{key} is not allowed: {OF_A_SWEEP[key]}")
+    try:
+        composed, run_folder = compose_run(given, folder)
+    except messages.MENDABLE as error:
+        raise ConfigError(messages.reason(error, given)) from None
+    run = Run.of(composed)
+    if run.dry_run:
+        raise ConfigError("dry_run=true is not allowed: it is an option of the command line.")
+    first = run_folder
+    for number in itertools.count(2):  # two runs in the same second
+        if folder or not run_folder.exists():
+            break
+        run_folder = run_folder.with_name(f"{first.name}-{number}")
+    return training.train(run, run_folder) | {"folder": str(run_folder)}
+
+
+def override(key: str, value: Any) -> str:
+    """Return an option with a value of Python's as it is typed. Raises ConfigError for a value that no option takes."""
+    if isinstance(value, str):
+        return f"{key}={value}"
+    try:
+        return f"{key}={typed(value)}"
+    except (TypeError, ValueError):
+        text = shorten(repr(value), 60)
+        if isinstance(value, Iterable):
+            raise ConfigError(
+                f"{key}={text} is not allowed: one value is expected. python train.py -m {key}=VALUE,VALUE sweeps."
+            ) from None
+        raise ConfigError(f"{key}={text} is not allowed: a number, a text, a list or a mapping is expected.") from None
+
+
+def compose_run(given: Sequence[str], folder: str | Path | None) -> tuple[dict[str, Any], Path]:
+    """Return the configuration of a run and its folder. Raises ConfigError for a sweep, and Hydra's errors."""
+    version = {key: value for key, value in process.HYDRA.items() if key == "version_base"}
+    with initialize_config_dir(str(CONF), **version):
         config = compose("config", hydra_overrides(given), return_hydra_config=True)
         if config.hydra.sweeper.grids != [{}]:
             raise ConfigError(f"{' '.join(given)} is a sweep: python train.py {' '.join(given)}")
@@ -39,11 +82,4 @@ def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> di
         run_folder = Path(folder or config.hydra.run.dir)
     assert isinstance(composed, dict)
     del composed["hydra"]
-    run = Run.of(OmegaConf.to_container(OmegaConf.create(composed), resolve=True))  # type: ignore[arg-type]
-    if run.dry_run:
-        raise ConfigError("dry_run=true is not allowed: of the command line alone")
-    for number in itertools.count(2):  # two runs in the same second
-        if folder or not run_folder.exists():
-            break
-        run_folder = Path(f"{config.hydra.run.dir}-{number}")
-    return training.train(run, run_folder) | {"folder": str(run_folder)}
+    return OmegaConf.to_container(OmegaConf.create(composed), resolve=True), run_folder  # type: ignore[return-value]

@@ -1,6 +1,6 @@
-"""What a value may be: the types of knobs and of networks' arguments, and a refusal as one line.
+"""The types of options and of networks' arguments, and errors of one line.
 
-pydantic checks (strictly: 1 is not true, "2" is not 2, an unknown key is an error); here its errors get their words.
+pydantic checks strictly: 1 is not true, "2" is not 2, an unknown key is an error. This module words its errors.
 """
 
 import json
@@ -10,7 +10,13 @@ from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+)
 from pydantic_core import core_schema
 
 from digitcmp.errors import ConfigError
@@ -29,6 +35,9 @@ Batches = (
     | Annotated[float, Field(ge=0, le=1, description="a share from 0.0 to 1.0")]
 )
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
+
+
+NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 class Group(BaseModel):
@@ -68,34 +77,55 @@ def validate(
     hint: str,
     prefix: str = "",
 ) -> AnyGroup:
-    """These values as a `group`. Raises ConfigError for the first key or value that is not allowed.
+    """Return these values as a `group`.
 
-    known: all keys, one of which an unknown key may have meant; hint: said of one that is like none of them. prefix:
-    what stands before a key on the command line, 'model.'.
+    Args:
+        group: the type.
+        values: the values by key, nested as the group is.
+        known: all keys, for the suggestion that an error makes for an unknown key.
+        hint: the text of the error if no known key is similar.
+        prefix: the text before a key on the command line, 'model.'.
+
+    Raises:
+        ConfigError: for the first key or value that is not allowed, unknown keys before others.
     """
     try:
         return group.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
-    annotation: Any = group
-    path = []
-    for part in map(str, first["loc"]):
-        if not is_group(annotation):  # a place in a list, a member of a union
-            break
-        path.append(part)
-        if first["type"] == "extra_forbidden" and part not in annotation.model_fields:
-            raise ConfigError(unknown(prefix + ".".join(path), known, hint))
-        values = values.get(part) if isinstance(values, Mapping) else values
-        field = annotation.model_fields[part]
-        annotation = (
-            field.annotation if is_group(field.annotation) else Annotated[(field.annotation, field, *field.metadata)]
-        )
-    key = prefix + ".".join(path)
-    rule = allowed(annotation)
+    unknown_keys = [error for error in errors if error["type"] == "extra_forbidden"]
+    first = (unknown_keys or errors)[0]
+    keys, annotation, value = locate(first["loc"], group, values)
+    key = prefix + ".".join(keys)
+    if first["type"] == "extra_forbidden":
+        raise ConfigError(unknown(key, known, hint))
     if first["type"] == "missing":
-        raise ConfigError(f"{key} is missing: {rule}")
-    raise ConfigError(f"{key}={shown(values)} is not allowed: {rule}")
+        raise ConfigError(f"{key} is missing: {allowed(annotation)}")
+    raise ConfigError(f"{key}={shown(value)} is not allowed: {allowed(annotation)}")
+
+
+def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tuple[list[str], Any, Any]:
+    """Follow the location of a pydantic error through nested groups.
+
+    Returns the keys down to the option, the option's type and its value. What follows in the location, an index of a
+    list or a member of a union, belongs to the option. An unknown key has the type None.
+    """
+    keys: list[str] = []
+    annotation: Any = group
+    for part in map(str, location):
+        if not is_group(annotation):
+            break
+        keys.append(part)
+        if isinstance(values, Mapping):
+            values = values.get(part)
+        field = annotation.model_fields.get(part)
+        if field is None:
+            annotation = None
+        elif is_group(field.annotation):
+            annotation = field.annotation
+        else:  # pydantic keeps the descriptions apart from the type
+            annotation = Annotated[(field.annotation, field, *field.metadata)]
+    return keys, annotation, values
 
 
 def is_group(annotation: Any) -> bool:
@@ -103,7 +133,7 @@ def is_group(annotation: Any) -> bool:
 
 
 def unknown(key: str, known: Iterable[str], hint: str) -> str:
-    """Says that there is no such key, and which of the known ones may have been meant, of its own group first."""
+    """Return the message for an unknown key, with the most similar known key, of its own group first."""
     known = list(known)
     group, _, name = key.rpartition(".")
     for keys in ([other for other in known if other.rpartition(".")[0] == group], known):
@@ -114,7 +144,7 @@ def unknown(key: str, known: Iterable[str], hint: str) -> str:
 
 
 def allowed(annotation: Any) -> str:
-    """What a type takes, in words: `Count | None` -> 'a whole number >= 1, or null'."""
+    """Return the values that a type allows, in words: `Count | None` -> 'a whole number >= 1, or null'."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         descriptions = [metadata.description for metadata in arguments[1:] if getattr(metadata, "description", None)]
@@ -123,13 +153,12 @@ def allowed(annotation: Any) -> str:
         return ", ".join(map(shown, arguments))
     if origin in (Union, UnionType):
         words = " or ".join(allowed(argument) for argument in arguments if argument is not NoneType)
-        return words + ", or null" * (NoneType in arguments)
+        return f"{words}, or null" if NoneType in arguments else words
     if origin is list:
         return f"a list, each {allowed(arguments[0])}"
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(annotation, "")
-    return words or "a group of keys"
+    return NAMES.get(annotation, "a group of keys")
 
 
 def shown(value: Any) -> str:
-    """A value as on the command line: true, null, [300,50]."""
+    """Return a value as on the command line: true, null, [300,50]."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)

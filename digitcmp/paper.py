@@ -71,7 +71,7 @@ LEARNING_RATES = {  # Table II
 }
 
 SAME_NETWORK = {"accelerator", "data_seed", "normalize", "precision", "shuffle", "test_pairs", "threads", "val_pairs"}
-TASK = {"task", "dataset", "train_pairs"}
+TASK = {"task", "aux_labels", "dataset", "train_pairs"}
 WIDTHS = ("500", "500-250-50", "300-150-50")  # hidden; the last is Fig. 5's L=3, FCNN2's .825
 
 AUXILIARY_CLAIM = Claim(0.10, "section V: AL had a considerable impact (+0.1)")

@@ -21,7 +21,7 @@ from digitcmp.errors import ConfigError
 from digitcmp.sweep import grid
 from digitcmp.sweep.job import Job
 from digitcmp.sweep.sweep import sweep
-from digitcmp.training import process
+from digitcmp.training import messages, process
 
 
 def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
@@ -43,8 +43,8 @@ class CheckConfig(Callback):
                 print(f"would train {run.label}, {run.cell_name}, seed {run.seed}, into {config.hydra.run.dir}")
                 sys.exit(0)
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
-        except process.MENDABLE as error:
-            sys.exit(process.reason(error))
+        except messages.MENDABLE as error:
+            sys.exit(messages.reason(error))
 
 
 class LocalLauncher(JoblibLauncher):
@@ -104,4 +104,4 @@ class GridSweeper(Sweeper):
         overrides = [[*grid.hydra_overrides(job.overrides), folder] for job, folder in zip(jobs, folders, strict=True)]
         for returned in self.launcher.launch(overrides, initial_job_idx=0):
             error = returned._return_value if returned.status == JobStatus.FAILED else None
-            yield None if error is None else process.reason(error)
+            yield None if error is None else messages.reason(error)

@@ -20,9 +20,11 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT
+from digitcmp.runs.result import CHECKSUM
 
 ROOT = Path(__file__).parents[1]
+MNIST_ROOT = os.environ.get("MNIST_ROOT")
 sys.path.insert(0, str(ROOT))  # as train.py's folder is, where Hydra looks for hydra_plugins
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, CI's too, ignore Ctrl-C
@@ -103,16 +105,16 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
 
 def written(folders: Iterable[Path]) -> dict[Path, int]:
     """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != runs.LOCK]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != LOCK]
     return {file: file.stat().st_mtime_ns for file in files}
 
 
 def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
     """A run's result without its wall time, commit and checksum, its learning curves and its weights."""
-    result = json.loads((folder / runs.RESULT).read_text())
-    weights = torch.load(folder / runs.CHECKPOINT, weights_only=True)["state_dict"]
-    del result["fit_seconds"], result["git_commit"], result[runs.CHECKSUM]
-    return result, (folder / runs.METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
+    result = json.loads((folder / RESULT).read_text())
+    weights = torch.load(folder / CHECKPOINT, weights_only=True)["state_dict"]
+    del result["fit_seconds"], result["git_commit"], result[CHECKSUM]
+    return result, (folder / METRICS).read_bytes(), {key: tensor.tolist() for key, tensor in weights.items()}
 
 
 def until(condition: Callable[[], object], seconds: float = 300) -> None:

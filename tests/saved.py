@@ -9,7 +9,7 @@ from conftest import fit
 from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT
 
 
 def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int = 1000, epochs: int = 8) -> Path:
@@ -18,8 +18,8 @@ def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int
     data.setup()
     mean, std = data.moments
     module = DigitComparison(PairEnsemble(backbone, aux=aux, mean=mean, std=std), lr=2e-3)
-    fit(data, module, max_epochs=epochs).save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
-    return folder / runs.CHECKPOINT
+    fit(data, module, max_epochs=epochs).save_checkpoint(folder / CHECKPOINT, weights_only=True)
+    return folder / CHECKPOINT
 
 
 def untrained(file: Path, task: str = "leq", **network: Any) -> Path:

@@ -2,12 +2,15 @@
 
 import copy
 import itertools
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from digitcmp.config.run import RENAMED, Run, config_yaml
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
+from digitcmp.runs.result import SCORES, record_result
 
 SETTINGS = {name: key.split(".") for key, name in RENAMED.items()}  # those of another name than their key
 MADE_WITH = {"device": "cpu", "git_commit": "abc", "versions": "python 3, torch 2"}
@@ -32,18 +35,18 @@ def record(
     folder.mkdir(parents=True)
     if not begun:
         return folder
-    (folder / runs.CONFIG).write_text("begun")
+    (folder / CONFIG).write_text("begun")
     if test_acc is None:
         return folder
     val_acc = test_acc - 0.02 if val_acc is None else val_acc
     rows = [f"{epoch},{test_acc - 0.1 / epoch},{val_acc - 0.1 / epoch}\n" for epoch in (1, 2, 3)]
-    (folder / runs.METRICS).write_text("epoch,test_acc,val_acc\n" + "".join(rows))
+    (folder / METRICS).write_text("epoch,test_acc,val_acc\n" + "".join(rows))
     (folder / "checkpoints").mkdir()
-    (folder / runs.CHECKPOINT).write_text("weights")
-    scores = dict.fromkeys(runs.SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
+    (folder / CHECKPOINT).write_text("weights")
+    scores = dict.fromkeys(SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
     scores |= {"digit_acc": 0.9, "argmax_acc": 0.95} if run.aux else {"digit_acc": None, "argmax_acc": None}
     identity = {"cell": run.cell_name, "label": run.label, "config_hash": run.config_hash}
-    runs.record(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
+    record_result(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
     return folder
 
 
@@ -72,6 +75,14 @@ def factorial(root: Path) -> Path:
             **{"epochs": 50, "lr": 2e-3 if aux else 1e-3},
         )
     return root
+
+
+def report(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "digitcmp", "report", *map(str, arguments)]
+    environment = os.environ | {"COLUMNS": "80"} | variables
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
 
 
 def large(root: Path, cells: int = 1000, n: int = 10) -> Path:

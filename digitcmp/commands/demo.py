@@ -22,7 +22,7 @@ from digitcmp.commands.evaluate import run_folder
 from digitcmp.data import datasets, images
 from digitcmp.data.spec import PAPER, ImageSpec
 from digitcmp.errors import CheckpointError, DataError, ImageError
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import data_source
 
 if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Comparer
@@ -81,7 +81,7 @@ def main() -> None:
 
 def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
     """The test images of the data set that a network was trained on, None if they are not there any more."""
-    source = runs.data_source(run_folder(checkpoint))
+    source = data_source(run_folder(checkpoint))
     try:
         data = datasets.load(**source | {"root": Path(source["root"]), "side": spec.side})
     except (DataError, OSError):

@@ -1,24 +1,32 @@
 """The test metrics of a saved run on any pairs: digitcmp evaluate CHECKPOINT data.test_pairs=5000"""
 
+from __future__ import annotations
+
 import argparse
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from digitcmp import files
 from digitcmp.data import datasets
 from digitcmp.data.sources import SOURCES
+from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import CheckpointError, DataError
 from digitcmp.files import checksum
 from digitcmp.models.scores import rounded
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, data_source
+from digitcmp.runs.provenance import provenance
+from digitcmp.runs.result import read_result
 
-LEAST = {"data.test_pairs": 1, "seed": 0}  # of what is a whole number
-TRUTHS = ("tta", "order")
-KEYS = {
-    "data": f"another data set than the run's: {', '.join(SOURCES)}",
+if TYPE_CHECKING:
+    from digitcmp.runs.checkpoint import Comparer
+
+LEAST = {"data.test_pairs": 1, "seed": 0}  # the least value of whole numbers
+BOOLEANS = ("tta", "order")
+TEST_PAIRS = 1000  # of a checkpoint without its run
+KEYS = {  # beside `data`
     "data.test_pairs": "how many pairs of its test images",
     "data.file": "where the run's .npz or folder lies now",
     "data.root": "torchvision's folder, by default the run's",
@@ -36,20 +44,20 @@ NAMES = {
 
 
 class OverrideError(Exception):
-    """An override that is not allowed; the message names it and says what is, in one line."""
+    """An override that is not allowed."""
 
 
 def main() -> None:
-    """Evaluate, print, write. Exits with 2 and one line for what is not allowed or cannot be read."""
+    """Evaluate a run, print the scores and write them. Exit with 2 and one line for bad input."""
     parser = argparse.ArgumentParser(
         prog="digitcmp evaluate",
-        description="The test metrics of a saved run, on its own test pairs unless told otherwise.\n"
-        "Writes them beside the run, as evaluation,...json.",
-        epilog="what KEY may be:\n" + "\n".join(f"  {key:<17}{line}" for key, line in KEYS.items()),
+        description="Score a saved run on its own test pairs, or on other pairs.\n"
+        "Writes the scores beside the run, as evaluation,...json.",
+        epilog="what KEY may be:\n" + "\n".join(f"  {key:<17}{line}" for key, line in help_lines().items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what is not as in the run, see below")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what differs from the run, see below")
     arguments = parser.parse_args()
     try:
         overrides = parse(arguments.overrides)
@@ -64,115 +72,208 @@ def main() -> None:
         file = write(checkpoint, result)
     except (CheckpointError, DataError, OSError) as error:
         parser.exit(2, f"{error}\n")
-    print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
-    for key, name in NAMES.items():
-        if result.get(key) is not None:
-            print(f"{name:<28}{result[key]:.4f}")
-    if "positions" in result:
-        print("from first to last: " + ", ".join(sorted(result["positions"], key=result["positions"].__getitem__)))
+    print_scores(result)
     print(f"Written to {file}")
 
 
+def help_lines() -> dict[str, str]:
+    """Return the keys that can be overridden, each with its meaning."""
+    return {"data": f"another data set than the run's: {', '.join(SOURCES)}"} | KEYS
+
+
 def parse(overrides: Iterable[str]) -> dict[str, Any]:
-    """['data=kmnist', 'seed=3'] -> {'data': 'kmnist', 'seed': 3}. Raises OverrideError."""
+    """Parse overrides: ['data=kmnist', 'seed=3'] -> {'data': 'kmnist', 'seed': 3}. Raises OverrideError."""
     parsed: dict[str, Any] = {}
     for override in overrides:
         key, _, text = override.partition("=")
-        if key not in KEYS or not text:
-            raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in KEYS)}")
-        if key in LEAST and not (text.isdecimal() and int(text) >= LEAST[key]):
-            raise OverrideError(f"{override} is not allowed: a whole number >= {LEAST[key]}")
-        if key == "data" and text not in SOURCES:
-            raise OverrideError(f"{override} is not allowed: {', '.join(SOURCES)}")
-        if key in TRUTHS and text not in ("true", "false"):
-            raise OverrideError(f"{override} is not allowed: true or false")
-        parsed[key] = int(text) if key in LEAST else text == "true" if key in TRUTHS else text
+        if key not in help_lines() or not text:
+            raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in help_lines())}")
+        try:
+            parsed[key] = parse_value(key, text)
+        except ValueError as error:
+            raise OverrideError(f"{override} is not allowed: {error}") from None
     return parsed
 
 
-def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
-    """The metrics under the names they have in result.json, with what they were measured on and by.
+def parse_value(key: str, text: str) -> int | bool | str:
+    """Return the value of a key as its type. Raises ValueError with the values that are allowed."""
+    if key in LEAST:
+        if not text.isdecimal() or int(text) < LEAST[key]:
+            raise ValueError(f"a whole number >= {LEAST[key]}")
+        return int(text)
+    if key in BOOLEANS:
+        if text not in ("true", "false"):
+            raise ValueError("true or false")
+        return text == "true"
+    if key == "data" and text not in SOURCES:
+        raise ValueError(", ".join(SOURCES))
+    return text
 
-    In float32. What `overrides` does not say is as in the run: data set, number of test pairs, seed of the pairs. A
-    checkpoint without its run's result.json is evaluated on 1,000 MNIST pairs drawn with its own seed. Images have the
-    size that the network takes. Raises CheckpointError, DataError, also for a data set of other classes or channels.
+
+def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Score a saved network on test pairs, in float32.
+
+    Without its run's result.json, a checkpoint is evaluated on 1,000 MNIST pairs drawn with its own seed.
+
+    Args:
+        checkpoint: the file of the network. The files of its run are read from its folder.
+        overrides: what differs from the run, by key as in `help_lines`: data set, number and seed of the pairs, tta.
+
+    Returns:
+        The scores under their names in result.json, and the data set, the pairs and the checkpoint they are of.
+
+    Raises:
+        CheckpointError: if the checkpoint cannot be loaded.
+        DataError: if the data set is missing or differs from the run's in classes, channels or content.
+    """
+    from digitcmp.runs.checkpoint import load
+
+    comparer = load(checkpoint)
+    network = comparer.network
+    if overrides.get("order") and comparer.task != "leq":
+        raise DataError(f"order=true is not allowed: the run's task is {comparer.task}, not leq")
+    run = read_result(run_folder(checkpoint)) or {}
+    source = chosen_source(data_source(run_folder(checkpoint)), overrides)
+    crc = checked_crc(source, run)
+    data = load_data(source, network.images)
+    seed = network.arguments["seed"] if run.get("data_seed") is None else run["data_seed"]
+    seed = overrides.get("seed", seed)
+    n = overrides.get("data.test_pairs", run.get("test_pairs", TEST_PAIRS))
+    network.tta = overrides.get("tta", network.tta)
+    scores = score(comparer, data, n, seed, bool(overrides.get("order")))
+    return {
+        "label": comparer.label,
+        "checkpoint": checkpoint.name,
+        "checkpoint_crc": checksum(checkpoint),
+        "dataset": source["name"],
+        **({"data_crc": crc} if crc else {}),
+        "test_pairs": n,
+        "seed": seed,
+        "tta": network.tta,
+        **{name: scores.pop(name) for name in ("test_loss", "test_acc", "digit_acc", "argmax_acc")},
+        **provenance(),
+        **scores,
+    }
+
+
+def chosen_source(source: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `datasets.load`: those of the run's data set, changed by the overrides.
+
+    Raises DataError if a file is given for a data set that has none.
+    """
+    chosen = dict(source)
+    if overrides.get("data", source["name"]) != source["name"]:
+        chosen = {"name": overrides["data"], "root": source["root"]}
+    if "data.file" in overrides and not chosen.get("file"):
+        raise DataError(f"data.file={overrides['data.file']} is not allowed: {chosen['name']} is not of a file")
+    for key in ("root", "file"):
+        if f"data.{key}" in overrides:
+            chosen[key] = overrides[f"data.{key}"]
+    return chosen
+
+
+def checked_crc(source: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
+    """Return the checksum of the data set's file, None without a file.
+
+    Raises DataError if the file is missing or is not the one that the run was trained on.
+    """
+    if not source.get("file"):
+        return None
+    file = Path(source["file"])
+    if not file.exists():
+        raise DataError(f"{file}: there is no such file or folder")
+    crc = checksum(file)
+    known = run.get("data_crc", crc)
+    if crc != known:
+        raise DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
+    return crc
+
+
+def load_data(source: Mapping[str, Any], images: ImageSpec) -> datasets.DataSet:
+    """Load a data set with images of the size that the network takes.
+
+    Raises DataError if its classes or channels are not the network's.
+    """
+    data = datasets.load(**{**source, "root": Path(source["root"]), "side": images.side})
+    if (data.images.channels, data.images.classes) != (images.channels, images.classes):
+        raise DataError(
+            f"{source['name']} has {data.images.classes} classes in {data.images.channels} channels, "
+            f"the network was trained on {images.classes} in {images.channels}"
+        )
+    return data
+
+
+def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_order: bool) -> dict[str, Any]:
+    """Return the network's scores on test pairs, by their names in result.json; those of digits are None without aux.
+
+    Args:
+        comparer: the network and its task.
+        data: the data set.
+        n: the number of pairs.
+        seed: draws the pairs.
+        with_order: whether to add `class_order` and `positions`, the order of the classes by the comparisons.
     """
     import torch
 
     from digitcmp.data.pairs import draw_sets
     from digitcmp.models import objective, order
-    from digitcmp.runs.checkpoint import load
 
-    comparer = load(checkpoint)
     network, task = comparer.network, comparer.task
-    run = runs.read_result(run_folder(checkpoint)) or {}
-    source = runs.data_source(run_folder(checkpoint))
-    if overrides.get("data", source["name"]) != source["name"]:
-        source = {"name": overrides["data"], "root": source["root"]}
-    if "data.file" in overrides and not source.get("file"):
-        raise DataError(f"data.file={overrides['data.file']} is not allowed: {source['name']} is not of a file")
-    source |= {key: overrides[f"data.{key}"] for key in ("root", "file") if f"data.{key}" in overrides}
-    name, wanted = source["name"], network.images
-    if overrides.get("order") and task != "leq":
-        raise DataError(f"order=true is not allowed: the run's task is {task}, not leq")
-    data = datasets.load(**source | {"root": Path(source["root"]), "side": wanted.side})
-    file = source.get("file")
-    crc = checksum(Path(file)) if file else None
-    if file and crc != (known := run.get("data_crc", crc)):
-        raise DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
-    if (data.images.channels, data.images.classes) != (wanted.channels, wanted.classes):
-        raise DataError(
-            f"{name} has {data.images.classes} classes in {data.images.channels} channels, "
-            f"the network was trained on {wanted.classes} in {wanted.channels}"
-        )
-    seed = network.arguments["seed"] if run.get("data_seed") is None else run["data_seed"]
-    seed = overrides.get("seed", seed)
-    counts = {"train": 0, "val": 0, "test": overrides.get("data.test_pairs", run.get("test_pairs", 1000))}
-    pairs = draw_sets(data, counts, seed, task)["test"]
-    network.tta = overrides.get("tta", network.tta)
+    pairs = draw_sets(data, {"train": 0, "val": 0, "test": n}, seed, task)["test"]
     with torch.inference_mode():
-        scores = objective.scores(network.predict_all(pairs.pairs), pairs.target, pairs.digits, task)
-        positions = order.positions(network, pairs) if overrides.get("order") else None
-    scores = {name: rounded(value) for name, value in scores.items()}
-    result = {
-        "label": comparer.label,
-        "checkpoint": checkpoint.name,
-        "checkpoint_crc": checksum(checkpoint),
-        "dataset": name,
-        **({"data_crc": crc} if crc else {}),
-        "test_pairs": len(pairs.target),
-        "seed": seed,
-        "tta": network.tta,
-        "test_loss": scores["loss"],
-        "test_acc": scores["acc"],
-        "digit_acc": scores.get("digit_acc"),
-        "argmax_acc": scores.get("argmax_acc"),
-        **runs.provenance(),
+        output = network.predict_all(pairs.pairs)
+        scores = objective.scores(output, pairs.target, pairs.digits, task, comparer.aux_labels)
+        positions = order.positions(network, pairs) if with_order else None
+    result: dict[str, Any] = {
+        "test_loss": rounded(scores["loss"]),
+        "test_acc": rounded(scores["acc"]),
+        "digit_acc": None,
+        "argmax_acc": None,
     }
+    for name in ("digit_acc", "argmax_acc"):
+        if name in scores:
+            result[name] = rounded(scores[name])
     if positions is not None:
-        named = zip(wanted.names, positions.tolist(), strict=True)
-        result |= {"class_order": order.agreement(positions), "positions": {name: round(at, 6) for name, at in named}}
+        result["class_order"] = order.agreement(positions)
+        result["positions"] = {
+            name: round(position, 6) for name, position in zip(network.images.names, positions.tolist(), strict=True)
+        }
     return result
 
 
+def print_scores(result: Mapping[str, Any]) -> None:
+    """Print a result of `evaluate`: the pairs, then a score a line."""
+    print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
+    for key, name in NAMES.items():
+        if result.get(key) is not None:
+            print(f"{name:<28}{result[key]:.4f}")
+    if "positions" in result:
+        positions = result["positions"]
+        print("from first to last: " + ", ".join(sorted(positions, key=lambda name: positions[name])))
+
+
 def run_folder(checkpoint: Path) -> Path:
-    """The run's folder if the checkpoint lies where train.py writes it, else the checkpoint's own."""
+    """Return the run's folder if the checkpoint lies where a run writes it, else the checkpoint's own folder."""
     folder = checkpoint.resolve().parent
-    return folder.parent if folder.name == Path(runs.CHECKPOINT).parent.name else folder
+    return folder.parent if folder.name == Path(CHECKPOINT).parent.name else folder
 
 
 def write(checkpoint: Path, result: dict[str, Any]) -> Path:
-    """Write the result beside the run and return its file; another evaluation of that name stays, ours gets a number.
+    """Write the result beside the run and return its file. A number tells it from another evaluation of that name.
 
     Raises OSError.
     """
     text = json.dumps(result, indent=1) + "\n"
-    name = ",".join(["evaluation", *(f"{key}={result[key]}" for key in ("dataset", "test_pairs", "seed"))])
-    name += ",tta" if result["tta"] else ""
-    name += ",order" if "positions" in result else ""
-    for number in itertools.count(1):
-        file = run_folder(checkpoint) / f"{name}{'' if number == 1 else f',{number}'}.json"
+    parts = ["evaluation", *(f"{key}={result[key]}" for key in ("dataset", "test_pairs", "seed"))]
+    if result["tta"]:
+        parts.append("tta")
+    if "positions" in result:
+        parts.append("order")
+    name = ",".join(parts)
+    file = run_folder(checkpoint) / f"{name}.json"
+    for number in itertools.count(2):
         if not file.exists() or file.read_text() == text:
             break
+        file = run_folder(checkpoint) / f"{name},{number}.json"
     files.write(file, text)
     return file

@@ -72,7 +72,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     assert program is not None
     program.model.metadata_props.update(
         label=comparer.label,
-        question=TASKS[comparer.task].question,
+        question=TASKS[comparer.task].yes,
         classes=json.dumps(comparer.images.names),
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),

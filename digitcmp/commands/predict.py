@@ -72,7 +72,7 @@ def main() -> None:
         sys.exit(2)
     probability, distributions = comparer.predict_digits(np.stack(readable))
     digits = [None] * len(readable) if distributions is None else distributions.argmax(axis=2).tolist()
-    question = TASKS[comparer.task].question
+    question = TASKS[comparer.task].yes
     console = Console()
     predictions = zip(probability.tolist(), digits, strict=True)
     for files, pair in zip(pairs, seen, strict=True):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from digitcmp.errors import ConfigError
+from digitcmp.errors import ConfigError, RunError
 from digitcmp.report import cell_contrast, comparison, tables
 from digitcmp.report.document import Section
 from digitcmp.report.results import Results
-from digitcmp.runs.folder import MANIFEST, RunError
+from digitcmp.runs.folder import MANIFEST
 
 
 def folder_named(text: str) -> Path:

@@ -1,18 +1,43 @@
-"""What `python train.py --help` says, taken from the files of conf/ and the registries."""
+"""The text of `python train.py --help`, made from the files of conf/ and the registries."""
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from digitcmp.config import plugins
 from digitcmp.config.run import CONF
+from digitcmp.fields import Group, allowed, shown
+from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 
+NEWLINE = "\n"  # which no expression of an f-string may hold before Python 3.12
 
-def text() -> str:
-    """`python train.py --help`: what there is to choose from, a line each, taken from the files of conf/."""
+
+def text(modules: Sequence[str] = ()) -> str:
+    """Return the help text: a line for each thing to choose from, with the arguments of networks and heads.
+
+    Args:
+        modules: the plugins to import first, whose networks and heads are listed too.
+
+    Raises ConfigError for a plugin that cannot be imported.
+    """
+    plugins.load(modules)
 
     def choices(group: str) -> str:
-        files = sorted((CONF / group).glob("*.yaml"))
-        comments = [file.read_text("utf-8").removeprefix("# @package _global_\n").splitlines()[0] for file in files]
-        return "\n".join(f"  {file.stem:<24} {line.lstrip('# ')}" for file, line in zip(files, comments, strict=True))
+        return "\n".join(f"  {file.stem:<24} {comment(file)}" for file in sorted((CONF / group).glob("*.yaml")))
 
-    heads = "\n".join(f"  {name:<24} {head.summary}" for name, head in HEADS.items())
+    models = []
+    for file in sorted((CONF / "model").glob("*.yaml")):
+        models.append(f"  {file.stem:<24} {comment(file)}")
+        models += argument_lines("model", NETWORKS[file.stem].arguments, file)
+    for network in NETWORKS.values():
+        if not (CONF / f"model/{network.name}.yaml").exists():
+            models.append(f"  {network.name:<24} {(network.builder.__doc__ or '').partition(chr(10))[0]}")
+            models += argument_lines("model", network.arguments)
+    heads = []
+    for head in HEADS.values():
+        heads += [f"  {head.name:<24} {head.summary}", *argument_lines("head", head.arguments)]
     knobs = (CONF / "config.yaml").read_text("utf-8").split("\ntask:")[1].split("\nhydra:")[0]
     return f"""Is the first digit <= the second? Train a network on pairs of digits, or of images of your own.
 
@@ -20,11 +45,11 @@ def text() -> str:
   python train.py -m model=ws2,ws3 aux=true,false 'seed=range(10)'   a sweep, on all cores
   python train.py -m experiment=table1                          the paper's ten cells x 10 seeds
 
-model=NAME, a backbone; with aux=true it also learns to name the digits:
-{choices("model")}
+model=NAME, a backbone, and its arguments; with aux=true it also learns to name the digits:
+{NEWLINE.join(models)}
 
-head=NAME, how the two embeddings are compared:
-{heads}
+head=NAME, how the two embeddings are compared, and its arguments:
+{NEWLINE.join(heads)}
 
 data=NAME:
 {choices("data")}
@@ -48,3 +73,20 @@ Everything else, with its default:
   task:{knobs.replace(chr(10), chr(10) + "  ")}
 Hydra's own help and shell completion: python train.py --hydra-help
 """.replace("$", "$$")  # Hydra fills its help in as a string.Template
+
+
+def comment(file: Path) -> str:
+    """Return the first comment of a file of conf/."""
+    return file.read_text("utf-8").removeprefix("# @package _global_\n").splitlines()[0].lstrip("# ")
+
+
+def argument_lines(group: str, arguments: type[Group], file: Path | None = None) -> list[str]:
+    """Return a line for each argument: its default, the values that it takes, and its comment in a file of conf/."""
+    content = file.read_text("utf-8") if file else ""
+    lines = []
+    for name, field in arguments.model_fields.items():
+        default = "" if field.is_required() else shown(field.default)
+        meaning = re.search(rf"^{name}:[^#\n]*# (.*)$", content, re.MULTILINE)
+        values = allowed(Annotated[(field.annotation, field, *field.metadata)])  # type: ignore[arg-type]
+        lines.append(f"    {f'{group}.{name}={default}':<32} {values}{f': {meaning[1]}' if meaning else ''}")
+    return lines

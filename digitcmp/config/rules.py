@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.sources import SOURCES
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
@@ -29,7 +30,7 @@ def targets_name_a_class(run: Run) -> None:
     ):
         for target in targets:
             named = isinstance(target.get("_target_"), str)
-            require(named, key, [target], "each with a _target_, the name of a class")
+            require(named, key, [target], "each needs a _target_, the name of a class")
 
 
 def head_fits_backbone_and_task(run: Run) -> None:
@@ -37,7 +38,8 @@ def head_fits_backbone_and_task(run: Run) -> None:
     merged_heads = ", ".join(name for name, other in HEADS.items() if not other.branches_only)
     merges = f"{network.name} merges both images into one embedding; {merged_heads}"
     require(network.branches or not head.branches_only, "head", run.head, merges)
-    require(head.task in (None, run.task), "head", run.head, f"of task={head.task} alone")
+    fits = head.tasks is None or run.task in head.tasks
+    require(fits, "head", run.head, f"it fits task={'|'.join(head.tasks or ())} alone")
     require(network.sized or not run.bins, "bins", run.bins, f"{network.name} has no branch that takes it; null")
 
 
@@ -52,6 +54,10 @@ def optimizer_accepts_its_arguments(run: Run) -> None:
 def digit_labels_are_used_with_aux_only(run: Run) -> None:
     weighed = run.aux or run.aux_weight == 1
     require(weighed, "aux_weight", run.aux_weight, "without aux=true there is nothing to weigh")
+    labelled = run.aux or run.aux_labels == "digits"
+    require(labelled, "aux_labels", run.aux_labels, "without aux=true no label is used")
+    shuffled = run.data.re_pair and AUX_LABELS[run.aux_labels].shuffled
+    require(not shuffled, "data.re_pair", True, f"it needs the right digits, not those of aux_labels={run.aux_labels}")
     paired = run.aux or not run.data.re_pair
     require(paired, "data.re_pair", True, "it uses the digit labels, so only with aux=true")
 

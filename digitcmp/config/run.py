@@ -18,8 +18,17 @@ import yaml
 from pydantic import model_validator
 
 from digitcmp import paper
-from digitcmp.config import plugins, rules
-from digitcmp.config.groups import IF_SET, NO_EFFECT, DataConfig, ModelConfig, Target, TrainerConfig
+from digitcmp.config import hints, plugins, rules
+from digitcmp.config.groups import (
+    IF_SET,
+    NO_EFFECT,
+    TRAINER_REFUSED,
+    DataConfig,
+    ModelConfig,
+    Target,
+    TrainerConfig,
+)
+from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
 from digitcmp.fields import (
@@ -35,6 +44,7 @@ from digitcmp.fields import (
     Positive,
     UpToThousand,
     shown,
+    unknown,
     validate,
 )
 from digitcmp.files import checksum
@@ -72,7 +82,9 @@ class Run(Group):
     seed: Natural
     aux: bool
     aux_weight: NonNegative
+    aux_labels: Annotated[str, OneOf(AUX_LABELS), IF_SET]
     head: Annotated[str, OneOf(HEADS)]
+    head_arguments: dict[str, Any]
     bins: Bins | None
     lr: Positive
     epochs: Count
@@ -135,7 +147,22 @@ class Run(Group):
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
             config = {**config, "lr": rate}
+        reject_synonyms(config)
         return validate(cls, config, known_keys(), HELP)
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_head_arguments(cls, config: Any) -> Any:
+        """Check the arguments of the head and add its defaults. Raises ConfigError."""
+        if not isinstance(config, Mapping):
+            return config
+        head, arguments = HEADS.get(str(config.get("head"))), config.get("head_arguments")
+        if head is None or not isinstance(arguments, Mapping):  # which another check reports
+            return config
+        takes = list(head.arguments.model_fields)
+        hint = f"{head.name} takes {', '.join(takes) or 'no arguments'}"
+        known = [f"head.{key}" for key in takes]
+        return {**config, "head_arguments": dict(validate(head.arguments, arguments, known, hint, "head."))}
 
     @model_validator(mode="after")
     def check(self) -> Run:
@@ -202,6 +229,26 @@ def known_keys() -> Iterator[str]:
         yield from (f"{group}.{key}" for key in kind.model_fields if (group, key) != ("model", "arguments"))
     for network in NETWORKS.values():
         yield from (f"model.{key}" for key in network.arguments.model_fields)
+    for head in HEADS.values():
+        yield from (f"head.{key}" for key in head.arguments.model_fields)
+
+
+def reject_synonyms(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an unknown option that another project has, or that is nested deeper than any here."""
+    known = {*known_keys(), *groups(), *(f"trainer.{option}" for option in TRAINER_REFUSED)}
+    for key, value in config.items():
+        if key in groups() and isinstance(value, Mapping):
+            options = {f"{key}.{name}": item for name, item in value.items()}
+        else:
+            options = {str(key): value}
+        for option, item in options.items():
+            if option in known:
+                continue
+            if message := hints.unknown(option):
+                raise ConfigError(message)
+            if isinstance(item, Mapping) and key in groups():  # 'model.optimizer.lr'
+                nested = f"{option}.{next(iter(item), '')}"
+                raise ConfigError(hints.unknown(nested) or unknown(nested, known_keys(), HELP))
 
 
 def flatten(config: Mapping[str, Any]) -> Settings:
@@ -211,6 +258,8 @@ def flatten(config: Mapping[str, Any]) -> Settings:
         if kind := groups().get(key):
             names = [name for name in value if name not in kind.model_fields or identifies(kind, name, value[name])]
             flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
+        elif key == "head_arguments":
+            flat |= head_settings(config["head"], value)
         elif key == "callbacks":
             flat[key] = described([callback for callback in value or () if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
@@ -219,6 +268,14 @@ def flatten(config: Mapping[str, Any]) -> Settings:
         acting = {key: flat[key] for key in ("callbacks", "checkpoint") if flat.get(key) not in (None, "last")}
         flat |= {key: f"{value}, evaluated {evaluations}" for key, value in acting.items()}
     return flat
+
+
+def head_settings(name: str, arguments: Mapping[str, Any]) -> Settings:
+    """Return the arguments of a head that are not at their default, {'temperature': 2} -> {'head_temperature': 2}."""
+    fields = HEADS[name].arguments.model_fields if name in HEADS else {}
+    return {
+        f"head_{key}": value for key, value in arguments.items() if key not in fields or value != fields[key].default
+    }
 
 
 def evaluated(trainer: Mapping[str, Any]) -> str:
@@ -263,7 +320,8 @@ def identifies(kind: type[Group], key: str, value: Any) -> bool:
     """Return whether an option with this value is a part of a run's identity."""
     field = kind.model_fields[key]
     if IF_SET in field.metadata:
-        return value != config_yaml()["trainer"][key]
+        standard = config_yaml()["trainer"] if kind is TrainerConfig else config_yaml()
+        return value != standard[key]
     return NO_EFFECT not in field.metadata
 
 

@@ -9,6 +9,7 @@ from lightning import LightningDataModule
 
 from digitcmp.data import datasets
 from digitcmp.data.augmentation import augment
+from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.pairs import EVALUATION_ROWS, Batch, draw_sets, pair
 from digitcmp.seeds import derive
 
@@ -46,7 +47,8 @@ class PairData(LightningDataModule):
     front, validation pairs from its back, so that the number of one never changes the other. `data_seed` fixes
     the pairs apart from `seed`, which always orders the batches. `augment` distorts every training image anew
     in every epoch; `re_pair` makes new pairs of the training images in every epoch, with targets from their digits.
-    task: what is asked of a pair, a name in TASKS. root, source: as `datasets.load` takes them.
+    task: what is asked of a pair, a name in TASKS. aux_labels: a name in AUX_LABELS; if it shuffles, the digits of the
+    training pairs are permuted after the targets are made. root, source: as `datasets.load` takes them.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class PairData(LightningDataModule):
         re_pair: bool = False,
         root: str = "data",
         task: str = "leq",
+        aux_labels: str = "digits",
         **source: Any,
     ) -> None:
         super().__init__()
         self.source = {"name": name, "root": Path(root), **source}
         self.task = task
+        self.aux_labels = AUX_LABELS[aux_labels]
         self.batch_size = batch_size
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.pairs_seed = seed if data_seed is None else data_seed
@@ -87,6 +91,11 @@ class PairData(LightningDataModule):
             data = datasets.load(**self.source)
             self.images, self.remarks = data.images, data.remarks
             self.sets = draw_sets(data, self.counts, self.pairs_seed, self.task)
+            if self.aux_labels.shuffled:
+                train = self.sets["train"]
+                generator = torch.Generator().manual_seed(derive(self.pairs_seed, "aux_labels"))
+                order = torch.randperm(train.digits.numel(), generator=generator)
+                self.sets["train"] = train._replace(digits=train.digits.flatten()[order].view(-1, 2))
         if self.trainer is not None:  # once, instead of every batch
             device = self.trainer.strategy.root_device
             self.sets = {name: Batch(*(tensor.to(device) for tensor in pairs)) for name, pairs in self.sets.items()}

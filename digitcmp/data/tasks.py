@@ -1,20 +1,63 @@
-"""What is asked of a pair of classes, by name. Adding a task is a line in TASKS."""
+"""The questions that can be asked of a pair of classes, by name. Adding a task is a line in TASKS."""
 
+from __future__ import annotations
+
+import hashlib
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Task(NamedTuple):
-    """A relation, from two arrays of classes to an array of truth values, and its sign between `first` and `second`."""
+    """A yes-or-no question about the classes of two images.
 
-    holds: Callable[[Any, Any], Any]
-    sign: str
+    Attributes:
+        holds: Takes the classes of the first and of the second images, int64 (B,), and returns a boolean for each.
+        question: The question in words: 'Is the first <= the second?'
+        yes: The statement that is true where the answer is yes: 'first <= second'.
+        no: The statement that is true where the answer is no.
+    """
 
-    @property
-    def question(self) -> str:
-        """'first <= second'"""
-        return f"first {self.sign} second"
+    holds: Callable[[Tensor, Tensor], Tensor]
+    question: str
+    yes: str = "yes"
+    no: str = "no"
 
 
-TASKS = {"leq": Task(operator.le, "<=")}
+def sum_is_odd(first: Tensor, second: Tensor) -> Tensor:
+    """Return whether the sum of two class numbers is odd."""
+    return (first + second) % 2 == 1
+
+
+def in_shuffled_order(first: Tensor, second: Tensor) -> Tensor:
+    """Return whether the first class comes before the second in `shuffled_order`, or is the same."""
+    ranks = first.new_tensor(shuffled_order(int(first.maximum(second).max()) + 1))
+    return ranks[first] <= ranks[second]
+
+
+@cache
+def shuffled_order(classes: int) -> list[int]:
+    """Return the rank of each class in a random order that is the same on every machine.
+
+    The classes are sorted by the SHA-256 of their number, so that more classes never change the order of two. The ten
+    digits come in the order 9 8 4 3 0 1 7 2 6 5.
+    """
+    ordered = sorted(range(classes), key=lambda number: hashlib.sha256(str(number).encode()).digest())
+    return [ordered.index(number) for number in range(classes)]
+
+
+TASKS = {
+    "leq": Task(operator.le, "Is the first <= the second?", "first <= second", "first > second"),
+    "same": Task(operator.eq, "Are both of the same class?", "both the same", "different"),
+    "odd_sum": Task(sum_is_odd, "Is the sum of both odd?", "the sum is odd", "the sum is even"),
+    "shuffled_leq": Task(
+        in_shuffled_order,
+        "Is the first <= the second, in a random order of the classes?",
+        "first <= second (shuffled)",
+        "first > second (shuffled)",
+    ),
+}

@@ -80,20 +80,26 @@ class MLPHead(nn.Module):
 class OrdinalHead(nn.Module):
     """Both embeddings read as logits of distributions p and q over ordered bins; no parameters, not in the paper.
 
-    (B, 2, bins) -> (B,) logit of `P(first <= second) = sum over i <= j of p_i q_j`. Raises ValueError for a merged
-    embedding.
+    (B, 2, bins) -> (B,) logit of `P(first <= second) = sum over i <= j of p_i q_j`.
+
+    Args:
+        shape: the shape of an embedding.
+        temperature: divides the logits of the bins; above 1 the distributions are flatter.
+
+    Raises ValueError for a merged embedding.
     """
 
     above: Tensor
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, temperature: float = 1.0) -> None:
         super().__init__()
+        self.temperature = temperature
         if len(shape) == 1:
             raise ValueError("head=ordinal compares two embeddings, and this backbone merges both images into one")
         self.register_buffer("above", torch.ones(shape[1], shape[1], dtype=torch.bool).triu(), persistent=False)
 
     def forward(self, embedding: Float[Tensor, "batch 2 bins"]) -> Float[Tensor, "batch"]:
-        first, second = embedding.log_softmax(dim=2).unbind(dim=1)
+        first, second = (embedding / self.temperature).log_softmax(dim=2).unbind(dim=1)
         joint = first.unsqueeze(2) + second.unsqueeze(1)
         yes = joint.masked_fill(~self.above, -math.inf).logsumexp(dim=(1, 2))
         no = joint.masked_fill(self.above, -math.inf).logsumexp(dim=(1, 2))

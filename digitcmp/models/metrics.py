@@ -7,9 +7,10 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy
 
+from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.network import PairOutput
-from digitcmp.models.objective import Digits, Target
+from digitcmp.models.objective import Digits, Target, labels_of
 
 
 class PairMetrics(nn.Module):
@@ -18,11 +19,13 @@ class PairMetrics(nn.Module):
     Args:
         classes: the number of classes that the digit head names.
         task: a name in TASKS, the question that is answered.
+        aux_labels: a name in AUX_LABELS, what the digit head is taught.
     """
 
-    def __init__(self, classes: int, task: str = "leq") -> None:
+    def __init__(self, classes: int, task: str = "leq", aux_labels: str = "digits") -> None:
         super().__init__()
         self.task = TASKS[task]
+        self.classes, self.aux_labels = classes, aux_labels
         self.loss = MeanMetric(nan_strategy="disable")
         self.acc = BinaryAccuracy(validate_args=False)
         self.digit_acc = MulticlassAccuracy(classes, average="micro", validate_args=False)
@@ -37,9 +40,11 @@ class PairMetrics(nn.Module):
         computed = {"loss": self.loss, "acc": self.acc}
         if output.digits is not None:
             predicted = output.digits.argmax(dim=2)
-            self.digit_acc.update(predicted.flatten(), digits.flatten())
-            self.argmax_acc.update(self.task.holds(predicted[:, 0], predicted[:, 1]).int(), target.int())
-            computed |= {"digit_acc": self.digit_acc, "argmax_acc": self.argmax_acc}
+            self.digit_acc.update(predicted.flatten(), labels_of(digits, self.aux_labels, self.classes).flatten())
+            computed["digit_acc"] = self.digit_acc
+            if AUX_LABELS[self.aux_labels].comparable:
+                self.argmax_acc.update(self.task.holds(predicted[:, 0], predicted[:, 1]).int(), target.int())
+                computed["argmax_acc"] = self.argmax_acc
         scores = {name: metric.compute() for name, metric in computed.items()}
         for metric in computed.values():
             metric.reset()

@@ -34,6 +34,7 @@ class DigitComparison(LightningModule):
         schedule: a name in SCHEDULES, the learning rate over all steps.
         seed: fixes the dropout masks.
         task: a name in TASKS, the question.
+        aux_labels: a name in AUX_LABELS, what the auxiliary loss teaches.
     """
 
     def __init__(
@@ -51,13 +52,14 @@ class DigitComparison(LightningModule):
         schedule: str = "constant",
         seed: int = 0,
         task: str = "leq",
+        aux_labels: str = "digits",
     ) -> None:
         super().__init__()
         self.network = network if isinstance(network, PairEnsemble) else PairEnsemble(**network)
         # the logger gets the run's settings at its end, with its scores
         self.save_hyperparameters(ignore="network", logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
-        self.metrics = PairMetrics(self.network.images.classes, task)
+        self.metrics = PairMetrics(self.network.images.classes, task, aux_labels)
         self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the epoch or evaluation in progress
         self.trains = True
 
@@ -115,7 +117,8 @@ class DigitComparison(LightningModule):
         pairs = self.network.normalize(batch.pairs)
         outputs = [member(pairs) for member in self.network.members]
         weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
-        losses = [objective.loss(output, batch.target, batch.digits, *weights) for output in outputs]
+        labels = objective.labels_of(batch.digits, self.hparams["aux_labels"], self.network.images.classes)
+        losses = [objective.loss(output, batch.target, labels, *weights) for output in outputs]
         self.outputs["train"].append((mean_output(outputs).detach(), batch))
         return sum(losses[1:], losses[0])
 

@@ -55,11 +55,17 @@ class PairModel(nn.Module):
     """
 
     def __init__(
-        self, backbone: str, arguments: dict[str, Any], head: str, aux: bool, images: ImageSpec = PAPER
+        self,
+        backbone: str,
+        arguments: dict[str, Any],
+        head: str,
+        aux: bool,
+        images: ImageSpec = PAPER,
+        head_arguments: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbones.build(backbone, images, **arguments)
-        self.head = HEADS[head].build(self.backbone.shape)
+        self.head = HEADS[head].build(self.backbone.shape, **(head_arguments or {}))
         self.digit_head = digit_head(self.backbone.shape, images.classes) if aux else None
 
     @property
@@ -76,11 +82,16 @@ class PairModel(nn.Module):
 class PairEnsemble(nn.Module):
     """What a checkpoint holds: one PairModel or several, which answer together for raw pixels 0..255.
 
-    backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments; head: a name of `heads.HEADS`; aux:
-    with a digit head. mean, std: what normalises the pixels, in gray values. seed: fixes the initial weights. bins: the
-    size of a branch's embedding. tta: evaluation is averaged over the images shifted by a pixel. ensemble: so many
-    PairModels, each with its initial weights, whose probabilities are averaged. images: the fields of their ImageSpec,
-    by default the paper's.
+    Args:
+        backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments.
+        head, head_arguments: a name of `heads.HEADS` and its keyword arguments.
+        aux: whether it has a digit head.
+        mean, std: what normalises the pixels, in gray values.
+        seed: fixes the initial weights.
+        bins: the size of a branch's embedding.
+        tta: whether evaluation is averaged over the images shifted by a pixel.
+        ensemble: the number of PairModels, each with its initial weights, whose probabilities are averaged.
+        images: the fields of their ImageSpec, by default the paper's.
     """
 
     mean: Tensor
@@ -99,19 +110,22 @@ class PairEnsemble(nn.Module):
         tta: bool = False,
         ensemble: int = 1,
         images: Mapping[str, Any] | None = None,
+        head_arguments: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         arguments, images = dict(arguments or {}), dict(images or {})
+        head_arguments = dict(head_arguments or {})
         self.arguments: dict[str, Any] = {  # plain values: a checkpoint holds them and makes the network again
             **{"backbone": backbone, "arguments": arguments, "head": head, "aux": aux, "mean": mean, "std": std},
             **{"seed": seed, "bins": bins, "tta": tta, "ensemble": ensemble, "images": images},
+            "head_arguments": head_arguments,
         }
         self.tta = tta
         self.images = ImageSpec(**images)
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "weights"))
             given = arguments | {"bins": bins}
-            members = [PairModel(backbone, given, head, aux, self.images) for _ in range(ensemble)]
+            members = [PairModel(backbone, given, head, aux, self.images, head_arguments) for _ in range(ensemble)]
         self.networks = nn.ModuleList(members)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from digitcmp.errors import RunError
 from digitcmp.report.settings import literal
-from digitcmp.runs import folder as runs
+from digitcmp.runs.result import RESULT_KEYS, SCORES
 
 TEXTS = {  # columns of texts, some of which look like numbers
-    *({*runs.RESULT_KEYS} - {"params", "fit_seconds", *runs.SCORES}),
+    *({*RESULT_KEYS} - {"params", "fit_seconds", *SCORES}),
     *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions"),
 }
+DERIVED = ["collapsed"]  # columns of runs.csv that follow from the others
 REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns of runs.csv
 
 
@@ -35,10 +37,10 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
         root: The folder of the sweep. The runs get the `path` that they would have in it.
 
     Returns:
-        One row per run, like `runs.read`.
+        One row per run, like `runs.table.run_table`.
 
     Raises:
-        runs.RunError: The file is not a report's.
+        RunError: The file is not a report's.
     """
     try:
         table = read_csv(file)
@@ -46,13 +48,13 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
     except ValueError:  # the base class of pandas' own errors
         missing = ["cell"]
     if missing:
-        raise runs.RunError(f"{file} is no report's: it has no column {missing[0]}")
+        raise RunError(f"{file} is no report's: it has no column {missing[0]}")
     if not (file.parent / "curves.csv").exists():
-        raise runs.RunError(f"{file.parent} holds a runs.csv but no curves.csv: a report needs both")
+        raise RunError(f"{file.parent} holds a runs.csv but no curves.csv: a report needs both")
     for key in set(table.select_dtypes("str")) - TEXTS:
         table[key] = table[key].map(lambda value: literal(value) if isinstance(value, str) else value)
     paths = [str(root / cell / f"seed={seed}") for cell, seed in zip(table.cell, table.seed, strict=True)]
-    return table.assign(path=paths)
+    return table.drop(columns=DERIVED, errors="ignore").assign(path=paths)
 
 
 def read_code(file: Path) -> dict[str, dict[str, str]]:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from digitcmp.report import stats, tables
 from digitcmp.report.conditions import condition_name, conditions
+from digitcmp.report.factors import NO_FACTOR
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import MADE_WITH, Code, definition_versions
 from digitcmp.report.results import Results
@@ -31,7 +32,8 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     left, right = both[: len(first.runs)], both[len(first.runs) :]
     settings = different_settings(left, right)
     rows = [*settings.values(), *different_origins(first, second), *different_code(first.code, second.code)]
-    keys = [key for key in both if key not in ("seed", "test_acc", *settings)]
+    hidden = {"seed", "test_acc", *settings} - {*NO_FACTOR}  # cells of two tasks never match
+    keys = [key for key in both if key not in hidden]
     varied = [key for key in keys if both[key].nunique() > 1]
     lacking = [f"only in {first.roots[0]}: {cell}" for cell in cells_without(left, right, keys, varied)]
     lacking += [f"only in {second.roots[0]}: {cell}" for cell in cells_without(right, left, keys, varied)]

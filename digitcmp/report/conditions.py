@@ -20,7 +20,7 @@ def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame
     """Return the condition of each run.
 
     Args:
-        runs: One row per finished run, like `runs.read`.
+        runs: One row per finished run, like `run_table`.
         missing: The folders of runs that are not finished.
 
     Returns:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digitcmp import paper
+from digitcmp.report import stats
 from digitcmp.report.conditions import Condition, condition_name, identity, network, settings
 from digitcmp.report.factors import Factor, comparable, levels, related
 
@@ -67,23 +68,45 @@ class Contrast(NamedTuple):
 
     @property
     def claim(self) -> float:
-        """The size that the paper claims, of its networks on its task; nan elsewhere."""
-        theirs = all(paper.claimed(*network(side), settings(side)) for side in (*self.plus, *self.minus))
-        return CLAIMS.get(self.family, np.nan) if theirs else np.nan
+        """The size that the paper claims, of its networks on its task by its recipe; nan elsewhere."""
+        sides = (*self.plus, *self.minus)
+        recipe = all(paper.as_published(settings(side)) for side in sides)
+        return CLAIMS.get(self.family, np.nan) if recipe and self.on_the_papers_task else np.nan
+
+    @property
+    def another_recipe(self) -> bool:
+        """Whether the paper makes a claim about these networks on this task, but they are trained otherwise."""
+        return self.family in CLAIMS and self.on_the_papers_task and bool(np.isnan(self.claim))
+
+    @property
+    def on_the_papers_task(self) -> bool:
+        """Whether all conditions are of the paper's networks on its task, however they are trained."""
+        return all(paper.claimed(*network(side), settings(side)) for side in (*self.plus, *self.minus))
+
+    @property
+    def papers(self) -> list[paper.Published]:
+        """The paper's own values of `plus` and `minus`, in this order; empty if it lacks one."""
+        sides = (*self.plus, *self.minus)
+        labels = [paper.label(*network(side)) for side in sides]
+        values = [value for value in map(paper.published, labels) if value]
+        comparable = len(set(labels)) == len(values) == len(sides)
+        return values if comparable and all(paper.as_published(settings(side)) for side in sides) else []
 
     @property
     def published(self) -> float:
         """The same contrast between the paper's own means; nan if it lacks one."""
-        sides = (*self.plus, *self.minus)
-        labels = [paper.label(*network(side)) for side in sides]
-        if len(set(labels)) < len(labels) or not all(paper.as_published(settings(side)) for side in sides):
-            return np.nan
-        means = []
-        for label in labels:
-            value = paper.published(label)
-            means.append(value.mean if value else np.nan)
+        means = [value.mean for value in self.papers]
         n = len(self.plus)
-        return (sum(means[:n]) - sum(means[n:])) / self.scale
+        return (sum(means[:n]) - sum(means[n:])) / self.scale if means else np.nan
+
+    @property
+    def published_interval(self) -> tuple[float, float]:
+        """The 95 % interval of `published`, by the paper's standard deviations and numbers of runs; nan if unknown."""
+        known = [(value.std / self.scale, value.n) for value in self.papers if value.std is not None]
+        if not known or len(known) < len(self.papers):
+            return np.nan, np.nan
+        half = stats.welch_half_width(*map(np.array, zip(*known, strict=True)))
+        return self.published - half, self.published + half
 
 
 def single_effects(planned: Sequence[Condition], factor: Factor) -> Iterator[Contrast]:
@@ -108,7 +131,10 @@ def interactions(planned: Sequence[Condition], first: Factor, second: Factor) ->
         start, *others = levels(second, group)
         for high, other in itertools.product(highs, others):
             corners = [(high, other), (low, start), (low, other), (high, start)]
-            if not cells.keys() >= {*corners} or (second.family == "backbone" and related(other, start)):
+            if not cells.keys() >= {*corners}:
+                continue
+            compared = [(first, high, low), (second, other, start)]
+            if any(factor.family == "backbone" and related(*pair) for factor, *pair in compared):
                 continue
             plus, minus = [cells[corner] for corner in corners[:2]], [cells[corner] for corner in corners[2:]]
             yield Contrast(family, [first.column, second.column], plus, minus)

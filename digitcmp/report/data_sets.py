@@ -1,95 +1,125 @@
-"""The effects of the auxiliary loss and sharing on each data set, and their means over networks."""
+"""The effects of the auxiliary loss and sharing on each question, and their means over networks.
+
+A question is a task on a data set. Accuracies of two questions are never subtracted from each other: what is compared
+is what an ingredient adds to each.
+"""
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from digitcmp.report.conditions import Condition
 from digitcmp.report.contrasts import BETWEEN, CLAIMS, MEAN, Contrast, single_effects
-from digitcmp.report.factors import Factor, factors, levels
+from digitcmp.report.factors import QUESTION, factors
 from digitcmp.report.settings import default
+
+Question = tuple[str, ...]  # the levels of QUESTION, '' for the default
+
+
+def question(condition: Condition) -> Question:
+    """Return the question of a condition."""
+    return tuple(condition.get(key, "") for key in QUESTION)
+
+
+def question_names(questions: Iterable[Question]) -> dict[Question, str]:
+    """Name questions by what differs between them: 'mnist', 'same' or 'same, fashion_mnist'.
+
+    Returns:
+        The names, sorted by the number of levels that are not at their default.
+    """
+    ordered = sorted(dict.fromkeys(questions), key=lambda levels: sum(map(bool, levels)))
+    names = {}
+    for levels in ordered:
+        differing = [i for i in range(len(QUESTION)) if len({other[i] for other in ordered}) > 1]
+        names[levels] = ", ".join(levels[i] or str(default(QUESTION[i], "")) for i in differing)
+    return names
 
 
 def means_over_networks(planned: Sequence[Condition]) -> Iterator[Contrast]:
-    """Yield the mean effects of the auxiliary loss and sharing on each data set, and the differences from the first.
+    """Yield the mean effects of the auxiliary loss and sharing on each question, and the differences from the first.
 
-    A mean is over the networks that are planned on all data sets.
+    A mean is over the networks that are planned on all questions.
     """
-    if "dataset" not in planned[0]:
+    names = question_names(map(question, planned))
+    if len(names) < 2:
         return
     networks = [key for key in ("model", "aux", "shared") if key in planned[0]]
-    order = levels(Factor("dataset", "dataset"), planned)
+    asked = [key for key in QUESTION if key in planned[0]]
     for family in CLAIMS:
         for by_pair in effects_by_pair(planned, family, networks):
             count = Counter(itertools.chain(*by_pair.values()))
-            several = [level for level in order if count[level] > 1]
-            pairs = [by_level for by_level in by_pair.values() if by_level.keys() >= {*several}]
+            several = [levels for levels in names if count[levels] > 1]
+            pairs = [on_each for on_each in by_pair.values() if on_each.keys() >= {*several}]
             if len(several) < 2 or len(pairs) < 2:  # the mean of a single network is its effect
                 continue
-            plus = {level: [by_level[level].plus[0] for by_level in pairs] for level in several}
-            minus = {level: [by_level[level].minus[0] for by_level in pairs] for level in several}
+            plus = {levels: [on_each[levels].plus[0] for on_each in pairs] for levels in several}
+            minus = {levels: [on_each[levels].minus[0] for on_each in pairs] for levels in several}
             first, *others = several
-            for level in several:
-                yield Contrast(MEAN, networks, plus[level], minus[level], len(pairs), family)
+            for levels in several:
+                yield Contrast(MEAN, networks, plus[levels], minus[levels], len(pairs), family)
             for other in others:
-                name = f"{family}: {other} − {first or default('dataset', '')}"
+                name = f"{family}: {names[other]} − {names[first]}"
                 more, less = plus[other] + minus[first], minus[other] + plus[first]
-                yield Contrast(BETWEEN, [*networks, "dataset"], more, less, len(pairs), name)
+                yield Contrast(BETWEEN, [*networks, *asked], more, less, len(pairs), name)
 
 
 def effects_by_pair(
     planned: Sequence[Condition], family: str, networks: Sequence[str]
-) -> list[dict[tuple[str, ...], dict[str, Contrast]]]:
-    """Return the effects of a family for each set of the other settings, by pair of networks and data set."""
-    found: dict[tuple[str, ...], dict[tuple[str, ...], dict[str, Contrast]]] = {}
+) -> list[dict[tuple[str, ...], dict[Question, Contrast]]]:
+    """Return the effects of a family for each set of the other settings, by pair of networks and question."""
+    found: dict[tuple[str, ...], dict[tuple[str, ...], dict[Question, Contrast]]] = {}
     for factor in factors(planned):
         if factor.family != family:
             continue
         for contrast in single_effects(planned, factor):
             on, off = contrast.plus[0], contrast.minus[0]
-            others = tuple(level for key, level in on.items() if key not in (*networks, "dataset"))
+            others = tuple(level for key, level in on.items() if key not in (*networks, *QUESTION))
             pair = tuple(side[key] for side in (on, off) for key in networks)
-            found.setdefault(others, {}).setdefault(pair, {})[on["dataset"]] = contrast
+            found.setdefault(others, {}).setdefault(pair, {})[question(on)] = contrast
     return list(found.values())
 
 
 def by_dataset(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the effects of the auxiliary loss and sharing on each data set, and the differences from the first.
+    """Return the effects of the auxiliary loss and sharing on each question, and the differences from the first.
 
     Args:
         table: Rows of `effects`.
 
     Returns:
-        `factor effect settings dataset less n mean ci_low ci_high p_holm`, one row per data set and pair of networks,
-        or mean of several. `less` is '', or the first data set if the row is the difference from it. p_holm is Holm's
-        p inside the family of that contrast. Empty if there is one data set.
+        `factor effect settings dataset less n mean ci_low ci_high p_holm`, one row per question and pair of networks,
+        or mean of several. `dataset` names the question: the data set, the task, or both. `less` is '', or the first
+        question if the row is the difference from it. p_holm is Holm's p inside the family of that contrast. Empty if
+        there is one question.
     """
     table = table[table.refused.isna()]
     known = {row.contrast.key: row for row in table.itertuples()}
-    ours = table[table.family.isin([*CLAIMS, MEAN]) & table.contrast.map(lambda it: "dataset" in it.plus[0])]
-    datasets = sorted({contrast.plus[0]["dataset"] for contrast in ours.contrast}, key=lambda name: (bool(name), name))
+    ours = table[table.family.isin([*CLAIMS, MEAN])]
+    names = question_names(question(contrast.plus[0]) for contrast in ours.contrast)
+    if len(names) < 2:
+        return pd.DataFrame()
     rows = []
     for row in ours.itertuples():
         contrast = row.contrast
-        shared = {"factor": row.family, "effect": row.effect, "settings": contrast.context_without("dataset")}
+        shared = {"factor": row.family, "effect": row.effect, "settings": contrast.context_without(*QUESTION)}
         if row.family == MEAN:
             shared |= {"factor": row.effect, "effect": f"mean of {len(contrast.plus)}"}
-        dataset = {"dataset": contrast.plus[0]["dataset"] or default("dataset", "")}
-        rows.append(shared | dataset | {"less": ""} | statistics(row))
-        for first in datasets:  # the first that it is compared with
+        shared |= {"dataset": names[question(contrast.plus[0])]}
+        rows.append(shared | {"less": ""} | statistics(row))
+        for first, name in names.items():  # the first that it is compared with
             if more := known.get(difference(contrast, first).key):
-                rows.append(shared | dataset | {"less": first or default("dataset", "")} | statistics(more))
+                rows.append(shared | {"less": name} | statistics(more))
                 break
-    return pd.DataFrame(rows) if len({row["dataset"] for row in rows}) > 1 else pd.DataFrame()
+    return pd.DataFrame(rows)
 
 
-def difference(contrast: Contrast, dataset: str) -> Contrast:
-    """Return how much larger a contrast is than the same on another data set."""
-    plus = [side | {"dataset": dataset} for side in contrast.plus]
-    minus = [side | {"dataset": dataset} for side in contrast.minus]
+def difference(contrast: Contrast, first: Question) -> Contrast:
+    """Return how much larger a contrast is than the same on another question."""
+    levels = {key: level for key, level in zip(QUESTION, first, strict=True) if key in contrast.plus[0]}
+    plus = [side | levels for side in contrast.plus]
+    minus = [side | levels for side in contrast.minus]
     return contrast._replace(plus=[*contrast.plus, *minus], minus=[*contrast.minus, *plus])
 
 

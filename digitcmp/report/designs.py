@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from digitcmp.report.conditions import Condition, group_by, levels_of
 from digitcmp.report.contrasts import ORDERS, Contrast
-from digitcmp.report.factors import Factor, factors, levels
+from digitcmp.report.factors import NO_FACTOR, Factor, factors, levels
 from digitcmp.report.settings import level_name
 
 
@@ -30,7 +30,8 @@ def designs(planned: Sequence[Condition]) -> Iterator[Design]:
     """
     for models in model_groups(planned):
         ours = [condition for condition in planned if condition["model"] in models]
-        crossed = [key for key in ours[0] if len(levels_of(ours, key)) == 2 and is_crossed(ours, key)]
+        keys = [key for key in ours[0] if key not in NO_FACTOR and len(levels_of(ours, key)) == 2]
+        crossed = [key for key in keys if is_crossed(ours, key)]
         for group in group_by(ours, [key for key in ours[0] if key not in crossed]):
             varied = [key for key in crossed if len(levels_of(group, key)) == 2]
             if len(varied) < 3 or len(group) <= 2 ** len(varied) / 2:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from digitcmp import paper
-from digitcmp.report import stats, tables
+from digitcmp.report import collapse, rule, tables
 from digitcmp.report.averages import LARGE
 from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.results import Results
@@ -40,6 +40,11 @@ ACCURACY = (
     "comparing its two predicted digits. paper: the published value, where the paper has this network on this task; "
     "difference: ours less the paper's."
 )
+HEAD_LOSS = (
+    "the head's loss: how much more accurate the comparison of the two predicted digits (argmax) is than the trained "
+    "head, paired by seed, with the 95 % t-interval. Where it is large, the comparison head limits the network, not "
+    "its reading of the digits. Where the interval contains 0, no loss is seen."
+)
 EVALUATIONS = (
     "The saved networks of these runs by `digitcmp evaluate`. tta: the mean over the images as they are and "
     "shifted by a pixel."
@@ -57,6 +62,11 @@ SELECTION = (
     "Selected by the mean accuracy on the validation pairs alone. oracle: what choosing on the test pairs would have "
     "given, for comparison only. (edge): the smallest or largest rate tried."
 )
+EQUAL_RATES = (
+    "What the auxiliary loss and sharing add to the test accuracy where both networks are trained at the same rate: "
+    "mean and 95 % t-interval, paired by seed. `equal_rates.csv` has n, p and Holm's p, which is corrected inside each "
+    "of the two families over all networks and rates."
+)
 DATA_SETS = (
     "What the auxiliary loss and sharing add to the test accuracy on each data set, and how much more than on the "
     "first: mean and 95 % t-interval, paired by seed. p is Holm's: of a mean among the differences between data sets, "
@@ -67,8 +77,20 @@ EFFECTS = (
     "which belongs to the recipe: each level less the default, or less the first. Interaction: how much more a factor "
     "adds where the other is on. 95 % t-interval and two-sided p of each alone; Holm corrects p inside each family."
 )
+ROBUST = (
+    "trimmed: the 20 % trimmed mean with Yuen's 95 % interval (five or more seeds). p (flips): exact p of the paired "
+    "permutation test, over all signs of the differences; 2 / 2^n at least. one seed left out: the smallest and the "
+    "largest mean of the other seeds. errors removed: the share of the second side's mean error that the first does "
+    "not make."
+)
+MANY_TESTS = (
+    "This report tests {effects} effects in {families} families. Holm's p is corrected inside a family only; q "
+    "(Benjamini-Hochberg) is the false-discovery rate over all of them: among the effects with q below .05, one in "
+    "twenty is expected to be no effect."
+)
 PAPERS = (
-    "paper's table: the same difference between the paper's means. Its claims, of its own networks on its task: "
+    "paper's table: the same difference between the paper's means, with the 95 % interval by Welch from its standard "
+    "deviations and ten runs where Table I has them. Its claims, of its own networks on its task by its recipe: "
     f"auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} ({paper.AUXILIARY_CLAIM.source}), sharing "
     f"{paper.SHARING_CLAIM.effect:+.2f} ({paper.SHARING_CLAIM.source}); of the rest it claims no size."
 )
@@ -87,7 +109,7 @@ PLANNED = (
     "Runs that a sweep planned and never began: {}. The same sweep started again trains them; if it was given up, `{}` "
     "drops them."
 )
-MANY = 20  # names in a line, or lines of a kind, beyond which they are counted
+MOST_NAMES = 20  # names in a line, or lines of a kind, beyond which they are counted
 
 
 class Figure(NamedTuple):
@@ -112,7 +134,10 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
     """
     names = list(figures)
     parts: dict[str, list[Any]] = {"Networks": [networks(results)] if networks(results) else []}
-    parts["Accuracy"] = [tables.cells(results), ACCURACY, *captioned(names, "accuracy")]
+    parts["Accuracy"] = [tables.cells(results), ACCURACY, *collapsed_runs(results)]
+    if results.cells.head_loss.notna().any():
+        parts["Accuracy"].append(HEAD_LOSS)
+    parts["Accuracy"] += captioned(names, "accuracy")
     if len(results.evaluations):
         parts["Evaluated again"] = [tables.evaluations(results), EVALUATIONS]
         if "order_mean" in results.evaluations:
@@ -124,6 +149,11 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Pairs"] = [tables.pairs(results), PAIRS, *captioned(names, "pairs")]
     if len(results.selection):
         parts["Selected learning rates"] = [tables.selection(results), SELECTION, *captioned(names, "learning_rates")]
+    if len(results.equal_rates):
+        parts["Equal learning rates"] = [tables.equal_rates(results), EQUAL_RATES, *captioned(names, "equal_rates")]
+        refusals = results.rate_effects[results.rate_effects.refused.notna()]
+        lines = [f"no statistics for {row.effect} at lr={row.lr:g}: {row.refused}" for row in refusals.itertuples()]
+        parts["Equal learning rates"] += [lines] if lines else []
     if len(results.data_sets):
         parts["Data sets"] = [tables.data_sets(results), DATA_SETS, *captioned(names, "data_sets")]
     parts["Levels"] = captioned(names, "levels")
@@ -150,6 +180,16 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
     return [Section(title, items) for title, items in parts.items() if items]
 
 
+def collapsed_runs(results: Results) -> list[Any]:
+    """Return the rule on collapsed runs and their names; nothing if no run collapsed."""
+    titles = dict(zip(results.cells.cell, results.titles(), strict=True))
+    lines = []
+    for cell, runs in results.runs[results.collapsed].groupby("cell", sort=False):
+        seeds = ", ".join(f"seed {run.seed} ({run.test_acc:.3f})" for run in runs.itertuples())
+        lines.append(f"collapsed: {titles[cell]} {seeds}")
+    return [collapse.RULE, lines] if lines else []
+
+
 def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
     """Return the figures of some kinds with their captions; a name is its kind, maybe with a context behind it."""
     found = []
@@ -165,7 +205,9 @@ def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
 
 def effect_notes(results: Results) -> list[str]:
     """Return the notes below the table of effects."""
-    notes = [EFFECTS, stats.RULE]
+    tested = results.effects[results.effects.p.notna()]
+    many = MANY_TESTS.format(effects=len(tested), families=tested.family.nunique())
+    notes = [EFFECTS, ROBUST, many, rule.RULE]
     if results.effects.claim.notna().any():
         notes.append(PAPERS)
     if results.effects.family.isin(ORDERS).any():
@@ -192,15 +234,15 @@ def refused(results: Results) -> list[str]:
 
 
 def cut(names: Sequence[str], separator: str) -> str:
-    """Join names, and count those beyond the first MANY."""
-    more = len(names) - MANY
-    return separator.join(names[:MANY]) + (f" and {more} more" if more > 0 else "")
+    """Join names, and count those beyond the first MOST_NAMES."""
+    more = len(names) - MOST_NAMES
+    return separator.join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def cut_lines(lines: Sequence[str]) -> list[str]:
-    """Return lines, and in place of those beyond the first MANY their number."""
-    more = len(lines) - MANY
-    return [*lines[:MANY], f"and {more} more"] if more > 0 else list(lines)
+    """Return lines, and in place of those beyond the first MOST_NAMES their number."""
+    more = len(lines) - MOST_NAMES
+    return [*lines[:MOST_NAMES], f"and {more} more"] if more > 0 else list(lines)
 
 
 def duplicates(results: Results) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from digitcmp.report import stats
+from digitcmp.report import robust, rule, stats
 from digitcmp.report.conditions import conditions, distinct, identity
 from digitcmp.report.contrasts import (
     BACKBONE_INTERACTION,
@@ -25,26 +25,40 @@ from digitcmp.report.contrasts import (
 )
 from digitcmp.report.data_sets import means_over_networks
 from digitcmp.report.designs import designs, factorial_contrasts
-from digitcmp.report.factors import Factor, factors
-from digitcmp.report.samples import Samples, measure
+from digitcmp.report.factors import NO_FACTOR, QUESTION, Factor, factors
+from digitcmp.report.matched import MATCHED_INTERACTION, matched_contrasts
+from digitcmp.report.samples import Paired, Samples, pair
 
 FIRST = (*ORDERS, MEAN, BETWEEN, "auxiliary loss", "sharing", "branches")  # families at the head of the table
-LAST = (INTERACTION, BACKBONE_INTERACTION)  # apart: the number of networks must not count against other factors
+LAST = (
+    INTERACTION,
+    BACKBONE_INTERACTION,
+    MATCHED_INTERACTION,
+)  # apart: the number of networks must not count against other factors
 NUMBERS = ("n", "mean", "ci_low", "ci_high", "p", "p_holm", "claim", "published")
-COLUMNS = ("family", "effect", "context", *NUMBERS, "verdict", "refused")
+TRIMMED = ("trimmed", "trimmed_low", "trimmed_high")
+ROBUST = ("p_flip", *TRIMMED, "loo_low", "loo_high")  # beside the t-interval
+COLUMNS = (
+    *("family", "effect", "context", *NUMBERS, "verdict", "refused", "q", *ROBUST, "fragile"),
+    *("errors_removed", "published_low", "published_high"),
+)
 
 
 def effects(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
     """Return one row per contrast between cells that are equal but for its factors and the learning rate.
 
     Args:
-        runs: One row per finished run, like `runs.read`, each once.
+        runs: One row per finished run, like `run_table`, each once.
         missing: The folders of runs that are not finished.
 
     Returns:
-        COLUMNS, and `contrast`, a Contrast. p_holm is Holm's p inside the family; `published` is the contrast between
-        the paper's means. Where the grid is unpaired, incomplete or ambiguous, `refused` gives the reason and the
-        numbers are nan. A contrast that no sweep planned has no row.
+        COLUMNS, and `contrast`, a Contrast. p_holm is Holm's p inside the family, q Benjamini and Hochberg's over all
+        rows; `published` is the contrast between the paper's means, with its interval. p_flip is the p of the paired
+        permutation test, trimmed the 20 % trimmed mean with its interval, loo_low and loo_high are the smallest and
+        the largest mean when one seed is left out, `fragile` lists the seeds without which the verdict changes.
+        errors_removed is the share of the errors of `minus` that `plus` does not make. Where the grid is unpaired,
+        incomplete or ambiguous, `refused` gives the reason and the numbers are nan. A contrast that no sweep planned
+        has no row.
     """
     frame = conditions(runs, missing)
     return corrected(measured(planned(frame), Samples(frame)))
@@ -76,15 +90,18 @@ def contrasts(frame: pd.DataFrame) -> Iterator[Contrast]:
     for design in factorials:
         yield from factorial_contrasts(design)
     varying = [factor for factor in factors(planned) if frame[factor.column].nunique() > 1]
-    for factor in varying:
-        yield from single_effects(planned, factor)
+    single = [contrast for factor in varying for contrast in single_effects(planned, factor)]
+    yield from single
     yield from single_effects(distinct(frame, with_lr=True), Factor("lr", "lr"))
     yield from means_over_networks(planned)
     cells = [({*design.varied}, {identity(cell) for cell in design.cells}) for design in factorials]
-    for first, second in itertools.combinations(varying, 2):
-        if first.column == second.column:
+    known = {contrast.key for contrast in single}
+    yield from (contrast for contrast in matched_contrasts(planned) if contrast.key not in known)
+    questions = [Factor(key, key) for key in NO_FACTOR if key in frame and frame[key].nunique() > 1]
+    for first, second in itertools.combinations([*varying, *questions], 2):
+        if first.column == second.column or {first.column, second.column} <= {*QUESTION}:
             continue
-        in_every_context = {first.family, second.family} <= {*CLAIMS, "dataset"}
+        in_every_context = {first.family, second.family} <= {*CLAIMS, *QUESTION}
         averages = [conditions for varied, conditions in cells if {first.column, second.column} <= varied]
         for interaction in interactions(planned, first, second):
             averaged = any(identity(interaction.plus[0]) in conditions for conditions in averages)
@@ -107,31 +124,93 @@ def always_aux(contrast: Contrast) -> bool:
 
 
 def measured(table: pd.DataFrame, samples: Samples) -> pd.DataFrame:
-    """Add `n mean ci_low ci_high p` to planned contrasts, or nan and the reason in `refused`."""
+    """Add the numbers of each planned contrast alone, and `paired`, a Paired; or nan and the reason in `refused`."""
     rows: list[dict[str, Any]] = []
     for contrast in table.contrast:
         try:
-            effect = measure(contrast, samples)
+            paired = pair(contrast, samples)
+            rows.append(statistics(paired) | {"errors_removed": errors_removed(contrast, paired), "paired": paired})
         except ValueError as error:
             rows.append({"refused": str(error)})
-        else:
-            rows.append(dict(zip(("mean", "ci_low", "ci_high", "p", "n"), effect, strict=True)))
-    numbers = pd.DataFrame(rows, columns=["n", "mean", "ci_low", "ci_high", "p", "refused"], index=table.index)
-    return pd.concat([table, numbers], axis=1)
+    columns = ["n", "mean", "ci_low", "ci_high", "p", "refused", *ROBUST, "errors_removed", "paired"]
+    return pd.concat([table, pd.DataFrame(rows, columns=columns, index=table.index)], axis=1)
+
+
+def statistics(paired: Paired) -> dict[str, Any]:
+    """Return the numbers of paired accuracies: of the t-interval, and ROBUST.
+
+    Raises:
+        ValueError: There are fewer than two seeds.
+    """
+    row: dict[str, Any] = stats.paired_effect(paired.plus, paired.minus)._asdict()
+    row["ci_low"], row["ci_high"] = row.pop("low"), row.pop("high")
+    difference = paired.plus - paired.minus
+    row["p_flip"] = robust.sign_flip_p(difference) if row["p"] == row["p"] else None
+    row |= dict(zip(TRIMMED, robust.trimmed_mean(difference), strict=True))
+    if len(difference) > 2:
+        means = robust.leave_one_out(difference).mean
+        row |= {"loo_low": means.min(), "loo_high": means.max()}
+    return row
+
+
+def errors_removed(contrast: Contrast, paired: Paired) -> float | None:
+    """Return the share of the errors of `minus` that `plus` does not make, of the means over seeds.
+
+    Returns:
+        Negative if errors are added. None unless both sides are means over conditions: an interaction removes none.
+    """
+    if {len(contrast.plus), len(contrast.minus)} != {contrast.scale}:
+        return None
+    plus, minus = 1 - paired.plus.mean(), 1 - paired.minus.mean()
+    return float((minus - plus) / minus) if minus > 0 else None
 
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """Add Holm's p inside each family and the verdict to measured contrasts."""
-    table = table.reindex(columns=[*COLUMNS, "contrast"]).astype(dict.fromkeys(NUMBERS, float))
-    table["n"] = table.n.astype("Int64")
-    for _, family in table[table.p.notna()].groupby("family"):
-        table.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
-    verdicts: list[str | None] = []
-    for row in table.itertuples():
-        known = row.mean == row.mean
-        verdicts.append(stats.verdict(row.mean, row.ci_low, row.ci_high, row.p_holm, row.claim) if known else None)
-    table["verdict"] = verdicts
+    """Add to measured contrasts what is corrected for their number, and the verdicts that follow."""
+    paired = table.paired
+    table = table.reindex(columns=[*COLUMNS, "contrast"])
+    table = table.astype(dict.fromkeys([*NUMBERS, *ROBUST, "q", "errors_removed"], float))
+    table = table.astype({"n": "Int64", "verdict": object, "fragile": object})
+    tested = table[table.p.notna()]
+    table.loc[tested.index, "q"] = stats.benjamini_hochberg(tested.p.to_numpy())
+    places: dict[Any, tuple[Any, int]] = {}  # of each row: the p-values of its family, and which is its own
+    for _, family in tested.groupby("family"):
+        values = family.p.to_numpy()
+        table.loc[family.index, "p_holm"] = stats.holm(values)
+        places |= {index: (values, i) for i, index in enumerate(family.index)}
+    intervals = [contrast.published_interval for contrast in table.contrast]
+    table["published_low"], table["published_high"] = zip(*intervals, strict=True) if intervals else ([], [])
+    for row in table[table["mean"].notna()].itertuples():
+        words, seeds = judge(row, paired[row.Index], *places.get(row.Index, (None, 0)))
+        table.loc[row.Index, ["verdict", "fragile"]] = words, seeds
     return table
+
+
+def judge(row: Any, paired: Paired, family: Any, place: int) -> tuple[str, str | None]:
+    """Return the verdict on a row of `corrected`, and the seeds without which it changes.
+
+    Args:
+        row: The row, complete but for these two.
+        paired: Its accuracies by seed.
+        family: The p-values of its family, None if it has none.
+        place: The place of its own among them.
+    """
+    first = rule.verdict(row.mean, row.ci_low, row.ci_high, row.p_holm, row.claim)
+    other = rule.robust_verdict(
+        first, (row.ci_low, row.ci_high), (row.trimmed, row.trimmed_low, row.trimmed_high), row.claim
+    )
+    without = []
+    if row.n >= stats.FEW and family is not None:
+        left = robust.leave_one_out(paired.plus - paired.minus)
+        p_holm = stats.holm_with(family, place, left.p)
+        for i, seed in enumerate(paired.seeds):
+            kind = rule.verdict(left.mean[i], left.low[i], left.high[i], p_holm[i], row.claim)
+            if kind != first:
+                without.append((seed, kind))
+    words = rule.in_words(first, row.mean, other, without)
+    if row.contrast.another_recipe:
+        words = f"another recipe: {words}"
+    return words, " ".join(str(seed) for seed, _ in without) or None
 
 
 def differing(contexts: Iterable[str]) -> list[str]:

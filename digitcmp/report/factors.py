@@ -8,6 +8,8 @@ from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.conditions import Condition, group_by, levels_of, network
 from digitcmp.report.formats import readable
 
+QUESTION = ("task", "dataset")  # settings that make up the question
+NO_FACTOR = ("task",)  # settings between whose levels accuracies are not compared: they answer different questions
 FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # the others have their setting's name
 
 
@@ -26,9 +28,12 @@ class Factor(NamedTuple):
 
 
 def factors(planned: Sequence[Condition]) -> list[Factor]:
-    """Return every factor of these conditions, with the relations that the networks declare."""
+    """Return every factor of these conditions, with the relations that the networks declare.
+
+    Settings in NO_FACTOR are none.
+    """
     columns = list(planned[0])
-    found = [Factor(FAMILIES.get(key, key), key) for key in columns if key not in ("model", "shared")]
+    found = [Factor(FAMILIES.get(key, key), key) for key in columns if key not in ("model", "shared", *NO_FACTOR)]
     if "shared" in columns:
         found.append(Factor("sharing", "shared", ("false", "true")))
     for other in NETWORKS.values():

@@ -11,14 +11,16 @@ from digitcmp import paper
 from digitcmp.config.run import defaults
 from digitcmp.report import archive
 from digitcmp.report.settings import NO_SETTING
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CONFIG, run_folders
+from digitcmp.runs.result import SCORES
+from digitcmp.runs.table import run_table
 
 
 class Source(NamedTuple):
     """The runs of one folder.
 
     Attributes:
-        runs: One row per finished run, like `runs.read`.
+        runs: One row per finished run, like `run_table`.
         code: The functions of each fingerprint with their digests.
         archive: The folder of the report whose CSV files were read, None if the runs themselves are there.
     """
@@ -38,9 +40,9 @@ def read_source(root: Path) -> Source:
     """Read the finished runs of a folder, or the CSV files of its report if it has no finished run.
 
     Raises:
-        runs.RunError: Its runs.csv is not a report's.
+        RunError: Its runs.csv is not a report's.
     """
-    table = runs.read([root])
+    table = run_table([root])
     folder = archive.find_archive(root)
     if table.empty and folder:
         return Source(archive.read_runs(folder / "runs.csv", root), archive.read_code(folder / "code.csv"), folder)
@@ -71,7 +73,7 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], 
         each run whose results differ.
     """
     table = table.sort_values("path", kind="stable")
-    distinct = table.drop_duplicates(["config_hash", *runs.SCORES])
+    distinct = table.drop_duplicates(["config_hash", *SCORES])
     differing = distinct.config_hash[distinct.config_hash.duplicated()]
     warnings = []
     for _, same in table[table.config_hash.isin(differing)].groupby("config_hash"):
@@ -120,10 +122,10 @@ def missing_folders(
     for cell, seed in zip(table.cell, table.seed, strict=True):
         done.add(f"{cell}/seed={seed}")
     begun, planned = [], []
-    for folder in runs.folders(roots):
+    for folder in run_folders(roots):
         if str(folder) in done or f"{folder.parent.name}/{folder.name}" in done:
             continue
-        if (folder / runs.CONFIG).exists():
+        if (folder / CONFIG).exists():
             begun.append(folder)
         else:
             planned.append(folder)

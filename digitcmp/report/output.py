@@ -26,10 +26,13 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
     pictures = {name: figures.save(figure, "page") for name, figure in drawn.items()}
     numbers = {"cells": results.cells, "curves": results.curves, "effects": results.effects[list(COLUMNS)]}
     texts = {f"{name}.csv": frame.to_csv(index=False, float_format="%.6g") for name, frame in numbers.items()}
-    texts["runs.csv"] = results.runs.drop(columns="path").to_csv(index=False)
+    runs = results.runs.drop(columns="path").assign(collapsed=results.collapsed)
+    texts["runs.csv"] = runs.to_csv(index=False)
     texts["table.tex"] = tables.latex(tables.cells(results), CAPTION)
     texts["report.md"] = document.markdown(results, sections)
     texts["report.html"] = page(results, sections, pictures)
+    if len(results.equal_rates):
+        texts["equal_rates.csv"] = results.equal_rates.to_csv(index=False, float_format="%.6g")
     if len(results.averages):
         texts["averages.csv"] = results.averages.to_csv(index=False, float_format="%.6g")
     if results.code:

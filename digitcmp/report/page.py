@@ -14,7 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from digitcmp.report import document, stats, summary, tables, verdicts
+from digitcmp.report import document, rule, summary, tables, verdicts
 from digitcmp.report.averages import MAIN
 from digitcmp.report.contrasts import MEAN
 from digitcmp.report.results import Results
@@ -50,7 +50,7 @@ def page(results: Results, sections: Iterable[document.Section], figures: Mappin
         question=summary.question(results),
         warnings=results.warnings,
         verdicts=dict(iter(highlights(results).groupby("family", sort=False))),
-        rule=stats.RULE,
+        rule=rule.RULE,
         sections=list(sections),
         figures={name: drawing(svg) for name, svg in figures.items()},
         mistakes=mistakes(results),

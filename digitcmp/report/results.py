@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import averages, conditions, contrasts, data_sets, effects, loading, series, stats
+from digitcmp.report import averages, collapse, conditions, contrasts, data_sets, effects, loading, series, stats
 from digitcmp.report.archive import read_csv
 from digitcmp.report.formats import readable
 from digitcmp.report.provenance import provenance_warnings
+from digitcmp.report.rates import equal_rates
 from digitcmp.report.settings import NO_SETTING, changed, level_name
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import METRICS
+from digitcmp.runs.table import curve_table, evaluation_table
 
 TASK = ("cell", "dataset", "test_pairs", "tta")  # the keys that later evaluations of several seeds share
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
@@ -30,7 +32,7 @@ class Results:
 
     Attributes:
         roots: The folders that were read.
-        runs: One row per finished run, like `runs.read`, in the paper's order, each once.
+        runs: One row per finished run, like `run_table`, in the paper's order, each once.
         unfinished: The folders of runs that were begun and not finished.
         planned: The folders of runs that were not begun.
         archives: The reports whose CSV files were read because their runs are gone.
@@ -55,7 +57,7 @@ class Results:
         A run that is there twice counts once. Different results for the same configuration and seed are warned of.
 
         Raises:
-            runs.RunError: A runs.csv is not a report's.
+            RunError: A runs.csv is not a report's.
         """
         roots = [loading.sweep_folder(root) for root in roots]
         sources = [loading.read_source(root) for root in roots]
@@ -79,17 +81,24 @@ class Results:
         return [changed(run) for run in self.runs.drop_duplicates("cell").to_dict("records")]
 
     @cached_property
+    def collapsed(self) -> pd.Series:
+        """Whether each run collapsed: `collapse.collapsed`."""
+        return collapse.collapsed(self.runs)
+
+    @cached_property
     def cells(self) -> pd.DataFrame:
         """One row per cell, in the order of the runs: means over its seeds.
 
         std is the sample standard deviation over seeds, ci_low and ci_high the 95 % t-interval of the mean cut to
-        [0, 1], all nan for a single seed. The paper's values stand beside cells of the paper's networks, data and
-        epochs. Settings that differ between the cells have a column each, between `paper_std` and `cell`, the name.
+        [0, 1], all nan for a single seed. `collapsed` counts the runs that collapsed. head_loss is how much more
+        accurate the comparison of the two predicted digits is than the trained head, with its interval. The paper's
+        values stand beside cells of the paper's networks, data and epochs. Settings that differ between the cells have
+        a column each, between `paper_std` and `cell`, the name.
         """
         settings = self.runs.drop(columns=list({*IDENTITY, *NO_SETTING} & {*self.runs})).map(readable)
         varied = settings.loc[:, settings.nunique() > 1]
         rows = []
-        groups = self.runs.groupby("cell", sort=False)
+        groups = self.runs.assign(collapsed=self.collapsed).groupby("cell", sort=False)
         for (name, group), condition in zip(groups, self.changed_settings, strict=True):
             paper_mean = paper_std = np.nan
             if paper.as_published(conditions.settings(condition)):
@@ -124,6 +133,16 @@ class Results:
         return effects.effects(self.runs, [*self.unfinished, *self.planned])
 
     @cached_property
+    def rate_effects(self) -> pd.DataFrame:
+        """The effects at equal learning rates, those without statistics too: `rates.equal_rates` of these runs."""
+        return equal_rates(conditions.conditions(self.runs, [*self.unfinished, *self.planned]))
+
+    @property
+    def equal_rates(self) -> pd.DataFrame:
+        """The rows of `rate_effects` that have statistics; empty unless networks were trained at several rates."""
+        return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
+
+    @cached_property
     def averages(self) -> pd.DataFrame:
         """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
         single = ~self.effects.family.isin([*contrasts.ORDERS, "lr"])
@@ -148,9 +167,9 @@ class Results:
         A cell that is in several folders has the curve of the first.
         """
         tables = []
-        here = self.runs[[(Path(path) / runs.METRICS).exists() for path in self.runs.path]]
+        here = self.runs[[(Path(path) / METRICS).exists() for path in self.runs.path]]
         if len(here):
-            metrics = runs.curves(here).drop(columns=["path", "seed"])
+            metrics = curve_table(here).drop(columns=["path", "seed"])
             groups = metrics[metrics.test_acc.notna()].groupby(["cell", "epoch"], sort=False)
             means = groups.agg(["mean", "std"])
             means.columns = [f"{score}_{statistic}" for score, statistic in means.columns]
@@ -221,10 +240,10 @@ class Results:
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
-        """The results of later evaluations by digitcmp.evaluate: rows of `runs.evaluations`."""
+        """The results of later evaluations by digitcmp.evaluate: rows of `evaluation_table`."""
         files = [archive / "evaluations.csv" for archive in self.archives]
         archived = [read_csv(file) for file in files if file.exists()]
-        return pd.concat([runs.evaluations(self.runs), *archived], ignore_index=True)
+        return pd.concat([evaluation_table(self.runs), *archived], ignore_index=True)
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
@@ -274,7 +293,21 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
     row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
     for score in ("val_acc", "digit_acc", "argmax_acc"):
         row[f"{score}_mean"] = group[score].astype(float).mean()
-    return row | {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
+    row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
+    if "majority" in group:  # the share of the majority answer
+        row["majority"] = group.majority.astype(float).mean()
+    return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
+
+
+def head_loss(group: pd.DataFrame) -> dict[str, float]:
+    """Return how much more accurate argmax_acc of some runs is than test_acc, paired by seed; nan without aux."""
+    row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
+    argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
+    row["head_loss"] = (argmax - test).mean()
+    if len(group) > 1 and not np.isnan(argmax).any():
+        effect = stats.paired_effect(argmax, test)
+        row |= {"head_loss_low": effect.low, "head_loss_high": effect.high}
+    return row
 
 
 def paper_accuracy(label: str) -> tuple[float, float]:

@@ -37,6 +37,10 @@ class Samples:
         """Name a condition by the settings that vary among all runs."""
         return condition_name(condition, [key for key in condition if key in self.varied])
 
+    def rates(self, condition: Condition) -> set[str]:
+        """Return the learning rates at which a condition is planned."""
+        return {lr for lr, _, _ in self.runs.get(tuple(condition.values()), [])}
+
     def of(self, condition: Condition) -> Sample:
         """Return the sample of a condition, of one learning rate if it has `lr`.
 
@@ -61,8 +65,16 @@ class Samples:
         return Sample(seeds, np.array(accuracies, float))
 
 
-def measure(contrast: Contrast, samples: Samples) -> stats.Effect:
-    """Return the mean of a contrast over seeds, with its statistics.
+class Paired(NamedTuple):
+    """The two sides of a contrast, seed by seed: their difference is the contrast."""
+
+    seeds: tuple[int, ...]
+    plus: Float[np.ndarray, " seed"]
+    minus: Float[np.ndarray, " seed"]
+
+
+def pair(contrast: Contrast, samples: Samples) -> Paired:
+    """Return the sums over the two sides of a contrast by seed, over its scale.
 
     Raises:
         ValueError: Its conditions cannot be paired by seed.
@@ -79,4 +91,14 @@ def measure(contrast: Contrast, samples: Samples) -> stats.Effect:
         raise ValueError(f"different seeds: {', '.join(groups)}")
     plus = sum(samples.of(side).accuracy for side in contrast.plus) / contrast.scale
     minus = sum(samples.of(side).accuracy for side in contrast.minus) / contrast.scale
-    return stats.paired_effect(np.asarray(plus), np.asarray(minus))
+    return Paired(next(iter(by_seeds)), np.asarray(plus), np.asarray(minus))
+
+
+def measure(contrast: Contrast, samples: Samples) -> stats.Effect:
+    """Return the mean of a contrast over seeds, with its statistics.
+
+    Raises:
+        ValueError: Its conditions cannot be paired by seed.
+    """
+    paired = pair(contrast, samples)
+    return stats.paired_effect(paired.plus, paired.minus)

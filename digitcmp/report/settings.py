@@ -8,9 +8,9 @@ from typing import Any
 from digitcmp.config.run import defaults
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.formats import readable
-from digitcmp.runs import folder as runs
+from digitcmp.runs.result import RESULT_KEYS
 
-NO_SETTING = {*runs.RESULT_KEYS, "code", "path", "seed"}
+NO_SETTING = {*RESULT_KEYS, "code", "path", "seed"}
 
 
 def literal(value: str) -> Any:

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import stdtr, stdtrit  # Student's t without the second that scipy.stats takes to import
 
 SIGNIFICANT = 0.05
+ROUNDING = 1e-9  # accuracies are ratios of counts: what differs by less is equal
+FEW = 5  # seeds, fewer of which give no interval where all differences are equal
 
 
 class Effect(NamedTuple):
@@ -33,10 +35,23 @@ def interval(mean: float, std: float, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def welch_half_width(std: Float[np.ndarray, " cell"], n: Int[np.ndarray, " cell"]) -> float:
+    """Return half the 95 % t-interval of a sum or difference of means of independent cells, by Welch.
+
+    Args:
+        std: The sample standard deviation of each cell.
+        n: The number of runs of each cell.
+    """
+    variance = std**2 / n
+    freedom = variance.sum() ** 2 / (variance**2 / (n - 1)).sum()
+    return float(stdtrit(freedom, 0.975) * np.sqrt(variance.sum()))
+
+
 def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) -> Effect:
     """Return the mean of a - b over seeds with its 95 % t-interval and two-sided p.
 
-    Where every seed gives the same difference, the interval is that point, and p is 0, or 1 if the point is 0.
+    Where every seed gives the same difference, the interval is that point, and p is 0, or 1 if the point is 0. Fewer
+    than FEW such seeds say nothing of the spread: interval and p are nan.
 
     Raises:
         ValueError: They have not the same length n >= 2.
@@ -49,6 +64,8 @@ def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) 
     difference = np.round(a - b, 12)  # an accuracy is a ratio of counts: what is smaller is rounding
     if np.ptp(difference) == 0:
         mean = float(difference[0])
+        if n < FEW:
+            return Effect(mean, np.nan, np.nan, np.nan, n)
         return Effect(mean, mean, mean, float(mean == 0), n)
     mean, std = float(difference.mean()), float(difference.std(ddof=1))
     half, t = half_width(std, n), mean / (std / np.sqrt(n))
@@ -63,22 +80,20 @@ def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
     return adjusted
 
 
-def verdict(mean: float, low: float, high: float, p_holm: float, claim: float) -> str:
-    """Return the verdict on a claimed effect > 0, or on none if `claim` is nan, from the 95 % interval by RULE."""
-    if np.isnan(claim):
-        return "effect seen" if p_holm < SIGNIFICANT else "no effect seen"
-    if low <= 0 <= high:
-        return "undecided" if low <= claim <= high else "no effect seen"
-    if low <= claim <= high:
-        return "as claimed"
-    if high < 0:
-        return f"opposite to the claim ({mean:+.3f})"
-    return f"{'smaller' if high < claim else 'larger'} than claimed ({mean:+.3f})"
+def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarray, " other"]) -> np.ndarray:
+    """Return Holm's adjustment of the p-value at `place`, had it each of these other values.
+
+    It is `holm(p)[place]` with `p[place]` replaced, for all values at once.
+    """
+    rest = np.sort(np.delete(p, place))
+    steps = np.concatenate([[0.0], np.maximum.accumulate(rest * np.arange(len(p), 1, -1))])
+    smaller = np.searchsorted(rest, others)
+    return np.minimum(1, np.maximum(steps[smaller], others * (len(p) - smaller)))
 
 
-RULE = (
-    "Where the paper claims a size: *as claimed*: the 95 % interval contains it and not 0; *smaller*, *larger than "
-    "claimed*, with the size found: the interval excludes both, above 0 (below 0: *opposite to the claim*); *no effect "
-    "seen*: it contains 0 but not the claim; *undecided*: it contains both. Where nothing is claimed: *effect seen*: "
-    f"Holm's p is below {SIGNIFICANT}; else *no effect seen*."
-)
+def benjamini_hochberg(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    """Return q, Benjamini and Hochberg's adjustment of p-values for the false-discovery rate, in the order given."""
+    order = np.argsort(p)[::-1]
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1, np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1)))
+    return adjusted

@@ -15,6 +15,8 @@ from digitcmp.report.effects import differing
 from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
+PUBLISHED = ("published", "published_low", "published_high")  # the paper's own effect with its interval
+HEAD_LOSS = ("head_loss", "head_loss_low", "head_loss_high")
 TWO_SEEDS = "†"  # behind an interval of two seeds
 TWO_SEEDS_NOTE = (
     f"{TWO_SEEDS} of two seeds: the t-interval of two values reaches 12.7 standard errors to either side of "
@@ -95,6 +97,29 @@ def p_values() -> list[Column]:
     ]
 
 
+def companions() -> list[Column]:
+    """Return the columns beside the t-interval of an effect: robust numbers, and the share of errors removed."""
+    return [
+        Column("trimmed", lambda row: estimate(row, "trimmed", "trimmed_low", "trimmed_high"), "trimmed"),
+        Column("p (flips)", lambda row: p_value(row["p_flip"]), "p_flip"),
+        Column("one seed left out", lambda row: between(row["loo_low"], row["loo_high"]), "loo_low"),
+        Column("q", lambda row: p_value(row["q"]), "q"),
+        Column("errors removed", lambda row: readable(row["errors_removed"], ".0%"), "errors_removed"),
+    ]
+
+
+def estimate(row: dict[str, Any], mean: str, low: str, high: str) -> str:
+    """Format an estimate with its interval: '+0.026 [+0.014, +0.038]', or '' if it is nan."""
+    if row[mean] != row[mean]:
+        return ""
+    return f"{row[mean]:+.3f} {interval(row[low], row[high], '+.3f')}".rstrip()
+
+
+def between(low: float, high: float) -> str:
+    """Format a range: '+0.021 to +0.023', or '' if it is nan."""
+    return f"{low:+.3f} to {high:+.3f}" if low == low else ""
+
+
 def setting(key: str, heading: str = "") -> Column:
     """Return a column of settings or counts."""
     return Column(heading or key, lambda row: readable(row[key]), key)
@@ -127,10 +152,20 @@ def cells(results: Results) -> Table:
     if frame.train_pairs.nunique() > 1:
         varied.insert(0, "train_pairs")
     columns = [name("label", "cell"), setting("lr"), *map(setting, varied), *accuracy()]
+    columns.append(Column("collapsed", collapsed_runs, "collapsed"))
+    if "majority" in frame:
+        columns.append(measure("majority answer", "majority"))
     columns += [measure("validation", "val_acc_mean"), measure("digits", "digit_acc_mean")]
-    columns += [measure("argmax", "argmax_acc_mean"), measure("parameters", "params", ",")]
+    columns.append(measure("argmax", "argmax_acc_mean"))
+    columns.append(Column("the head's loss", lambda row: estimate(row, *HEAD_LOSS), "head_loss"))
+    columns.append(measure("parameters", "params", ","))
     columns.append(Column("paper", lambda row: spread(row["paper_mean"], row["paper_std"]), "paper_mean"))
     return table(frame, [*columns, measure("difference", "difference", "+.3f")], "cells.csv")
+
+
+def collapsed_runs(row: dict[str, Any]) -> str:
+    """Format how many runs of a cell collapsed: '1 of 20', or '' if none did."""
+    return f"{row['collapsed']} of {row['n']}" if row["collapsed"] else ""
 
 
 def effects(frame: pd.DataFrame) -> Table:
@@ -143,14 +178,15 @@ def effects(frame: pd.DataFrame) -> Table:
     columns = [name("effect"), measure("mean", "mean", "+.3f"), name("verdict")._replace(read=verdict)]
     columns.append(name("settings"))
     columns.append(Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"))
-    columns += [setting("n"), *p_values(), name("family")]
-    columns += [measure("paper's table", "published", "+.3f"), measure("claim", "claim", "+.2f")]
+    columns += [setting("n"), *p_values(), *companions(), name("family")]
+    columns.append(Column("paper's table", lambda row: estimate(row, *PUBLISHED), "published"))
+    columns.append(measure("claim", "claim", "+.2f"))
     return table(frame.assign(settings=differing(frame.context)), columns, "effects.csv")
 
 
 def verdict(row: dict[str, Any]) -> str:
     """Return the verdict of an effect without the size that it names, which has a column."""
-    return row["verdict"].removesuffix(f" ({row['mean']:+.3f})")
+    return row["verdict"].replace(f" ({row['mean']:+.3f})", "")
 
 
 def averages(results: Results) -> Table:
@@ -159,6 +195,14 @@ def averages(results: Results) -> Table:
     columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"))
     columns += [setting("n"), setting("contexts", "averaged over"), *p_values(), name("order")]
     return table(results.averages, columns, "averages.csv")
+
+
+def equal_rates(results: Results) -> Table:
+    """Return the effects at equal learning rates, a column per effect."""
+    frame = results.equal_rates.copy()
+    frame["text"] = [f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}".strip() for row in frame.to_dict("records")]
+    wide = frame.pivot(index="lr", columns="effect", values="text").fillna("").reset_index()
+    return table(wide, [setting("lr"), *map(setting, dict.fromkeys(frame.effect))])
 
 
 def data_sets(results: Results) -> Table:

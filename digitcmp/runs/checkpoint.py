@@ -23,7 +23,7 @@ from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 from digitcmp.models.network import PairEnsemble
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, RESULT
 
 FORMER = (  # the hyperparameters of an older checkpoint that are arguments of its network
     *("backbone", "arguments", "head", "aux", "mean", "std", "seed", "bins", "tta", "ensemble", "images"),
@@ -58,6 +58,11 @@ class Comparer(nn.Module):
         return self.hparams.get("task", "leq")  # older checkpoints know no other
 
     @property
+    def aux_labels(self) -> str:
+        """The name of the labels that its digit head was taught."""
+        return self.hparams.get("aux_labels", "digits")
+
+    @property
     def images(self) -> ImageSpec:
         """What the images are that it was trained on."""
         return self.network.images
@@ -65,7 +70,7 @@ class Comparer(nn.Module):
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
         """Pairs of raw pixels 0..255 -> P(first <= second) (B,), with aux also P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
-        if output.digits is None:
+        if output.digits is None or self.aux_labels != "digits":  # other labels name no digit
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 
@@ -163,23 +168,23 @@ def refuse_damage(file: Path, content: bytes) -> None:
             if damaged := archive.testzip():
                 raise CheckpointError(f"{file} is damaged: the CRC of its {damaged} is wrong")
     folder = file.absolute().parent.parent
-    if file.absolute() != folder / runs.CHECKPOINT:
+    if file.absolute() != folder / CHECKPOINT:
         return
     try:
-        vouched = json.loads((folder / runs.RESULT).read_bytes())["checkpoint_crc"]
+        vouched = json.loads((folder / RESULT).read_bytes())["checkpoint_crc"]
     except (OSError, ValueError, KeyError, TypeError):  # no finished run
         return
     if (crc := checksum(content)) != vouched:
-        raise CheckpointError(f"{file} is damaged: its CRC is {crc}, {vouched} in {folder / runs.RESULT}")
+        raise CheckpointError(f"{file} is damaged: its CRC is {crc}, {vouched} in {folder / RESULT}")
 
 
 def locate(path: Path) -> Path:
     """The file that a path means: itself, or the checkpoint in a run's folder. Raises CheckpointError."""
     try:
         if path.is_dir():
-            file = path / runs.CHECKPOINT
+            file = path / CHECKPOINT
             if not file.is_file():
-                raise CheckpointError(f"{path} holds no {runs.CHECKPOINT}: a run's folder or its checkpoint is wanted")
+                raise CheckpointError(f"{path} holds no {CHECKPOINT}: a run's folder or its checkpoint is wanted")
             return file
         if not path.is_file():
             raise CheckpointError(f"{path}: there is no such file")

@@ -9,14 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from digitcmp.config.run import Run
+from digitcmp.data.tasks import TASKS
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 
 PACKAGE = Path(__file__).parents[1]
 EVERY_RUN = (  # the files that every run goes through; augmentation and the networks are added as a run has them
     *("seeds.py", "training/assembly.py", "training/loggers.py", "training/process.py", "training/train.py"),
-    *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/npz.py"),
-    *("data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
+    *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/labels.py"),
+    *("data/npz.py", "data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
     *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
     *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/scores.py"),
     "models/backbones/registry.py",
@@ -26,13 +27,13 @@ EVERY_RUN = (  # the files that every run goes through; augmentation and the net
 def files(run: Run) -> dict[str, str]:
     """Return the digest of every file that makes this run's numbers: {'models/network.py': '1a2b3c4d', ...}.
 
-    They are the files that every run goes through and the files in which its backbone and its head are defined. A
+    They are the files that every run goes through and the files that define its backbone, its head and its task. A
     network that was typed at a prompt has no file.
     """
     paths = [PACKAGE / name for name in EVERY_RUN]
     paths += [PACKAGE / "data/augmentation.py"] if run.data.augment else []
-    for thing in (NETWORKS[run.model.name].builder, HEADS[run.head].build):
-        paths += sources(inspect.unwrap(thing).__module__)
+    for thing in (NETWORKS[run.model.name].builder, HEADS[run.head].build, TASKS[run.task].holds):
+        paths += sources(inspect.unwrap(thing).__module__ or "")
     return {title(path): digest(path) for path in sorted(paths)}
 
 

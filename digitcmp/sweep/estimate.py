@@ -17,34 +17,49 @@ from digitcmp.runs.folder import RESULT
 Kind = tuple[str, str, str, str]  # what a step costs by: model, aux, precision, width or other arguments
 ENOUGH = 300  # results of this machine are read, no more
 STEP = 3e-3  # seconds, of a kind that nobody has trained
-OVERHEAD = 0.15  # seconds of a run beyond its fit
+OVERHEAD = 0.15  # seconds of a run beyond its fit, until the sweep has measured it
 
 
 class Estimate:
-    """Seconds a run takes, the better the more runs of its kind it has been told of."""
+    """Predict how long runs take, from runs of the same kind and from the speed of the sweep in progress."""
 
     def __init__(self) -> None:
-        self.measured: dict[Kind, list[float]] = {}
+        self.measured: dict[Kind, list[float]] = {}  # seconds per step, of runs finished before the sweep
+        self.ratios: dict[Kind, list[float]] = {}  # measured over predicted seconds, of runs that the sweep finished
+        self.overhead = OVERHEAD
 
     def learn(self, result: Mapping[str, Any]) -> None:
-        """Take note of how long a finished run took (its result)."""
+        """Record how long a run took that was finished before the sweep (its result)."""
         self.measured.setdefault(kind(result), []).append(float(result["fit_seconds"]) / steps(result))
 
     def learn_folder(self, folder: Path) -> None:
-        """Take note of the runs in a folder of sweeps, if there is one."""
+        """Record the finished runs in a folder of sweeps, if it exists."""
         for file in itertools.islice(folder.rglob(RESULT), ENOUGH):
             try:
                 self.learn(json.loads(file.read_text()))
             except (ValueError, KeyError, TypeError, OSError):  # another's, or damaged: the report says so
                 continue
 
+    def correct(self, result: Mapping[str, Any]) -> None:
+        """Record how long a run of the sweep in progress took (its result), which corrects every prediction."""
+        self.ratios.setdefault(kind(result), []).append(float(result["fit_seconds"]) / self.predicted(result))
+
     def seconds(self, settings: Mapping[str, Any]) -> float:
-        """What a run with these settings will take, alone on a core."""
+        """Return the seconds that a run with these settings takes, at the speed of the sweep in progress.
+
+        A kind that the sweep has finished runs of is corrected by their median, any other by the median over kinds.
+        """
+        ratios = {key: median(values) for key, values in self.ratios.items()}
+        speed = ratios.get(kind(settings)) or median(ratios.values() or [1.0])
+        return self.predicted(settings) * speed + self.overhead
+
+    def predicted(self, settings: Mapping[str, Any]) -> float:
+        """Return the seconds that the fit of a run takes alone on a core, from what was known before the sweep."""
         reported = reports()
         here = {key: min(seconds) for key, seconds in self.measured.items()}  # a short run is mostly its start
         speed = [seconds / reported[key] for key, seconds in here.items() if key in reported]
         step = here.get(kind(settings)) or reported.get(kind(settings), STEP) * (median(speed) if speed else 1)
-        return steps(settings) * step + OVERHEAD
+        return steps(settings) * step
 
 
 def kind(settings: Mapping[str, Any]) -> Kind:

@@ -20,8 +20,6 @@ from digitcmp.sweep.job import Job
 
 Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
 COMMANDS = (
-    "-m",
-    "--multirun",
     "--cfg",
     "-c",
     "--help",
@@ -33,11 +31,15 @@ COMMANDS = (
     "-sc",
 )
 
+ARGUMENTS = re.compile(r"(model\.|head_arguments\b|data\.arguments\b)")  # options without a key in conf/config.yaml
 OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # and not of a run
 
 
 def with_multirun(arguments: Sequence[str]) -> list[str]:
     """The command line, with -m if its experiment is a sweep: Hydra wants to know that before it reads the file."""
+    flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    if flags:  # first, because Hydra takes no overrides on both sides of a flag
+        return [arguments[0], "-m", *(argument for argument in arguments[1:] if argument not in flags)]
     if any(argument.partition("=")[0] in COMMANDS for argument in arguments):
         return list(arguments)
     directories = [CONF]
@@ -56,17 +58,30 @@ def with_multirun(arguments: Sequence[str]) -> list[str]:
 
 
 def hydra_overrides(arguments: Iterable[str]) -> list[str]:
-    """Return the command line with each list of targets under a key of its own, for `callbacks` is a group to Hydra.
+    """Return the command line as Hydra takes it, which knows only the keys that a file of conf/ has.
 
-    `callbacks=[{_target_:CLASS}]` becomes `++typed_callbacks=[{_target_:CLASS}]`, which replaces all others.
+    A list of targets gets a key of its own, because `callbacks` is a group to Hydra: `callbacks=[{_target_:CLASS}]`
+    becomes `++typed_callbacks=[{_target_:CLASS}]`. Arguments of a head, a model and a data set get the prefix `++`,
+    which adds a key or replaces it: `head.temperature=2` becomes `++head_arguments.temperature=2`.
     """
     result = []
     for argument in arguments:
         key, _, value = argument.partition("=")
-        key = key.lstrip("+")
-        listed = key in TARGETS and re.match(r"\[\s*[{\]]", value)
-        result.append(f"++typed_{key}={value}" if listed else argument)
+        name = key.lstrip("+")
+        if name in TARGETS and re.match(r"\[\s*[{\]]", value):
+            argument = f"++typed_{name}={value}"
+        elif name.startswith("head."):
+            argument = f"++head_arguments.{name.removeprefix('head.')}={value}"
+        elif ARGUMENTS.match(key):
+            argument = f"++{argument}"
+        result.append(argument)
     return result
+
+
+def as_typed(override: str) -> str:
+    """Return an override of `hydra_overrides` as a user types it."""
+    override = override.replace("++typed_", "", 1).replace("++head_arguments.", "head.", 1)
+    return override.removeprefix("++") if ARGUMENTS.match(override.removeprefix("++")) else override
 
 
 def typed(value: Any) -> str:
@@ -148,7 +163,9 @@ def with_values(config: Mapping[str, Any], overrides: Iterable[Override]) -> dic
             if not isinstance(node, dict):
                 raise ConfigError(f"{override.key_or_group} is unknown: {part} is no group of keys")
         if override.is_add() and key in node:
-            raise ConfigError(f"{override.input_line} is not allowed: {override.key_or_group} is there, without the +")
+            raise ConfigError(
+                f"{override.input_line} is not allowed: {override.key_or_group} exists. Type it without the +."
+            )
         value = override.value()
         if isinstance(value, dict) and isinstance(node.get(key), dict):
             value = {**node[key], **value}

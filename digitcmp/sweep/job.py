@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitcmp.config.run import Run
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CONFIG, ERROR, RESULT
+from digitcmp.runs.result import read_result
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,7 @@ class Job:
 
     @classmethod
     def planned(cls, overrides: list[str], run: Run, folder: Path) -> "Job":
-        return cls(
-            overrides, run, folder, {name: written(folder / name) for name in (runs.CONFIG, runs.RESULT, runs.ERROR)}
-        )
+        return cls(overrides, run, folder, {name: written(folder / name) for name in (CONFIG, RESULT, ERROR)})
 
     def wrote(self, name: str) -> bool:
         """Whether this sweep's run has written this file of its folder."""
@@ -30,12 +29,12 @@ class Job:
     @property
     def unfinished(self) -> bool:
         """Whether this sweep's run has no result yet."""
-        return not (self.wrote(runs.RESULT) and runs.read_result(self.folder))
+        return not (self.wrote(RESULT) and read_result(self.folder))
 
     @property
     def error(self) -> str | None:
         """Why this sweep's run failed, None if it did not."""
-        return (self.folder / runs.ERROR).read_text("utf-8").strip() if self.wrote(runs.ERROR) else None
+        return (self.folder / ERROR).read_text("utf-8").strip() if self.wrote(ERROR) else None
 
     @property
     def cell(self) -> str:

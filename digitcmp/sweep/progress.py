@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from digitcmp.fields import shown
-from digitcmp.runs import folder as runs
-from digitcmp.sweep.estimate import Estimate, clock, cores, total
+from digitcmp.runs.folder import CONFIG, RESULT
+from digitcmp.runs.result import read_result
+from digitcmp.sweep.estimate import OVERHEAD, Estimate, clock, cores, total
 from digitcmp.sweep.job import Job
 
 
@@ -30,11 +31,13 @@ class SweepProgress:
         self.failed: dict[Path, str] = {}
         self.total, self.before = total_runs, total_runs - len(jobs)
         self.estimate, self.stop_on_failure = estimate, stop_on_failure
-        self.workers = workers
+        self.workers = workers or cores()
+        self.at_once = 0  # the most runs that were seen training at once
         cells = [job.run.cell for job in jobs]
         keys = dict.fromkeys(key for cell in cells for key in cell if key not in ("model", "aux", "head"))
         self.varied = [key for key in keys if len({shown(cell.get(key)) for cell in cells}) > 1]
         self.began: dict[Path, float] = {}
+        self.trained = 0.0  # seconds of the fits that ended
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.console = Console(highlight=False)
@@ -61,20 +64,39 @@ class SweepProgress:
         self.look()
 
     def look(self) -> None:
-        """Say what has ended since the last look, and what there is now."""
-        for job in list(self.waiting):
-            if job.wrote(runs.CONFIG):
+        """Report the runs that have finished or failed since the last look, and update the bar."""
+        for job in self.waiting:
+            if job.wrote(CONFIG):
                 self.began.setdefault(job.folder, time.monotonic())
-            if job.wrote(runs.RESULT) and (result := runs.read_result(job.folder)):
-                self.estimate.learn(result)
+        self.at_once = max(self.at_once, len(self.running))
+        for job in list(self.waiting):
+            if job.wrote(RESULT) and (result := read_result(job.folder)):
+                self.estimate.correct(result)
+                self.learn(job, result["fit_seconds"])
                 self.end(job, f"test accuracy {result['test_acc']:.4f}  {result['fit_seconds']:.1f} s")
             elif (error := job.error) and job.folder not in self.failed:
                 self.failed[job.folder] = error
+                if began := self.began.get(job.folder):
+                    self.learn(job, time.monotonic() - began)
                 self.end(job, f"FAILED: {error}")
                 if self.stop_on_failure:
                     os.kill(os.getpid(), signal.SIGTERM)
         if self.console.is_terminal:
             self.bar.update(self.task, completed=self.total - len(self.waiting), description=self.status, refresh=True)
+
+    def learn(self, job: Job, seconds: float) -> None:
+        """Correct the estimate by what the runs of this sweep take beyond their fits.
+
+        Args:
+            job: a run that has just ended.
+            seconds: how long its fit took.
+        """
+        now = time.monotonic()
+        self.trained += seconds
+        training = sum(now - self.began[other.folder] for other in self.running if other is not job)
+        ended = self.total - self.before - len(self.waiting) + 1
+        available = (now - min(self.began.values())) * self.at_once
+        self.estimate.overhead = max(OVERHEAD, (available - self.trained - training) / ended)
 
     def end(self, job: Job, outcome: str) -> None:
         self.waiting.remove(job)
@@ -90,22 +112,26 @@ class SweepProgress:
         return " ".join([f"{job.run.label:<6}", *settings, f"seed={job.run.seed}"])
 
     @property
+    def running(self) -> list[Job]:
+        """The runs that have begun and not ended."""
+        return [job for job in self.waiting if job.folder in self.began]
+
+    @property
     def status(self) -> str:
         """'2 running, 1 failed, 0:01:12 left'"""
-        running = sum(job.folder in self.began for job in self.waiting)
-        parts = [f"{running} running"] if self.began else ["starting workers"]
-        parts += [f"{len(self.failed)} failed"] * bool(self.failed)
+        parts = [f"{len(self.running)} running"] if self.began else ["starting workers"]
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
         return ", ".join(parts) + self.left
 
     @property
     def left(self) -> str:
-        """', 0:01:12 left', of runs of the same kind as those that are waiting; nothing if none is."""
+        """', 0:01:12 left', at the speed of the runs that have ended; '' if no run is waiting."""
         if not self.waiting:
             return ""
         now = time.monotonic()
-        running = {job.folder for job in self.waiting if job.folder in self.began}
         seconds = [
             max(self.estimate.seconds(job.run.settings) - (now - self.began.get(job.folder, now)), 0.0)
             for job in self.waiting
         ]
-        return f", {clock(total(seconds, len(running) or self.workers or cores()))} left"
+        return f", {clock(total(seconds, self.at_once or self.workers))} left"

@@ -15,7 +15,8 @@ import yaml
 from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups, path_text
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.runs.folder import CONFIG, RESULT_KEYS
+from digitcmp.runs.folder import CONFIG
+from digitcmp.runs.result import RESULT_KEYS
 from digitcmp.sweep.grid import OF_A_SWEEP, typed
 
 NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # keys that change no number of a run

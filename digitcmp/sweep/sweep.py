@@ -1,25 +1,28 @@
-"""A sweep: its runs launched until all are done, those that failed listed, its table."""
+"""A sweep: skip the finished runs, train the others, list the failed ones and print the table."""
 
 import shlex
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from digitcmp.errors import StaleError
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import remove_old_lock
+from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweep.estimate import Estimate, clock, cores, total
 from digitcmp.sweep.job import Job
+from digitcmp.sweep.launch import Launch, LaunchQueue
 from digitcmp.sweep.progress import SweepProgress
 
-ENDED = "no result: its process ended before it was finished"
-LAUNCHES = 5  # in vain, one after the other: each time its workers ended before any of them began a run
+Finished = tuple[Job, dict[str, Any]]  # with its result
 
 
 def sweep(
     jobs: Sequence[Job],
-    launch: Callable[[Sequence[Job]], Iterable[str | None]],
+    launch: Launch,
     root: Path,
     force: bool,
     dry_run: bool,
@@ -27,109 +30,110 @@ def sweep(
     options: Sequence[str],
     workers: int,
 ) -> None:
-    """Skip what is finished, launch the rest, list what failed. Exits with 1 if anything did.
+    """Skip the finished runs, train the others and list those that failed. Exit with 1 if any did.
 
-    Raises RunError, StaleError for runs that other code finished, OSError.
+    Args:
+        jobs: the runs of the sweep.
+        launch: trains jobs and returns an error or None for each.
+        root: the sweep's folder.
+        force: whether to train finished runs again.
+        dry_run: whether to print the runs and their number only.
+        stop_on_failure: whether to stop at the first run that fails.
+        options: the arguments to type in addition to a run's own in order to train it alone.
+        workers: the number of runs that are trained at once, 0 for one on each core that this process may use.
 
-    launch: trains jobs and returns an error or None for each. options: what to type besides, to train one alone.
-    workers: the runs that are trained at once, 0 for one on each core that this process may use.
+    Raises:
+        RunError: if a folder holds another configuration.
+        StaleError: if other code finished a run.
+        OSError: if a folder cannot be read or written.
     """
-    to_do, finished, changes = [], [], []
-    for job in jobs:
-        try:
-            result = None if force else runs.finished(job.folder, job.run)
-        except StaleError as stale:
-            changes.append(stale.functions)
-            continue
-        if result:
-            finished.append(result)
-            if not dry_run:
-                runs.sweep_up(job.folder)
-        else:
-            to_do.append(job)
     estimate = Estimate()
     estimate.learn_folder(root.parent)
+    to_do, finished, stale = sort_jobs(jobs, force)
     if dry_run:
         print_plan(jobs, to_do, estimate, workers)
-    if changes:
-        functions = list(dict.fromkeys(name for functions in changes for name in functions))
-        raise StaleError(f"{len(changes)} of {len(jobs)} runs were finished by", functions)
+    if stale:
+        files = list(dict.fromkeys(name for error in stale for name in error.functions))
+        raise StaleError(f"{len(stale)} of {len(jobs)} runs were finished by", files)
     if not dry_run:
         print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
-    for line in runs.remarks(finished):
+    for line in remarks_on([result for _, result in finished]):
         print(line, flush=True)
     if dry_run:
         return
+    for job, _ in finished:
+        remove_old_lock(job.folder)
     progress = SweepProgress(to_do, len(jobs), estimate, stop_on_failure, workers)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in handlers.items():
-        if handler != signal.SIG_IGN:  # as for a shell's background jobs
-            signal.signal(number, stop)
     try:
-        for job in to_do:
-            job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder is a run that is still missing
-        with progress:
-            errors = launch_until_done(to_do, launch)
+        with stop_signals():
+            for job in to_do:
+                job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder counts as a missing run in a report
+            with progress:
+                failures = LaunchQueue(to_do, launch).run()
     except SystemExit:
         if stop_on_failure and progress.failed:
             sys.exit("stopped at the first failure: start the sweep again to train what is not finished")
         print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
         raise
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
     print_table(root)
-    if errors:
-        print(f"\n{len(errors)} not finished:", file=sys.stderr)
-        for job, error in errors:
-            command = shlex.join(["python", "train.py", "-m", *job.overrides, *options])
-            print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
+    if failures:
+        print_failures(failures, options)
         sys.exit(1)
 
 
+def sort_jobs(jobs: Sequence[Job], force: bool) -> tuple[list[Job], list[Finished], list[StaleError]]:
+    """Return the jobs to train, the finished ones, and an error for each that other code finished."""
+    to_do: list[Job] = []
+    finished: list[Finished] = []
+    stale: list[StaleError] = []
+    for job in jobs:
+        try:
+            result = None if force else finished_result(job.folder, job.run)
+        except StaleError as error:
+            stale.append(error)
+            continue
+        if result:
+            finished.append((job, result))
+        else:
+            to_do.append(job)
+    return to_do, finished, stale
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """End the program at Ctrl-C or a kill within this block, and restore the handlers after it.
+
+    Once the program ends, further signals stay ignored: they must not keep the launcher from ending its workers.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in handlers.items():
+        if handler != signal.SIG_IGN:  # as for a shell's background jobs
+            signal.signal(number, stop)
+    ending = False
+    try:
+        yield
+    except SystemExit:
+        ending = True
+        raise
+    finally:
+        if not ending:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
 def stop(number: int, _: object) -> None:
-    """End the program at the first Ctrl-C or kill; a second one must not keep the launcher from ending its workers."""
+    """Handle the first Ctrl-C or kill: ignore further ones and end the program."""
     for following in (signal.SIGINT, signal.SIGTERM):
         signal.signal(following, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
-def launch_until_done(
-    jobs: Sequence[Job], launch: Callable[[Sequence[Job]], Iterable[str | None]]
-) -> list[tuple[Job, str]]:
-    """Launch the jobs, and again what a killed worker took along; return those that are not finished, and why.
-
-    What was being trained when the worker died comes last then; and when that does not help, each of those alone, so
-    that one that kills its worker takes no other along. Workers that end before they begin a run, while they import,
-    are launched again too, `LAUNCHES` times in all.
-    """
-    errors: dict[Path, tuple[Job, str]] = {}
-    launches = 0  # in vain
-
-    def train(jobs: Sequence[Job]) -> list[Job]:
-        """Launch these, note what failed, and return what is neither finished nor failed."""
-        try:
-            for job, error in zip(jobs, launch(jobs), strict=True):
-                if error is not None and job.unfinished:
-                    errors[job.folder] = (job, error)
-        except Exception as error:  # whatever a launcher raises when it loses a worker or cannot start
-            print(f"the launcher stopped: {(str(error) or repr(error)).splitlines()[0]}", flush=True)
-        return [job for job in jobs if job.folder not in errors and job.unfinished]
-
-    left = list(jobs)
-    while left:
-        before, left = left, train(left)
-        started = [job for job in left if job.wrote(runs.CONFIG)]
-        launches = 0 if started or len(left) < len(before) else launches + 1
-        if len(left) < len(before):
-            left = [job for job in left if job not in started] + started
-        elif started:
-            for job in started:
-                for lost in train([job]):
-                    errors[lost.folder] = (lost, ENDED)
-            left = [job for job in left if job.folder not in errors and job.unfinished]
-        elif launches == LAUNCHES:
-            break
-    return [*errors.values(), *((job, ENDED) for job in left)]
+def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) -> None:
+    """Print the runs that failed on stderr, each with its error and the command that trains it alone."""
+    print(f"\n{len(failures)} not finished:", file=sys.stderr)
+    for job, error in failures:
+        command = shlex.join(["python", "train.py", "-m", *job.overrides, *options])
+        print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
 
 
 def print_table(root: Path) -> None:
@@ -143,14 +147,14 @@ def print_table(root: Path) -> None:
     if len(results.runs):
         print()
         tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
-        if runs.DATA_REMARKS in results.runs:
-            for text in results.runs[runs.DATA_REMARKS].dropna().unique():
+        if DATA_REMARKS in results.runs:
+            for text in results.runs[DATA_REMARKS].dropna().unique():
                 print(f"data: {text}")
         print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
 
 
 def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate, workers: int) -> None:
-    """The cells of a sweep, how many runs of each are finished, and how long the others will take on this machine."""
+    """Print the cells of a sweep, their finished runs, and the time that the others will take on this machine."""
     every, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
     for cell, n in every.items():
         print(f"{n - left[cell]:>4} of {n} finished  {cell}")

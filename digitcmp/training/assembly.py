@@ -38,7 +38,7 @@ from digitcmp.errors import RunError
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble, PairModel
 from digitcmp.models.scores import names
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import BEST, METRICS
 from digitcmp.training import process
 from digitcmp.training.callbacks import EpochProgress, ReleaseLoggers
 from digitcmp.training.loggers import EventsLogger, MetricsTable, mlflow_store
@@ -84,17 +84,18 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         batch_size=run.batch_size,
         data_seed=run.data.seed,
         task=run.task,
+        aux_labels=run.aux_labels,
         **run.data.model_dump(exclude={"seed"}),
     )
     data.setup()
     module = build_module(run, data)
-    events, metrics = EventsLogger(folder), MetricsTable(folder / runs.METRICS)
+    events, metrics = EventsLogger(folder), MetricsTable(folder / METRICS)
     callbacks = [instantiate("callbacks", spec, Callback) for spec in run.callbacks]
     reject_callbacks(run, callbacks)
     loggers = [build_logger(spec, folder) for spec in run.logger]
     best = None
     if run.checkpoint == "best":
-        file = folder / runs.BEST
+        file = folder / BEST
         best = ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max")
     average = [] if run.ema is None else [WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(run.ema))]
     options = trainer_options(run, folder, callbacks)
@@ -130,6 +131,7 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
             backbone=run.model.name,
             arguments=run.model.arguments,
             head=run.head,
+            head_arguments=run.head_arguments,
             aux=run.aux,
             mean=mean,
             std=std,
@@ -154,6 +156,7 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
             schedule=run.schedule,
             seed=run.seed,
             task=run.task,
+            aux_labels=run.aux_labels,
         )
         try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
     except Exception as error:  # whatever a network of one's own raises

@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from digitcmp.fields import shown
 from digitcmp.models.scores import COMPARISON, DIGITS, STAGES, names, rounded
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import lock
 
 
 class MetricsTable(Logger):
@@ -118,7 +118,7 @@ def mlflow_store() -> Iterator[None]:
     MLflow accepts a folder only with `MLFLOW_ALLOW_FILE_STORE`, which is set unless the user has.
     """
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-    with runs.lock(Path.cwd(), name=".digitcmp.mlflow.lock"):
+    with lock(Path.cwd(), name=".digitcmp.mlflow.lock"):
         yield
 
 

@@ -5,8 +5,6 @@ import inspect
 import logging
 import multiprocessing
 import os
-import re
-import shlex
 import signal
 import sys
 import threading
@@ -19,19 +17,15 @@ from typing import Any
 
 import hydra
 import psutil
-import yaml
 from hydra.core.utils import env_override
-from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp import paper
 from digitcmp.config import help
-from digitcmp.config.groups import TRAINER_REFUSED
-from digitcmp.config.run import HELP, TARGETS, Run, known_keys
-from digitcmp.errors import ConfigError, RunError
-from digitcmp.fields import unknown
+from digitcmp.config.run import Run
+from digitcmp.errors import RunError
 from digitcmp.runs.folder import ERROR, IN_A_SWEEP
+from digitcmp.training.messages import MENDABLE, reason
 
 HYDRA: Any = {"version_base": "1.3"}
 if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
@@ -39,10 +33,6 @@ if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, wh
 register: Any = OmegaConf.register_new_resolver if "version_base" in HYDRA else OmegaConf.register_resolver
 register("digitcmp_help", help.text, replace=True)
 register("digitcmp_label", paper.label, replace=True)
-MENDABLE = (  # errors of whoever typed the command
-    *(ConfigError, RunError, FloatingPointError, OSError),
-    *(HydraException, OmegaConfBaseException, yaml.YAMLError),
-)
 
 
 def command(main: Callable[[], None]) -> None:
@@ -64,32 +54,6 @@ def raised_by(error: BaseException, *packages: str) -> bool:
     """Return whether an error was raised by the code of one of these packages."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     return frames[-1].f_globals.get("__name__", "").split(".")[0] in packages
-
-
-def reason(error: BaseException) -> str:
-    """An error in one line."""
-    text = str(error).partition("Config search path")[0]
-    unset = re.match(r"Could not override '([\w.]+)'", text)
-    group, _, option = unset[1].partition(".") if unset else ("", "", "")
-    if unset and group == "trainer" and option in TRAINER_REFUSED:
-        return f"{unset[1]} is not allowed: {TRAINER_REFUSED[option]}"
-    if unset and group in TARGETS and option:
-        name, _, argument = option.partition(".")
-        return (
-            f"{unset[1]} is unknown: it needs {group}={name}, a file of conf/{group}, "
-            f"with {argument or 'arguments'} in it. +{unset[1]}=VALUE adds an argument that the file does not have"
-        )
-    if unset and unset[1] not in known_keys():
-        return unknown(unset[1], known_keys(), HELP)
-    if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
-        text += f": {str(error.__cause__).partition(chr(10))[0]}"
-    if isinstance(error, OmegaConfBaseException):
-        text = text.partition("\n")[0]
-    if isinstance(error, OverrideParseException) and "'='" in text:
-        text = f"{text.partition(chr(10))[0]}; a value with = in it needs quotes: \"key='a=b'\" in a shell"
-    if not isinstance(error, MENDABLE):
-        text += f": {shlex.join(sys.argv[1:])}"
-    return " ".join(text.split()) or type(error).__name__
 
 
 def end_with(parent: int) -> None:

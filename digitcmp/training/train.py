@@ -21,7 +21,10 @@ from digitcmp.models import objective
 from digitcmp.models.network import PairOutput
 from digitcmp.models.scores import rounded
 from digitcmp.runs import fingerprint
-from digitcmp.runs import folder as runs
+from digitcmp.runs.folder import CHECKPOINT, PICTURES, lock, remove_old_lock, write_config
+from digitcmp.runs.manifest import claim
+from digitcmp.runs.provenance import provenance
+from digitcmp.runs.result import DATA_REMARKS, SCORES, finished_result, record_result, remarks_on
 from digitcmp.training import assembly, pictures, process, screen
 from digitcmp.training.assembly import Parts
 from digitcmp.training.loggers import mlflow_store
@@ -48,15 +51,15 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
         if run.trainer.fast_dev_run:
             with process.training(run):
                 return rehearse(run, assembly.assemble(run, folder, console), console)
-        if not run.force and (result := runs.finished(folder, run)):
-            for line in (screen.finished(result, folder), *runs.remarks([result])):
+        if not run.force and (result := finished_result(folder, run)):
+            for line in (screen.finished(result, folder), *remarks_on([result])):
                 console.print(line, highlight=False, soft_wrap=True)
-            runs.sweep_up(folder)
+            remove_old_lock(folder)
             return result
         with process.training(run):
             parts = assembly.assemble(run, folder, console)
-            with runs.lock(folder):
-                if not run.force and (result := runs.finished(folder, run)):  # trained by another process meanwhile
+            with lock(folder):
+                if not run.force and (result := finished_result(folder, run)):  # trained by another process meanwhile
                     return result
                 with tracking(parts.loggers):
                     result = fit(run, folder, parts, console)
@@ -86,12 +89,12 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
 
     result.json is the last file that is written, so that a kill after it changes nothing.
     """
-    origin, files = runs.provenance(), fingerprint.files(run)
+    origin, files = provenance(), fingerprint.files(run)
     params = parts.module.network.params
     for line in (screen.header(run, params, parts.device), *parts.data.remarks):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    runs.take(folder, run)
-    runs.write_config(folder, run)
+    claim(folder, run)
+    write_config(folder, run)
     parts.events.lay_out(run.aux)
     for logger in parts.loggers:
         logger.log_hyperparams({"label": run.label, "params": params} | run.settings)
@@ -102,7 +105,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         raise RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
     last = max(parts.metrics.rows)
     kept = restore_best(parts, folder) if parts.best else last
-    scores = parts.metrics.rows[kept] | evaluate(parts)
+    scores = parts.metrics.rows[kept] | evaluate(run, parts)
     result = {
         **run.settings,
         "cell": run.cell_name,
@@ -111,29 +114,29 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         **found(run, parts),
         "epochs_trained": last,
         "checkpoint_epoch": kept,
-        **{name: scores[name] for name in runs.SCORES[:6]},
+        **{name: scores[name] for name in SCORES[:6]},
         "digit_acc": scores.get("test_digit_acc"),
         "argmax_acc": scores.get("test_argmax_acc"),
         "fit_seconds": fit_seconds,
         "device": parts.device,
         **origin,
-        **({runs.DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
+        **({DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
         "config_hash": run.config_hash,
         "code": fingerprint.code(files),
         "files": files,
     }
-    parts.trainer.save_checkpoint(folder / runs.CHECKPOINT, weights_only=True)
+    parts.trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)
     parts.trainer.strategy.checkpoint_io.teardown()  # waits for one that writes in the background
     if parts.pictures:
         with optional("drawing the pictures for TensorBoard"):
-            draw(parts, folder / runs.PICTURES, last)
+            draw(parts, folder / PICTURES, last)
     with optional("TensorBoard's row of the result"):
         parts.events.log_result(result, {"label": run.label, "params": params} | run.settings)
     for logger in parts.loggers:
         with optional(f"{type(logger).__name__}'s row of the result"):
             logger.log_metrics({f"final/{name}": result[name] for name in ("test_acc", "val_acc")})
             logger.finalize("success")
-    return runs.record(folder, result)
+    return record_result(folder, result)
 
 
 def restore_best(parts: Parts, folder: Path) -> int:
@@ -157,7 +160,7 @@ def found(run: Run, parts: Parts) -> dict[str, Any]:
     return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
 
 
-def evaluate(parts: Parts) -> dict[str, float]:
+def evaluate(run: Run, parts: Parts) -> dict[str, float]:
     """Return the scores of all validation and test pairs by the network's weights as they are now, by name.
 
     Raises FloatingPointError if a loss is not finite.
@@ -165,7 +168,7 @@ def evaluate(parts: Parts) -> dict[str, float]:
     results: dict[str, float] = {}
     for stage in ("val", "test"):
         pairs = parts.data.sets[stage]
-        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, parts.data.task)
+        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, run.task, run.aux_labels)
         if not math.isfinite(scores["loss"]):
             raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged, lower lr")
         results |= {f"{stage}_{name}": rounded(value) for name, value in scores.items()}

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from digitcmp.data.spec import ImageSpec
+from digitcmp.fields import Count
 from digitcmp.models.backbones.registry import register
 
 if TYPE_CHECKING:
@@ -14,32 +15,57 @@ Regularization = Literal["dropout", "max_pool", "dropblock"]  # the paper's futu
 
 
 @register(min_side=5, label="WS1", label_aux="AL2")
-def ws1(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
+def ws1(
+    images: ImageSpec,
+    bins: int,
+    regularization: Regularization | None = None,
+    padding: Literal[0, 1] = 0,
+    units: Count | None = None,
+) -> "Backbone":
     """WS1: a convolutional branch per image, own weights (Fig. 2). AL2 with aux."""
     from digitcmp.models.layers import Branches
 
-    return Branches(lambda: conv_branch(images, bins, regularization), shared=False, bins=bins)
+    return Branches(lambda: conv_branch(images, bins, regularization, padding, units), shared=False, bins=bins)
 
 
 @register(unshared="ws1", min_side=5, label="WS3", label_aux="AL4")
-def ws3(images: ImageSpec, bins: int, regularization: Regularization | None = None) -> "Backbone":
+def ws3(
+    images: ImageSpec,
+    bins: int,
+    regularization: Regularization | None = None,
+    padding: Literal[0, 1] = 0,
+    units: Count | None = None,
+) -> "Backbone":
     """WS3: one convolutional branch for both images (Fig. 2). AL4 with aux."""
     from digitcmp.models.layers import Branches
 
-    return Branches(lambda: conv_branch(images, bins, regularization), shared=True, bins=bins)
+    return Branches(lambda: conv_branch(images, bins, regularization, padding, units), shared=True, bins=bins)
 
 
-def conv_branch(images: ImageSpec, bins: int, regularization: str | None) -> "nn.Module":
-    """Per-image network of WS1 and WS3 (Fig. 2): (N, C, H, W) -> (N, bins), before its ReLU.
+def conv_branch(
+    images: ImageSpec, bins: int, regularization: str | None = None, padding: int = 0, units: int | None = None
+) -> "nn.Module":
+    """Return the branch of WS1 and WS3 (Fig. 2), a network (N, C, H, W) -> (N, bins) without its last ReLU.
 
-    No padding, as published. `regularization` is dropout, max_pool or dropblock: the paper's future work (section V).
-    Raises ValueError for images that are too small to be pooled.
+    Args:
+        images: What the images are.
+        bins: The size of the embedding.
+        regularization: dropout, max_pool or dropblock: the paper's future work (section V).
+        padding: Pixels of zeros around the input of each 3x3 convolution: 0 as in the paper, or 1 to keep the side.
+        units: The size of the dense layer; None for the paper's 200.
+
+    Raises:
+        ValueError: The images are too small to be pooled.
     """
     from torch import nn
 
-    convolutions = nn.Conv2d(images.channels, 5, kernel_size=3), nn.Conv2d(5, 8, kernel_size=3)
+    convolutions = (
+        nn.Conv2d(images.channels, 5, kernel_size=3, padding=padding),
+        nn.Conv2d(5, 8, kernel_size=3, padding=padding),
+    )
     features: list[nn.Module] = [convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU()]
-    side = images.side - 4
+    side = images.side - 4 + 4 * padding
+    units = units or 200
     if regularization == "dropblock":
         from torchvision.ops import DropBlock2d  # slow to import, and no other network wants it
 
@@ -49,7 +75,7 @@ def conv_branch(images: ImageSpec, bins: int, regularization: str | None) -> "nn
             raise ValueError(f"max_pool needs images of at least 6x6, not {images.side}x{images.side}")
         features.append(nn.MaxPool2d(2))
         side //= 2
-    classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, 200), nn.ReLU()]
+    classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, units), nn.ReLU()]
     if regularization == "dropout":
         classifier.append(nn.Dropout(0.5))
-    return nn.Sequential(*features, *classifier, nn.Linear(200, bins))
+    return nn.Sequential(*features, *classifier, nn.Linear(units, bins))

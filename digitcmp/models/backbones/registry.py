@@ -5,16 +5,14 @@ it.
 """
 
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import create_model
-
 from digitcmp.data.spec import PAPER, ImageSpec
 from digitcmp.fields import Group
+from digitcmp.models.arguments import arguments_of
 
 if TYPE_CHECKING:
     from digitcmp.models.layers import Backbone
@@ -49,16 +47,8 @@ class Network:
 
     @cached_property
     def arguments(self) -> type[Group]:
-        """The arguments that it takes, with their types and defaults, as its builder's signature has them."""
-        names = vars(sys.modules[self.builder.__module__])
-        fields: dict[str, Any] = {}
-        for parameter in inspect.signature(self.builder).parameters.values():
-            if parameter.name in GIVEN or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                continue
-            kind = Any if parameter.annotation is parameter.empty else parameter.annotation
-            kind = eval(kind, names) if isinstance(kind, str) else kind  # of a file with annotations from __future__
-            fields[parameter.name] = (kind, ... if parameter.default is parameter.empty else parameter.default)
-        return create_model(f"{self.name}'s arguments", __base__=Group, **fields)
+        """Its arguments, with their types and defaults, from its builder's signature."""
+        return arguments_of(self.builder, left_out=GIVEN)
 
     @property
     def sized(self) -> bool:

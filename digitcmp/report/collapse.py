@@ -1,0 +1,48 @@
+"""Runs that collapsed: a network that answers as if it saw no images, or falls far behind its cell's other seeds."""
+
+import numpy as np
+import pandas as pd
+
+BASE_RATE = 0.55  # of first <= second among ten classes, for results that do not record the majority answer's share
+STANDARD_ERRORS = 3  # above the base rate that a run must exceed
+DEVIATIONS, DROP = 5, 0.05  # below its cell's median at which a run counts as collapsed: both are exceeded
+
+RULE = (
+    f"A run counts as *collapsed* if its test accuracy is not more than {STANDARD_ERRORS} standard errors above the "
+    f"share of the majority answer ({BASE_RATE} where a result does not record it). It also counts if it is below the "
+    f"median of its cell by more than {DROP} and by more than {DEVIATIONS} deviations. A deviation is the median "
+    "absolute deviation of the cell's seeds, or the standard error of an accuracy on its test pairs, whichever is "
+    "larger. Collapsed runs stay in every mean and test."
+)
+
+
+def collapsed(runs: pd.DataFrame) -> pd.Series:
+    """Return which runs collapsed, by RULE.
+
+    The deviation of a few seeds can be close to 0 by chance; that of the test pairs is a floor.
+
+    Args:
+        runs: One row per run, with `cell test_acc test_pairs`, and `majority` where it is recorded.
+
+    Returns:
+        Booleans, with the index of `runs`.
+    """
+    base = base_rate(runs)
+    at_base = runs.test_acc <= base + STANDARD_ERRORS * standard_error(base, runs.test_pairs)
+    median = runs.groupby("cell").test_acc.transform("median")
+    deviation = (runs.test_acc - median).abs().groupby(runs.cell).transform("median")
+    deviation = np.maximum(deviation, standard_error(median, runs.test_pairs))
+    drop = median - runs.test_acc
+    return at_base | ((drop > DROP) & (drop > DEVIATIONS * deviation))
+
+
+def base_rate(runs: pd.DataFrame) -> pd.Series:
+    """Return the share of the majority answer among the test pairs of each run; nan where it is not known."""
+    recorded = runs.majority.astype(float) if "majority" in runs else pd.Series(np.nan, runs.index)
+    first_task = runs.task.isna() | (runs.task == "leq") if "task" in runs else pd.Series(True, runs.index)
+    return recorded.where(recorded.notna(), first_task.map({True: BASE_RATE, False: np.nan}))
+
+
+def standard_error(accuracy: pd.Series, pairs: pd.Series) -> pd.Series:
+    """Return the binomial standard error of accuracies on this many pairs each."""
+    return np.sqrt(accuracy * (1 - accuracy) / pairs)

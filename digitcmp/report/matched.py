@@ -1,0 +1,54 @@
+"""Contrasts between kinds of backbones at equal sharing: WS3 − WS2 and WS1 − FCNN3 compare convolutional with dense."""
+
+from collections.abc import Iterator, Sequence
+
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.report.conditions import Condition, levels_of
+from digitcmp.report.contrasts import Contrast, interactions, single_effects
+from digitcmp.report.factors import Factor
+
+MATCHED, MATCHED_INTERACTION = "backbone, same sharing", "backbone × auxiliary loss"
+AUXILIARY = Factor("auxiliary loss", "aux")
+
+Kind = tuple[str, str]  # a network that shares its weights, and the same without sharing
+
+
+def kinds(planned: Sequence[Condition]) -> list[Kind]:
+    """Return the kinds of backbones of which a network is planned, in the order of the registry."""
+    models = {*levels_of(planned, "model")}
+    known = [(name, network.unshared) for name, network in NETWORKS.items() if network.unshared]
+    return [kind for kind in known if not models.isdisjoint(kind)]
+
+
+def matched_contrasts(planned: Sequence[Condition]) -> Iterator[Contrast]:
+    """Yield each kind of backbone less the first, and how much more that is with the auxiliary loss.
+
+    Both are contrasts of two networks that share their weights, or of two that do not, and the mean of these two where
+    everything else is equal.
+    """
+    first, *others = kinds(planned) or [("", "")]
+    for other in others:
+        factors = [Factor(MATCHED, "model", pair) for pair in zip(first, other, strict=True)]
+        effects = [list(single_effects(planned, factor)) for factor in factors]
+        yield from with_means(*effects)
+        more = [list(interactions(planned, factor, AUXILIARY)) for factor in factors]
+        renamed = [[contrast._replace(family=MATCHED_INTERACTION) for contrast in group] for group in more]
+        yield from with_means(*renamed)
+
+
+def with_means(shared: Sequence[Contrast], unshared: Sequence[Contrast]) -> Iterator[Contrast]:
+    """Yield contrasts of networks with and without sharing, and the mean of each two that are equal but for that."""
+    yield from shared
+    yield from unshared
+    partners = {recipe(contrast): contrast for contrast in unshared}
+    for contrast in shared:
+        if partner := partners.get(recipe(contrast)):
+            name = f"mean of {contrast.effect} and {partner.effect}"
+            plus, minus = [*contrast.plus, *partner.plus], [*contrast.minus, *partner.minus]
+            yield contrast._replace(plus=plus, minus=minus, scale=2, name=name)
+
+
+def recipe(contrast: Contrast) -> tuple[tuple[str, ...], ...]:
+    """Return the settings of all conditions but their networks."""
+    sides = (*contrast.plus, *contrast.minus)
+    return tuple(tuple(level for key, level in side.items() if key != "model") for side in sides)

@@ -1,0 +1,74 @@
+"""The effects of the auxiliary loss and sharing at equal learning rates of both networks.
+
+Where a network was trained at several rates, its effect in general is ambiguous: each comparison would be between two
+different rates. At each rate that both have, it is not.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from digitcmp.report import stats
+from digitcmp.report.conditions import distinct
+from digitcmp.report.contrasts import CLAIMS, Contrast, single_effects
+from digitcmp.report.effects import differing
+from digitcmp.report.factors import factors
+from digitcmp.report.samples import Samples, measure
+
+COLUMNS = ("family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_holm", "refused")
+
+
+class RateContrast(NamedTuple):
+    """A contrast at a learning rate that all its conditions have; its name tells it from others of its family."""
+
+    contrast: Contrast
+    effect: str
+    lr: str
+
+
+def equal_rates(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the effects of the auxiliary loss and sharing at each learning rate that both networks have.
+
+    Args:
+        frame: Rows of `conditions`.
+
+    Returns:
+        COLUMNS, one row per effect and rate, by ascending rate. p_holm is Holm's p inside the family, over all its
+        effects and rates. Where runs are missing, `refused` gives the reason and the numbers are nan. Empty unless a
+        network of an effect was trained at several rates.
+    """
+    samples = Samples(frame)
+    rows: list[dict[str, Any]] = []
+    for contrast, effect, lr in rate_contrasts(frame, samples):
+        row: dict[str, Any] = {"family": contrast.family, "effect": effect, "lr": float(lr)}
+        try:
+            result = measure(contrast, samples)
+            row |= dict(zip(("mean", "ci_low", "ci_high", "p", "n"), result, strict=True))
+        except ValueError as error:
+            row |= {"refused": str(error)}
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = table.astype(dict.fromkeys(("lr", "mean", "ci_low", "ci_high", "p", "p_holm"), float) | {"n": "Int64"})
+    for _, family in table[table.p.notna()].groupby("family"):
+        table.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
+    return table
+
+
+def rate_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[RateContrast]:
+    """Yield the contrasts of the auxiliary loss and sharing, once for each learning rate that both conditions have."""
+    planned = distinct(frame)
+    for family in CLAIMS:
+        found = []
+        for factor in factors(planned):
+            if factor.family == family:
+                found += list(single_effects(planned, factor))
+        contexts = differing(contrast.context for contrast in found)
+        for contrast, context in zip(found, contexts, strict=True):
+            [plus], [minus] = contrast.plus, contrast.minus
+            rates = samples.rates(plus), samples.rates(minus)
+            if len(rates[0] | rates[1]) < 2 or max(map(len, rates)) < 2:
+                continue
+            for lr in sorted(rates[0] & rates[1], key=float):
+                at_rate = contrast._replace(plus=[plus | {"lr": lr}], minus=[minus | {"lr": lr}])
+                yield RateContrast(at_rate, f"{contrast.effect} {context}".strip(), lr)

@@ -1,0 +1,133 @@
+"""result.json: its keys, written when a run is finished, read and checked."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from digitcmp.config.run import Run
+from digitcmp.errors import RunError, StaleError
+from digitcmp.files import checksum, write
+from digitcmp.models.scores import DIGITS
+from digitcmp.models.scores import names as score_names
+from digitcmp.runs import fingerprint
+from digitcmp.runs.folder import CHECKPOINT, CONFIG, MANIFEST, METRICS, RESULT, read_settings
+from digitcmp.runs.provenance import versions
+
+EPOCHS = ("epochs_trained", "checkpoint_epoch")  # the last epoch, and the epoch whose weights are saved and scored
+FOUND = ("found_lr", "found_batch_size")  # by Lightning's LearningRateFinder and BatchSizeFinder
+SCORES = (*score_names(aux=False), *DIGITS)
+CODE = ("code", "files", "functions")  # digests of the run's code, by file, in older results by function
+ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
+DATA_REMARKS = "data_remarks"  # on what was converted to read the data; older results have none
+CHECKSUM = "result_crc"  # of all other keys; older results have none
+# every other key is a setting
+RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, *ORIGIN, DATA_REMARKS, CHECKSUM)
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, DATA_REMARKS, CHECKSUM}
+
+
+def record_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Add the checksums to a result, write it as result.json and return it. This is the last step of a run."""
+    result |= {
+        "metrics_crc": checksum((folder / METRICS).read_bytes()),
+        "checkpoint_crc": checksum((folder / CHECKPOINT).read_bytes()),
+    }
+    result |= {CHECKSUM: result_checksum(result)}
+    write(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """Return result.json, None if it is missing or damaged. A damaged file is named on stderr."""
+    result, damaged = checked_result(folder)
+    if damaged:
+        print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
+    return result
+
+
+def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """Return result.json if it and the files with a checksum in it are complete, and the name of a damaged file."""
+    if not (folder / RESULT).exists():
+        return None, None
+    for name in (RESULT, METRICS, CHECKPOINT):
+        deleted = name == CHECKPOINT and not (folder / name).exists()  # which is allowed, for it takes space
+        if not deleted and not (folder / name).is_file():  # reading a pipe would never end
+            return None, name
+    try:
+        result = json.loads((folder / RESULT).read_text("utf-8"))
+        scores = [result[name] for name in SCORES]
+        unchanged = result.get(CHECKSUM) in (None, result_checksum(result))
+        complete = result.keys() >= REQUIRED and all(math.isfinite(score or 0) for score in scores)
+        if not unchanged or not complete:
+            return None, RESULT
+    except (ValueError, LookupError, AttributeError, TypeError):
+        return None, RESULT
+    if checksum((folder / METRICS).read_bytes()) != result["metrics_crc"]:
+        return None, METRICS
+    if (folder / CHECKPOINT).exists() and checksum((folder / CHECKPOINT).read_bytes()) != result["checkpoint_crc"]:
+        return None, CHECKPOINT
+    return result, None
+
+
+def result_checksum(result: Mapping[str, Any]) -> str:
+    """Return the CRC-32 of a result without its own checksum, independent of order and layout: 8 hexadecimal digits."""
+    values = {key: value for key, value in result.items() if key != CHECKSUM}
+    return checksum(json.dumps(values, sort_keys=True).encode())
+
+
+def finished_result(folder: Path, run: Run) -> dict[str, Any] | None:
+    """Return the run's result if the folder holds it, else None. A damaged file is named on stderr.
+
+    A result without a record of its code is accepted.
+
+    Raises:
+        RunError: if the folder holds another configuration, finished or damaged.
+        StaleError: if other code made the result and `stale` is ask.
+    """
+    result, damaged = checked_result(folder)
+    if damaged:
+        if settings := read_settings(folder):
+            reject_other_settings(folder, run, settings, "damaged")
+            print(f"{folder / damaged} is damaged: the run counts as not finished", file=sys.stderr)
+        elif (folder / MANIFEST).exists():
+            raise RunError(f"{folder} holds a damaged run without its {CONFIG}: force=true trains it again")
+    if not result:
+        return None
+    reject_other_settings(folder, run, result, "finished")
+    if "files" in result and run.stale != "keep":
+        changed = fingerprint.changed(result["files"], fingerprint.files(run))
+        if changed and run.stale == "retrain":
+            return None
+        if changed:
+            raise StaleError(f"{folder} holds this run, finished by", changed)
+    return result
+
+
+def reject_other_settings(folder: Path, run: Run, stored: Mapping[str, Any], state: str) -> None:
+    """Raise RunError if these settings of the folder are not the run's. A missing key counts as its default."""
+    for key in [*run.settings, *(stored.keys() - set(RESULT_KEYS) - run.settings.keys())]:
+        old, new = (settings.get(key, run.defaults.get(key)) for settings in (stored, run.settings))
+        if old != new:
+            raise RunError(
+                f"{folder} holds a {state} run with {key}={old}, not {key}={new}: "
+                "choose another folder (sweep=NAME), or force=true to train it again"
+            )
+
+
+def remarks_on(results: Sequence[dict[str, Any]]) -> list[str]:
+    """Return remarks on finished runs that are accepted: other versions, and code that was not recorded."""
+    lines = []
+    if unknown := sum("files" not in result and "functions" not in result for result in results):
+        lines.append(f"{unknown} finished without a record of the code that made them")
+    if former := sum("files" not in result and "functions" in result for result in results):
+        lines.append(f"{former} finished by an earlier version, whose record of the code cannot be compared")
+    here = versions().split(", ")
+    for recorded, n in Counter(result["versions"] for result in results).items():
+        if others := [version for version in recorded.split(", ") if version not in here]:
+            lines.append(f"{n} finished with {', '.join(others)}; here are {versions()}")
+    return lines

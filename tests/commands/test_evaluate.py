@@ -1,0 +1,162 @@
+"""A saved run evaluated again: on its own pairs the same numbers, on others new ones, each in its file."""
+
+import json
+import operator
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run
+from image_sets import fake_torchvision, save_npz
+from saved import checkpoint, untrained
+
+from digitcmp.commands import evaluate
+from digitcmp.data.tasks import TASKS, Task
+from digitcmp.runs.folder import CHECKPOINT
+
+
+@pytest.fixture(scope="module")
+def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("al4"))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """`digitcmp evaluate ARGUMENTS`, in this process: its exit code."""
+    monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, arguments)])
+    try:
+        evaluate.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def files(folder: Path) -> dict[str, dict]:
+    return {file.name: json.loads(file.read_text()) for file in folder.glob("evaluation*")}
+
+
+def test_on_its_own_pairs_a_run_says_what_it_said(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("data.train_pairs=100", "data.val_pairs=20", "data.test_pairs=300", "data.seed=7", "epochs=2")
+    train("model=ws3", "aux=true", "seed=3", *small, "hydra.run.dir=out")
+    assert run(monkeypatch, tmp_path / "out" / CHECKPOINT) == 0
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    evaluation = files(tmp_path / "out")["evaluation,dataset=mnist,test_pairs=300,seed=7.json"]
+    for key in ("test_loss", "test_acc", "digit_acc", "argmax_acc"):
+        assert evaluation[key] == pytest.approx(result[key], abs=1e-5)
+    assert evaluation["checkpoint_crc"] == result["checkpoint_crc"]
+    out, err = capsys.readouterr()
+    assert run(monkeypatch, tmp_path / "out") == 0  # its folder means the same
+    assert capsys.readouterr().out == out and len(files(tmp_path / "out")) == 1
+    assert out.splitlines()[:2] == ["AL4: mnist, 300 test pairs, seed 7", f"accuracy{result['test_acc']:>26.4f}"]
+    assert len(out.splitlines()) == 6 and err == ""
+
+
+def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for overrides in (["data.test_pairs=5000"], ["data.test_pairs=5000", "seed=1"], [], ["tta=true"]):
+        assert run(monkeypatch, al4, *overrides) == 0
+    results = files(al4.parents[1]).values()
+    pairs = sorted((result["test_pairs"], result["seed"], result["tta"]) for result in results)
+    assert pairs == [(1000, 0, False), (1000, 0, True), (5000, 0, False), (5000, 1, False)]
+    accuracies = {result["test_acc"] for result in results}
+    assert len(accuracies) == 4 and all(0.85 < accuracy < 1 for accuracy in accuracies)
+
+
+def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_torchvision(tmp_path / "data", "kmnist")
+    assert run(monkeypatch, al4, "data=kmnist", f"data.root={tmp_path / 'data'}", "data.test_pairs=25") == 0
+    assert files(al4.parents[1])["evaluation,dataset=kmnist,test_pairs=25,seed=0.json"]["digit_acc"] < 0.5
+
+
+def test_a_run_on_a_file_of_ones_own(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own data set, from where it lies now; other classes and other sizes of MNIST are told apart."""
+    save_npz(tmp_path / "letters.npz", classes=5, side=14)
+    own = ("data=npz", "data.file=letters.npz", "data.train_pairs=20", "data.val_pairs=10", "data.test_pairs=20")
+    train(*own, "aux=true", "epochs=1", "hydra.run.dir=out")
+    (tmp_path / "letters.npz").rename(tmp_path / "moved.npz")
+    assert run(monkeypatch, tmp_path / "out") == 2
+    assert capsys.readouterr().err == "letters.npz: there is no such file or folder\n"
+    assert run(monkeypatch, tmp_path / "out", f"data.file={tmp_path / 'moved.npz'}") == 0
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert files(tmp_path / "out")["evaluation,dataset=npz,test_pairs=20,seed=0.json"]["test_acc"] == result["test_acc"]
+    capsys.readouterr()
+    other = tmp_path / "other.npz"
+    save_npz(other, classes=5, side=14, n=61)
+    assert run(monkeypatch, tmp_path / "out", f"data.file={other}") == 2
+    assert capsys.readouterr().err.startswith(f"{other} is not what the run was trained on: its checksum is ")
+    assert run(monkeypatch, tmp_path / "out", "data=mnist") == 2
+    message = "mnist has 10 classes in 1 channels, the network was trained on 5 in 1\n"
+    assert capsys.readouterr().err == message
+
+
+def test_the_order_of_the_classes(
+    al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A trained network orders the digits; the plain evaluation is as before, and has its own file."""
+    for overrides in (["order=true"], ["order=false"]):
+        assert run(monkeypatch, al4, "data.test_pairs=400", *overrides) == 0
+    ordered, plain = (files(al4.parents[1])[f"evaluation,dataset=mnist,test_pairs=400,seed=0{end}.json"]
+                      for end in (",order", ""))  # fmt: skip
+    assert list(ordered.pop("positions")) == list("0123456789") and ordered.pop("class_order") == 1
+    assert ordered == plain
+    assert "from first to last: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in capsys.readouterr().out
+
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "Are they equal?"))
+    other = untrained(tmp_path / "same.ckpt", backbone="ws3", task="same")
+    assert run(monkeypatch, other, "order=true") == 2
+    assert capsys.readouterr().err == "order=true is not allowed: the run's task is same, not leq\n"
+
+
+def test_without_aux_beside_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = checkpoint(tmp_path, "fcnn1", aux=False, pairs=40, epochs=1)
+    moved = shutil.copy(plain, tmp_path / "copy.ckpt")
+    assert run(monkeypatch, moved) == 0
+    (result,) = files(tmp_path).values()
+    assert result["digit_acc"] is None and result["argmax_acc"] is None and result["test_pairs"] == 1000
+
+
+def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
+    result = {"dataset": "mnist", "test_pairs": 5, "seed": 0, "tta": False, "test_acc": 0.5}
+    first = evaluate.write(tmp_path / "last.ckpt", result)
+    assert evaluate.write(tmp_path / "last.ckpt", result) == first
+    other = evaluate.write(tmp_path / "last.ckpt", result | {"test_acc": 0.6})
+    assert other.name == "evaluation,dataset=mnist,test_pairs=5,seed=0,2.json"
+    assert [json.loads(file.read_text())["test_acc"] for file in (first, other)] == [0.5, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.file=, data.root=, seed=, tta=, order="),
+        ("data", "data is not allowed: data=, "),
+        ("data.file=a.npz", "data.file=a.npz is not allowed: mnist is not of a file"),
+        ("data=svhn", "data=svhn is not allowed: mnist, fashion_mnist, kmnist, digits"),
+        ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
+        ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
+        ("tta=1", "tta=1 is not allowed: true or false"),
+        ("order=yes", "order=yes is not allowed: true or false"),
+        ("seed=-1", "seed=-1 is not allowed: a whole number >= 0"),
+        ("data.test_pairs=5001", "5001 pairs asked of mnist's 10000 test images, which make 5000"),
+    ],
+)
+def test_what_is_not_allowed_ends_with_2_and_a_line(
+    override: str, message: str, al4: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, al4, override) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(message) and err.count("\n") == 1
+
+
+def test_help_says_what_every_key_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, "--help") == 0
+    lines = {line.split(maxsplit=1)[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
+    for key in ("data", "data.test_pairs", "data.root", "seed", "tta", "order"):
+        assert len(lines[key].split()) > 4
+
+
+def test_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, tmp_path / "last.ckpt") == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'last.ckpt'}: there is no such file\n"

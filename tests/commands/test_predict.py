@@ -1,0 +1,357 @@
+"""A saved network asked about arrays and pictures, and files that are none."""
+
+import io
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import MNIST_ROOT, ROOT
+from drawings import drawing
+from PIL import Image
+from rich.console import Console
+from saved import checkpoint, untrained
+
+import digitcmp
+from digitcmp.commands import predict
+from digitcmp.data import datasets
+from digitcmp.errors import CheckpointError
+from digitcmp.runs.checkpoint import Comparer
+
+
+@pytest.fixture(scope="module")
+def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("al4"))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """FCNN1 without the auxiliary loss, hardly trained."""
+    return checkpoint(tmp_path_factory.mktemp("plain"), "fcnn1", aux=False, pairs=40, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def network(al4: Path) -> Comparer:
+    return digitcmp.load(al4)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    """A one, light on dark, and a seven, dark on light."""
+    one = np.zeros((90, 120), np.uint8)
+    one[10:80, 40:52] = 255
+    Image.fromarray(one).save(tmp_path / "one.png")
+    Image.fromarray(drawing()).save(tmp_path / "seven.jpg")
+    return [str(tmp_path / "one.png"), str(tmp_path / "seven.jpg")]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """`digitcmp predict ARGUMENTS`, in this process: its exit code."""
+    monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
+    try:
+        predict.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_import_is_light() -> None:
+    code = "import sys, digitcmp; assert not {'torch', 'numpy'} & sys.modules.keys(); digitcmp.nothing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "AttributeError: module 'digitcmp' has no attribute 'nothing'"
+
+
+def test_predict_takes_numpy_tensors_and_lists(network: Comparer) -> None:
+    pool = datasets.load("mnist", Path()).test
+    pairs = pool.images[:40].reshape(20, 2, 14, 14)
+    probability = network.predict(pairs)
+    assert probability.shape == (20,) and probability.dtype == np.float32
+    right = (probability > 0.5) == (pool.labels[:40:2] <= pool.labels[1:40:2])
+    assert right.mean() > 0.8
+    for other in (torch.from_numpy(pairs), torch.from_numpy(pairs).double(), pairs.astype(float), pairs.tolist()):
+        assert np.array_equal(network.predict(other), probability)
+    assert np.array_equal(network.predict(pairs[::-1]), probability[::-1])
+    assert network.predict(pairs[:0]).shape == (0,)
+    many = np.concatenate([pairs] * 60)  # more than are evaluated at once
+    assert network.predict(many) == pytest.approx(np.tile(probability, 60), abs=1e-5)
+
+
+def test_predict_digits(network: Comparer, plain: Path) -> None:
+    pool = datasets.load("mnist", Path()).test
+    digits = network.predict_digits(pool.images[:200].reshape(100, 2, 14, 14)).digits
+    assert digits is not None and digits.sum(axis=2) == pytest.approx(np.ones((100, 2)), abs=1e-5)
+    assert (digits.argmax(axis=2).flatten() == pool.labels[:200]).mean() > 0.9
+    assert digitcmp.load(plain).predict_digits(np.zeros((3, 2, 14, 14))).digits is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (np.zeros((2, 14, 14)), r"the shape \(B, 2, 14, 14\), these \(2, 14, 14\)"),
+        (np.zeros((5, 2, 28, 28)), r"these \(5, 2, 28, 28\)"),
+        (np.full((1, 2, 14, 14), -1), "gray values from 0 to 255, these go from -1 to -1"),
+        (torch.full((1, 2, 14, 14), 256), "these go from 256 to 256"),
+        (np.full((1, 2, 14, 14), 0.5), "these go from 0.5 to 0.5"),  # someone's 0..1
+        (np.full((1, 2, 14, 14), np.nan), "these go from nan to nan"),
+        ("digits", "could not convert string to float"),
+    ],
+)
+def test_predict_says_what_it_wants(network: Comparer, pairs: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        network.predict(pairs)
+
+
+class Malicious:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.target),)
+
+
+BAD = {
+    "missing": "there is no such file",
+    "folder": "holds no checkpoints/last.ckpt: a run's folder or its checkpoint is wanted",
+    "empty": "is damaged or not a checkpoint of train.py",
+    "text": "is no checkpoint",
+    "truncated": "is damaged or not a checkpoint of train.py",
+    "other": "is damaged or not a checkpoint of train.py",
+    "unknown": "needs the backbone ws9, which is not registered: add --plugins MODULE",
+    "mismatch": "is damaged or not a checkpoint of train.py .*state_dict",
+    "nan": "answers with nan: its weights are damaged",
+    "malicious": "is no checkpoint, or one that holds code, which is never run",
+    "malicious pickle": "is no checkpoint, or one that holds code, which is never run",
+}
+
+
+def damage(kind: str, file: Path, whole: Path) -> None:
+    """Write something that is not a checkpoint of this project, or not whole."""
+    values = torch.load(whole, weights_only=True)
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "empty":
+        file.touch()
+    elif kind == "text":
+        file.write_text("not a checkpoint\n")
+    elif kind == "truncated":
+        file.write_bytes(whole.read_bytes()[:-5000])
+    elif kind == "other":
+        torch.save({"weight": torch.zeros(3)}, file)
+    elif kind == "unknown":
+        values["hyper_parameters"]["network"]["backbone"] = "ws9"
+        torch.save(values, file)
+    elif kind == "mismatch":
+        values["hyper_parameters"]["network"]["backbone"] = "fcnn2"
+        torch.save(values, file)
+    elif kind == "nan":
+        values["state_dict"]["mean"] = torch.tensor(float("nan"))
+        torch.save(values, file)
+    elif kind == "malicious":
+        values["hyper_parameters"]["network"]["backbone"] = Malicious(file.with_name("executed"))
+        torch.save(values, file)
+    elif kind == "malicious pickle":
+        file.write_bytes(pickle.dumps(Malicious(file.with_name("executed"))))
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_no_checkpoint_is_named_and_never_run(kind: str, al4: Path, tmp_path: Path) -> None:
+    damage(kind, tmp_path / "last.ckpt", al4)
+    with pytest.raises(CheckpointError, match=f"last.ckpt:? {BAD[kind]}") as error:
+        digitcmp.load(tmp_path / "last.ckpt")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_json_is_one_object(
+    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, al4, *pictures, "--json") == 0
+    out = capsys.readouterr().out
+    said = json.loads(out)
+    assert list(said) == ["probability", "holds", "digits"] and out.count("\n") == 1
+    assert 0.9 < said["probability"] <= 1 and said["holds"] is True and said["digits"] == [1, 7]
+    run(monkeypatch, al4, *reversed(pictures), "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert said["probability"] < 0.1 and said["holds"] is False and said["digits"] == [7, 1]
+
+
+def test_without_aux(
+    plain: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, plain, *pictures, "--json")
+    assert json.loads(capsys.readouterr().out)["digits"] is None
+    run(monkeypatch, plain, *pictures)
+    assert "looks like" not in capsys.readouterr().out
+
+
+def test_screen(
+    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, al4, *pictures) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["one.png", "seven.jpg"]
+    assert any("██" in line for line in lines[1:15])
+    assert lines[16].rstrip() == "looks like a 1                  looks like a 7"
+    assert re.fullmatch(r"yes: P\(first <= second\) = (0\.9\d{3}|1\.0000)", lines[-1])
+    assert err == ""
+    run(monkeypatch, al4, *reversed(pictures))
+    assert capsys.readouterr().out.splitlines()[-1].startswith("no: P(first <= second) = 0.0")
+
+
+def test_half_blocks_hold_every_pixel() -> None:
+    image = np.arange(196, dtype=np.uint8).reshape(14, 14)
+    console = Console(force_terminal=True, color_system="truecolor", file=io.StringIO())
+    console.print(predict.half_blocks(image))
+    text = console.file.getvalue()
+    assert text.count("▀") == 98
+    for gray in range(196):
+        assert f"8;2;{gray};{gray};{gray}" in text
+
+
+def test_csv(
+    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path(pictures[0]).with_name("pairs.csv")
+    table.write_text(
+        f"one.png,seven.jpg\n\n{pictures[1]}, one.png\n", encoding="utf-8-sig"
+    )  # as a spreadsheet saves it
+    assert run(monkeypatch, al4, "--csv", table, "--json") == 0
+    assert [json.loads(line)["digits"] for line in capsys.readouterr().out.splitlines()] == [[1, 7], [7, 1]]
+    assert run(monkeypatch, al4, "--csv", table) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[1:] for line in lines] == [["yes", "1", "7", *pictures], ["no", "7", "1", *reversed(pictures)]]
+
+
+def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
+    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Path(pictures[0]).with_name("pairs.csv")
+    table.write_text("one.png,seven.jpg\none.png,gone.png\nseven.jpg,one.png\n")
+    for options in ([], ["--json"]):
+        assert run(monkeypatch, al4, "--csv", table, *options) == 2
+        out, err = capsys.readouterr()
+        assert err == f"{table.with_name('gone.png')} cannot be read: No such file or directory\n"
+        if options:
+            assert [json.loads(line)["holds"] for line in out.splitlines()] == [True, None, False]
+        else:
+            assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"]
+
+
+def test_12_bits_in_16(
+    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All pictures of a command are divided alike, and a line says by what."""
+    saved = untrained(tmp_path / "last.ckpt", backbone="ws2", images={"side": 20, "drawn": False})
+    for name, highest in (("light", 255), ("dark", 40)):
+        values = np.tile(np.linspace(0, highest, 20).astype(np.uint8), (20, 1))
+        Image.fromarray(values).save(tmp_path / f"{name}8.png")
+        Image.fromarray(values.astype(np.uint16) * 16).save(tmp_path / f"{name}16.png")
+    assert run(monkeypatch, saved, tmp_path / "light8.png", tmp_path / "dark8.png", "--json") == 0
+    expected, _ = capsys.readouterr()
+    assert run(monkeypatch, saved, tmp_path / "light16.png", tmp_path / "dark16.png", "--json") == 0
+    assert capsys.readouterr() == (expected, "pictures with 16 bits fill 12 of them: divided by 16\n")
+
+
+@pytest.mark.parametrize(("channels", "side"), [(3, 15), (1, 28)])
+def test_other_images_are_read_as_the_network_saw_them(
+    channels: int,
+    side: int,
+    pictures: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec = {"channels": channels, "side": side, "names": ("cat", "dog"), "drawn": False}
+    saved = untrained(tmp_path / "last.ckpt", backbone="ws2", aux=True, images=spec)
+    assert run(monkeypatch, saved, *pictures) == 0
+    out, err = capsys.readouterr()
+    assert re.search(r"looks like a (cat|dog) +looks like a (cat|dog)", out)
+    assert re.search(r"(yes|no): P\(first <= second\) = [01]\.", out)
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"one.png,gone.png\n", "gone.png cannot be read: No such file or directory"),
+        (b"one.png,seven.jpg\none.png\n", "pairs.csv, line 2: two paths are wanted, not 1"),
+        (b"", "pairs.csv holds no pairs"),
+        (b"\xff\xfe,\x00\n", "pairs.csv cannot be read: "),
+        (None, "pairs.csv cannot be read: No such file or directory"),
+    ],
+)
+def test_bad_tables_end_with_2_and_a_line(
+    text: bytes | None,
+    message: str,
+    pictures: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = Path(pictures[0]).with_name("pairs.csv")
+    if text is not None:
+        table.write_bytes(text)
+    assert run(monkeypatch, "last.ckpt", "--csv", table) == 2
+    out, err = capsys.readouterr()
+    assert message in err and err.count("\n") == 1 and out == ""
+
+
+def test_bad_arguments_end_with_2_and_a_line(
+    al4: Path, pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in ([pictures[0]], [*pictures, "--csv", "pairs.csv"], []):
+        assert run(monkeypatch, al4, *arguments) == 2
+        assert capsys.readouterr().err.endswith("two pictures are wanted, or --csv FILE\n")
+    damage("malicious", tmp_path / "bad.ckpt", al4)
+    assert run(monkeypatch, tmp_path / "bad.ckpt", *pictures) == 2
+    assert capsys.readouterr().err == (
+        f"{tmp_path / 'bad.ckpt'} is no checkpoint, or one that holds code, which is never run\n"
+    )
+
+
+def test_an_unreadable_picture_costs_no_import_of_torch(tmp_path: Path) -> None:
+    """The command as typed: one line, at once, whatever the checkpoint."""
+    (tmp_path / "first.png").touch()
+    code = (
+        "import atexit, runpy, sys; atexit.register(lambda: print('torch' in sys.modules));"
+        "sys.argv = ['digitcmp', 'predict', 'last.ckpt', 'first.png', 'first.png'];"
+        "runpy.run_module('digitcmp', run_name='__main__')"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    assert done.stderr == "first.png is not a PNG or JPEG picture\n"
+
+
+@pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
+def test_photographed_test_digits_are_named_like_the_originals(network: Comparer) -> None:
+    """100 test digits ten times as large, dark on light, off the middle, lit from one side, with grain."""
+    from digitcmp.data import images
+
+    raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
+    originals = np.fromfile(raw / "t10k-images-idx3-ubyte", np.uint8, 16 + 100 * 784)[16:].reshape(100, 28, 28)
+    labels = np.fromfile(raw / "t10k-labels-idx1-ubyte", np.uint8, 8 + 100)[8:]
+    rng = np.random.default_rng(0)
+    light = np.linspace(150, 220, 320)[:, None] + np.linspace(-20, 20, 320)
+    taken = []
+    for original in originals:
+        large = Image.fromarray(original).resize((280, 280), Image.Resampling.BICUBIC)
+        ink = np.pad(np.asarray(large) / 255, (0, 40))
+        ink = np.roll(ink, rng.integers(0, 41, 2), axis=(0, 1))
+        photo = light * (1 - 0.75 * ink) + rng.normal(0, 4, ink.shape)
+        taken.append(images.centred(photo.astype(np.uint8)))
+    named, before = (
+        network.predict_digits(digits.reshape(50, 2, 14, 14)).digits
+        for digits in (np.stack(taken), images.resize(originals, 14))
+    )
+    assert named is not None and before is not None
+    accuracy, expected = ((digits.argmax(axis=2).flatten() == labels).mean() for digits in (named, before))
+    assert accuracy >= expected - 0.03

@@ -1,0 +1,335 @@
+"""A run's names, hashes and checks, and the recipes against the paper."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from configs import nested, run
+from conftest import ROOT
+
+from digitcmp import paper
+from digitcmp.config import groups as groups_of
+from digitcmp.config import run as config
+from digitcmp.config.run import RENAMED, Run, groups
+from digitcmp.errors import ConfigError
+from digitcmp.models.backbones import NETWORKS
+
+pytestmark = pytest.mark.pure
+
+WIDTHS = "a list, each a whole number >= 1, or null"
+
+
+def test_names_of_cells() -> None:
+    assert run(aux=True).cell_name == "model=ws3,aux=true,lr=0.002"
+    assert run(seed=3).cell_name == run().cell_name == "model=ws3,aux=false,lr=0.0013"  # a cell has many seeds
+    changed = run(model="fcnn2", model__hidden=[300, 50], lr=1e-4, data__train_pairs=500, data__name="kmnist")
+    assert changed.cell_name == "model=fcnn2,aux=false,lr=0.0001,dataset=kmnist,hidden=300-50,train_pairs=500"
+
+
+def test_hash_covers_cell_and_seed() -> None:
+    different = [
+        run(),
+        run(seed=1),
+        run(epochs=50),
+        run(aux=True),
+        run(data__seed=0),
+        run(trainer__precision="16-mixed"),
+        run(trainer__max_steps=100),
+        run(trainer__max_epochs=24),
+        run(trainer__limit_train_batches=1),
+        run(trainer__limit_train_batches=1.0),
+        run(trainer__accumulate_grad_batches=2),
+        run(trainer__overfit_batches=2),
+    ]
+    assert len({run.config_hash for run in different}) == len(different)
+    same = [run(), run(data__root="/elsewhere"), run(pictures=True), run(force=True), run(sweep="mine")]
+    same += [
+        run(trainer__profiler="simple"),
+        run(trainer__detect_anomaly=True),
+        run(trainer__check_val_every_n_epoch=5),
+        run(trainer__val_check_interval=0.5),
+        run(trainer__limit_val_batches=2),
+        run(trainer__log_every_n_steps=50),
+        run(trainer__max_epochs=25),
+        run(trainer__precision="32"),
+        run(logger=[{"_target_": "lightning.pytorch.loggers.CSVLogger"}]),
+    ]
+    assert len({run.config_hash for run in same}) == 1
+
+
+def test_identity_of_a_data_set(tmp_path: Path) -> None:
+    """Its side, class and arguments; of a file what it holds, wherever it lies, and a new one as soon as it changes."""
+    sets = [{}, {"side": 28}, {"name": "a", "cls": "SVHN"}, {"name": "a", "cls": "USPS"}]
+    sets += [{"name": "a", "cls": "EMNIST", "arguments": {"split": split}} for split in ("letters", "digits")]
+    for name in ("first", "copy", "other"):
+        (tmp_path / name).write_text(name if name == "other" else "same")
+    files = [{"name": "own", "file": str(tmp_path / name)} for name in ("first", "copy", "other")]
+    runs = [run(**{f"data__{key}": value for key, value in given.items()}) for given in sets + files]
+    hashes = [run.config_hash for run in runs]
+    assert hashes[-3] == hashes[-2] and len(set(hashes)) == len(runs) - 1
+    assert runs[5].cell_name.endswith("cls=EMNIST,data_arguments=split_digits,dataset=a")
+    (tmp_path / "first").write_text("changed")
+    assert run(data__name="own", data__file=str(tmp_path / "first")).config_hash not in hashes
+    assert run(data__drawn=False).config_hash == run().config_hash
+
+
+def test_two_and_two_point_zero_are_one_run() -> None:
+    assert run(aux=True, aux_weight=2, lr=1).config_hash == run(aux=True, aux_weight=2.0, lr=1.0).config_hash
+
+
+def test_when_something_acts_on_evaluations_their_epochs_are_a_part_of_the_identity() -> None:
+    """The best epoch is of those that are evaluated, and patience counts evaluations."""
+    for acting in ({"checkpoint": "best"}, {"callbacks": [{"_target_": "mine.Stop"}]}, {"callbacks": []}):
+        every, fifth = (run(trainer__check_val_every_n_epoch=n, **acting) for n in (1, 5))
+        assert (every.config_hash == fifth.config_hash) == (acting == {"callbacks": []})
+    assert fifth.settings["checkpoint"] == "last"
+    assert run(checkpoint="best", trainer__check_val_every_n_epoch=5).settings["checkpoint"] == (
+        "best, evaluated every 5 epochs"
+    )
+
+
+def test_a_text_is_another_value_than_the_number_it_spells() -> None:
+    callbacks = [run(callbacks=[{"_target_": "mine.Stop", "after": after}]) for after in (1, "1", True, "true", "one")]
+    assert len({run.config_hash for run in callbacks}) == len(callbacks)
+    assert [run.settings["callbacks"] for run in callbacks[:2]] == ["mine.Stop(after=1)", "mine.Stop(after='1')"]
+
+
+def test_a_recipe_without_a_rate_for_the_auxiliary_loss_has_one_rate() -> None:
+    for model, rate in (({"lr": 0.02}, 0.02), ({"lr": 0.02, "lr_aux": 0.03}, 0.03), ({}, 1e-3)):
+        composed = nested() | {"model": {"name": "ws2", **model}, "lr": None, "aux": True}
+        assert Run.of(composed).lr == rate
+
+
+def test_the_name_of_a_cell_of_many_settings_is_a_folders() -> None:
+    """Two that differ at their end only are two."""
+    many: dict[str, Any] = {"epochs": 3, "batch_size": 7, "label_smoothing": 0.123456, "ema": 0.123456, "tta": True}
+    many |= {"optimizer": "sgd", "momentum": 0.123456, "schedule": "one_cycle", "normalize": False, "threads": 3}
+    many |= {"data__train_pairs": 123, "data__val_pairs": 321, "data__shuffle": False, "checkpoint": "best"}
+    many |= {"data__augment": True, "data__seed": 123_456, "trainer__precision": "bf16-mixed", "nesterov": True}
+    names = {run(**many, weight_decay=decay).cell_name for decay in (0.1, 0.2)}
+    assert len(names) == 2 and max(map(len, names)) <= 240
+
+
+def typed_again(row: dict[str, Any]) -> Run:
+    """The run of a row of runs.csv: its settings, which have lost their types and their groups there."""
+    settings = {key: value for key, value in row.items() if value == value}  # nan: null, or not known then
+    for key in ("hidden", "bins", "width", "data_seed"):
+        if key in settings:
+            settings[key] = ast.literal_eval(str(settings[key]).removesuffix(".0"))
+    composed = nested(model=settings["model"])
+    where = {RENAMED.get(f"{group}.{key}", key): (group, key) for group in groups() for key in composed[group]}
+    where = {key: place for key, place in where.items() if place != ("model", "lr")}
+    for key, value in settings.items():
+        if key in where and key != "model":
+            group, member = where[key]
+            composed[group][member] = value
+        elif key in composed and key != "model":
+            composed[key] = value
+    return Run.of(composed)
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("multirun/*/report/runs.csv")), ids=lambda file: file.parts[-3])
+def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
+    rows = pd.read_csv(file).to_dict("records")
+    assert rows
+    for row in rows:
+        again = typed_again(row)  # type: ignore[arg-type]
+        assert (again.cell_name, again.config_hash, again.label) == (row["cell"], row["config_hash"], row["label"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs=0 is not allowed: a whole number >= 1"),
+        ({"epochs": 2.5}, "epochs=2.5 is not allowed: a whole number >= 1"),
+        ({"lr": 0}, "lr=0 is not allowed: a number > 0"),
+        ({"lr": float("nan")}, "lr=NaN is not allowed: a number > 0"),
+        ({"lr": "fast"}, "lr=fast is not allowed: a number > 0"),
+        ({"aux_weight": -0.5}, "aux_weight=-0.5 is not allowed: a number >= 0"),
+        ({"data__train_pairs": -1}, "data.train_pairs=-1 is not allowed: a whole number >= 1"),
+        (
+            {"data__train_pairs": 29_001},
+            "data.train_pairs=29001 is not allowed: with 1000 validation pairs at most 29000; mnist has 60000 training "
+            "images",
+        ),
+        ({"data__test_pairs": 5_001}, "data.test_pairs=5001 is not allowed: at most 5000; mnist has 10000 test images"),
+        ({"batch_size": 1_001}, "batch_size=1001 is not allowed: at most the 1000 training pairs"),
+        ({"seed": -1}, "seed=-1 is not allowed: a whole number >= 0"),
+        ({"seed": True}, "seed=true is not allowed: a whole number >= 0"),
+        ({"aux": 1}, "aux=1 is not allowed: true or false"),
+        ({"dry_run": 1.0}, "dry_run=1.0 is not allowed: true or false"),
+        ({"head": "linear"}, "head=linear is not allowed: mlp, ordinal"),
+        ({"head": 3}, "head=3 is not allowed: mlp, ordinal"),
+        ({"task": "lt"}, "task=lt is not allowed: leq, same, odd_sum, shuffled_leq"),
+        ({"aux_labels": "parity"}, "aux_labels=parity is not allowed: without aux=true no label is used"),
+        (
+            {"aux": True, "aux_labels": "shuffled", "data__re_pair": True},
+            "data.re_pair=true is not allowed: it needs the right digits, not those of aux_labels=shuffled",
+        ),
+        (
+            {"model": "fcnn2", "head": "ordinal"},
+            "head=ordinal is not allowed: fcnn2 merges both images into one embedding; mlp",
+        ),
+        ({"model": "fcnn1", "bins": 30}, "bins=30 is not allowed: fcnn1 has no branch that takes it; null"),
+        ({"bins": 1}, "bins=1 is not allowed: a whole number >= 2, or null"),
+        (
+            {"model__regularization": "l2"},
+            "model.regularization=l2 is not allowed: dropout, max_pool, dropblock, or null",
+        ),
+        ({"schedule": "step"}, "schedule=step is not allowed: constant, cosine, one_cycle"),
+        ({"label_smoothing": 1}, "label_smoothing=1 is not allowed: a number from 0 to below 1"),
+        ({"weight_decay": -1}, "weight_decay=-1 is not allowed: a number >= 0"),
+        (
+            {"weight_decay": 0.1},
+            "weight_decay=0.1 is not allowed: an argument of optimizer=adamw|nadam|radam|rmsprop|sgd",
+        ),
+        ({"momentum": 0.9}, "momentum=0.9 is not allowed: an argument of optimizer=rmsprop|sgd"),
+        (
+            {"optimizer": "sgd", "betas": [0.9, 0.99]},
+            "betas=[0.9,0.99] is not allowed: an argument of optimizer=adam|adamw|nadam|radam",
+        ),
+        ({"betas": [0.9]}, "betas=[0.9] is not allowed: two numbers from 0 to below 1, or null"),
+        ({"optimizer": "sgd", "nesterov": True}, "nesterov=true is not allowed: it needs a momentum"),
+        ({"optimizer": "lion"}, "optimizer=lion is not allowed: adam, adamw, nadam, radam, rmsprop, sgd"),
+        ({"ema": 1}, "ema=1 is not allowed: a number between 0 and 1, or null"),
+        ({"aux_weight": 2}, "aux_weight=2.0 is not allowed: without aux=true there is nothing to weigh"),
+        (
+            {"trainer__gradient_clip_algorithm": "value"},
+            "trainer.gradient_clip_algorithm=value is not allowed: it needs a trainer.gradient_clip_val",
+        ),
+        ({"data__re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels, so only with aux=true"),
+        ({"model": "fcnn3", "model__hidden": [3]}, "model.hidden=[3] is not allowed: a whole number >= 1, or null"),
+        ({"model": "fcnn2", "model__hidden": 3}, f"model.hidden=3 is not allowed: {WIDTHS}"),
+        ({"model": "fcnn2", "model__hidden": [3, 0]}, f"model.hidden=[3,0] is not allowed: {WIDTHS}"),
+        ({"trainer__gradient_clip_val": 0}, "trainer.gradient_clip_val=0 is not allowed: a number > 0, or null"),
+        ({"threads": 0}, "threads=0 is not allowed: a whole number from 1 to 1000"),
+        (
+            {"trainer__accelerator": "gup"},
+            "trainer.accelerator=gup is not allowed: cpu, gpu, cuda, mps, tpu, hpu, auto",
+        ),
+        (
+            {"trainer__precision": 8},
+            "trainer.precision=8 is not allowed: 32-true, 16-mixed, bf16-mixed, 64-true, 16-true, "
+            "bf16-true, transformer-engine, transformer-engine-float16",
+        ),
+        ({"trainer__deterministic": 1}, "trainer.deterministic=1 is not allowed: true or false or warn"),
+        (
+            {"trainer__check_val_every_n_epoch": 26, "checkpoint": "best"},
+            "trainer.check_val_every_n_epoch=26 is not allowed: with checkpoint=best at most epochs=25, so that an "
+            "epoch is evaluated",
+        ),
+        (
+            {"model": "convnet2", "data__train_pairs": 21},
+            "batch_size=20 is not allowed: of 21 training pairs it leaves a last batch of 1, and the batch norm of "
+            "convnet2 needs 2",
+        ),
+        (
+            {"model": "convnet2", "batch_size": 1},
+            "batch_size=1 is not allowed: of 1000 training pairs it leaves a last batch of 1, and the batch norm of "
+            "convnet2 needs 2",
+        ),
+        ({"model__name": "ws9"}, f"model.name=ws9 is not allowed: {', '.join(NETWORKS)}"),
+        ({"model__lr": "x"}, "model.lr=x is not allowed: a number > 0, or null"),
+        ({"trainer": None}, "trainer=null is not allowed: a group of keys"),
+    ],
+)
+def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Run.of(nested(**changes))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epoch": 3}, "epoch is unknown: did you mean epochs?"),
+        ({"width": 8}, "width is unknown: did you mean model.width?"),
+        ({"data_seed": 8}, "data_seed is unknown: did you mean seed?"),
+        ({"a": {"epochs": 3}}, "a is unknown: python train.py --help lists every key"),
+        ({"data__train_pair": 3}, "data.train_pair is unknown: did you mean data.train_pairs?"),
+        ({"data__lr": 3}, "data.lr is unknown: did you mean lr?"),
+        ({"model__depht": 2}, "model.depht is unknown: ws3 takes regularization, padding, units"),
+        ({"model__regularisation": None}, "model.regularisation is unknown: did you mean model.regularization?"),
+        ({"model__bins": 2}, "model.bins is unknown: ws3 takes regularization, padding, units"),
+        ({"trainer__profile": None}, "trainer.profile is unknown: did you mean trainer.profiler?"),
+        (
+            {"experiment": {"epochs": 2, "model": "fcnn1"}},
+            "the experiment sets epochs, model under `experiment`: its file lacks its first line, # @package _global_",
+        ),
+    ],
+)
+def test_what_is_unknown_is_refused_at_every_depth(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        Run.of(nested(**changes))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("key", [key for key in config.known_keys() if not key.startswith(("model.", "head."))])
+def test_every_knob_has_a_default_and_cannot_be_deleted(key: str) -> None:
+    composed: Any = nested()
+    *path, leaf = key.split(".")
+    group = composed
+    for part in path:
+        group = group[part]
+    del group[leaf]
+    with pytest.raises(ConfigError, match=f"^{key} is missing: "):
+        Run.of(composed)
+
+
+def test_every_option_of_the_trainer_is_honoured_or_refused_with_a_reason() -> None:
+    import inspect
+
+    from lightning import Trainer
+
+    options = list(inspect.signature(Trainer).parameters)
+    taken = groups_of.TrainerConfig.model_fields
+    assert set(options) == taken.keys() | groups_of.TRAINER_REFUSED.keys()
+    assert config.config_yaml()["trainer"].keys() == taken.keys()
+    for option in options:
+        if option not in taken:
+            with pytest.raises(ConfigError, match=rf"^trainer.{option} is not allowed: \w"):
+                Run.of(nested(**{f"trainer__{option}": 1}))
+
+
+def test_flat_names_are_unique() -> None:
+    names = [RENAMED.get(f"{group}.{key}", key) for group, kind in groups().items() for key in kind.model_fields]
+    names += [key for key in Run.model_fields if key not in groups()]
+    flat = [name for name in names if name not in ("lr", "arguments")]
+    assert len(flat) == len(set(flat))
+
+
+def test_an_argument_cannot_take_the_name_of_a_knob(monkeypatch: pytest.MonkeyPatch) -> None:
+    def thief(epochs: int = 3, bins: int = 10) -> None: ...
+
+    monkeypatch.setitem(NETWORKS, "thief", config.NETWORKS["ws3"].__class__(thief))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="^thief's argument epochs has the name of a knob: give it another$"):
+        Run.of(nested(model__name="thief") | {"model": {"name": "thief", "epochs": 9}})
+
+
+def test_an_argument_at_its_default_is_no_part_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deep(depth: config.Count = 2, bins: int = 10) -> None: ...
+
+    monkeypatch.setitem(NETWORKS, "deep", NETWORKS["ws3"].__class__(deep))  # type: ignore[arg-type]
+    cells = [
+        Run.of(nested() | {"model": {"name": "deep", **arguments}}) for arguments in ({}, {"depth": 2}, {"depth": 3})
+    ]
+    assert [run.cell_name for run in cells[:2]] == ["model=deep,aux=false,lr=0.001"] * 2
+    assert cells[2].cell_name == "model=deep,aux=false,lr=0.001,depth=3"
+    with pytest.raises(ConfigError, match="^model.depth=0 is not allowed: a whole number >= 1$"):
+        Run.of(nested() | {"model": {"name": "deep", "depth": 0}})
+
+
+@pytest.mark.parametrize("model", [model for model, aux in paper.CELLS if not aux])
+def test_learning_rates_are_those_of_table_ii(model: str) -> None:
+    rates = run(model=model).lr, run(model=model, aux=True).lr
+    assert rates[0] == paper.LEARNING_RATES[paper.label(model, aux=False)]
+    assert rates[1] == paper.LEARNING_RATES.get(paper.label(model, aux=True), rates[0])
+
+
+def test_labels() -> None:
+    labels = [paper.label(model, aux) for model, aux in paper.CELLS]
+    assert labels == ["FCNN1", "FCNN2", "FCNN3", "WS1", "WS2", "WS3", "AL1", "AL2", "AL3", "AL4"]
+    assert paper.label("fcnn1", aux=True) == "FCNN1+AL"
+    assert paper.label("convnet", aux=True) == "convnet+AL"

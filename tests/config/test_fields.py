@@ -1,0 +1,107 @@
+"""The arguments of a function as options, and the location of an error."""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from digitcmp.errors import ConfigError
+from digitcmp.fields import Count, Group, arguments_of, validate
+
+pytestmark = pytest.mark.pure
+
+MODULE = """
+from typing import TYPE_CHECKING
+
+from digitcmp.fields import Count
+
+if TYPE_CHECKING:
+    from digitcmp.fields import Natural
+
+Widths = list[Count]
+
+
+def layers(images, widths: Widths, rate: float = 0.5, norm: str | None = None, other=3, *rest, **more) -> "Missing":
+    ...
+
+
+def hidden(size: "Natural" = 0): ...
+
+
+class Layer:
+    def __init__(self, width: Count = 8) -> None: ...
+"""
+
+
+@pytest.fixture(params=["", "from __future__ import annotations\n"], ids=["types", "strings"])
+def module(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module with its annotations as types, and as strings."""
+    name = f"fields_{'strings' if request.param else 'types'}"
+    (tmp_path / f"{name}.py").write_text(request.param + MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module(name)
+
+
+def test_arguments_of_a_function(module: ModuleType) -> None:
+    group = arguments_of(module.layers, left_out=("images",))
+    assert list(group.model_fields) == ["widths", "rate", "norm", "other"]
+    values = validate(group, {"widths": [3, 4]}, [], "")
+    assert dict(values) == {"widths": [3, 4], "rate": 0.5, "norm": None, "other": 3}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "model.widths is missing: a list, each a whole number >= 1"),
+        ({"widths": [0]}, r"model.widths=\[0\] is not allowed: a list, each a whole number >= 1"),
+        ({"widths": [1], "rate": "1"}, "model.rate=1 is not allowed: a number"),
+        ({"widths": [1], "norm": True}, "model.norm=true is not allowed: a text, or null"),
+        ({"widths": 0, "ratio": 1}, "model.ratio is unknown: did you mean model.rate?"),
+        ({"widths": [1], "rest": 1}, "model.rest is unknown: no such argument"),
+    ],
+)
+def test_a_wrong_argument(module: ModuleType, values: dict, message: str) -> None:
+    group = arguments_of(module.layers, left_out=("images",))
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        validate(group, values, ["model.rate", "model.norm"], "no such argument", "model.")
+
+
+def test_a_class(module: ModuleType) -> None:
+    assert arguments_of(module.Layer, left_out=()).model_fields["width"].default == 8
+
+
+def test_a_type_that_is_imported_for_type_checkers_alone(module: ModuleType) -> None:
+    with pytest.raises(
+        ConfigError, match=f"^hidden: the type Natural of an argument is not defined in {module.__name__};"
+    ):
+        arguments_of(module.hidden, left_out=())
+
+
+class Inner(Group):
+    size: Count
+    names: list[str] | None = None
+
+
+class Outer(Group):
+    inner: Inner
+    rate: float = 0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"inner": {"size": 0}}, "inner.size=0 is not allowed: a whole number >= 1"),
+        ({"inner": {}}, "inner.size is missing: a whole number >= 1"),
+        ({"inner": {"size": 1, "names": ["a", 3]}}, 'inner.names=["a",3] is not allowed: a list, each a text, or null'),
+        ({"inner": 3}, "inner=3 is not allowed: a group of keys"),
+        ({}, "inner is missing: a group of keys"),
+        ({"inner": {"size": 0, "nothing": 1}}, "inner.nothing is unknown: a hint"),
+        ({"inner": {"size": 1}, "rates": 1}, "rates is unknown: did you mean rate?"),
+        (3, "=3 is not allowed: a group of keys"),
+    ],
+)
+def test_an_error_names_its_option(values: object, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        validate(Outer, values, ["inner.size", "rate"], "a hint")
+    assert str(error.value) == message

@@ -1,0 +1,27 @@
+"""Run configurations from the defaults and a few changes."""
+
+import copy
+from typing import Any
+
+import yaml
+
+from digitcmp.config.run import CONF, Run, config_yaml
+
+
+def nested(**changes: Any) -> dict[str, Any]:
+    """The default configuration with these changes: `nested(data__seed=0, model='fcnn2')`."""
+    composed = copy.deepcopy(config_yaml())
+    model = changes.pop("model", "ws3")
+    composed["model"] = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())
+    composed["data"]["name"] = "mnist"
+    for key, value in changes.items():
+        *path, leaf = key.split("__")
+        group = composed
+        for part in path:
+            group = group[part]
+        group[leaf] = value
+    return composed
+
+
+def run(**changes: Any) -> Run:
+    return Run.of(nested(**changes))

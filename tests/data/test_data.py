@@ -1,0 +1,187 @@
+"""Pools and pairs: the packaged file is MNIST, no image is used twice, targets are true."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import MNIST_ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from image_sets import fake_torchvision
+
+from digitcmp.data import npz
+from digitcmp.data.datamodule import PairData, datasets
+from digitcmp.data.images import resize
+from digitcmp.data.readers import read_relative
+from digitcmp.data.sources import SOURCES
+from digitcmp.errors import DataError
+
+
+def draw(seed: int = 0, train: int = 100, val: int = 100, test: int = 100, data_seed: int | None = None) -> PairData:
+    data = PairData("mnist", train, val, test, seed, data_seed)
+    data.setup()
+    return data
+
+
+def images(data: PairData, *splits: str) -> list[bytes]:
+    return [image.tobytes() for split in splits for image in data.sets[split].pairs.flatten(0, 1).numpy()]
+
+
+@pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
+def test_packaged_file_is_mnist(tmp_path: Path) -> None:
+    """The package's own build command makes it from the canonical files, and every pixel is a rounded 2x2 mean."""
+    built = tmp_path / "mnist14.npz"
+    npz.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
+    assert built.read_bytes() == datasets.PACKAGED.read_bytes()
+    raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
+    for split, prefix, n in (("train", "train", 60_000), ("test", "t10k", 10_000)):
+        pixels = np.fromfile(raw / f"{prefix}-images-idx3-ubyte", np.uint8)[16:].reshape(n, 14, 2, 14, 2)
+        labels = np.fromfile(raw / f"{prefix}-labels-idx1-ubyte", np.uint8)[8:]
+        pool = getattr(datasets.load("mnist", Path()), split)
+        assert np.array_equal(pool.images, np.floor(pixels.mean(axis=(2, 4)) + 0.5))
+        assert np.array_equal(pool.labels, labels)
+
+
+def test_two_by_two_by_hand() -> None:
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[0, :2, :2] = [[255, 255], [255, 255]]
+    image[0, :2, 2:4] = [[1, 0], [0, 1]]  # 0.5 rounds up
+    image[0, 26:, 26:] = [[0, 1], [0, 0]]  # 0.25 rounds down
+    pooled = resize(image, 14)[0]
+    assert (pooled[0, 0], pooled[0, 1], pooled[13, 13], pooled.sum()) == (255, 1, 0, 256)
+
+
+def test_labels_and_targets_are_the_images_own() -> None:
+    data = datasets.load("mnist", Path())
+    for split, pool in (("train", data.train), ("val", data.train), ("test", data.test)):
+        known = {image.tobytes(): label for image, label in zip(*pool, strict=True)}
+        pairs, target, digits = draw().sets[split]
+        labels = [[known[image.astype(np.uint8).tobytes()] for image in pair] for pair in pairs.numpy()]
+        assert digits.tolist() == labels
+        assert target.tolist() == [float(first <= second) for first, second in labels]
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), train=st.integers(1, 2000), val=st.integers(1, 2000), test=st.integers(1, 5000))
+def test_same_seed_same_pairs_whatever_else_is_asked_for(seed: int, train: int, val: int, test: int) -> None:
+    one, other = draw(seed, train, val, test), draw(seed, train + 7, val + 5, max(1, test - 3))
+    for split in ("train", "val", "test"):
+        n = min(len(one.sets[split].target), len(other.sets[split].target))
+        assert torch.equal(one.sets[split].pairs[:n], other.sets[split].pairs[:n])
+        assert torch.equal(
+            one.sets[split].target, (one.sets[split].digits[:, 0] <= one.sets[split].digits[:, 1]).float()
+        )
+    used = images(one, "train", "val", "test")
+    assert len(set(used)) == len(used) == 2 * (train + val + test)
+
+
+def test_all_of_the_pool_can_be_used() -> None:
+    data = draw(train=25_000, val=5_000, test=5_000)
+    pool = datasets.load("mnist", Path()).train
+    used = sorted(images(data, "train", "val"))
+    assert used == sorted(image.astype(np.float32).tobytes() for image in pool.images)
+
+
+def test_seeds() -> None:
+    assert images(draw(0), "train") != images(draw(1), "train")  # 0 is a seed like any other
+    assert images(draw(0, data_seed=5), "train") == images(draw(1, data_seed=5), "train") == images(draw(5), "train")
+    assert images(draw(1, data_seed=0), "train") == images(draw(0), "train")
+    assert not torch.equal(draw(0, data_seed=5).epoch().target, draw(1, data_seed=5).epoch().target)
+
+
+def test_epochs_are_shuffled_and_whole() -> None:
+    data = draw()
+    first, second = data.epoch(), data.epoch()
+    assert not torch.equal(first.digits, second.digits)
+    for epoch in (first, second):
+        assert sorted(images_of(epoch.pairs)) == sorted(images_of(data.sets["train"].pairs))
+        assert torch.equal(epoch.target, (epoch.digits[:, 0] <= epoch.digits[:, 1]).float())
+    assert [len(batch.target) for batch in first.split(30)] == [30, 30, 30, 10]  # the last one is kept
+
+
+def images_of(pairs: torch.Tensor) -> list[bytes]:
+    return [pair.tobytes() for pair in pairs.numpy()]
+
+
+def test_unshuffled() -> None:
+    data = PairData("mnist", 50, 50, 50, seed=0, shuffle=False)
+    data.setup()
+    assert torch.equal(data.epoch().pairs, data.sets["train"].pairs)
+
+
+def test_moments_are_those_of_the_training_pairs() -> None:
+    data = draw()
+    pixels = data.sets["train"].pairs.numpy().astype(np.float64)
+    assert data.moments == pytest.approx((pixels.mean(), pixels.std(ddof=1)), rel=1e-6)
+
+
+def test_more_pairs_than_images(tmp_path: Path) -> None:
+    fake_torchvision(tmp_path, "kmnist")
+    with pytest.raises(DataError, match="60 pairs asked of kmnist's 100 train images, which make 50"):
+        PairData("kmnist", 30, 30, 5, seed=0, root=str(tmp_path)).setup()
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
+def test_torchvision_data_sets_are_read_pooled_and_cached(name: str, tmp_path: Path) -> None:
+    fake_torchvision(tmp_path, name)
+    raw = tmp_path / str(SOURCES[name].cls) / "raw"
+    pixels = np.frombuffer((raw / "t10k-images-idx3-ubyte").read_bytes(), np.uint8)[16:].reshape(50, 28, 28)
+    assert np.array_equal(datasets.load(name, tmp_path).test.images, resize(pixels, 14))
+    shutil.rmtree(raw)
+    assert len(datasets.load(name, tmp_path).train.labels) == 100  # from the cache
+
+
+def test_without_files_and_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.datasets import KMNIST
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
+    monkeypatch.setattr(KMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    with pytest.raises(DataError, match="KMNIST/raw and no download.*needs train-images-idx3-ubyte"):
+        datasets.load("kmnist", tmp_path)
+    assert not (tmp_path / "KMNIST" / f"pooled14{datasets.CODE}.npz").exists()
+
+
+def test_a_download_that_stops_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves nothing that the next start would take for the data set."""
+    fake_torchvision(tmp_path / "server", "kmnist")
+    served: list[str] = []
+
+    def download(url: str, download_root: str, filename: str, md5: str) -> None:
+        idx = filename.removesuffix(".gz")
+        content = (tmp_path / "server" / "KMNIST" / "raw" / idx).read_bytes()
+        served.append(idx)
+        broken = len(served) == 3
+        (Path(download_root) / idx).write_bytes(content[:50] if broken else content)
+        if broken:
+            raise OSError("connection lost")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", download)
+    with pytest.raises(DataError, match="connection lost"):
+        datasets.load("kmnist", tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+    assert len(datasets.load("kmnist", tmp_path / "root").test.labels) == 50
+    assert [file.name for file in (tmp_path / "root").rglob("*")] == ["KMNIST", f"pooled14{datasets.CODE}.npz"]
+
+
+@pytest.mark.parametrize("keep", [0, 1000])
+def test_truncated_cache(tmp_path: Path, keep: int) -> None:
+    fake_torchvision(tmp_path, "kmnist")
+    datasets.load("kmnist", tmp_path)
+    os.truncate(tmp_path / "KMNIST" / f"pooled14{datasets.CODE}.npz", keep)
+    with pytest.raises(DataError, match="KMNIST/pooled14,[0-9a-f]{8}.npz is damaged .*delete it"):
+        datasets.load("kmnist", tmp_path)
+
+
+def test_damaged_packaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = bytearray(datasets.PACKAGED.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "mnist14.npz").write_bytes(damaged)
+    monkeypatch.setattr(datasets, "PACKAGED", tmp_path / "mnist14.npz")
+    with pytest.raises(DataError, match="mnist14.npz is damaged .*build it again"):
+        datasets.load("mnist", Path())

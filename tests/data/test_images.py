@@ -1,0 +1,158 @@
+"""Pictures from anywhere become what MNIST would hold of them, or a line that names the file."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import MNIST_ROOT
+from drawings import BROKEN, broken, drawing, png_of_16_bits
+from PIL import Image
+
+from digitcmp.data import images
+from digitcmp.errors import ImageError
+
+SEVEN = images.centred(drawing())
+
+
+def difference(image: np.ndarray) -> float:
+    """Mean distance from SEVEN in gray values; to its mirror image it is over 20."""
+    return np.abs(image.astype(float) - SEVEN).mean()
+
+
+@pytest.mark.parametrize(("bits", "channels"), [*itertools.product([10, 12, 14, 16], [1, 2, 3, 4])])
+def test_16_bits_that_fill_fewer(bits: int, channels: int, tmp_path: Path) -> None:
+    """Of 12 bits 0..4095 become 0..255; of colours Pillow reads the upper 8 bits alone, which are refused then."""
+    values = np.linspace(0, 2**bits - 1, 81).astype(np.uint16).reshape(9, 9)
+    file = tmp_path / "a.png"
+    opaque = np.full_like(values, 65535)
+    layers = {1: [values], 2: [values, opaque], 3: [values] * 3, 4: [*[values] * 3, opaque]}[channels]
+    file.write_bytes(png_of_16_bits(np.stack(layers, axis=2)))
+    found = images.survey(file)
+    assert found == (channels == 1, 2**bits - 1) and images.depth(2**bits - 1) == bits
+    if channels > 1 and bits < 16:
+        with pytest.raises(ImageError, match=f"a.png cannot be read: it has 16 bits a colour, of which {bits} are"):
+            images.read_pixels(file, bits=bits)
+        return
+    gray = images.read_pixels(file, gray=True, bits=bits)
+    assert np.array_equal(gray, values // 2 ** (bits - 8)) and (gray.min(), gray.max()) == (0, 255)
+
+
+@pytest.mark.parametrize(("highest", "bits"), [(0, 16), (255, 16), (256, 10), (1023, 10), (1024, 12), (16384, 16)])
+def test_depth(highest: int, bits: int) -> None:
+    assert images.depth(highest) == bits
+
+
+def test_8_bits_have_no_depth(tmp_path: Path) -> None:
+    for mode, gray in (("L", True), ("RGB", False), ("1", True), ("P", False)):
+        Image.fromarray(drawing()).convert(mode).save(tmp_path / "a.png")
+        assert images.survey(tmp_path / "a.png") == (gray, None)
+
+
+@pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
+def test_mnist_stays_as_it_is() -> None:
+    """The box and the centre of mass are MNIST's own: its 28x28 images become what the package holds of them."""
+    file = Path(str(MNIST_ROOT)) / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
+    originals = np.fromfile(file, np.uint8, 16 + 100 * 28 * 28)[16:].reshape(100, 28, 28)
+    made = np.stack([images.centred(image) for image in originals])
+    assert np.abs(made.astype(float) - images.resize(originals, 14)).mean() < 2
+
+
+def test_box_and_centre_of_mass() -> None:
+    rows, columns = (SEVEN.max(axis=axis).nonzero()[0] for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (10, 11)  # 20 pixels cover 10 or 11 blocks of two
+    weights = SEVEN / SEVEN.sum()
+    centre = weights.sum(axis=1) @ np.arange(14), weights.sum(axis=0) @ np.arange(14)
+    assert centre == pytest.approx((6.75, 6.75), abs=0.35)  # pixel 14 of 28, counted in blocks of two
+    assert SEVEN.max() == 255
+
+
+def test_paper_ink_size_and_place_do_not_matter() -> None:
+    light = images.centred(drawing(paper=0, ink=255))
+    faint = images.centred(drawing(paper=200, ink=140))
+    moved = images.centred(np.roll(drawing(), (60, 70), axis=(0, 1)))
+    large = images.centred(drawing().repeat(3, axis=0).repeat(3, axis=1))
+    for other in (light, faint, moved):
+        assert np.abs(other.astype(int) - SEVEN).max() <= 2
+    assert difference(large) < 5
+
+
+def test_a_photo_of_a_drawing() -> None:
+    """Light that falls from one side and grain of the sensor leave the digit much the same."""
+    rng = np.random.default_rng(0)
+    light = np.linspace(130, 230, 200) - np.linspace(0, 40, 300)[:, None]
+    photo = light * np.where(drawing() == 0, 0.4, 1) + rng.normal(0, 4, (300, 200))
+    assert difference(images.centred(photo.astype(np.uint8))) < 15
+
+
+@pytest.mark.parametrize("picture", [np.full((50, 50), 255), np.zeros((1, 1)), np.tile(np.arange(200), (90, 1))])
+def test_nothing_drawn(picture: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="there is no digit in it"):
+        images.centred(picture.astype(np.uint8))
+
+
+def test_a_dot_at_the_edge() -> None:
+    picture = np.zeros((40, 3), np.uint8)
+    picture[39, 2] = 255
+    assert images.centred(picture).max() == 255
+
+
+@pytest.mark.parametrize("kind", ["gray", "RGB", "palette", "bilevel", "16 bits", "transparent", "white ink", "JPEG"])
+def test_kinds_of_files(kind: str, tmp_path: Path) -> None:
+    picture, file = Image.fromarray(drawing()), tmp_path / "seven.png"
+    if kind == "RGB":
+        picture = Image.merge("RGB", [picture] * 3)
+    elif kind == "palette":
+        picture = picture.convert("P")
+    elif kind == "bilevel":
+        picture = picture.convert("1")
+    elif kind == "16 bits":
+        picture = Image.fromarray(drawing().astype(np.uint16) * 257)
+    elif kind in ("transparent", "white ink"):
+        ink = Image.new("L", picture.size, 0 if kind == "transparent" else 255)
+        picture = Image.merge("LA", [ink, Image.fromarray(255 - drawing())])
+    elif kind == "JPEG":
+        file = tmp_path / "seven.jpg"
+    picture.save(file)
+    assert np.abs(images.read(file).astype(int) - SEVEN).max() <= (16 if kind == "JPEG" else 1)
+
+
+def test_a_phone_held_sideways(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    Image.fromarray(np.rot90(drawing())).save(tmp_path / "seven.jpg", exif=exif)
+    assert np.abs(images.read(tmp_path / "seven.jpg").astype(int) - SEVEN).max() <= 16
+
+
+def test_a_name_says_nothing(tmp_path: Path) -> None:
+    Image.fromarray(drawing()).save(tmp_path / "seven.jpg", format="PNG")
+    assert np.array_equal(images.read(tmp_path / "seven.jpg"), SEVEN)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_files_are_named(kind: str, tmp_path: Path) -> None:
+    broken(kind, tmp_path / "first.png")
+    with pytest.raises(ImageError, match=f"first.png {BROKEN[kind]}") as error:
+        images.read(tmp_path / "first.png")
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
+    """100 files, each a PNG or JPEG with a few bytes changed or an end cut off."""
+    rng = np.random.default_rng(0)
+    Image.fromarray(drawing()[30:200, :130]).save(tmp_path / "whole.png")
+    Image.fromarray(drawing()[30:200, :130]).save(tmp_path / "whole.jpg")
+    read = 0
+    for i in range(100):
+        data = bytearray((tmp_path / ("whole.png", "whole.jpg")[i % 2]).read_bytes())
+        for place in rng.integers(0, len(data), 1 + i % 5):
+            data[place] = rng.integers(0, 256)
+        if i % 7 == 0:
+            del data[rng.integers(0, len(data)) :]
+        (tmp_path / "damaged").write_bytes(data)
+        try:
+            assert images.read(tmp_path / "damaged").shape == (14, 14)
+            read += 1
+        except ImageError as error:
+            assert str(error).startswith(f"{tmp_path / 'damaged'} ")
+    assert 0 < read < 100

@@ -1,0 +1,40 @@
+"""Small data sets as files: idx files of noise as torchvision reads them, and .npz of patterns."""
+
+from pathlib import Path
+
+import numpy as np
+
+from digitcmp.data.sources import SOURCES
+
+
+def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
+    """Idx files of a data set as torchvision expects them, 100 training and 50 test images of noise."""
+    raw = root / str(SOURCES[name].cls) / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for prefix, n in (("train", 100), ("t10k", 50)):
+        images = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        header = np.array([0x803, n, 28, 28], dtype=">i4").tobytes()
+        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        labels = rng.integers(0, 10, n, dtype=np.uint8)
+        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(
+            np.array([0x801, n], dtype=">i4").tobytes() + labels.tobytes()
+        )
+
+
+def made_up(classes: int, side: int, channels: int, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`n` noisy images (n, side, side) or (n, side, side, 3), each class with its own pattern, and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    patterns = np.random.default_rng(99).integers(0, 200, (classes, side, side, channels))
+    images = (patterns[labels] + rng.integers(0, 56, (n, side, side, channels))).astype(np.uint8)
+    return (images[..., 0] if channels == 1 else images), labels
+
+
+def save_npz(
+    file: Path, classes: int = 5, side: int = 20, channels: int = 1, n: int = 60, **arrays: np.ndarray
+) -> None:
+    """A .npz of made-up images; arrays: what is to be in it instead or besides, None for what is not."""
+    train, test = (made_up(classes, side, channels, n, seed) for seed in (0, 1))
+    given = {"train_images": train[0], "train_labels": train[1], "test_images": test[0], "test_labels": test[1]}
+    np.savez(file, **{key: array for key, array in (given | arrays).items() if array is not None})

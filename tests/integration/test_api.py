@@ -1,0 +1,64 @@
+"""digitcmp.train: what it takes from Python, and the command line's one line for what it does not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import digitcmp
+from digitcmp.errors import ConfigError
+
+SMALL: Mapping[str, Any] = {"data": {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}, "epochs": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"lrr": 1}, "lrr is unknown: did you mean lr?"),
+        ({"learning_rate": 0.1}, "learning_rate is unknown: did you mean lr?"),
+        ({"model": "ws9"}, "model=ws9 is unknown: did you mean model=ws3?"),
+        ({"data": {"trainpairs": 3}}, "data.trainpairs is unknown: did you mean data.train_pairs?"),
+        (
+            {"seed": range(3)},
+            "seed=range(0, 3) is not allowed: one value is expected. python train.py -m seed=VALUE,VALUE sweeps.",
+        ),
+        ({"seed": np.arange(3)}, "seed=array([0, 1, 2]) is not allowed: one value is expected."),
+        ({"seed": 1j}, "seed=1j is not allowed: a number, a text, a list or a mapping is expected."),
+        ({"sweep": "py"}, "sweep is not allowed: it names a sweep. folder=FOLDER is the folder of a run"),
+        ({"stop_on_failure": True}, "stop_on_failure is not allowed: it is an option of a sweep."),
+        ({"dry_run": True}, "dry_run=true is not allowed: it is an option of the command line."),
+        ({"model": {"name": "ws2", "hidden": 9.5}}, "model.hidden=9.5 is not allowed: a whole number >= 1, or null"),
+    ],
+)
+def test_an_error_is_one_line(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        digitcmp.train(folder=tmp_path / "out", **given)
+    text = str(caught.value)
+    assert text.startswith(message) and "\n" not in text
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None  # no traceback of Hydra's above it
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("lrr=1", "lrr is unknown: did you mean lr?"),
+        ("seed=1,2", "seed=1,2 is not allowed: one value is expected."),
+        ("epochs=[3", "epochs=[3 cannot be parsed"),
+        ("experiment=table1", "experiment=table1 is a sweep: python train.py experiment=table1"),
+    ],
+)
+def test_an_override_is_checked_as_on_the_command_line(typed: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        digitcmp.train(typed)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+def test_a_group_is_a_mapping(tmp_path: Path) -> None:
+    """`name` chooses the file of a network, whose arguments stand beside it; a head's arguments are one option."""
+    result = digitcmp.train(
+        model={"name": "ws2", "hidden": 9}, head="ordinal", head_arguments={"temperature": 2}, folder=tmp_path, **SMALL
+    )
+    assert (result["model"], result["hidden"], result["head_temperature"]) == ("ws2", 9, 2)

@@ -1,0 +1,155 @@
+"""Every command, code block and link of README.md and docs/, executed or checked."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, Run
+
+from digitcmp.__main__ import COMMANDS
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXTENDING = (ROOT / "docs/extending.md").read_text()
+SMALL = ("data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20", "epochs=1")
+PLUGINS = "plugins=[mylab.nets,mylab.heads,mylab.tasks]"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the code blocks of a page in this language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+def lines(language: str = "bash") -> list[tuple[str, str]]:
+    """Return every line of every block in this language, with the name of its page."""
+    found = []
+    for page in PAGES:
+        for block in blocks(page, language):
+            found += [(page.name, line) for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    return found
+
+
+def python(*arguments: str, cwd: Path, code: int = 0, **variables: str) -> str:
+    """Run a Python command in a folder and return what it prints."""
+    environment = os.environ | {"COLUMNS": "200"} | variables
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that docs/extending.md shows, each named in the text before its block."""
+    folder = tmp_path_factory.mktemp("lab")
+    for text, _, code in re.findall(r"(?s)((?:(?!```).)*)```(python|yaml)\n(.*?)```", EXTENDING):
+        names = re.findall(r"`((?:mylab|conf)/[\w/]+\.\w+)`", text)
+        file = folder / names[-1]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code)
+    recipe = (folder / "conf/model/pooled.yaml").read_text()
+    (folder / "conf/model/pooled2.yaml").write_text(recipe.replace("name: pooled", "name: pooled2"))
+    return folder
+
+
+@pytest.mark.parametrize(("page", "line"), lines())
+def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) -> None:
+    """Commands that train are dry runs; of the others the arguments are parsed."""
+    program, *arguments = shlex.split(line, comments=True)
+    if program in ("pip", "pytest", "tensorboard"):
+        return
+    if program == "python":
+        script, *arguments = arguments
+        assert script == "train.py"
+        if any("mylab" in argument for argument in arguments) or "--config-dir=conf" in arguments:
+            assert "would train pooled" in python(str(ROOT / script), *arguments, "dry_run=true", cwd=lab)
+        else:
+            help_only = {"--help", "--hydra-help"} & {*arguments}
+            assert train(*arguments, *([] if help_only else ["dry_run=true"])).stdout
+        return
+    assert program == "digitcmp", f"{page}: {line}"
+    if arguments[0] == "--plugins":
+        arguments = arguments[2:]
+    name, *arguments = arguments
+    assert name in COMMANDS
+    if name == "train":
+        assert train(*arguments, "dry_run=true").stdout
+    else:
+        import_module(f"digitcmp.commands.{name}").command_line().parse_known_args(arguments)
+
+
+def test_a_backbone_a_head_and_a_task(lab: Path) -> None:
+    """One convolution of 16 kernels of 5x5, 12 bins, and 13 weights that compare them."""
+    line = ("model=pooled", "head=distance", "bins=12", "task=near", "hydra.run.dir=run", *SMALL)
+    python(str(ROOT / "train.py"), "--config-dir=conf", PLUGINS, *line, cwd=lab)
+    result = json.loads((lab / "run/result.json").read_text())
+    assert result["label"] == "pooled+distance" and result["params"] == 16 * 26 + 12 * 17 + 13
+    assert (result["lr"], result["width"], result["task"]) == (1e-3, 16, "near")
+    assert {"mylab/nets.py", "mylab/heads.py", "mylab/tasks.py"} <= result["files"].keys()
+
+
+def test_an_experiment(lab: Path) -> None:
+    out = python(str(ROOT / "train.py"), "--config-dir=conf", "experiment=mine", "seed=0,1", *SMALL, cwd=lab)
+    assert out.startswith("8 runs in multirun/mine, 0 finished before") and "[8/8]" in out
+    python("-m", "digitcmp", "--plugins", "mylab.nets", "report", "multirun/mine", cwd=lab)
+    effects = pd.read_csv(lab / "multirun/mine/report/effects.csv")
+    assert {"sharing": 2, "width": 2, "interaction": 1}.items() <= effects.family.value_counts().to_dict().items()
+    assert {"pooled − pooled2", "pooled width=32 − pooled"} <= set(effects.effect)
+
+
+def test_a_data_set(lab: Path) -> None:
+    line = ("--config-dir=conf", "data=gtsrb", "model=convnet", "dry_run=true")
+    assert "dataset=gtsrb" in python(str(ROOT / "train.py"), *line, cwd=lab)
+
+
+def test_an_option(tmp_path: Path) -> None:
+    """The diff applied to a copy of the project: the option acts, is recorded, and is validated."""
+    for name in ("conf", "digitcmp", "hydra_plugins"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train.py", tmp_path)
+    [changes] = blocks(ROOT / "docs/extending.md", "diff")
+    for part in re.split(r"^# ", changes, flags=re.MULTILINE)[1:]:
+        name, *rows = part.splitlines()
+        before = ""
+        for row in rows:  # an added row goes below the row before it
+            text = (tmp_path / name).read_text()
+            if row.startswith("+"):
+                assert text.count(f"{before}\n") == 1, (name, before)
+                (tmp_path / name).write_text(text.replace(f"{before}\n", f"{before}\n{row[1:]}\n"))
+            before = row[1:]
+    losses = {}
+    for noise in ("0.0", "0.5"):
+        line = (*SMALL, f"noise={noise}", f"hydra.run.dir=noise{noise}")
+        python("train.py", *line, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+        result = json.loads((tmp_path / f"noise{noise}/result.json").read_text())
+        assert result["noise"] == float(noise) and ("noise" in result["cell"]) is (noise != "0.0")
+        losses[noise] = result["train_loss"]
+    assert losses["0.0"] != losses["0.5"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_of_a_page(page: Path, tmp_path: Path) -> None:
+    """The blocks that use the package from Python are executed, one after the other."""
+    code = [block for block in blocks(page, "python") if "import digitcmp" in block]
+    if code:
+        assert python("-c", "\n".join(code), cwd=tmp_path, PYTHONPATH=str(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page: Path) -> None:
+    """Every relative link names a file that exists, and a heading of it."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(), flags=re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, target

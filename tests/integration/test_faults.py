@@ -1,0 +1,541 @@
+"""Faults: what is finished stays finished, what is reported is true, and the next start completes the rest."""
+
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+import pickle
+import random
+import runpy
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, Start, numbers, until, written
+
+import digitcmp
+import digitcmp.training.train  # noqa: F401  what a run imports, imported before the fork
+from digitcmp.data.datamodule import PairData  # noqa: F401
+from digitcmp.errors import CheckpointError
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, MANIFEST, METRICS, RESULT, lock
+from digitcmp.runs.result import CHECKSUM, read_result
+
+QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")
+RUN = (*QUICK, "hydra.run.dir=out")
+CELL = "model=ws2,aux=false,lr=0.0005,epochs=2,test_pairs=100,train_pairs=100,val_pairs=100"
+FORK = multiprocessing.get_context("fork")
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
+Fault = Callable[[], None]
+Numbers = tuple[dict, bytes, dict]
+
+
+def no_fault() -> None:
+    pass
+
+
+def fork(folder: Path, *arguments: str, fault: Fault = no_fault) -> BaseProcess:
+    """train.py in a fork of this process, which has imported everything; it writes its output to `folder`/output."""
+
+    def run() -> None:
+        output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        warnings.simplefilter("ignore")
+        sys.argv = ["train.py", *arguments]
+        sys.path.insert(0, str(ROOT))
+        fault()
+        runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+
+    def inside() -> None:
+        os.chdir(folder)
+        run()
+
+    process = FORK.Process(target=inside)
+    process.start()
+    return process
+
+
+def once(folder: Path, *arguments: str, fault: Fault = no_fault) -> tuple[int, str]:
+    """Exit code (-9: killed) and output of one start of train.py."""
+    process = fork(folder, *arguments, fault=fault)
+    process.join(120)
+    assert process.exitcode is not None
+    return process.exitcode, (folder / "output").read_text()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run to which nothing happened."""
+    folder = tmp_path_factory.mktemp("whole")
+    code, text = once(folder, *RUN)
+    assert code == 0, text
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def whole(finished: Path) -> Numbers:
+    """What every run that was broken must arrive at."""
+    return numbers(finished)
+
+
+def completes(folder: Path, whole: Numbers) -> bool:
+    """Start again in `folder`/out: the run is then whole, and was not touched if it was before, which is returned."""
+    out = folder / "out"
+    there = (out / RESULT).exists()
+    before = written([out])
+    assert not there or numbers(out) == whole
+    code, text = once(folder, *RUN)
+    assert code == 0, text
+    assert "damaged" not in text  # a result is written last, so what a kill leaves has none or is whole
+    assert ("holds this run, finished" in text) == there
+    assert numbers(out) == whole
+    events = [file.name for file in out.glob("events.out.tfevents.*")]
+    left = {file.name for file in out.rglob("*") if file.is_file() and file.suffix != ".png"}
+    left -= {*events, MANIFEST, "last.ckpt"}
+    assert len(events) == 1 and left == {RESULT, METRICS, CONFIG}
+    assert not there or written([out]) == before
+    return there
+
+
+def writes(action: Callable[[str, str], None]) -> Fault:
+    """Call `action` with an audit event and a file's name before a file of the run is written, moved or removed."""
+
+    def audit(event: str, arguments: tuple) -> None:
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
+            return
+        if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.move"):
+            paths = [
+                os.fsdecode(path) for path in arguments[: 1 if event == "open" else 2] if not isinstance(path, int)
+            ]
+            if any("out" in Path(path).parts for path in paths):
+                action(event, Path(paths[-1]).name)
+
+    return lambda: sys.addaudithook(audit)
+
+
+def at(name: str, act: Callable[[], object]) -> Fault:
+    """Do it once, when the first file whose name begins so is about to be written."""
+    done: list[str] = []
+
+    def action(event: str, written: str) -> None:
+        if event in ("open", "shutil.move") and written.startswith(name) and not done:
+            done.append(name)
+            act()
+
+    return writes(action)
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "metrics.csv", "last.ckpt", "result.json"])
+def test_sigkill_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Numbers, file: str) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert once(tmp_path, *RUN, fault=at(file, kill))[0] == -signal.SIGKILL
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not completes(tmp_path, whole)
+
+
+@pytest.mark.faults
+def test_sigkill_before_every_step_of_writing(tmp_path: Path, whole: Numbers) -> None:
+    """One kill for each of the about 15 steps, the same run over and over: force removes what the last one left."""
+    kills = 0
+    for step in range(1, 100):
+        seen: list[str] = []
+
+        def action(event: str, name: str, seen: list[str] = seen, step: int = step) -> None:
+            if not name.startswith("events"):  # written by a thread, at other moments every time
+                seen.append(name)
+                if len(seen) == step:
+                    kill()
+
+        code, text = once(tmp_path, *RUN, "force=true", fault=writes(action))
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL, text
+        completes(tmp_path, whole)
+        kills += 1
+    assert kills >= 15
+
+
+@pytest.mark.faults
+def test_fifty_sigkills_at_random_moments(tmp_path: Path, whole: Numbers) -> None:
+    begin = time.monotonic()
+    assert once(tmp_path, *RUN)[0] == 0
+    takes = time.monotonic() - begin
+    rng = random.Random(6)
+    kills = 0
+    while kills < 50:
+        process = fork(tmp_path, *RUN, "force=true")
+        process.join(rng.uniform(0, takes))
+        process.kill()
+        process.join()
+        kills += process.exitcode == -signal.SIGKILL
+        completes(tmp_path, whole)
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize("times", [1, 2])
+def test_stopped_while_it_trains(tmp_path: Path, whole: Numbers, stop: signal.Signals, times: int, code: int) -> None:
+    sent: list[str] = []
+
+    def action(event: str, name: str) -> None:  # the first at the end of an epoch, the second in the middle of leaving
+        if (event, name) == ("open", "metrics.csv") or 0 < len(sent) < times:
+            sent.append(name)
+            signal.raise_signal(stop)
+
+    stopped, text = once(tmp_path, *RUN, fault=writes(action))
+    assert stopped == code and "Traceback" not in text, text
+    assert not completes(tmp_path, whole)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "events", "metrics.csv", "last.ckpt", "result.json"])
+def test_disk_full(disk: Path, tmp_path: Path, whole: Numbers, file: str) -> None:
+    """The disk fills up at the moment when this file is about to be written."""
+
+    def fill() -> None:
+        with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while ballast.write(bytes(4096)):
+                pass
+
+    (tmp_path / "out").symlink_to(disk)
+    code, text = once(tmp_path, *RUN, fault=at(file, fill))
+    assert code == 1 and "out: No space left on device" in text
+    assert (disk / "ballast").exists() and not (disk / RESULT).exists()
+    (disk / "ballast").unlink()
+    assert not completes(tmp_path, whole)
+
+
+def test_read_only_folder(disk: Path, tmp_path: Path, whole: Numbers) -> None:
+    (disk / "out").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    for arguments in (("hydra.run.dir=disk/out",), ("hydra.run.dir=disk/new",), ("-m", "hydra.sweep.dir=disk/sweep")):
+        code, text = once(tmp_path, *arguments, *QUICK)
+        assert code == 1 and "Read-only file system" in text and "Traceback" not in text, text
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    (tmp_path / "out").symlink_to(disk / "out")
+    assert not completes(tmp_path, whole)
+
+
+@pytest.mark.parametrize("keep", [0, 0.5])
+@pytest.mark.parametrize("file", [RESULT, METRICS, CHECKPOINT])
+def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, keep: float) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    damaged = tmp_path / "out" / file
+    os.truncate(damaged, int(keep * damaged.stat().st_size))
+    code, text = once(tmp_path, *RUN)
+    assert code == 0 and f"out/{file} is damaged: the run counts as not finished" in text
+    assert numbers(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_not_a_number_in_a_result(tmp_path: Path, finished: Path, old: bool) -> None:
+    """NaN, a text, a missing key: damage, in results of before there was a checksum too."""
+    shutil.copytree(finished, tmp_path / "out")
+    file = tmp_path / "out" / RESULT
+    result = json.loads(file.read_text())
+    if old:
+        del result[CHECKSUM]
+        file.write_text(json.dumps(result))
+        assert read_result(tmp_path / "out") == result
+    less = [{k: v for k, v in result.items() if k != key} for key in ("val_loss", "cell", "label", "params", "model")]
+    for damaged in (*less, *(result | {"test_acc": value} for value in (math.nan, math.inf, "0.9", [1])), [], None, 3):
+        file.write_text(json.dumps(damaged))
+        assert read_result(tmp_path / "out") is None, damaged
+
+
+def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Path) -> None:
+    shutil.copytree(finished, tmp_path / "out")
+    file = tmp_path / "out" / RESULT
+    text = file.read_text()
+    file.write_text(json.dumps(json.loads(text), sort_keys=True))  # another order and layout
+    assert read_result(tmp_path / "out")
+    digits = [place for place, character in enumerate(text) if character.isdigit()]
+    for place in random.Random(17).sample(digits, 200):
+        file.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}")
+        assert read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
+
+
+@pytest.mark.parametrize("name", [RESULT, METRICS, CHECKPOINT, CONFIG])
+def test_a_pipe_in_the_place_of_a_file(tmp_path: Path, finished: Path, whole: Numbers, name: str) -> None:
+    """Nothing waits for it: the run is trained again."""
+    shutil.copytree(finished, tmp_path / "out")
+    (tmp_path / "out" / name).unlink()
+    os.mkfifo(tmp_path / "out" / name)
+    code, text = once(tmp_path, *RUN)
+    assert code == 0 and (f"out/{name} is damaged" in text) == (name != CONFIG), text
+    assert name == CONFIG or numbers(tmp_path / "out") == whole
+
+
+def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
+    trained = tmp_path / "trained"
+    here = [tmp_path / name for name in "ab"]
+    arguments = (*QUICK, f"hydra.run.dir={tmp_path}/out")
+    for folder in here:
+        folder.mkdir()
+    both = [fork(one, *arguments, fault=at("metrics.csv", lambda: print(file=trained.open("a")))) for one in here]
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert trained.read_text() == "\n"
+    assert completes(tmp_path, whole)
+
+
+def test_a_run_that_raises(tmp_path: Path) -> None:
+    """One of three: the others finish, it is listed with its command, and the exit code says so."""
+    three = ("-m", *QUICK, "lr=1e-3,1e30,2e-3", "hydra/launcher=basic")
+    code, text = once(tmp_path, *three)
+    assert code == 1 and "1 not finished:" in text and "lower lr" in text
+    assert "lr=1e+30" in shlex.split(text.splitlines()[-1])
+    results = sorted(tmp_path.rglob(RESULT))
+    assert len(results) == 2
+    before = written(result.parent for result in results)
+    assert once(tmp_path, *three)[0] == 1
+    assert written(result.parent for result in results) == before
+
+
+def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
+    code, text = once(tmp_path, *RUN, "lr=1e30")
+    assert code == 1 and "the val loss is nan in epoch 1: training diverged, lower lr" in text
+    assert not completes(tmp_path, whole)
+
+
+def test_a_kill_while_it_imports_leaves_no_folder(start: Start, tmp_path: Path) -> None:
+    process = start(*QUICK)
+    until(lambda: "libtorch" in libraries(process.pid))
+    process.kill()
+    process.wait()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
+    def hold() -> None:
+        with lock(tmp_path / "out"):
+            (tmp_path / "held").touch()
+            time.sleep(300)
+
+    def take() -> None:
+        with lock(tmp_path / "out"):
+            pass
+
+    holder = FORK.Process(target=hold)
+    holder.start()
+    until((tmp_path / "held").exists)
+    holder.kill()
+    holder.join()
+    taker = FORK.Process(target=take)
+    taker.start()
+    taker.join(60)
+    assert taker.exitcode == 0
+    assert not (tmp_path / "out" / LOCK).exists()  # the killed one's file is gone too
+
+
+def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
+    """Two seconds of waiting take less than a tenth of a second of a processor."""
+
+    def wait() -> None:
+        before = time.process_time()
+        with lock(tmp_path):
+            (tmp_path / "seconds").write_text(str(time.process_time() - before))
+
+    with lock(tmp_path):
+        waiting = FORK.Process(target=wait)
+        waiting.start()
+        time.sleep(2)
+        assert waiting.is_alive()
+    waiting.join(60)
+    assert float((tmp_path / "seconds").read_text()) < 0.1
+
+
+def test_locks_exclude_each_other(tmp_path: Path) -> None:
+    """Eight processes add one twenty times each, while the file of the lock comes and goes."""
+    (tmp_path / "count").write_text("0")
+
+    def count() -> None:
+        for _ in range(20):
+            with lock(tmp_path):
+                (tmp_path / "count").write_text(str(int((tmp_path / "count").read_text()) + 1))
+
+    processes = [FORK.Process(target=count) for _ in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert (tmp_path / "count").read_text() == "160"
+
+
+class Malicious:
+    """A pickle that would write a file named `ran` when it is loaded."""
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, ("ran",)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    checkpoint = torch.load(finished / CHECKPOINT, weights_only=True)
+    torch.save(checkpoint | {"callbacks": Malicious()}, "evil.ckpt")
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        DigitComparison.load_from_checkpoint("evil.ckpt", weights_only=True)
+    with pytest.raises(CheckpointError, match="evil.ckpt"):
+        digitcmp.load("evil.ckpt")
+    assert not Path("ran").exists()
+
+
+def batches(root: Path) -> list[list[Path]]:
+    """The folders of a sweep of 12 seeds, two by two."""
+    folders = [root / CELL / f"seed={seed}" for seed in range(12)]
+    return [folders[i : i + 2] for i in range(0, 12, 2)]
+
+
+def workers(parent: int) -> list[int]:
+    """The living workers of a sweep."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    found = []
+    for child in children:
+        with contextlib.suppress(OSError):  # it has just ended
+            if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000", "seed=range(2)")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, pytest.param(signal.SIGHUP, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "moment",
+    ["starting", "importing", *(pytest.param(late, marks=pytest.mark.faults) for late in ("training", "between runs"))],
+)
+def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: Start, tmp_path: Path) -> None:
+    """Whatever they are doing when the sweep alone is killed, or its terminal is closed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the sweep would inherit that it is ignored
+    arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
+    cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
+    with lock(cell / "seed=1"):
+        process = start(*arguments)
+        until(lambda: len(workers(process.pid)) == 2)
+        children = workers(process.pid)
+        if moment == "importing":
+            until(lambda: any("libtorch" in libraries(child) for child in children))
+        elif moment == "training":
+            until(lambda: any((tmp_path / "multirun").rglob(METRICS)))
+        elif moment == "between runs":  # one of them waits for the lock, the other for something to do
+            until(lambda: read_result(cell / "seed=0"))
+        process.send_signal(stop)
+        process.wait()
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=30)
+
+
+def libraries(process: int) -> str:
+    """The names of the libraries that a process has loaded."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{process}/maps").read_text()
+    return ""
+
+
+def test_workers_killed_before_their_first_run(start: Start, tmp_path: Path) -> None:
+    """Three times in a row, all of them while they import; the fourth time the sweep trains everything."""
+    process = start("-m", *QUICK, "seed=range(2)")
+    seen: set[int] = set()
+    for _ in range(3):
+        until(lambda: len(set(workers(process.pid)) - seen) == 2)
+        for child in set(workers(process.pid)) - seen:
+            seen.add(child)
+            os.kill(child, signal.SIGKILL)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and err == "", out + err
+    assert out.count("the launcher stopped: ") == 3 and "[2/2]" in out
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("victim", ["worker", "parent", "group"])
+def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_path: Path) -> None:
+    """Each while it trains one of two runs; the next two are locked until then, so that the sweep never ends before."""
+    sweep = ("-m", *QUICK, "seed=range(12)")
+    parts = batches(tmp_path / "multirun/sweep")
+    rng = random.Random(6)
+    with ExitStack() as stack:
+        held = [stack.enter_context(ExitStack()) for _ in parts]
+        for part, locks in zip(parts[1:], held[1:], strict=True):
+            for folder in part:
+                locks.enter_context(lock(folder))
+        process = start(*sweep)
+        kept: dict[Path, int] = {}
+        for k in range(5):
+            until(lambda k=k: any((folder / CONFIG).exists() for folder in parts[k]))
+            time.sleep(rng.uniform(0, 0.5))
+            if victim == "worker":
+                until(lambda parent=process.pid: workers(parent))
+                os.kill(rng.choice(workers(process.pid)), signal.SIGKILL)
+            elif victim == "parent":
+                process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+            for folder in (folder for part in parts for folder in part if read_result(folder)):
+                kept |= written([folder])
+            held[k + 1].close()
+            if victim != "worker":
+                process.wait()
+                process = start(*sweep)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    folders = [folder for part in parts for folder in part]
+    assert all(read_result(folder) for folder in folders) and "damaged" not in err
+    assert kept and kept.items() <= written(folders).items()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("signals", "code"), [((signal.SIGINT,), 130), ((signal.SIGINT, signal.SIGINT), 130), ((signal.SIGTERM,), 143)]
+)
+def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: Start, tmp_path: Path) -> None:
+    """Ctrl-C, twice, and kill, sent to parent and workers: they all end, and the next start goes on."""
+    sweep = ("-m", *QUICK, "seed=range(4)")
+    folders = [tmp_path / "multirun/sweep" / CELL / f"seed={seed}" for seed in range(4)]
+    with ExitStack() as held:
+        for folder in folders[2:]:
+            held.enter_context(lock(folder))
+        process = start(*sweep)
+        until(lambda: all(read_result(folder) for folder in folders[:2]))
+        before = written(folders[:2])
+        children = workers(process.pid)
+        for stop in signals:
+            os.killpg(process.pid, stop)
+            time.sleep(0.01)  # the second one comes while the workers are being ended
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, out + err
+        assert err == "stopped: start the sweep again to train what is not finished\n"
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
+    out, err = (again := start(*sweep)).communicate(timeout=300)
+    assert again.returncode == 0, out + err
+    assert "4 runs in multirun/sweep, 2 finished before" in out
+    assert all(read_result(folder) for folder in folders) and before.items() <= written(folders).items()

@@ -1,0 +1,90 @@
+"""Command lines that nobody should type: each is a run or a sweep, or a line on standard error, and writes nothing."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from conftest import Run as Train
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from digitcmp.config import run as config
+from digitcmp.sweep import grid
+from digitcmp.training import messages, process
+
+KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
+WORDS = ["", "null", "true", "yes", "ws3", "a=b", "../x", "/dev/null/x", "\u00e9", "???", "!!python/object:os.system"]
+NUMBERS = ["0", "-1", "1.", "0x10", "1_000", "1e400", "1e-400", "nan", "inf", "9" * 25, "\U0001d7d9"]
+LISTS = [
+    "[]",
+    "{}",
+    "[1,2]",
+    "{a:1}",
+    "[1",
+    "1,2",
+    "range(3)",
+    "choice(1,a)",
+    "interval(0,1)",
+    "glob(*)",
+    "shuffle(1,2)",
+]
+SIGNS = ["${nope}", "${oc.env:NOPE}", "${seed}", "${", "'", "''", '"', "\\", "$", "~", "%s", "a\nb", "\x00", "x" * 3000]
+VALUES = st.sampled_from(WORDS + NUMBERS + LISTS + SIGNS) | st.text(max_size=4) | st.floats().map(str)
+FORMS = ["{key}={value}"] * 4 + [
+    "+{key}={value}",
+    "++{key}={value}",
+    "~{key}",
+    "~{key}={value}",
+    "{key}",
+    "{key}:={value}",
+]
+ARGUMENTS = st.builds(
+    lambda form, key, value: form.format(key=key, value=value), st.sampled_from(FORMS), st.sampled_from(KEYS), VALUES
+)
+LINES = st.lists(ARGUMENTS, min_size=1, max_size=2)
+CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+Planner = Callable[[list[str]], Any]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
+    """What plans a sweep, with the files that a line chooses composed once."""
+    monkeypatch.syspath_prepend(ROOT)
+    from hydra_plugins.digitcmp import GridSweeper
+
+    with initialize_config_dir(str(config.CONF), **{k: v for k, v in process.HYDRA.items() if k == "version_base"}):
+        loader = GlobalHydra.instance().config_loader()
+        sweeper = GridSweeper([{}])
+        sweeper.loader, sweeper.config = loader, loader.load_configuration("config", [], RunMode.MULTIRUN)
+    compose, parser, groups = cache(sweeper.compose), OverridesParser.create(loader), loader.list_groups("")
+    return lambda line: grid.plan([{}], line, "sweep", tmp_path, parser, groups, compose)
+
+
+@settings(max_examples=1000, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
+@given(line=LINES)
+def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:
+    """Each is a plan of runs, whose folders have names that a file system takes, or a reason in a line."""
+    try:
+        jobs = plan(line)
+    except Exception as error:
+        assert isinstance(error, messages.MENDABLE) or process.raised_by(error, "hydra", "omegaconf"), line
+        assert len(messages.reason(error).splitlines()) == 1
+    else:
+        assert all(len(part) < 256 for job in jobs for part in job.folder.parts), line
+
+
+@settings(max_examples=100, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
+@given(line=LINES, sweep=st.booleans())
+def test_a_hundred_lines_to_the_end(train: Train, tmp_path: Path, line: list[str], sweep: bool) -> None:
+    """Through all of train.py but the training."""
+    done = train(*["-m"] * sweep, *line, "dry_run=true", code=None)
+    assert (done.returncode, len(done.stderr.splitlines())) in ((0, 0), (1, 1)), (line, done.stderr)
+    assert not done.returncode or not done.stdout
+    assert list(tmp_path.iterdir()) == []

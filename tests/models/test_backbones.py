@@ -1,0 +1,126 @@
+"""Every registered backbone, the day it is registered; and the paper's six in particular."""
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from digitcmp.config.run import CONF
+from digitcmp.data.spec import ImageSpec
+from digitcmp.models import backbones
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.network import PairModel
+
+pytestmark = pytest.mark.pure
+
+PARAMETERS = {"fcnn1": 197_001, "fcnn2": 334_351, "fcnn3": 207_351, "ws1": 325_587, "ws2": 103_841, "ws3": 162_959}
+BRANCHED = [name for name in NETWORKS if len(backbones.build(name).shape) == 2]
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters_of_the_paper(name: str) -> None:
+    assert parameters(PairModel(name, {}, "mlp", aux=False)) == PARAMETERS[name]
+    if name in BRANCHED:  # the auxiliary loss of the paper adds none
+        assert parameters(PairModel(name, {}, "mlp", aux=True)) == PARAMETERS[name]
+
+
+def test_padding_and_units_of_the_convolutional_branch() -> None:
+    """Padding keeps 14x14 before the dense layer: 8 * 196 inputs instead of 8 * 100; half the units, half of it."""
+    features, classifier, comparison = 5 * 9 + 5 + 8 * 45 + 8, 200 * 10 + 10, 20 * 15 + 15 + 15 + 1
+    padded = features + 8 * 196 * 200 + 200 + classifier + comparison
+    assert parameters(PairModel("ws3", {"padding": 1}, "mlp", aux=False)) == padded
+    narrow = features + 800 * 100 + 100 + 100 * 10 + 10
+    assert parameters(PairModel("ws1", {"units": 100}, "mlp", aux=False)) == 2 * narrow + comparison
+
+
+@pytest.mark.parametrize("aux", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_output_shapes(name: str, aux: bool) -> None:
+    model = PairModel(name, {}, "mlp", aux)
+    for batch in (1, 7):
+        output = model.eval()(torch.randn(batch, 2, 14, 14))
+        assert output.compare.shape == (batch,)
+        assert (output.digits is None) is not aux
+        if output.digits is not None:
+            assert output.digits.shape == (batch, 2, 10)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_parameter_learns(name: str) -> None:
+    model = PairModel(name, {}, "mlp", aux=True)
+    output = model(torch.randn(64, 2, 14, 14))
+    assert output.digits is not None
+    (output.compare.sum() + output.digits.square().sum()).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_backbone_has_a_yaml(name: str) -> None:
+    assert OmegaConf.load(CONF / "model" / f"{name}.yaml").name == name
+
+
+@pytest.mark.parametrize("name", BRANCHED)
+def test_sharing_is_real(name: str) -> None:
+    """Swapping the images swaps the embeddings exactly where there is one set of weights."""
+    backbone = backbones.build(name).eval()
+    pairs = torch.randn(5, 2, 14, 14)
+    swapped = torch.allclose(backbone(pairs.flip(1)), backbone(pairs).flip(1), atol=1e-6)
+    one_branch = parameters(backbone.branches[0])  # type: ignore[union-attr]
+    assert swapped is (parameters(backbone) == one_branch)
+
+
+def test_the_paper_shares_in_ws2_and_ws3_only() -> None:
+    sharing = {name: len(backbones.build(name).branches) == 1 for name in ("fcnn3", "ws1", "ws2", "ws3")}  # type: ignore
+    assert sharing == {"fcnn3": False, "ws1": False, "ws2": True, "ws3": True}
+
+
+def test_hidden_widths() -> None:
+    assert parameters(backbones.build("fcnn1", hidden=200)) == 392 * 200 + 200
+    assert parameters(backbones.build("fcnn3", hidden=200)) == 2 * (196 * 200 + 200 + 200 * 10 + 10)
+    assert parameters(backbones.build("fcnn2", hidden=[300, 50])) == 392 * 300 + 300 + 300 * 50 + 50
+    assert backbones.build("fcnn2", hidden=[300, 200, 100, 50]).shape == (50,)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_least_side_is_true(name: str) -> None:
+    """It takes images of that side, and the layers could take none that are smaller."""
+    least = NETWORKS[name].min_side
+    for side in (least, least + 1, 33):
+        images = ImageSpec(channels=3, side=side, names=("a", "b", "c"))
+        output = PairModel(name, {}, "mlp", aux=True, images=images).eval()(torch.randn(2, 2, *images.shape))
+        assert output.digits is not None and output.digits.shape == (2, 2, 3)
+    small = ImageSpec(side=least - 1)
+    with pytest.raises(ValueError, match=f"{name} needs images of at least {least}x{least}, not {least - 1}x"):
+        backbones.build(name, small)
+    if least > 1:
+        with pytest.raises((RuntimeError, ZeroDivisionError)):
+            NETWORKS[name].builder(images=small, bins=3)(torch.randn(2, 2, *small.shape))
+
+
+def test_max_pooling_needs_a_pixel_more() -> None:
+    with pytest.raises(ValueError, match="max_pool needs images of at least 6x6, not 5x5"):
+        backbones.build("ws3", ImageSpec(side=5), regularization="max_pool")
+
+
+def test_no_name_twice_and_no_unknown_name() -> None:
+    with pytest.raises(ValueError, match="'ws3' is registered twice"):
+        backbones.register(NETWORKS["ws3"].builder)
+    with pytest.raises(ValueError, match="no backbone 'ws9'; there are .*ws3"):
+        backbones.build("ws9")
+
+
+@pytest.mark.parametrize(
+    ("regularization", "count"), [("dropout", 162_959), ("max_pool", 42_959), ("dropblock", 162_959)]
+)
+def test_future_work_of_the_paper(regularization: str, count: int) -> None:
+    model = PairModel("ws3", {"regularization": regularization}, "mlp", aux=True)
+    assert parameters(model) == count
+    pairs = torch.randn(5, 2, 14, 14)
+    noisy = regularization != "max_pool"
+    assert torch.equal(model.train()(pairs).compare, model(pairs).compare) is not noisy
+    assert torch.equal(model.eval()(pairs).compare, model(pairs).compare)

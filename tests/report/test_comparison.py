@@ -1,0 +1,72 @@
+"""Two sweeps beside each other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from sweeps import record, report
+
+from digitcmp.report.comparison import compare
+from digitcmp.report.results import Results
+
+
+@pytest.fixture
+def sweeps(tmp_path: Path) -> tuple[Path, Path]:
+    """Two sweeps with another library and without normalisation in the second, WS2 only in the first."""
+    for seed in range(3):
+        record(tmp_path / "a", "ws3", 0.80 + 0.01 * seed, seed=seed)
+        record(tmp_path / "a", "ws2", 0.7, seed=seed)
+        record(tmp_path / "a", "ws1", 0.7, seed=seed)
+        change = {"versions": "python 3, torch 3", "normalize": False}
+        record(tmp_path / "b", "ws3", 0.81 + 0.012 * seed, seed=seed, **change)
+        record(tmp_path / "b", "ws1", 0.7 + 0.01 * (seed == 1), seed=seed, **change)
+    record(tmp_path / "b", "ws1", 0.9, seed=7, **change)  # unpaired: left out
+    return tmp_path / "a", tmp_path / "b"
+
+
+def test_what_differs_and_what_it_did(sweeps: tuple[Path, Path]) -> None:
+    differences, cells, lacking = compare(*(Results.load([folder]) for folder in sweeps))
+    assert differences.to_numpy().tolist() == [
+        ["normalize", "true", "false"],
+        ["versions", "python 3, torch 2", "python 3, torch 3"],
+    ]
+    assert list(cells.cell) == ["WS1", "WS3"] and list(cells.n) == [3, 3] and list(cells.same) == [2, 0]
+    test = scipy.stats.ttest_rel([0.81, 0.822, 0.834], [0.80, 0.81, 0.82])
+    row = cells.iloc[1]
+    assert (row["first"], row.second, row["mean"]) == pytest.approx((0.81, 0.822, 0.012))
+    assert row.p == pytest.approx(test.pvalue, rel=1e-6) and row.p_holm == pytest.approx(2 * test.pvalue, rel=1e-6)
+    assert lacking == [f"only in {sweeps[0]}: WS2"]
+
+
+def test_printed_and_nothing_written(sweeps: tuple[Path, Path]) -> None:
+    done = report(*sweeps, "--compare")
+    assert "WS3" in done.stdout and "+0.0120  [+0.0070, +0.0170]" in done.stdout
+    assert "2 of 6 runs have the same test accuracy in both" in done.stdout
+    assert not (sweeps[0] / "report").exists()
+
+
+def test_reports_without_their_runs(sweeps: tuple[Path, Path], tmp_path: Path) -> None:
+    for folder in sweeps:
+        report(folder, "--out", tmp_path / "out" / folder.name)
+    done = report(*((tmp_path / "out" / folder.name) for folder in sweeps), "--compare")
+    assert "+0.0120  [+0.0070, +0.0170]" in done.stdout
+
+
+def test_the_same_twice(sweeps: tuple[Path, Path]) -> None:
+    done = report(sweeps[0], sweeps[0], "--compare")
+    assert done.stdout.startswith("the same configuration, code and versions\n")
+    assert "9 of 9 runs have the same test accuracy in both" in done.stdout
+
+
+def test_a_single_seed_has_a_difference_and_no_statistics(tmp_path: Path) -> None:
+    for name, accuracy in (("a", 0.8), ("b", 0.81)):
+        record(tmp_path / name, "ws3", accuracy)
+    cells = compare(*(Results.load([tmp_path / name]) for name in "ab"))[1]
+    assert cells["mean"][0] == pytest.approx(0.01) and np.isnan(cells.p[0]) and np.isnan(cells.p_holm[0])
+
+
+@pytest.mark.parametrize("arguments", [["a"], ["a", "b", "--out", "c"], ["a", "b", "--open"]])
+def test_two_folders_and_nothing_else(sweeps: tuple[Path, Path], tmp_path: Path, arguments: list[str]) -> None:
+    paths = [str(tmp_path / argument) if argument in "abc" else argument for argument in arguments]
+    assert report(*paths, "--compare", code=2).stderr.startswith("--compare takes two DIRs and writes nothing: ")

@@ -1,0 +1,561 @@
+"""The report of a small made-up sweep: its tables and files, what it warns of; and the committed reports."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from rich.console import Console
+from sweeps import factorial, grid, record, report
+
+from digitcmp import paper
+from digitcmp.report import tables
+from digitcmp.report.figures import draw, save
+from digitcmp.report.results import Results
+from digitcmp.runs.folder import METRICS, RESULT
+from digitcmp.runs.result import SCORES, read_result, record_result
+
+
+def column(table: tables.Table, heading: str) -> list[str]:
+    """What the rows of a table say under this heading."""
+    place = [column.heading for column in table.columns].index(heading)
+    return [row[place] for row in table.rows]
+
+
+def test_cells(tmp_path: Path) -> None:
+    results = Results.load([grid(tmp_path)])
+    cells = results.cells
+    assert not results.unfinished and not results.planned and not results.warnings
+    assert list(cells.label) == ["WS1", "WS3", "AL2", "AL4"]
+    assert list(cells)[:7] == ["label", "model", "head", "aux", "lr", "train_pairs", "n"]
+    ws1 = cells.iloc[0]
+    assert (ws1.n, ws1.test_acc_mean, ws1.test_acc_std) == (3, pytest.approx(0.81), pytest.approx(0.01))
+    assert (ws1.ci_low, ws1.ci_high) == pytest.approx((0.81 - 0.0248414, 0.81 + 0.0248414))
+    assert (ws1.val_acc_mean, ws1.paper_mean, ws1.paper_std) == (pytest.approx(0.79), 0.827, 0.014)
+    assert np.isnan(ws1.digit_acc_mean) and cells.argmax_acc_mean[3] == pytest.approx(0.95)
+
+
+def test_intervals_of_two_seeds_are_marked(tmp_path: Path) -> None:
+    for seed, accuracy in enumerate((0.3, 0.9)):
+        record(tmp_path / "sweep", "ws3", accuracy, seed=seed)
+    results = Results.load([tmp_path / "sweep"])
+    assert column(tables.cells(results), "95 % interval") == ["[0.000, 1.000] †"]
+    report(tmp_path / "sweep")
+    assert "† of two seeds" in (tmp_path / "sweep" / "report" / "report.md").read_text()
+
+
+def test_pairs(tmp_path: Path) -> None:
+    for pairs, epochs in ((62, 300), (8000, 3), (1000, 24)):
+        for seed in range(2):
+            record(tmp_path, "ws3", 0.9 - 10 / pairs + 0.01 * seed, train_pairs=pairs, epochs=epochs, seed=seed)
+            record(
+                *(tmp_path, "ws3", 0.95 - 10 / pairs),
+                **{"train_pairs": pairs, "epochs": epochs, "head": "ordinal", "ema": 0.99, "seed": seed},
+            )
+        record(tmp_path, "ws2", 0.9, train_pairs=pairs)
+        record(tmp_path, "ws2", 0.9, train_pairs=pairs, epochs=50)  # two lengths at each number: no series
+    record(tmp_path, "ws1", 0.9)  # a single number of pairs
+    results = Results.load([tmp_path])
+    assert list(results.pairs.series) == ["WS3"] * 3 + ["WS3+ordinal"] * 3
+    assert list(results.pairs.train_pairs) == [62, 1000, 8000] * 2
+    table = tables.pairs(results)
+    assert [column.heading for column in table.columns] == ["pairs", "WS3", "WS3+ordinal"]
+    assert table.rows[1] == ["1,000", "0.895 ± 0.007", "0.940 ± 0.000"]
+    report(tmp_path, "--out", tmp_path / "out")
+    assert "| 1,000 | 0.895 ± 0.007 | 0.940 ± 0.000 |" in (tmp_path / "out" / "report.md").read_text()
+    assert (tmp_path / "out" / "pairs.svg").exists()
+
+
+def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> None:
+    for more in ({}, {"ensemble": 3, "tta": True}):
+        best = {"head": "ordinal", "augment": True, **more}
+        record(tmp_path, "convnet", 0.991, aux=True, re_pair=True, epochs=128, **best)
+        record(tmp_path, "convnet", 0.987, bins=30, epochs=192, **best)
+    record(tmp_path, "ws3", 0.8, normalize=False)
+    results = Results.load([tmp_path])
+    names = ["convnet+ordinal", "convnet+ordinal ensemble=3, tta"]
+    assert results.titles() == ["WS3", *names, *(name.replace("+", "+AL+", 1) for name in names)]
+    table = tables.cells(results)
+    assert column(table, "ensemble") == ["1", "1", "3", "1", "3"]
+    assert column(table, "tta") == ["false", "false", "true", "false", "true"]
+    assert column(table, "test accuracy") == ["0.800", "0.9870", "0.9870", "0.9910", "0.9910"]
+
+
+def test_others_stand_beside_results_in_their_reach(tmp_path: Path) -> None:
+    record(tmp_path / "paper", "ws3", 0.923, aux=True)
+    record(tmp_path / "other", "convnet", 0.99, dataset="kmnist")
+    assert Results.load([tmp_path]).others.empty
+    record(tmp_path / "beyond", "convnet", 0.95)
+    results = Results.load([tmp_path])
+    assert list(results.others.work) == [*paper.OTHERS, "the paper's AL4"]
+    table = tables.others(results)
+    assert column(table, "test accuracy")[::5] == ["0.9826 ± 0.0034", "0.914 ± 0.015"]
+    assert column(table, "95 % interval")[4] == "[0.865, 1.000]"  # three runs, std .028
+    report(tmp_path / "beyond")
+    text = (tmp_path / "beyond" / "report" / "report.md").read_text()
+    assert "| puckvg/EE-559-Team: shared LeNet" in text
+
+
+def test_the_command_names_the_seeds_that_are_not_the_experiments(tmp_path: Path) -> None:
+    for seed in range(11):
+        record(tmp_path / "table1", "ws3", 0.8, seed=seed)
+        if seed in (9, 10):
+            report(tmp_path / "table1")
+            line = "`python train.py -m experiment=table1" + (" 'seed=range(11)'`" if seed == 10 else "`")
+            assert line in (tmp_path / "table1" / "report" / "report.md").read_text()
+
+
+def test_the_commands_of_several_sweeps_name_the_seeds_of_each(tmp_path: Path) -> None:
+    for seed in (0, 1, 4):
+        record(tmp_path / "table1", "ws3", 0.8, seed=seed)
+    for seed in range(10):
+        record(tmp_path / "authors", "ws3", 0.8, seed=seed, normalize=False)
+    report(tmp_path / "table1", tmp_path / "authors")
+    text = (tmp_path / "table1" / "report" / "report.md").read_text()
+    assert "`python train.py -m experiment=table1 'seed=0,1,4'`" in text
+    assert "`python train.py -m experiment=authors`" in text
+
+
+def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    for seed, accuracy in ((0, 0.8), (1, 0.9)):
+        folder = record(sweep, "ws3", 0.7, seed=seed)
+        crc = read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+        task = {"dataset": "mnist", "test_pairs": 5000, "seed": seed, "tta": True}
+        for name, checkpoint, test_acc in (("a", crc, accuracy), ("b", "another", 0.1)):
+            result = {"checkpoint_crc": checkpoint, "test_acc": test_acc, **task}
+            (folder / f"evaluation,{name}.json").write_text(json.dumps(result))
+        other = {"checkpoint_crc": crc, "test_acc": 0.6, **task, "seed": 100}  # other pairs are another task
+        (folder / "evaluation,A.json").write_text(json.dumps(other))
+        (folder / "evaluation,c.json").write_text("{")  # a damaged file spoils no report
+    report(sweep)
+    text = (sweep / "report" / "report.md").read_text()
+    assert "| WS3 | mnist | 5,000 | true | 2 | 0.850 ± 0.071 | [0.215, 1.000] † |" in text
+    assert "| WS3 | mnist, pairs of seed 100 | 5,000 | true | 2 | 0.600 ± 0.000 |" in text
+    table = pd.read_csv(sweep / "report" / "evaluations.csv")
+    assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
+
+
+def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> None:
+    """Dollars are no formulas; a panel has the names of its own classes, and counts a run once for each task."""
+    odd = ["$0-$9", "$\\foo$", "c,d"]
+    for i, (model, aux) in enumerate(
+        [(model, aux) for model in ("fcnn3", "ws1", "ws2", "ws3") for aux in (False, True)]
+    ):
+        for seed in range(2):
+            folder = record(tmp_path, model, 0.8 + 0.01 * i, seed=seed, aux=aux)
+            crc = read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+            for name, names in (("mnist", list("0123")), ("other", odd)):
+                for tta in (False, True):
+                    result: dict[str, Any] = {"checkpoint_crc": crc, "seed": seed, "test_pairs": 50, "tta": tta}
+                    result |= {"dataset": name, "test_acc": 0.8, "class_order": 1.0}
+                    result |= {"positions": {label: k / (len(names) - 1) for k, label in enumerate(names)}}
+                    (folder / f"evaluation,{name},{tta}.json").write_text(json.dumps(result))
+    results = Results.load([tmp_path])
+    figure = draw(results)["class_order"]
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [[label.get_text() for label in axes.get_yticklabels()] for axes in panels] == [
+        *[list("0123")] * 2,
+        *[["\\$0-\\$9", "\\$\\foo\\$", "c,d"]] * 2,
+    ]
+    assert figure.get_suptitle() == "mean of n = 2 seeds (dots)"
+    for axes in panels:  # every mark in the row of its class
+        low, high = sorted(axes.get_ylim())
+        heights = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o"]  # type: ignore[index]
+        assert all(low < y < high for y in heights)
+        assert {round(y) for y in heights} == set(range(len(axes.get_yticklabels())))
+    for form in ("png", "page"):
+        assert save(figure, form)
+
+
+def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
+    """AL4 - WS3 is .10 and .11 on MNIST; on Fashion-MNIST .04 and .07."""
+    for dataset, auxiliary in (("mnist", (0.10, 0.11)), ("fashion_mnist", (0.04, 0.07))):
+        for seed, effect in enumerate(auxiliary):
+            record(tmp_path, "ws3", 0.8, seed=seed, dataset=dataset)
+            record(tmp_path, "ws3", 0.8 + effect, seed=seed, dataset=dataset, aux=True)
+    report(tmp_path)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "| factor | effect | n | mnist | fashion_mnist | fashion_mnist − mnist |\n" in text
+    assert "| auxiliary loss | AL4 − WS3 | 2 | +0.105 [+0.041, +0.169] † | +0.055 [-0.136, +0.246] † | -0.050 " in text
+    assert "(data_sets.svg)" in text and (tmp_path / "report" / "data_sets.svg").exists()
+    assert not (tmp_path / "report" / "effects.svg").exists()
+
+
+def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
+    """Of two runs one has it complete; read again from the CSV file alone, the report is the same."""
+    for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):
+        folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
+        result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "seed": seed}  # type: ignore[index]
+        result |= {"dataset": "mnist", "test_pairs": 1000, "tta": False, "test_acc": 0.8, "class_order": order}
+        result |= {"positions": dict(zip(("T-shirt", "Bag, small", "Dress"), positions, strict=True))}
+        (folder / "evaluation,order.json").write_text(json.dumps(result))
+    report(tmp_path / "sweep")
+    made = {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()}
+    assert b"| class order | std | complete |\n" in made["report.md"]
+    assert b"| 0.67 | 0.47 | 1 of 2 |\n" in made["report.md"]
+    assert b"Bag, small: 0.250" in made["report.html"]
+    for folder in (tmp_path / "sweep").glob("model=*"):
+        shutil.rmtree(folder)
+    report(tmp_path / "sweep")
+    for name in ("report.md", "evaluations.csv", "class_order.svg"):
+        assert (tmp_path / "sweep" / "report" / name).read_bytes() == made[name]
+
+
+def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
+    """Its evaluations would come back as soon as the runs are gone; other people's files stay."""
+    folder = record(tmp_path / "sweep", "ws3", 0.8)
+    result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
+    result |= {"seed": 0, "test_pairs": 1000, "tta": False, "test_acc": 0.7}
+    (folder / "evaluation,x.json").write_text(json.dumps(result))
+    report(tmp_path / "sweep")
+    (tmp_path / "sweep/report/notes.csv").write_text("mine")
+    before = {file.name for file in (tmp_path / "sweep/report").iterdir()}
+    (folder / "evaluation,x.json").unlink()
+    report(tmp_path / "sweep")
+    assert before - {file.name for file in (tmp_path / "sweep/report").iterdir()} == {"evaluations.csv"}
+
+
+def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
+    """One for each run and task, whatever their files are called; a later one of other code is another file."""
+    folder = record(tmp_path, "ws3", 0.8)
+    task = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
+    task |= {"seed": 0, "test_pairs": 1000, "tta": False}
+    order = {"class_order": 1.0, "positions": {"a": 0.0, "b": 1.0}}
+    for name, result in (("", {"test_acc": 0.7}), (",2", {"test_acc": 0.6}), (",order", {"test_acc": 0.5} | order)):
+        (folder / f"evaluation,dataset=mnist{name}.json").write_text(json.dumps(task | result))
+    assert list(Results.load([tmp_path]).evaluations.test_acc_mean) == [0.5]
+    (folder / "evaluation,dataset=mnist,order.json").unlink()
+    assert list(Results.load([tmp_path]).evaluations.test_acc_mean) == [0.7]
+
+
+def test_a_single_cell_has_no_rates_to_select(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        record(tmp_path, "ws3", 0.8, seed=seed)
+    results = Results.load([tmp_path])
+    assert results.selection.empty and {*draw(results)} == {"accuracy", "curves"}
+
+
+def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
+    """As one that reads like a number, 3220e772 or 02290525, does from a CSV file."""
+    for crc in ("3220e772", "02290525"):
+        file = tmp_path / f"{crc}.npz"
+        file.write_text(crc)
+        folder = record(tmp_path / "sweep", "ws3", 0.8, dataset="npz", file=str(file))
+        result = read_result(folder)
+        assert result
+        (folder / RESULT).unlink()
+        record_result(folder, result | {"data_crc": crc, "config_hash": crc})
+    report(tmp_path / "sweep")
+    table = (tmp_path / "sweep/report/runs.csv").read_bytes()
+    alone = shutil.move(tmp_path / "sweep" / "report", tmp_path / "alone")
+    report(alone)
+    assert (alone / "runs.csv").read_bytes() == table and b",3220e772," in table and b",02290525," in table
+
+
+def test_one_width_of_each_network_is_no_figure5(tmp_path: Path) -> None:
+    for model, batch_size in (("fcnn1", 10), ("fcnn1", 40), ("ws2", 40)):
+        record(tmp_path, model, 0.8, hidden=300, batch_size=batch_size)
+    report(tmp_path)
+    assert not (tmp_path / "report" / "figure5.svg").exists()
+
+
+def test_a_damaged_run_is_missing(tmp_path: Path) -> None:
+    folder = next(grid(tmp_path).glob("*/seed=1"))
+    (folder / METRICS).write_text("cut off")
+    results = Results.load([tmp_path])
+    assert results.unfinished == [folder] and len(results.runs) == 11
+
+
+def test_runs_that_never_began_are_told_apart(tmp_path: Path) -> None:
+    record(tmp_path / "sweep", "ws3", 0.8)
+    begun = record(tmp_path / "sweep", "ws3", None, seed=1)
+    planned = record(tmp_path / "sweep", "ws2", None, begun=False)
+    results = Results.load([tmp_path / "sweep"])
+    assert (results.unfinished, results.planned) == ([begun], [planned])
+    report(tmp_path / "sweep")
+    text = (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert "1 missing, 1 never begun" in text and "- model=ws3,aux=false,lr=0.001/seed=1\n" in text
+    command = f"find {tmp_path / 'sweep'} -type d -empty -delete"
+    assert f"never began: 1. The same sweep started again trains them; if it was given up, `{command}`" in text
+    subprocess.run(command.split(), check=True)
+    results = Results.load([tmp_path / "sweep"])
+    assert (results.unfinished, results.planned, len(results.runs)) == ([begun], [], 1)
+
+
+def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    for sweep in ("first", "second"):
+        record(tmp_path / sweep, "ws3", 0.9)
+    record(tmp_path / "second", "ws3", None, seed=1)
+    record(tmp_path / "first", "ws3", 0.8, seed=1)
+    results = Results.load([tmp_path / "first", tmp_path / "second"])
+    assert len(results.runs) == 2 and not results.warnings
+    assert not results.unfinished  # seed=1 is finished in the other folder
+
+
+def test_a_run_in_two_folders_is_named_as_a_duplicate(tmp_path: Path) -> None:
+    """Also in a folder whose name is not that of its cell, as that of a single run."""
+    first = record(tmp_path / "a", "ws3", 0.9)
+    single = tmp_path / "b" / "12-00-00_WS3"
+    shutil.copytree(first, single)
+    results = Results.load([tmp_path / "a", tmp_path / "b"])
+    assert results.duplicates == {single: first} and not results.unfinished
+    done = report(tmp_path / "a", tmp_path / "b")
+    assert "missing runs" not in done.stdout
+    assert f"{single}: the same run as {first}, counted once" in done.stdout.replace("\n", " ")
+    assert "1 runs: 1 cells" in (tmp_path / "a/report/report.md").read_text()
+
+
+def test_different_results_of_one_run_are_said(tmp_path: Path) -> None:
+    record(tmp_path / "first", "ws3", 0.9)
+    record(tmp_path / "second", "ws3", 0.8)
+    results = Results.load([tmp_path])
+    assert list(results.runs.test_acc) == [0.9]
+    [warning] = results.warnings
+    assert "different results" in warning and "0.9000" in warning and "0.8000" in warning
+
+
+def test_mixed_versions_commits_and_devices_are_said(tmp_path: Path) -> None:
+    record(tmp_path, "ws3", 0.9, versions="torch 1")
+    record(tmp_path, "ws3", 0.9, seed=1, versions="torch 2", git_commit="abc-dirty", device="cuda:0")
+    warnings = "\n".join(Results.load([tmp_path]).warnings)
+    assert "mixed versions" in warnings and "torch 1 (1 runs); torch 2 (1 runs)" in warnings
+    assert "mixed git_commit" in warnings and "mixed device" in warnings
+    assert "uncommitted changes: git_commit abc-dirty" in warnings
+    done = report(tmp_path)
+    assert "WARNING: mixed versions" in done.stdout
+    assert "> **Warning:** mixed versions" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
+    """Other networks reach other functions, which is no mixture; the same function with another code is."""
+    sweep, step = tmp_path / "sweep", {"module.step": "0123", "stem.conv": "1e4"}
+    record(sweep, "ws3", 0.9, code="aa", functions=step)
+    record(sweep, "ws2", 0.9, code="bb", functions={"module.step": "0123", "layers.dense": "77"})
+    assert Results.load([sweep]).warnings == []
+    before = shutil.copytree(sweep, tmp_path / "before")
+    report(before)
+    record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88", "module.step.inner": "5"})
+    record(sweep, "ws1", 0.9)  # an older result, that says nothing of its code
+    warnings = ["mixed code among these runs, which may compute otherwise: module.step.inner, stem.conv"]
+    warnings += ["1 of 4 runs have no record of the code that made them"]
+    assert Results.load([sweep]).warnings == warnings
+    report(sweep)
+    assert Results.load([shutil.move(sweep / "report", tmp_path / "alone")]).warnings == warnings
+    done = report(before / "report", tmp_path / "alone", "--compare")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("code")]
+    assert [" ".join(line.split()) for line in lines] == [
+        *("code 2 of 2 recorded 3 of 4 recorded", "code of module.step.inner 5", "code of stem.conv 1e4 1e4, 88")
+    ]
+
+
+def test_selection_looks_at_validation_only(tmp_path: Path) -> None:
+    for lr, val, test in ((1e-4, 0.80, 0.95), (1e-3, 0.90, 0.85), (2e-3, 0.85, 0.80)):
+        record(tmp_path, "ws3", test, val_acc=val, lr=lr, aux=True)
+    record(tmp_path, "ws2", 0.8)  # a single rate: nothing to select
+    chosen = Results.load([tmp_path]).selection
+    assert list(chosen.title) == ["AL4"]
+    row = chosen.iloc[0]
+    assert (row.lr, row.val_acc, row.test_acc) == (1e-3, pytest.approx(0.90), pytest.approx(0.85))
+    assert (row.oracle_lr, row.oracle_test_acc, row.paper_lr) == (1e-4, pytest.approx(0.95), 2e-3)
+    assert (row.rates, row.at_edge) == (3, False)
+
+
+def test_settings_that_differ_have_a_column(tmp_path: Path) -> None:
+    record(tmp_path, "fcnn2", 0.8, hidden=[300, 50])
+    record(tmp_path, "fcnn2", 0.8, hidden=[300, 150, 50])
+    record(tmp_path, "fcnn1", 0.8, hidden=1000, normalize=False)
+    record(tmp_path, "fcnn1", 0.8, hidden=200, normalize=False)
+    cells = Results.load([tmp_path]).cells
+    assert list(cells.hidden) == ["200", "1000", "300-50", "300-150-50"]  # by number and depth, not as text
+    assert list(cells.normalize) == ["false", "false", "true", "true"]
+    assert list(cells)[-1] == "cell" and "batch_size" not in cells
+    assert list(cells.paper_mean.notna()) == [False, False, False, True]  # Fig. 5 has 300-150-50
+
+
+def test_order_is_by_value_with_the_default_among_the_others(tmp_path: Path) -> None:
+    for pairs in (2000, 62, 1000, 250):
+        record(tmp_path, "ws3", 0.8, train_pairs=pairs, head="ordinal")
+        record(tmp_path, "ws3", 0.8, train_pairs=pairs)
+    cells = Results.load([tmp_path]).cells
+    assert list(cells.train_pairs) == [62, 250, 1000, 2000] * 2
+    assert list(cells["head"]) == ["mlp"] * 4 + ["ordinal"] * 4
+
+
+def test_curves(tmp_path: Path) -> None:
+    curves = Results.load([grid(tmp_path)]).curves
+    first = curves[(curves.cell == "model=ws1,aux=false,lr=0.0008") & (curves.epoch == 2)].iloc[0]
+    assert (first.n, first.test_acc_mean, first.test_acc_std) == (3, pytest.approx(0.76), pytest.approx(0.01))
+    assert len(curves) == 4 * 3
+
+
+def test_the_whole_report(tmp_path: Path) -> None:
+    record(grid(tmp_path), "ws3", None, seed=3, lr=1.3e-3)
+    done = report(tmp_path)
+    out = tmp_path / "report"
+    names = {"cells.csv", "runs.csv", "curves.csv", "effects.csv", "report.md", "report.html", "table.tex"}
+    figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
+    assert {file.name for file in out.iterdir()} == names | figures | {".manifest"}
+    assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # in full, on 80 columns too
+    assert "missing runs: 1 begun, 0 never begun" in done.stdout
+    assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
+    assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
+    table = pd.read_csv(out / "runs.csv")
+    assert len(table) == 12 and {"cell", "label", "config_hash", *SCORES} <= {*table} and "path" not in table
+    text = (out / "report.md").read_text()
+    row = (
+        "| AL4 | 0.002 | 3 | 0.951 ± 0.011 | [0.925, 0.977] | 0.931 | 0.900 | 0.950 | 1,000 | 0.914 ± 0.015 | +0.037 |"
+    )
+    assert row in text
+    effect = "| AL2 − WS1 | +0.100 | as claimed | [+0.098, +0.102] | 3 | <0.001 | <0.001 | auxiliary loss | +0.057 |"
+    assert effect in text
+    assert "*smaller*, *larger than claimed*" in text  # the rule beside the table
+    assert "no statistics for AL4 − WS3, WS3 − WS1, (AL4 − WS3) − (AL2 − WS1): missing runs: WS3 lacks seed=3" in text
+    assert "- model=ws3,aux=false,lr=0.0013/seed=3\n" in text
+    for name in figures:
+        assert (out / name).stat().st_size > 1000
+        assert name.endswith("png") or f"]({name})" in text
+
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    report(tmp_path)
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
+def test_figures_of_the_paper_are_drawn_where_their_cells_are(tmp_path: Path) -> None:
+    for model, aux in paper.CELLS:
+        record(tmp_path / "table", model, 0.8, aux=aux)
+    for model, hidden in (("fcnn3", 200), ("fcnn3", 500), ("fcnn2", [300, 50]), ("fcnn2", [300, 150, 50])):
+        record(tmp_path / "widths", model, 0.8, hidden=hidden)
+    for lr in (1e-3, 1e-2):
+        record(tmp_path / "rates", "convnet", 0.8, lr=lr)
+    figures = {}
+    for sweep in ("table", "widths", "rates"):
+        report(tmp_path / sweep, "--out", tmp_path / "out" / sweep)
+        figures[sweep] = {file.stem for file in (tmp_path / "out" / sweep).glob("*.svg")}
+    assert figures["table"] == {"accuracy", "figure6", "figure7"}
+    assert figures["widths"] == {"accuracy", "figure5"}
+    assert figures["rates"] == {"learning_rates"}
+    assert not (tmp_path / "table" / "report").exists()
+
+
+def test_the_figure_of_a_factorial_is_drawn_once_it_is_whole(tmp_path: Path) -> None:
+    report(factorial(tmp_path))
+    assert (tmp_path / "report" / "factorial.svg").exists()
+    assert "](factorial.svg)" in (tmp_path / "report" / "report.md").read_text()
+    shutil.rmtree(next(tmp_path.glob("*augment=true*")))
+    report(tmp_path, "--out", tmp_path / "out")
+    assert not (tmp_path / "out" / "factorial.svg").exists()
+
+
+def test_tick_labels_of_effects_do_not_overlap(tmp_path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = draw(Results.load([grid(tmp_path)]))["effects"]
+    FigureCanvasAgg(figure).draw()
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        boxes = [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()]
+        boxes = [box for box in boxes if figure.bbox.containsx(box.x0) and figure.bbox.containsy(box.y0)]
+        assert len(boxes) > 2 and not any(box.overlaps(after) for box, after in zip(boxes, boxes[1:], strict=False))
+
+
+def test_exit_2_and_nothing_written(tmp_path: Path) -> None:
+    done = report(tmp_path / "nowhere", code=2)
+    assert done.stderr == f"{tmp_path / 'nowhere'} is not a folder\n"
+    record(tmp_path / "sweep", "ws3", None)
+    done = report(tmp_path / "sweep", code=2)
+    assert done.stderr == f"no finished run in {tmp_path / 'sweep'}\n"
+    assert not (tmp_path / "sweep" / "report").exists()
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (grid(tmp_path) / "report").write_text("a file where the folder should be")
+    done = report(tmp_path, code=1)
+    assert done.stderr == f"cannot write the report into {tmp_path / 'report'}: File exists\n"
+
+
+def test_open_shows_the_page(tmp_path: Path) -> None:
+    record(tmp_path, "ws3", 0.8)
+    browser = tmp_path / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > "$0.shown"\n')
+    browser.chmod(0o755)
+    report(tmp_path, "--open", BROWSER=f"{browser} %s")
+    assert (tmp_path / "browser.shown").read_text() == f"{(tmp_path / 'report' / 'report.html').as_uri()}\n"
+
+
+def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
+    code = "import digitcmp.report.tables, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
+    code = "import digitcmp.report.figures, digitcmp.report.page, digitcmp.commands.report, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "matplotlib" in loaded and not {"torch", "lightning"} & set(loaded)
+
+
+def test_a_table_is_never_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show(tables.cells(Results.load([grid(tmp_path)])), Console(width=40))
+    assert "0.914 ± 0.015" in capsys.readouterr().out
+
+
+COMMITTED = sorted(path.parent for path in ROOT.glob("multirun/*/report/runs.csv"))
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
+def test_committed_reports_made_again_are_the_same(folder: Path, tmp_path: Path) -> None:
+    """Every file: what the report writes follows from runs.csv, curves.csv and evaluations.csv alone."""
+    again = tmp_path / "again"
+    done = report(folder.parent, "--out", again)
+    assert f"no run is left beside {folder}: read from its CSV files" in done.stdout
+    for file in [file for file in folder.iterdir() if file.suffix in (".csv", ".tex")]:
+        assert (again / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
+    sweep = grid(tmp_path / "sweep")
+    record(sweep, "fcnn2", 0.8, hidden=[300, 50])
+    record(sweep, "fcnn1", 0.81, hidden=300, ema=0.99)
+    report(sweep)
+    before = {file.name: file.read_bytes() for file in (sweep / "report").iterdir()}
+    for folder in sweep.glob("model=*"):
+        shutil.rmtree(folder)
+    for root in (sweep, sweep / "report"):  # the report itself is a folder to read from, too
+        report(root)
+        after = {file.name: file.read_bytes() for file in (sweep / "report").iterdir()}
+        other = {name for name in before if before[name] != after[name]}
+        assert other <= {"curves.png", "curves.svg", "report.html"}  # curves.csv has six digits
+        assert after.keys() == before.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("name,value\na,1\n", "/runs.csv is no report's: it has no column cell"),
+        ("", "/runs.csv is no report's: it has no column cell"),
+        ("cell,seed,test_acc,config_hash\n", " holds a runs.csv but no curves.csv: a report needs both"),
+    ],
+)
+def test_csv_files_of_others_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "runs.csv").write_text(text)
+    assert report(tmp_path, code=2).stderr == f"{tmp_path}{reason}\n"
+
+
+def test_a_report_takes_no_place_but_its_own(tmp_path: Path) -> None:
+    for seed in range(2):
+        record(tmp_path / "sweep", "ws3", 0.9 + 0.01 * seed, seed=seed)
+    out = tmp_path / "mine"
+    out.mkdir()
+    for name in ("report.md", "notes.partial"):
+        (out / name).write_text("mine")
+    refused = report(tmp_path / "sweep", "--out", out, code=2)
+    assert refused.stderr == f"{out} holds a report.md that is no report's: choose another folder, --out FOLDER\n"
+    assert sorted(file.name for file in out.iterdir()) == ["notes.partial", "report.md"]
+    (out / "report.md").unlink()
+    for _ in range(2):  # the second replaces the first
+        report(tmp_path / "sweep", "--out", out)
+    assert (out / "notes.partial").read_text() == "mine" and (out / "report.md").read_text() != "mine"
+    assert [file.name for file in out.glob("*.partial")] == ["notes.partial"]
+    assert "the name of a folder is wanted" in report(tmp_path / "sweep", "--out", "", code=2).stderr

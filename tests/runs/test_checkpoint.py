@@ -1,0 +1,189 @@
+"""A checkpoint read again: with torch alone, whichever version of this project wrote it."""
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from drawings import drawing
+from PIL import Image
+from saved import checkpoint, untrained
+
+import digitcmp
+from digitcmp.errors import CheckpointError
+from digitcmp.files import checksum
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs.folder import CHECKPOINT, RESULT
+
+FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
+COMMANDS = {
+    "predict": ["-m", "digitcmp", "predict", "{saved}", "seven.png", "seven.png"],
+    "evaluate": ["-m", "digitcmp", "evaluate", "{saved}", "data.test_pairs=10"],
+    "export": ["-m", "digitcmp", "export", "{saved}", "model.onnx"],
+    "demo": [
+        "-c",
+        "import digitcmp, digitcmp.commands.demo; digitcmp.commands.demo.Server(digitcmp.load('{saved}'), port=0)",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def fcnn1(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network hardly trained."""
+    return checkpoint(tmp_path_factory.mktemp("fcnn1"), "fcnn1", aux=False, pairs=40, epochs=1)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_inference_imports_torch_alone(command: str, fcnn1: Path, tmp_path: Path) -> None:
+    for name in FORBIDDEN:
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{command} imports {name}')")
+    Image.fromarray(drawing()).save(tmp_path / "seven.png")
+    arguments = [argument.format(saved=fcnn1) for argument in COMMANDS[command]]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_a_runs_folder_means_its_checkpoint(fcnn1: Path, tmp_path: Path) -> None:
+    blank = np.zeros((1, 2, 14, 14))
+    assert digitcmp.load(fcnn1.parents[1]).predict(blank) == digitcmp.load(fcnn1).predict(blank)
+    with pytest.raises(CheckpointError, match=f"^{tmp_path} holds no checkpoints/last.ckpt: .*wanted$"):
+        digitcmp.load(tmp_path)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+def test_a_flipped_bit_in_the_archive_is_refused(fcnn1: Path, tmp_path: Path) -> None:
+    """In the first, a middle and the last byte of every member: the pickle, the weights, the version."""
+    content = fcnn1.read_bytes()
+    file = tmp_path / "last.ckpt"
+    with zipfile.ZipFile(fcnn1) as archive:
+        members = archive.infolist()
+    assert len(members) > 10
+    for member in members:
+        name_size, extra_size = struct.unpack("<HH", content[member.header_offset + 26 : member.header_offset + 30])
+        begin = member.header_offset + 30 + name_size + extra_size
+        for place in {begin, begin + member.file_size // 2, begin + member.file_size - 1}:
+            file.write_bytes(flipped(content, place))
+            with pytest.raises(
+                CheckpointError, match=f"^{file} is damaged: the CRC of its {member.filename} is wrong$"
+            ):
+                digitcmp.load(file)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.5, 0.7, 0.99, 1])
+def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, tmp_path: Path) -> None:
+    """What no CRC of the archive covers, the run's result does."""
+    content = fcnn1.read_bytes()
+    file = tmp_path / CHECKPOINT
+    file.parent.mkdir()
+    (tmp_path / RESULT).write_text(json.dumps({"checkpoint_crc": checksum(fcnn1)}))
+    file.write_bytes(content)
+    assert digitcmp.load(tmp_path).network.arguments["backbone"] == "fcnn1"
+    file.write_bytes(flipped(content, int(share * (len(content) - 1))))
+    with pytest.raises(CheckpointError, match=f"^{file} ") as error:
+        digitcmp.load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_another_runs_checkpoint_is_refused(fcnn1: Path, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).parent.mkdir()
+    shutil.copy(fcnn1, tmp_path / CHECKPOINT)
+    (tmp_path / RESULT).write_text('{"checkpoint_crc": "0123abcd"}')
+    with pytest.raises(CheckpointError, match=f"0123abcd in {tmp_path / RESULT}$"):
+        digitcmp.load(tmp_path / CHECKPOINT)
+    (tmp_path / RESULT).write_text("damaged, and no reason to distrust the checkpoint")
+    digitcmp.load(tmp_path / CHECKPOINT)
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be searched; root may search any, so be somebody else."""
+    (tmp_path / "locked").mkdir(mode=0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield tmp_path / "locked"
+    os.seteuid(user)
+
+
+def test_a_folder_that_may_not_be_searched(locked: Path) -> None:
+    for path in (locked / "last.ckpt", locked):
+        with pytest.raises(CheckpointError, match=f"^{path} cannot be read: Permission denied$"):
+            digitcmp.load(path)
+
+
+def members(prefix: str) -> dict[str, torch.Tensor]:
+    """The weights of an AL4 that says `first <= second` with P = sigmoid(1), whatever it is shown."""
+    shapes = {
+        "backbone.branches.0.0": (5, 1, 3, 3),
+        "backbone.branches.0.2": (8, 5, 3, 3),
+        "backbone.branches.0.5": (200, 800),
+        "backbone.branches.0.7": (10, 200),
+        "head.layers.2": (15, 20),
+        "head.layers.4": (1, 15),
+    }
+    weights = {f"{prefix}.{layer}.weight": torch.zeros(shape) for layer, shape in shapes.items()}
+    biases = {f"{prefix}.{layer}.bias": torch.zeros(shape[0]) for layer, shape in shapes.items()}
+    return weights | biases | {f"{prefix}.head.layers.4.bias": torch.ones(1)}
+
+
+def test_the_format_of_a_checkpoint_stays(tmp_path: Path) -> None:
+    """As the first version wrote one, of an ensemble of two with averaged weights, by hand."""
+    hyper_parameters = {
+        "backbone": "ws3",
+        "arguments": {"regularization": None},
+        "head": "mlp",
+        "aux": True,
+        "aux_weight": 1.0,
+        "lr": 0.002,
+        "batch_size": 20,
+        "mean": 30.0,
+        "std": 70.0,
+        "seed": 0,
+        "gradient_clip_val": None,
+        "bins": None,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "label_smoothing": 0.0,
+        "ema": 0.9,
+        "tta": True,
+        "ensemble": 2,
+    }
+    state_dict = {"mean": torch.tensor(30.0), "std": torch.tensor(70.0), "average.n_averaged": torch.tensor(9)}
+    for prefix in ("networks.0", "networks.1", "average.module.0", "average.module.1"):
+        state_dict |= members(prefix)
+    file = tmp_path / "last.ckpt"
+    written = {"pytorch-lightning_version": "2.6.6", "epoch": 2, "global_step": 10, "loops": {}}
+    torch.save(written | {"state_dict": state_dict, "hyper_parameters": hyper_parameters}, file)
+    assert digitcmp.load(file).predict(np.zeros((1, 2, 14, 14))) == pytest.approx(torch.ones(1).sigmoid().numpy())
+
+
+def test_a_checkpoint_holds_plain_values(tmp_path: Path) -> None:
+    """What a later version must be able to read: the arguments of the network and of its training, and the weights."""
+    checkpoint = torch.load(untrained(tmp_path / "a.ckpt", backbone="ws3", aux=True), weights_only=True)
+    network = {"backbone": "ws3", "arguments": {}, "head": "mlp", "aux": True, "mean": 0.0, "std": 1.0, "seed": 0}
+    network |= {"bins": None, "tta": False, "ensemble": 1, "images": {}}
+    assert checkpoint["hyper_parameters"]["network"] == network and checkpoint["hyper_parameters"]["lr"] == 1e-3
+    assert checkpoint["state_dict"].keys() == {"network.mean", "network.std", *members("network.networks.0")}
+
+
+def test_the_module_and_the_loaded_network_agree(fcnn1: Path) -> None:
+    module = DigitComparison.load_from_checkpoint(fcnn1, weights_only=True).eval()
+    pairs = torch.randint(256, (230, 2, 14, 14), generator=torch.Generator().manual_seed(0)).float()
+    with torch.inference_mode():
+        expected = module.network.predict_all(pairs).compare.sigmoid().numpy()
+    assert np.array_equal(digitcmp.load(fcnn1).predict(pairs), expected)

@@ -1,0 +1,189 @@
+"""The fingerprint of the code behind a result: what changes it, what does not, and what a sweep then does."""
+
+import importlib
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from configs import nested, run
+from conftest import ROOT, written
+
+from digitcmp.config.run import Run
+from digitcmp.errors import StaleError
+from digitcmp.models.backbones import NETWORKS, Network
+from digitcmp.runs import fingerprint
+
+CODE = '''"""A module."""
+
+WIDTH: int = 30
+
+
+class Net:
+    """A class."""
+
+    def forward(self, images: list, scale: float = 2.0) -> list:
+        """A method."""
+        return [scale * image for image in images]  # twice
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ('"""A module."""', '"""Another text."""', True),
+        ('        """A method."""\n', "", True),
+        ("  # twice", "", True),
+        ("WIDTH: int = 30", "WIDTH = 30", False),  # an annotated assignment is another statement
+        ("WIDTH: int", "WIDTH: float", True),
+        ("images: list, scale: float = 2.0) -> list", "images, scale=2.0)", True),
+        ("[scale * image for image in images]", "[\n            scale * image for image in images\n        ]", True),
+        ("scale * image", "image * scale", False),
+        ("= 2.0", "= 2.5", False),
+        ("WIDTH: int = 30", "WIDTH: int = 31", False),
+    ],
+)
+def test_comments_docstrings_annotations_and_formatting_do_not_count(
+    tmp_path: Path, old: str, new: str, same: bool
+) -> None:
+    (tmp_path / "before.py").write_text(CODE)
+    (tmp_path / "after.py").write_text(CODE.replace(old, new))
+    before, after = fingerprint.digest(tmp_path / "before.py"), fingerprint.digest(tmp_path / "after.py")
+    assert (before == after) is same and len(before) == 8
+
+
+@pytest.mark.parametrize(
+    ("model", "family"), [("ws3", "conv"), ("fcnn2", "dense"), ("ws2", "dense"), ("convnet", "convnet")]
+)
+def test_a_run_has_the_files_of_its_own_network(model: str, family: str) -> None:
+    files = fingerprint.files(run(model=model))
+    families = [name for name in files if name.startswith("models/backbones/") and "registry" not in name]
+    assert families == [f"models/backbones/{family}.py"]
+    assert {"models/module.py", "models/heads.py", "training/train.py", "data/pairs.py", "seeds.py"} <= files.keys()
+    assert not {"runs/folder.py", "runs/result.py", "config/run.py", "training/screen.py", "paper.py"} & files.keys()
+
+
+def test_augmentation_is_the_code_of_runs_that_augment() -> None:
+    assert "data/augmentation.py" not in fingerprint.files(run())
+    assert "data/augmentation.py" in fingerprint.files(run(data__augment=True))
+
+
+def test_every_module_of_data_and_models_is_recorded_or_named_here() -> None:
+    """A new file is either a part of every run, or is added to those that make no numbers."""
+    no_numbers = {"models/order.py", "data/augmentation.py"}
+    package = ROOT / "digitcmp"
+    there = {
+        file.relative_to(package).as_posix()
+        for folder in ("data", "models")
+        for file in (package / folder).glob("*.py")
+        if file.name != "__init__.py"
+    }
+    assert there - set(fingerprint.EVERY_RUN) - no_numbers == {"models/heads.py"}  # added with the run's head
+
+
+def test_a_network_of_a_package_elsewhere_is_recorded_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mylab").mkdir()
+    (tmp_path / "mylab/__init__.py").touch()
+    (tmp_path / "mylab/sizes.py").write_text("WIDTH = 30\n")
+    (tmp_path / "mylab/nets.py").write_text("def mine(bins: int = 10): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("mylab.nets")
+    monkeypatch.setitem(NETWORKS, "mine", Network(module.mine))
+    files = fingerprint.files(Run.of(nested(model__name="mine") | {"model": {"name": "mine"}}))
+    assert {"mylab/__init__.py", "mylab/nets.py", "mylab/sizes.py"} <= files.keys()
+    for name in ("mylab", "mylab.nets"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "hydra/launcher=basic")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project, to be edited."""
+    for name in ("conf", "digitcmp", "hydra_plugins"):
+        shutil.copytree(ROOT / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train.py", tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+
+
+def start(checkout: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """The copy's train.py with these arguments, in the folder above it."""
+    line = [sys.executable, str(checkout / "train.py"), *arguments, *QUICK]
+    environment = os.environ | {"COLUMNS": "200"}
+    done = subprocess.run(line, cwd=checkout.parent, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> None:
+    sweep = ("-m", "model=ws2,ws3", "seed=0,1")
+    start(checkout, *sweep)
+    results = sorted((checkout.parent / "multirun/sweep").rglob("result.json"))
+    before = written([file.parent for file in results])
+
+    # another family of backbones, what shows a run, a comment: nothing is stale
+    models = checkout / "digitcmp/models"
+    edit(models / "backbones/convnet.py", "4 * width, bins", "4 * width, bins + 0")
+    edit(checkout / "digitcmp/training/screen.py", "parameters; ", "parameters: ")
+    edit(models / "module.py", "sum(losses[1:], losses[0])", "sum(losses[1:], losses[0])  # of all")
+    assert "4 runs in multirun/sweep, 4 finished before" in start(checkout, *sweep).stdout
+
+    edit(
+        models / "backbones/conv.py", "nn.Linear(8 * side * side, units), nn.ReLU()", "nn.Linear(800, units), nn.Tanh()"
+    )
+    for extra in ((), ("dry_run=true",)):
+        refused = start(checkout, *sweep, *extra, code=1).stderr
+        assert refused.startswith("2 of 4 runs were finished by other code, changed since: models/backbones/conv.py: ")
+        assert "stale=keep" in refused and "stale=retrain" in refused and len(refused.splitlines()) == 1
+    ws3 = next(file for file in results if "model=ws3" in str(file)).parent
+    alone = ("model=ws3", f"hydra.run.dir='{ws3}'")
+    assert "models/backbones/conv.py" in start(checkout, *alone, code=1).stderr
+    assert "holds this run, finished" in start(checkout, *alone, "stale=keep").stdout
+    assert "4 finished before" in start(checkout, *sweep, "stale=keep").stdout
+    assert written([file.parent for file in results]) == before
+
+    assert "2 finished before" in start(checkout, *sweep, "stale=retrain").stdout
+    after = written([file.parent for file in results])
+    for file in results:
+        assert (after[file] == before[file]) == ("model=ws2" in str(file))
+    assert "4 finished before" in start(checkout, *sweep).stdout
+
+
+def test_the_error_comes_whole_out_of_a_worker() -> None:
+    error = StaleError("3 of 4 runs were finished by", [f"models/f{n}.py" for n in range(7)])
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error) and again.functions == error.functions
+    names = ", ".join(f"models/f{n}.py" for n in range(5))
+    assert f"changed since: {names} and 2 more: stale=keep" in str(error)
+
+
+def test_results_of_earlier_versions_are_told_apart_from_stale_ones(checkout: Path) -> None:
+    """Those that recorded functions, and those that recorded nothing: both are kept, and the sweep says so."""
+    start(checkout, "-m", "seed=0,1")
+    for number, file in enumerate(sorted((checkout.parent / "multirun/sweep").rglob("result.json"))):
+        result = json.loads(file.read_text())
+        assert len(result["code"]) == 12 and "models/backbones/conv.py" in result["files"]
+        del result["files"], result["result_crc"]
+        if number:
+            del result["code"]
+        else:
+            result["functions"] = {"layers.conv_branch": "01234567"}
+        result["versions"] = result["versions"].replace("torch ", "torch 1.")
+        file.write_text(json.dumps(result))
+    again = start(checkout, "-m", "seed=0,1")
+    assert "2 runs in multirun/sweep, 2 finished before\n1 finished without a record of the code" in again.stdout
+    assert "\n1 finished by an earlier version, whose record of the code cannot be compared" in again.stdout
+    assert "\n2 finished with torch 1." in again.stdout and again.stderr == ""

@@ -1,0 +1,171 @@
+"""Sweeps through the command line: what is finished stays, what is missing is trained, what failed is listed."""
+
+import json
+import shlex
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from conftest import Run, Start, kill_group, numbers, until, written
+from image_sets import save_npz
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from digitcmp.runs.folder import RESULT, lock
+from digitcmp.runs.result import read_result, record_result
+from digitcmp.sweep.launch import LAUNCHES
+
+QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
+SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
+CELL = "model=ws2,aux=false,lr={},epochs=1,test_pairs=40,train_pairs=40,val_pairs=40"
+
+
+def folders(root: Path) -> list[Path]:
+    """The eight run folders of SWEEP, in the order in which they are trained."""
+    return [root / CELL.format(lr) / f"seed={seed}" for lr in ("0.001", "0.002") for seed in range(4)]
+
+
+def pictures(folder: Path) -> list[str]:
+    """The names of the pictures that TensorBoard would show of a run."""
+    return EventAccumulator(str(folder)).Reload().Tags()["images"]
+
+
+def finished(folders: list[Path]) -> list[Path]:
+    return [folder for folder in folders if read_result(folder)]
+
+
+def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path: Path) -> None:
+    root = tmp_path / "multirun" / "sweep"
+    first, last = folders(root)[:4], folders(root)[4:]
+    with ExitStack() as held:
+        for folder in last:
+            held.enter_context(lock(folder))  # so that no worker gets beyond the first four
+        sweep = start(*SWEEP)
+        until(lambda: finished(first) == first)
+        kill_group(sweep)
+    before = written(first)
+    assert finished(folders(root)) == first
+
+    again = command(*SWEEP).stdout
+    assert "8 runs in multirun/sweep, 4 finished before" in again
+    assert [line.split()[0] for line in again.splitlines() if line[0:1] == "["] == [f"[{n}/8]" for n in range(5, 9)]
+    assert finished(folders(root)) == folders(root) and written(first) == before
+
+    whole = written(folders(root))
+    assert "8 runs in multirun/sweep, 8 finished before" in command(*SWEEP).stdout
+    assert "8 runs, 8 finished" in command(*SWEEP, "dry_run=true").stdout
+
+    result = json.loads((last[0] / RESULT).read_text())
+    record_result(last[0], result | {"batch_size": 10})  # as if the default had been 10 then
+    refused = command(*SWEEP, code=1)
+    assert "seed=0 holds a finished run with batch_size=10, not batch_size=20" in refused.stderr
+    assert "force=true" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    record_result(last[0], result)
+
+    in_parallel = [numbers(folder) for folder in folders(root)]
+    assert not any(pictures(folder) for folder in folders(root))
+    command(*SWEEP, "force=true", "hydra/launcher=basic", "pictures=true")
+    assert [numbers(folder) for folder in folders(root)] == in_parallel
+    assert all("mistakes" in pictures(folder) for folder in folders(root))
+    assert not set(written(folders(root)).items()) & set(whole.items())
+
+
+def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> None:
+    sweep = train("experiment=smoke", "model=ws2,ws3", "aux=true", "lr=1e-3,1e30", *QUICK, code=1)
+    lines = sweep.stderr.splitlines()
+    assert "2 not finished:" in lines and "Traceback" not in sweep.stderr
+    said = [line for line in sweep.stdout.splitlines() if line.startswith("[")]
+    assert [line.split()[0] for line in said] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    assert sum("FAILED: the val loss is nan in epoch 1" in line for line in said) == 2
+    for label, model in (("AL3", "ws2"), ("AL4", "ws3")):
+        (at,) = (i for i, line in enumerate(lines) if line.startswith(f"  {label}"))
+        assert f"model={model},aux=true,lr=1e+30" in lines[at]
+        assert "seed=0: the val loss is nan in epoch 1: training diverged, lower lr" in lines[at]
+        python, script, *arguments = shlex.split(lines[at + 1])
+        assert (python, script) == ("python", "train.py")
+        alone = train(*arguments, "dry_run=true").stdout.splitlines()
+        assert alone[0].startswith(f"   0 of 1 finished  {label}") and len(alone) == 2
+    assert len(finished([file.parent for file in tmp_path.rglob(RESULT)])) == 2
+
+
+def test_the_time_is_for_the_cores_that_a_sweep_may_use(command: Run) -> None:
+    sweep = ("-m", "model=ws2", "seed=range(20)", "dry_run=true")
+    alone = "one run after the other"
+    assert command(*sweep, LOKY_MAX_CPU_COUNT="1").stdout.rstrip().endswith(alone)
+    assert command(*sweep, "hydra/launcher=basic").stdout.rstrip().endswith(alone)
+    assert command(*sweep, "hydra.launcher.n_jobs=3").stdout.rstrip().endswith("3 runs at once")
+
+
+def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> None:
+    sweep = ("-m", "model=ws2", "lr=1e30,1e-3", *QUICK, "stop_on_failure=true", "hydra/launcher=basic")
+    second = tmp_path / "multirun/sweep" / CELL.format("0.001") / "seed=0"
+    with lock(second):  # so that it cannot finish first
+        stopped = command(*sweep, code=1)
+    assert "[1/2]" in stopped.stdout and "FAILED: the val loss is nan" in stopped.stdout
+    assert "stopped at the first failure" in stopped.stderr and "Traceback" not in stopped.stderr
+    assert not finished([second])
+
+
+def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
+    sweeps = [start(*SWEEP, "hydra/launcher=basic") for _ in range(2)]
+    events = set()  # a run that is trained twice has had two of these files, the first one for a while
+    while any(sweep.poll() is None for sweep in sweeps):
+        events.update(tmp_path.rglob("events.out.tfevents.*"))
+        time.sleep(0.01)
+    for sweep in sweeps:
+        out, err = sweep.communicate()
+        assert sweep.returncode == 0, out + err
+    assert finished(folders(tmp_path / "multirun" / "sweep")) == sorted({file.parent for file in events})
+    assert len(events) == 8
+
+
+def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
+    lines = train(*SWEEP, "dry_run=true").stdout.splitlines()
+    assert [line.split()[:4] for line in lines[:2]] == [["0", "of", "4", "finished"]] * 2
+    assert lines[2].startswith("8 runs, 0 finished; the others take about 0:00:0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
+    planned = train("-m", "model=ws2", "aux=true", "aux_weight=2,2.0", "lr=1,1.0", "dry_run=true").stdout.splitlines()
+    assert planned[0] == "   0 of 1 finished  AL3    model=ws2,aux=true,lr=1.0,aux_weight=2.0"
+    assert planned[1].startswith("1 runs, 0 finished")
+
+
+def test_another_sweeper_chooses_its_own_folders(train: Run, tmp_path: Path) -> None:
+    """Hydra's own, with a file of one's own too."""
+    save_npz(tmp_path / "own.npz")
+    own = ("data=npz", "data.file=own.npz", "data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
+    train("-m", *own, "model=ws2", "seed=0,1", "hydra/sweeper=basic", "hydra/launcher=basic")
+    assert len(list((tmp_path / "multirun").rglob("result.json"))) == 2
+
+
+def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
+    refused = train("-m", "model=ws2", "sweep=x,y", code=1)
+    assert refused.stderr == "sweep=x,y is not allowed: a sweep has one\n"
+    assert train("-m", "model=ws2", "force=true,false", code=1).stderr.startswith("force=true,false is not allowed")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
+    refused = train("-m", "experiment=smoke,table1", code=1)
+    assert len(refused.stderr.splitlines()) == 1  # Hydra 1.4 has words of its own for it
+    assert "experiment=smoke is not allowed: a sweep of its own" in refused.stderr or "hydra.sweeper" in refused.stderr
+    assert "4 runs, 0 finished" in train("-m", "experiment=best,best_unlabelled", "seed=0,1", "dry_run=true").stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path: Path) -> None:
+    assert train("-m", "epochs=25,0", code=1).stderr.startswith("epochs=0 is not allowed: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: Path) -> None:
+    sweep = ["-m", "model=ws2", "epochs=1", "seed=0,1", "data.train_pairs=40", "data.val_pairs=20", "sweep=s"]
+    command(*sweep)
+    before = sorted((tmp_path / "multirun/s").rglob("result.json"))
+    refused = command(*sweep, "force=true", "hydra.launcher.n_jobs=0", code=1)  # a launcher that cannot start
+    assert "2 not finished" in refused.stderr and refused.stdout.count("the launcher stopped: ") == LAUNCHES
+    assert len(before) == 2 and all(file.exists() for file in before)
+    times = {file: file.stat().st_mtime_ns for file in before}
+    assert "[2/2]" in command(*sweep, "force=true").stdout
+    assert all(file.stat().st_mtime_ns > times[file] for file in before)

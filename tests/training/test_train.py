@@ -1,0 +1,449 @@
+"""train.py from the outside: what a run leaves on disk and on the screen, and what it refuses."""
+
+import csv
+import json
+import operator
+import os
+import re
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+import torch
+from conftest import Run, written
+from omegaconf import OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from digitcmp import paper
+from digitcmp.commands.evaluate import evaluate
+from digitcmp.config.run import CONF
+from digitcmp.data.datamodule import PairData
+from digitcmp.data.tasks import TASKS, Task
+from digitcmp.models import backbones
+from digitcmp.models.backbones import NETWORKS, Network
+from digitcmp.models.module import DigitComparison
+from digitcmp.runs.folder import CHECKPOINT
+from digitcmp.runs.result import record_result
+
+QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """One whole run of AL4, as in the README."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("run")
+    command = [sys.executable, str(CONF.parent / "train.py"), "model=ws3", "aux=true", "hydra.run.dir=out"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | {"COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done
+
+
+def test_learns(run: tuple[Path, CompletedProcess[str]]) -> None:
+    found = result(run[0])
+    assert found["test_acc"] > 0.88
+    assert found["digit_acc"] > 0.9
+    assert found["argmax_acc"] > 0.9
+
+
+def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    folder, _ = run
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    files = {re.sub(r"(tfevents).*", r"\1", name) for name in names if not name.startswith("pictures/")}
+    assert files == {
+        ".manifest",
+        "config.yaml",
+        "metrics.csv",
+        "checkpoints/last.ckpt",
+        "events.out.tfevents",
+        "result.json",
+    }
+    found = result(folder)
+    assert found | {"label": "AL4", "model": "ws3", "aux": True, "lr": 2e-3, "seed": 0, "params": 162_959} == found
+    assert found | {"epochs": 25, "train_pairs": 1000, "dataset": "mnist", "task": "leq", "device": "cpu"} == found
+    assert OmegaConf.load(folder / "config.yaml").model.name == "ws3"
+
+
+def test_metrics_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    with (run[0] / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 26))
+    columns = ["epoch", "train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc"]
+    assert list(rows[0])[:7] == columns
+    for column in columns[1:]:
+        assert float(rows[-1][column]) == result(run[0])[column]
+    assert float(rows[-1]["test_digit_acc"]) == result(run[0])["digit_acc"]
+    assert float(rows[-1]["test_acc"]) * 1000 == pytest.approx(round(float(rows[-1]["test_acc"]) * 1000), abs=1e-6)
+
+
+def test_events_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    events = EventAccumulator(str(run[0])).Reload()
+    scalars = events.Tags()["scalars"]
+    assert {f"{score}/{stage}_{score}" for score in ("loss", "acc") for stage in ("train", "val", "test")} <= set(
+        scalars
+    )
+    steps = [event.step for event in events.Scalars("loss/test_loss")]
+    assert steps == list(range(49, 1250, 50))  # of the last of an epoch's 50 batches
+    for score in ("test_acc", "val_acc"):
+        assert events.Scalars(f"final/{score}")[-1].value == pytest.approx(result(run[0])[score])
+    kinds = ["mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters"]
+    assert events.Tags()["images"] == kinds
+    hparams = HParamsPluginData.FromString(
+        events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    ).session_start_info.hparams
+    assert (hparams["label"].string_value, hparams["head"].string_value) == ("AL4", "mlp")
+    assert (hparams["lr"].number_value, hparams["params"].number_value) == (2e-3, 162_959)
+
+
+def test_checkpoint_restores_and_repeats_the_result(run: tuple[Path, CompletedProcess[str]]) -> None:
+    from digitcmp.data.datamodule import PairData
+
+    module = DigitComparison.load_from_checkpoint(run[0] / "checkpoints" / "last.ckpt", weights_only=True)
+    data = PairData("mnist", 1000, 1000, 1000, seed=0)
+    data.setup()
+    with torch.no_grad():
+        right = (module.eval()(data.sets["test"].pairs).compare > 0) == data.sets["test"].target.bool()
+    assert right.float().mean().item() == pytest.approx(result(run[0])["test_acc"], abs=1.5e-3)
+
+
+def test_screen_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
+    _, done = run
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(
+        "AL4 (model=ws3 aux=true), 162,959 parameters; mnist, 1,000 + 1,000 + 1,000 pairs; seed 0"
+    )
+    assert sum(line.startswith("epoch ") for line in lines) == 25
+    assert "0.914 ± 0.015" in done.stdout
+    assert lines[-1] == "Look inside: tensorboard --logdir " + lines[-1].split()[-1]
+    assert done.stderr == ""  # no warnings
+
+
+def test_same_seed_same_numbers(train: Run, tmp_path: Path) -> None:
+    for folder, *arguments in (["a"], ["b"], ["c", "seed=1"]):
+        train(*QUICK, f"hydra.run.dir={folder}", *arguments)
+    one, two, other = ((tmp_path / folder / "metrics.csv").read_bytes() for folder in "abc")
+    assert one == two != other
+    weights = [torch.load(tmp_path / f / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for f in "ab"]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "hydra.run.dir=out")
+    before = (tmp_path / "out/result.json").stat().st_mtime_ns
+    assert "finished" in train(*QUICK, "hydra.run.dir=out").stdout
+    refused = train(*QUICK, "seed=1", "hydra.run.dir=out", code=1)
+    assert "out holds a finished run with seed=0, not seed=1" in refused.stderr
+    assert (tmp_path / "out/result.json").stat().st_mtime_ns == before
+    train(*QUICK, "seed=1", "hydra.run.dir=out", "force=true")
+    assert result(tmp_path / "out")["seed"] == 1
+
+
+BAD = ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=5000", "force=no", "trainer.precision=8"]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
+    done = train(bad, code=1)
+    key, value = bad.split("=")
+    assert done.stderr.startswith(f"{key}={value} is not allowed: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("-m +solver=sgd,adam", "solver is unknown: python train.py --help lists every key"),
+        ("-m +optimizer=sgd,adam", "+optimizer=sgd is not allowed: optimizer exists. Type it without the +."),
+        ("-m epochs=2 +a.epochs=3,9", "a is unknown: python train.py --help lists every key"),
+        ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
+        ("epoch=3", "epoch is unknown: did you mean epochs?"),
+        ("data.arguments={a:1}", 'data.arguments={"a":1} is not allowed: mnist is known by its name'),
+        ("model.width=3", "model.width is unknown: ws3 takes regularization"),
+        ("-m model=ws2,ws3 model.width=3", "model.width is unknown: ws2 takes hidden"),
+        ("head=ordinal head.temprature=2", "head.temprature is unknown: did you mean head.temperature?"),
+        ("head.temperature=2", "head.temperature is unknown: mlp takes no arguments"),
+        ("head=ordinal head.temperature=0", "head.temperature=0 is not allowed: a number > 0"),
+        ("+epochs=3", "+epochs is not allowed: epochs exists. Type it without the +."),
+        ("++data.foo=2", "data.foo is unknown: python train.py --help lists every key"),
+        ("+model.depht=2", "model.depht is unknown: ws3 takes regularization"),
+        ("~schedule", "schedule is missing: constant, cosine, one_cycle"),
+        ("~data.re_pair", "data.re_pair is missing: true or false"),
+        ("~model", "model=null is not allowed: a file of conf/model"),
+        ("-m trainer.fast_dev_run=true", "trainer.fast_dev_run is not allowed in a sweep: it records no result"),
+        ("trainer.limit_train_batches=1.5", "trainer.limit_train_batches=1.5 is not allowed: a whole number of batch"),
+        ("+trainer.logger=false", "trainer.logger is not allowed: logger=NAME is the option"),
+        ("-m +trainer.devices=2,3", "trainer.devices is not allowed: a run is one process on one device"),
+        ("data.file=a=b.npz", "a value with = in it needs quotes: \"key='a=b'\""),
+        ("+trainer.typo=1", "trainer.typo is unknown: python train.py --help lists every key"),
+        ("trainer.accelerator=mps", "`MPSAccelerator` can not run on your system"),
+        ("model=false", "model=false is unknown: expected convnet, convnet2, "),
+        ("data=inf", "data=inf is unknown: expected cifar10, "),
+        ("threads={}", "threads={} is not allowed: a whole number from 1 to 1000"),
+        ("lr=${oc.env:NOPE}", "Environment variable 'NOPE' not found"),
+        ("hydra.run.dir=${nope}", "Interpolation key 'nope' not found"),
+        ("lr=[1", "lr=[1 cannot be parsed: no viable alternative at input '[1'"),
+        ("seed=1,2", "seed=1,2 is not allowed: one value is expected. Add -m to sweep several"),
+        ("-m seed=interval(0,3)", "seed=interval(0,3) is not allowed: a grid takes a list, range() or choice()"),
+        ("model=ws9", "model=ws9 is unknown: did you mean model=ws3?"),
+        ("model.name=ws9", "model.name=ws9 is not allowed: fcnn1, "),
+        (
+            "data.name=cifar",
+            "data.name=cifar is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+        ),
+        ("hydra.run.dir=/proc/mine", "No such file or directory: '/proc/mine'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(train: Run, tmp_path: Path, typed: str, message: str) -> None:
+    refused = train(*typed.split(), code=1).stderr
+    assert message in refused and len(refused.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_experiment_without_its_first_line_is_refused(train: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    (tmp_path / "mine/experiment/mine.yaml").write_text("epochs: 2\nmodel: fcnn1\n")
+    refused = train("--config-dir=mine", "experiment=mine", code=1)
+    assert refused.stderr == (
+        "the experiment sets epochs, model under `experiment`: its file lacks its first line, # @package _global_\n"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_network_that_cannot_train_is_refused_in_a_line(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """convnet2 under another name, without a word on its batch norm; and one whose builder does not check."""
+
+    def mine(depth: int = 1, bins: int = 10) -> object:
+        return backbones.build("convnet2", width=8 // depth, bins=bins)
+
+    monkeypatch.setitem(NETWORKS, "mine", Network(mine))
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/mine.yaml").write_text("name: mine\nlr: 1e-3\n")
+    files = sorted(tmp_path.rglob("*"))
+    for bad, message in (
+        (["data.train_pairs=21"], "model=mine cannot be trained: ValueError: Expected more than 1 value per channel"),
+        (["+model.depth=0"], "model=mine cannot be trained: ZeroDivisionError: "),
+        (["+model.depth=2.5"], "model.depth=2.5 is not allowed: a whole number"),
+        (["+model.depht=2"], "model.depht is unknown: did you mean model.depth?"),
+    ):
+        refused = train("--config-dir=conf", "model=mine", *bad, code=1).stderr
+        assert message in refused and len(refused.splitlines()) == 1
+        assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_what_only_lightning_refuses_leaves_a_finished_run(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "hydra.run.dir=out")
+    before = (tmp_path / "out/result.json").read_text()
+    refused = train(*QUICK, "hydra.run.dir=out", "force=true", "trainer.accelerator=mps", code=1)
+    assert "can not run on your system" in refused.stderr
+    assert (tmp_path / "out/result.json").read_text() == before
+
+
+def test_an_answer_does_not_wait_for_torch(command: Run, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    for arguments, code in (
+        (["--help"], 0),
+        (["experiment=table1", "dry_run=true"], 0),
+        (["epochs=0"], 1),
+        (["data.train_pairs=40000"], 1),
+    ):
+        assert "torch was imported" not in command(*arguments, code=code, PYTHONPATH=str(tmp_path)).stderr
+    assert "torch was imported" in command(*QUICK, code=None, PYTHONPATH=str(tmp_path)).stderr
+
+
+def test_a_broken_yaml_is_named_in_a_line(train: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine/model").mkdir(parents=True)
+    (tmp_path / "mine/model/mine.yaml").write_text("name: ws3\nwidth: [1\nlr: 2\n")
+    done = train("--config-dir=mine", "model=mine", code=1)
+    assert done.stderr.startswith("while parsing a flow sequence in ") and 'mine.yaml", line 2' in done.stderr
+    assert "Traceback" not in done.stderr and [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
+    done = train(*QUICK, "lr=1e12", "hydra.run.dir=out", code=1)
+    assert "the val loss is nan in epoch 1: training diverged, lower lr" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out/result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("training.pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
+        ("training.loggers.EventsLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
+        ("training.screen.summary", "the table of the result failed (ValueError: no ink)\n"),
+    ],
+)
+def test_what_is_only_looked_at_costs_no_result(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, message: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no\nink")
+
+    monkeypatch.setattr(f"digitcmp.{broken}", fail)
+    assert train(*QUICK, "hydra.run.dir=out").stderr == message
+    assert result(tmp_path / "out")["test_acc"] > 0
+    assert (tmp_path / "out/checkpoints/last.ckpt").exists()
+
+
+def test_the_result_is_the_last_thing_written(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill after it leaves every file as it would have been."""
+    before: dict[Path, int] = {}
+
+    def watched(folder: Path, scores: dict) -> dict:
+        before.update(written([folder.resolve()]))
+        return record_result(folder, scores)
+
+    monkeypatch.setattr("digitcmp.training.train.record_result", watched)
+    train(*QUICK, "pictures=true", "trainer.profiler=simple", "hydra.run.dir=out")
+    assert {file.name for file in before} >= {"config.yaml", "metrics.csv", "last.ckpt", "fit-simple-profile.txt"}
+    assert before == {file: at for file, at in written([tmp_path / "out"]).items() if file.name != "result.json"}
+
+
+def test_merged_network_with_aux(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "model=fcnn1", "aux=true", "model.hidden=30", "hydra.run.dir=out")
+    assert result(tmp_path / "out") | {"label": "FCNN1+AL", "hidden": 30, "lr": 5e-4} == result(tmp_path / "out")
+
+
+def test_the_papers_number_is_shown_beside_its_own_task_only(train: Run, tmp_path: Path) -> None:
+    done = train(*QUICK, "trainer.gradient_clip_val=0.5", "hydra.run.dir=out")
+    assert result(tmp_path / "out")["gradient_clip_val"] == 0.5
+    assert "paper (" not in done.stdout
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_an_option_that_a_run_has_no_place_for_says_why(train: Run, plus: str) -> None:
+    refused = train(f"{plus}trainer.devices=2", code=1).stderr
+    assert (
+        refused
+        == "trainer.devices is not allowed: a run is one process on one device; a sweep trains a run on every core\n"
+    )
+
+
+def test_options_that_change_no_result(train: Run, tmp_path: Path) -> None:
+    """A profiler and the search for what is not a number are there, and are no part of the run's identity."""
+    train(*QUICK, "hydra.run.dir=out", "trainer.profiler=simple", "trainer.detect_anomaly=true")
+    assert "training_step" in (tmp_path / "out/fit-simple-profile.txt").read_text()
+    assert "holds this run, finished" in train(*QUICK, "hydra.run.dir=out").stdout
+
+
+def test_gradients_are_clipped_in_mixed_precision(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.5", "hydra.run.dir=out")
+    assert result(tmp_path / "out")["precision"] == "bf16-mixed"
+
+
+def test_files_of_others_are_left_alone(train: Run, tmp_path: Path) -> None:
+    """Beside those of a run, through two runs in the folder, the second of which replaces the first."""
+    theirs = ("checkpoints/thesis.ckpt", "events.out.tfevents.1.host.2.0", "data.csv.partial", ".lock", "fit.txt")
+    (tmp_path / "mine/checkpoints").mkdir(parents=True)
+    for name in theirs:
+        (tmp_path / "mine" / name).write_text("mine")
+    train(*QUICK, "hydra.run.dir=mine")
+    (tmp_path / "mine/later.partial").write_text("mine")
+    train(*QUICK, "hydra.run.dir=mine", "seed=1", "force=true")
+    assert all((tmp_path / "mine" / name).read_text() == "mine" for name in (*theirs, "later.partial"))
+    assert len(list((tmp_path / "mine").glob("events.out.tfevents.*"))) == 2
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "result.json", "checkpoints/last.ckpt"])
+def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: Path, name: str) -> None:
+    """Even beside a file that has the name of a lock, and when the run would be trained again."""
+    file = tmp_path / "theirs" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    (tmp_path / "theirs/.lock").touch()
+    files = sorted((tmp_path / "theirs").rglob("*"))
+    for force in ("true", "false"):
+        refused = train(*QUICK, "hydra.run.dir=theirs", f"force={force}", code=1).stderr
+        assert refused.endswith(f"theirs holds a {name} that is no run's: choose another folder\n")
+        assert len(refused.splitlines()) == 1
+    assert file.read_text() == "mine" and sorted((tmp_path / "theirs").rglob("*")) == files
+
+
+@pytest.mark.parametrize("line", ["thesis.txt", "../victim.txt", "/victim.txt", "", "*", "pictures/../victim.txt"])
+def test_a_manifest_of_others_is_refused(train: Run, tmp_path: Path, line: str) -> None:
+    """Whatever it names stays."""
+    (tmp_path / "theirs").mkdir()
+    files = [tmp_path / "theirs" / ".manifest", tmp_path / "theirs" / "thesis.txt", tmp_path / "victim.txt"]
+    for file in files:
+        file.write_text(f"result.json\n{line}\n")
+    refused = train(*QUICK, "hydra.run.dir=theirs", code=1).stderr
+    assert refused.endswith(f"theirs holds a .manifest that is no run's, it lists {line!r}: choose another folder\n")
+    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == files
+
+
+def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    train(*QUICK, "hydra.run.dir=out")
+    whole = (out / "metrics.csv").read_bytes()
+    (out / "metrics.csv").write_bytes(whole + b"\n")
+    refused = train(*QUICK, "seed=1", "hydra.run.dir=out", code=1).stderr
+    assert "out holds a damaged run with seed=0, not seed=1: choose another folder" in refused
+    assert (out / "metrics.csv").read_bytes() == whole + b"\n"
+    train(*QUICK, "hydra.run.dir=out")
+    assert (out / "metrics.csv").read_bytes() == whole
+
+    (out / "result.json").write_text("")
+    (out / "config.yaml").unlink()
+    refused = train(*QUICK, "hydra.run.dir=out", code=1).stderr
+    assert refused.endswith("out holds a damaged run without its config.yaml: force=true trains it again\n")
+    train(*QUICK, "hydra.run.dir=out", "force=true")
+    assert (out / "metrics.csv").read_bytes() == whole
+
+
+def test_a_run_of_before_there_was_a_manifest_is_known(train: Run, tmp_path: Path) -> None:
+    train(*QUICK, "hydra.run.dir=out")
+    (tmp_path / "out/.manifest").unlink()
+    train(*QUICK, "hydra.run.dir=out", "force=true", "seed=1")
+    (tmp_path / "out/.manifest").unlink()
+    (tmp_path / "out/result.json").unlink()
+    train(*QUICK, "hydra.run.dir=out", "seed=1")
+    assert result(tmp_path / "out")["seed"] == 1
+
+
+def test_a_refused_run_leaves_no_folder(train: Run, tmp_path: Path) -> None:
+    for folder in ("a/b", "multirun/sweep"):  # one that Hydra makes, and one that only the run makes
+        refused = train(*QUICK, f"hydra.run.dir={folder}", "data=kmnist", "data.root=/proc/none", code=1).stderr
+        assert len(refused.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+    train(*QUICK, "hydra.run.dir=.", "trainer.accelerator=mps", code=1)
+    assert tmp_path.exists()
+
+
+def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
+    assert "would train WS3, model=ws3,aux=false,lr=0.0013, seed 0" in train("dry_run=true").stdout
+    text = train("--help").stdout
+    for name in [*dict(paper.CELLS), "kmnist", "table1", "python train.py -m"]:
+        assert name in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper's number does not stand beside "same digit?", whose targets are those of equal digits."""
+    monkeypatch.setitem(TASKS, "same", Task(operator.eq, "Are they equal?"))
+    out = train(*QUICK, "aux=true", "task=same", "epochs=1", "hydra.run.dir=out").stdout
+    assert "paper (" not in out
+    same = result(tmp_path / "out")
+    assert same["task"] == "same" and ",task=same" in same["cell"]
+    data = PairData("mnist", 40, 40, 40, seed=0, task="same")
+    data.setup()
+    assert torch.equal(
+        data.sets["test"].target.bool(), data.sets["test"].digits[:, 0] == data.sets["test"].digits[:, 1]
+    )
+    scores = evaluate(tmp_path / "out" / CHECKPOINT, {})
+    assert {key: scores[key] for key in ("test_acc", "argmax_acc")} == {
+        key: same[key] for key in ("test_acc", "argmax_acc")
+    }
+    assert (
+        train("task=same", "head=ordinal", code=1).stderr
+        == "head=ordinal is not allowed: it fits task=leq|shuffled_leq alone\n"
+    )
