@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitcmp import files
 from digitcmp.data import datasets
-from digitcmp.data.sources import SOURCES
+from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError
@@ -81,7 +81,7 @@ def main() -> None:
 
 def help_lines() -> dict[str, str]:
     """Return the keys that can be overridden, each with its meaning."""
-    return {"data": f"another data set than the run's: {', '.join((*SOURCES, *FILES))}"} | KEYS
+    return {"data": f"another data set than the run's: {known_names()}, or npz or folder with data.file="} | KEYS
 
 
 def parse(overrides: Iterable[str]) -> dict[str, Any]:
@@ -110,8 +110,8 @@ def parse_value(key: str, text: str) -> int | bool | str:
         if text not in ("true", "false"):
             raise ValueError("true or false")
         return text == "true"
-    if key == "data" and text not in (*SOURCES, *FILES):
-        raise ValueError(", ".join((*SOURCES, *FILES)))
+    if key == "data" and not (text in SOURCES or text in READERS or text in FILES):
+        raise ValueError(", ".join((known_names(), *FILES)))
     return text
 
 
@@ -152,7 +152,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "task": comparer.task,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": checksum(checkpoint),
-        "dataset": f"{source['name']}-{crc}" if own_file else source["name"],  # two files are two data sets
+        "dataset": f"{source['name']}-{crc}" if own_file else source["name"],  # each file is a data set
         **({"data_crc": crc} if crc else {}),
         "test_pairs": n,
         "seed": seed,
@@ -252,7 +252,7 @@ def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_or
 
 
 def print_scores(result: Mapping[str, Any]) -> None:
-    """Print a result of `evaluate`: the question, the pairs, then a score a line."""
+    """Print a result of `evaluate`: the pairs, then a score a line."""
     print(TASKS[result["task"]].question)
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():

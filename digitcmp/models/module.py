@@ -88,7 +88,7 @@ class DigitComparison(LightningModule):
         arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
         if chosen.fused and self.hparams["fused"]:
             arguments["fused"] = True
-        kind = getattr(torch.optim, chosen.torch_name)
+        kind = getattr(torch.optim, chosen.kind) if isinstance(chosen.kind, str) else chosen.kind
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         optimizer = kind(trained, lr=self.hparams["lr"], **arguments)
         if self.hparams["schedule"] == "constant":  # without a schedule, a rate that a callback sets stays

@@ -123,8 +123,8 @@ def series_names(
     names = []
     for members, settings in zip(found, common, strict=True):
         telling = sorted(item for item in settings - shared if item[0] not in hidden | {"lr"})
-        same = [other for other in common if {*other} - rates(other) == {*settings} - rates(settings)]
-        if len(same) > 1 and key != "lr":
+        same = [other for other in common if other - rates(other) == settings - rates(settings)]
+        if len({frozenset(rates(other)) for other in same}) > 1 and key != "lr":
             telling += sorted(rates(settings))
         parts = [labels[members[0]], ", ".join(level_name(name, level) for name, level in telling)]
         if len({cells[cell].get("epochs") for cell in members}) > 1 and key != "epochs":

@@ -68,7 +68,7 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
             if key == "model" and model in NETWORKS and name in NETWORKS[model].arguments.model_fields:
                 default = base[key].get(name, NETWORKS[model].arguments.model_fields[name].default)
             if different(item, default):
-                plus = "" if name in base[key] else "++"
+                plus = "" if name in base[key] and not isinstance(item, dict) else "++"
                 result.append(f"{plus}{key}.{name}={value_text(item)}")
         if key == "model":  # those of the default network, where there is no file for this one
             result += [f"~model.{name}" for name in base["model"] if name not in value]

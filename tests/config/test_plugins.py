@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT
+from conftest import Run as Train
 from PIL import Image
 
 NETS = '''
 from digitcmp.data.spec import ImageSpec
-from digitcmp.data.tasks import TASKS, Task
 from digitcmp.fields import Count
 from digitcmp.models import heads
 from digitcmp.models.backbones import register
@@ -44,8 +44,6 @@ def product(shape):
 
     return Product()
 
-
-TASKS["same"] = Task(lambda first, second: first == second, "Are they equal?")
 '''
 BRANCHES = """
 def branches(images, bins, width, shared):
@@ -82,7 +80,7 @@ def python(lab: Path, *arguments: str, code: int = 0, **variables: str) -> subpr
     return done
 
 
-def train(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def sweep(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     flags = [argument for argument in arguments if argument == "-m"]
     keys = [argument for argument in arguments if argument != "-m"]
     typed = (*flags, "--config-dir=conf", "plugins=[mylab.nets]", *SMALL, *keys)
@@ -91,7 +89,7 @@ def train(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProc
 
 def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     """Its networks train in the workers of a sweep, its files are recorded, sharing is compared, a network predicts."""
-    train(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine")
+    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine")
     results = [json.loads(file.read_text()) for file in (lab / "multirun/mine").rglob("result.json")]
     assert len(results) == 4
     assert all(
@@ -102,7 +100,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     assert "sharing" in set(effects.family)
 
     (lab / "mylab/branches.py").write_text(BRANCHES.replace("nn.ReLU()", "nn.Tanh()"))
-    stale = train(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine", code=1)
+    stale = sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine", code=1)
     assert "4 of 4 runs were finished by other code, changed since: mylab/branches.py" in stale.stderr
 
     run = str(next((lab / "multirun/mine").rglob("result.json")).parent)
@@ -111,11 +109,6 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     assert "needs the backbone flat" in missing and missing.count("\n") == 1
     assert "of the module mylab.nets, which is not imported: add --plugins mylab.nets after digitcmp" in missing
     python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "evaluate", run, "data.test_pairs=10")
-
-
-def test_a_task_of_ones_own(lab: Path) -> None:
-    train(lab, "model=ws2", "task=same", "hydra.run.dir=out")
-    assert json.loads((lab / "out/result.json").read_text())["task"] == "same"
 
 
 def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
@@ -169,11 +162,14 @@ def test_an_installed_package_announces_its_modules(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("plugins", "message"),
     [
-        ("[mylab.net]", "plugins: mylab.net cannot be imported (ModuleNotFoundError: No module named 'mylab.net'); "),
+        (
+            "[no.lab]",
+            "plugins: no.lab cannot be imported (ModuleNotFoundError: No module named 'no'); expected a module",
+        ),
         ("mylab.nets", "plugins=mylab.nets is not allowed: a list, each a text"),
         ("[3]", "plugins=[3] is not allowed: a list, each a text"),
     ],
 )
-def test_a_module_that_is_not_there_is_a_line(lab: Path, plugins: str, message: str) -> None:
-    refused = python(lab, str(ROOT / "train.py"), f"plugins={plugins}", code=1).stderr
+def test_a_module_that_is_not_there_is_a_line(train: Train, plugins: str, message: str) -> None:
+    refused = train(f"plugins={plugins}", code=1).stderr
     assert refused.startswith(message) and refused.count("\n") == 1

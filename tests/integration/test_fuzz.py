@@ -67,6 +67,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
     return lambda line: grid.plan([{}], line, "sweep", tmp_path, parser, groups, compose)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
 @given(line=LINES)
 def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:

@@ -111,6 +111,7 @@ def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> 
     assert not finished([second])
 
 
+@pytest.mark.slow
 def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
     sweeps = [start(*SWEEP, "hydra/launcher=basic") for _ in range(2)]
     events = set()  # a run that is trained twice has had two of these files, the first one for a while
@@ -165,6 +166,7 @@ def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: Path) -> None:
     sweep = ["-m", "model=ws2", "epochs=1", "seed=0,1", "data.train_pairs=40", "data.val_pairs=20", "sweep=s"]
     command(*sweep)

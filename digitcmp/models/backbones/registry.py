@@ -11,8 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from digitcmp.data.spec import PAPER, ImageSpec
-from digitcmp.fields import Group
-from digitcmp.models.arguments import arguments_of
+from digitcmp.fields import Group, arguments_of
 
 if TYPE_CHECKING:
     from digitcmp.models.layers import Backbone

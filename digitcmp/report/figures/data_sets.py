@@ -19,6 +19,7 @@ from digitcmp.report.figures.style import (
     sign_ticks,
 )
 
+MOST = 75  # marks below each other in a figure not taller than a screen or two
 COLOURS, MARKERS = ("#332288", "#44aa99", "#882255", "#b8a800", "#117733"), ("o", "s", "D", "^", "v", "P", "X")
 
 
@@ -48,6 +49,7 @@ def prepare(table: pd.DataFrame) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the effects on each data set (rows of `data_sets.by_dataset`), a panel per factor."""
     frame = prepare(table)
+    frame = frame[frame.row < MOST / max(1, frame.dataset.nunique())]
     styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)  # 5 x 7 different ones
     marks = dict(zip(dict.fromkeys(frame.dataset), styles, strict=False))
     factors = list(dict.fromkeys(frame.factor))

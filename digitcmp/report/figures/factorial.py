@@ -27,6 +27,7 @@ from digitcmp.report.figures.style import (
 from digitcmp.report.results import Results
 from digitcmp.report.settings import level_name
 
+MOST = 22  # rows of a figure not taller than a screen or two
 INGREDIENTS = ("aux", "model", "shared")  # the settings whose levels are marks, not rows
 DOTTED: Any = {"color": "black", "lw": 0.9, "ls": ":"}
 
@@ -52,7 +53,8 @@ def draw(results: Results, colours: Palette) -> dict[str, Figure]:
     """Draw each 2^k design with the auxiliary loss or sharing whose cells are all there, by file name."""
     drawn: dict[str, Figure] = {}
     for design in designs(distinct(conditions(results.runs))):
-        if prepared := prepare(design, results):
+        prepared = prepare(design, results)
+        if prepared and len(prepared.rows) <= MOST:
             name = f"factorial_{design.cells[0]['model']}" if drawn else "factorial"
             drawn[name] = draw_design(prepared, results, colours)
     return drawn

@@ -26,10 +26,12 @@ from digitcmp.report.figures.style import (
 )
 from digitcmp.report.results import Results
 
+MOST = 40  # panels of a figure not taller than a screen or two
+
 
 def draw(results: Results, colours: Palette) -> Figure:
     """Draw the rates of each network with several, a panel each: mean over seeds, each seed as a dot."""
-    selection, cells = results.selection, results.cells
+    selection, cells = results.selection.head(MOST), results.cells
     columns = min(5, math.ceil(len(selection) / (1 if len(selection) < 4 else 2)))
     lines = math.ceil(len(selection) / columns)
     figure = Figure(figsize=(PAGE * max(columns, 2) / 5, 0.5 + 1.45 * lines))
@@ -49,7 +51,8 @@ def draw(results: Results, colours: Palette) -> Figure:
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
     hide_rest(list(panels.flat), len(selection))
-    figure.supxlabel(f"learning rate ({seeds(cells.n)}, dots)", fontsize=8)
+    cut = f"; the first {MOST} of {len(results.selection)}" if len(results.selection) > MOST else ""
+    figure.supxlabel(f"learning rate ({seeds(cells.n)}, dots{cut})", fontsize=8)
     figure.supylabel("validation accuracy", fontsize=8)
     panels.flat[0].set_ylim(bottom=math.floor(50 * cells.val_acc_mean.min() - 1) / 50)
     selected = Line2D([], [], color="black", ls="", marker="o", ms=5.5, mfc="white", mew=1.4)

@@ -1,0 +1,105 @@
+"""Averages of large designs, and how a report shows them."""
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sweeps import record
+from test_report import report
+
+from digitcmp.report.averages import MAIN, TWO_WAY, averages
+from digitcmp.report.conditions import conditions
+from digitcmp.report.results import Results
+from digitcmp.runs import folder as runs
+
+
+def design(root: Path) -> Path:
+    """WS1 and WS3, AL and none, three batch sizes, two seeds.
+
+    AL adds .10 (.02 more in WS3), WS3 .03, a batch of 10 .01 and of 40 -.02 to that of 20; AL of the second seed
+    .004 more.
+    """
+    sizes = {10: 0.01, 20: 0.0, 40: -0.02}
+    for model, aux, batch_size, seed in itertools.product(("ws1", "ws3"), (False, True), sizes, range(2)):
+        accuracy = 0.7 + 0.03 * (model == "ws3") + aux * (0.1 + 0.004 * seed + 0.02 * (model == "ws3"))
+        record(root, model, accuracy + sizes[batch_size], aux=aux, batch_size=batch_size, seed=seed)
+    return root
+
+
+def test_main_effects_and_interactions_are_averages_over_the_rest(tmp_path: Path) -> None:
+    table = averages(conditions(Results.load([design(tmp_path)]).runs)).set_index("effect")
+    # AL: .10 in the three of WS1, .12 in the three of WS3, .004 more in the second seed: .11 and .114
+    assert (table.contexts["AL"], table.n["AL"], table["mean"]["AL"]) == (6, 2, pytest.approx(0.112))
+    half = 12.706204736 * 0.002  # t * std / sqrt(2) of .11 and .114
+    assert (table.ci_low["AL"], table.ci_high["AL"]) == pytest.approx((0.112 - half, 0.112 + half))
+    assert table["mean"]["WS3 − WS1"] == pytest.approx(0.04) and table.contexts["WS3 − WS1"] == 6
+    assert table["mean"]["batch_size 40 − 20"] == pytest.approx(-0.02)
+    assert table["mean"]["AL × (WS3 − WS1)"] == pytest.approx(0.02)
+    assert table.contexts["AL × (WS3 − WS1)"] == 3
+    assert table["mean"]["AL × (batch_size 10 − 20)"] == pytest.approx(0, abs=1e-12)
+    main = table[table.order == MAIN]
+    assert len(main) == 4 and (table.order == TWO_WAY).sum() == 5
+    # Holm among the four main effects: p of AL alone is above 0, so that it comes last
+    assert table.p_holm["AL"] == pytest.approx(table.p["AL"])
+
+
+def test_a_setting_whose_runs_are_gone_is_left_out(tmp_path: Path) -> None:
+    design(tmp_path)
+    for folder in tmp_path.glob("model=ws3,aux=true,*batch_size=10/seed=*"):
+        (folder / runs.RESULT).unlink()
+    results = Results.load([tmp_path])
+    table = averages(conditions(results.runs)).set_index("effect")
+    # AL: .10 in the three of WS1, .12 in the two of WS3
+    assert (table.contexts["AL"], table["mean"]["AL"]) == (5, pytest.approx(0.108 + 0.002))
+
+
+def test_few_effects_have_no_averages(tmp_path: Path) -> None:
+    assert Results.load([design(tmp_path)]).averages.empty
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of 64 cells: 2 networks, AL, 4 batch sizes, 4 numbers of epochs, x 2 seeds."""
+    root = tmp_path_factory.mktemp("sweeps") / "large"
+    levels = (("ws1", "ws3"), (False, True), (5, 10, 20, 40), (10, 20, 25, 50))
+    for model, aux, batch_size, epochs in itertools.product(*levels):
+        for seed in range(2):
+            accuracy = (
+                0.7 + 0.03 * (model == "ws3") + 0.1 * aux + 0.001 * batch_size + 0.001 * epochs + 0.002 * seed * aux
+            )
+            record(root, model, accuracy, aux=aux, batch_size=batch_size, epochs=epochs, seed=seed)
+    report(root)
+    return root / "report"
+
+
+def test_a_large_design_shows_averages_first_and_single_contrasts_in_the_file(large: Path) -> None:
+    text = (large / "report.md").read_text()
+    effects = text[text.index("## Effects") :]
+    assert effects.index("| AL | +0.1010 | ") < effects.index("Every single contrast")
+    assert re.search(r"The first 50 of \d+ rows; all of them are in `effects.csv`", effects)
+    assert len(effects.splitlines()) < 150
+    assert len((large / "effects.csv").read_text().splitlines()) > 150
+    assert (large / "averages.csv").read_text().startswith("order,effect,contexts,n,mean,")
+    page = (large / "report.html").read_text()
+    assert "main effects are seen" in page[: page.index("</header>")]
+    assert page.count("<tr>") < 200
+    rows = [json.loads(data) for data in re.findall(r'(?s)<script type="application/json">(.*?)</script>', page)]
+    assert len(rows[-1][0]) == len(rows[-1][1]) > 150
+    assert not (large / "factorial.svg").exists()
+
+
+def test_no_figure_is_taller_than_two_screens(large: Path) -> None:
+    for file in large.glob("*.svg"):
+        height = re.search(r'height="([\d.]+)pt"', file.read_text()[:2000])
+        assert height and float(height[1]) <= 12.5 * 72, file.name
+
+
+def test_p_of_averages_is_that_of_the_mean_difference(tmp_path: Path) -> None:
+    from scipy.special import stdtr
+
+    table = averages(conditions(Results.load([design(tmp_path)]).runs)).set_index("effect")
+    t = 0.112 / (np.std([0.11, 0.114], ddof=1) / np.sqrt(2))
+    assert table.p["AL"] == pytest.approx(2 * stdtr(1, -t))

@@ -1,0 +1,99 @@
+"""The command that trains a run again: it describes the same run."""
+
+import copy
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from sweeps import grid
+from test_report import report
+
+import digitcmp.report.archive as archive
+from digitcmp.config.run import CONF, Run, config_yaml
+from digitcmp.errors import RunError
+from digitcmp.sweep import repeat
+from digitcmp.sweep.grid import hydra_overrides
+
+STOP = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val_acc", "patience": 3}
+
+
+def configured(model: dict[str, Any], data: dict[str, Any], **changes: Any) -> Run:
+    """The run of a nested configuration at its defaults but for these."""
+    config = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": model} | changes
+    config["data"] = config["data"] | {"name": "mnist"} | data
+    return Run.of(config)
+
+
+def parsed(command: str) -> Run:
+    """The run that a command line describes, composed by Hydra."""
+    words = shlex.split(command)
+    assert words[:2] == ["python", "train.py"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", hydra_overrides(words[2:]))
+    return Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "defaults": ({"name": "ws3"}, {}, {}),
+    "lists": ({"name": "fcnn2", "hidden": [300, 50]}, {}, {"betas": [0.8, 0.99], "aux": False}),
+    "numbers": ({"name": "ws2", "hidden": 250}, {"train_pairs": 500}, {"aux": True, "aux_weight": 0.3, "lr": 5e-05}),
+    "texts": ({"name": "ws3", "regularization": "dropout"}, {}, {"optimizer": "sgd", "momentum": 0.9, "seed": 7}),
+    "callbacks": ({"name": "ws3"}, {}, {"callbacks": [STOP], "checkpoint": "best"}),
+    "class": ({"name": "ws3"}, {"name": "svhn", "cls": "SVHN"}, {}),
+    "arguments": (
+        {"name": "convnet", "width": 16},
+        {"name": "emnist_letters", "cls": "EMNIST", "arguments": {"split": "letters"}, "drawn": True},
+        {},
+    ),
+    "another class": ({"name": "ws3"}, {"name": "mine", "cls": "EMNIST", "arguments": {"split": "a,b=1"}}, {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_command_describes_the_same_run(case: str) -> None:
+    model, data, changes = CASES[case]
+    run = configured(model, data, **changes)
+    command = shlex.join([*repeat.PREFIX, *repeat.overrides(run.model_dump())])
+    assert parsed(command).config_hash == run.config_hash, command
+
+
+def test_a_file_with_odd_letters(tmp_path: Path) -> None:
+    file = tmp_path / "it's a, file=1.npz"
+    file.write_bytes(b"pairs")
+    trainer = config_yaml()["trainer"] | {"gradient_clip_val": 0.5, "max_steps": 100, "limit_train_batches": 0.5}
+    run = configured({"name": "ws3"}, {"name": "npz", "file": str(file), "side": 14}, trainer=trainer)
+    command = shlex.join([*repeat.PREFIX, *repeat.overrides(run.model_dump())])
+    assert parsed(command).config_hash == run.config_hash, command
+    assert parsed(command).data.file == str(file)
+
+
+@pytest.mark.parametrize("name", ["table1", "figure5", "beyond_factorial", "transfer", "beyond_regularization"])
+def test_committed_rows_have_a_command_of_the_same_run(name: str) -> None:
+    """Of one run of each cell: their folders are gone, so that the row itself must tell."""
+    runs = archive.read_runs(ROOT / f"multirun/{name}/report/runs.csv", ROOT / "multirun" / name)
+    for row in runs.drop_duplicates("cell").head(12).to_dict("records"):
+        assert Run.of(repeat.from_settings(row)).config_hash == row["config_hash"]
+    first = runs.iloc[-1].to_dict()
+    assert parsed(repeat.command(first)).config_hash == first["config_hash"]
+
+
+def test_a_row_that_does_not_tell_its_run_is_refused() -> None:
+    row = archive.read_runs(ROOT / "multirun/table1/report/runs.csv", Path("gone")).iloc[0].to_dict()
+    with pytest.raises(RunError, match="a run whose folder is there is expected. Make the report beside its runs"):
+        repeat.command(row | {"callbacks": "EarlyStopping(monitor=val_acc)", "config_hash": "another"})
+
+
+def test_the_command_is_printed(tmp_path: Path) -> None:
+    report(grid(tmp_path))
+    alone = (tmp_path / "report").rename(tmp_path.parent / f"{tmp_path.name}-alone")
+    done = report(alone, "--command", "model=ws1,aux=false,lr=0.0008", "2")
+    assert done.stdout.endswith("python train.py model=ws1 data=mnist seed=2 lr=0.0008\n")
+    refused = report(alone, "--command", "model=ws1,aux=false,lr=0.0009", "2", code=2)
+    assert refused.stderr == (
+        "model=ws1,aux=false,lr=0.0009 seed 2: no such run. "
+        "The nearest cell is model=ws1,aux=false,lr=0.0008, seeds 0-1-2\n"
+    )

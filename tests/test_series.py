@@ -1,0 +1,129 @@
+"""Series over the levels of numeric settings, and their figures."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sweeps import record
+
+from digitcmp.report.figures import levels, rates
+from digitcmp.report.figures.style import palette
+from digitcmp.report.results import Results
+from digitcmp.report.series import step_classes
+
+T1 = 12.706204736  # Student's t, 97.5 %, one degree of freedom
+
+
+def test_a_numeric_setting_has_a_series_per_network_with_intervals(tmp_path: Path) -> None:
+    """At aux_weight .3 AL4 has .90 and .92: mean .91, half the interval t * std / sqrt(2) = t * .01."""
+    for weight, base in ((0.3, 0.90), (1.0, 0.93), (10.0, 0.95)):
+        for seed in range(2):
+            record(tmp_path, "ws3", base + 0.02 * seed, aux=True, aux_weight=weight, seed=seed)
+    record(tmp_path, "ws2", 0.8, aux=True)  # one level: no series
+    table = Results.load([tmp_path]).series
+    assert set(table.factor) == {"aux_weight"} and set(table.series) == {"AL4"} and table.aux.all()
+    assert list(table.level) == [0.3, 1, 10]
+    first = table.iloc[0]
+    assert (first["mean"], first.n) == (pytest.approx(0.91), 2)
+    assert (first.ci_low, first.ci_high) == pytest.approx((0.91 - T1 * 0.01, 1.0))  # cut to [0, 1]
+
+
+def test_two_levels_texts_and_lists_are_no_series(tmp_path: Path) -> None:
+    for hidden in ([300, 50], [300, 150, 50], [200, 50]):
+        record(tmp_path, "fcnn2", 0.8, hidden=hidden)
+    for batch_size in (10, 20):
+        record(tmp_path, "ws3", 0.8, batch_size=batch_size)
+    for schedule in ("constant", "cosine", "one_cycle"):
+        record(tmp_path, "ws1", 0.8, schedule=schedule)
+    assert Results.load([tmp_path]).series.empty
+
+
+def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) -> None:
+    """Batches of 5, 20, 100 of 1,000 pairs: 200, 50, 10 steps an epoch, about 1,250 in 6, 25, 125 epochs."""
+    for batch_size, epochs in ((5, 6), (20, 25), (100, 125)):
+        record(tmp_path, "ws3", 0.8, batch_size=batch_size, epochs=epochs)
+        if epochs != 25:
+            record(tmp_path, "ws3", 0.7, batch_size=batch_size)
+    table = Results.load([tmp_path]).series
+    table = table[table.factor == "batch_size"]
+    assert list(dict.fromkeys(table.series)) == ["WS3", "WS3 at equal steps"]
+    equal = table[(table.series == "WS3 at equal steps") & (table.outcome == "test_acc")]
+    assert list(equal["mean"]) == [0.8, 0.8, 0.8] and list(equal.level) == [5, 20, 100]
+    seconds = table[(table.series == "WS3") & (table.outcome == "fit_seconds")]
+    assert list(seconds["mean"]) == [2, 2, 2]
+
+
+def test_a_learning_rate_that_follows_the_level_does_not_split_a_series(tmp_path: Path) -> None:
+    for epochs, lr in ((10, 1e-3), (20, 2e-3), (40, 4e-3)):
+        record(tmp_path, "ws3", 0.8, epochs=epochs, lr=lr)
+    table = Results.load([tmp_path]).series
+    assert list(table[table.factor == "epochs"].level) == [10, 20, 40]
+    assert "lr" not in set(table.factor)  # epochs differ with it
+
+
+def test_many_series_are_averaged_for_each_seed(tmp_path: Path) -> None:
+    """14 weight decays at .5 + .01 k: their mean is .565; the second seed has .1 more."""
+    for k in range(14):
+        for batch_size in (10, 20, 40):
+            for seed in range(2):
+                accuracy = 0.5 + 0.01 * k + 0.1 * seed + 0.001 * batch_size
+                record(
+                    tmp_path,
+                    "ws3",
+                    accuracy,
+                    batch_size=batch_size,
+                    weight_decay=0.01 * k,
+                    optimizer="adamw",
+                    seed=seed,
+                )
+    table = Results.load([tmp_path]).series
+    rows = table[(table.factor == "batch_size") & (table.outcome == "test_acc")]
+    assert list(dict.fromkeys(rows.series)) == ["WS3, mean of 14"] and list(rows.n) == [2, 2, 2]
+    assert list(rows["mean"]) == pytest.approx([0.625, 0.635, 0.655])
+    assert rows.ci_high.iloc[0] == pytest.approx(1.0)  # .625 + t * .05, cut
+
+
+def test_about_as_many_steps_are_equal() -> None:
+    assert step_classes({"a": 1250, "b": 1200, "c": 1300, "d": 5000}) == {"b": 1, "a": 1, "c": 1, "d": 2}
+
+
+@pytest.mark.parametrize(
+    ("places", "logarithmic"),
+    [
+        ([0.1, 0.3, 1, 3, 10, 30], True),
+        ([5, 10, 20, 50, 100], True),
+        ([200, 500, 1000, 1500], False),  # a factor of 7.5
+        ([10, 20, 30, 40, 50, 60, 70, 80, 90, 100], False),  # evenly spread
+        ([0, 0.1, 1, 10], False),
+    ],
+)
+def test_the_axis_is_logarithmic_where_levels_are(places: list[int | float], logarithmic: bool) -> None:
+    assert levels.is_logarithmic([float(place) for place in places]) == logarithmic
+
+
+def test_a_panel_per_outcome_and_every_level_named(tmp_path: Path) -> None:
+    for batch_size in (5, 10, 20, 50, 100):
+        for aux in (False, True):
+            record(tmp_path, "ws3", 0.8 + 0.1 * aux, batch_size=batch_size, aux=aux)
+    figure = levels.draw(Results.load([tmp_path]).series, palette(["ws3"]))["levels_batch_size"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training a run"]
+    for axes in figure.axes:
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "10", "20", "50", "100"]
+        assert axes.get_xscale() == "log"
+    lines = {str(line.get_label()): line for line in figure.axes[0].lines if line.get_label() in ("WS3", "AL4")}
+    assert lines["AL4"].get_markerfacecolor() == "white" and lines["AL4"].is_dashed()
+    assert not lines["WS3"].is_dashed()
+
+
+def test_effects_at_equal_rates_have_a_panel_per_family() -> None:
+    rows = []
+    for family, effect in (("auxiliary loss", "AL4 − WS3"), ("sharing", "WS3 − WS1")):
+        for lr, mean in ((1e-4, -0.05), (1e-3, 0.06), (1e-2, 0.17)):
+            rows.append((family, effect, lr, 10, mean, mean - 0.01, mean + 0.01))
+    table = pd.DataFrame(rows, columns=["family", "effect", "lr", "n", "mean", "ci_low", "ci_high"])
+    figure = rates.draw_effects(table, {"AL4": "#d55e00"})
+    assert [axes.get_title() for axes in figure.axes] == ["what the auxiliary loss adds", "what sharing adds"]
+    [line] = [line for line in figure.axes[0].lines if line.get_label() == "AL4 − WS3"]
+    assert np.asarray(line.get_ydata()) == pytest.approx([-0.05, 0.06, 0.17])
+    assert line.get_color() == pytest.approx((0xD5 / 255, 0x5E / 255, 0))
