@@ -162,7 +162,6 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Effects"] += [tables.effects(results.effects), *effect_notes(results)]
     if results.averages.empty:
         parts["Effects"] += captioned(names, "effects")
-    parts["Effects"] += captioned(names, "equal_rates")
     if refusals := refused(results):
         parts["Effects"].append(refusals)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
