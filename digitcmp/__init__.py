@@ -2,17 +2,31 @@
 
 result = digitcmp.train("model=ws3", "aux=true", seed=3)
 digitcmp.load(result["folder"]).predict(pairs)
+
+runs = digitcmp.sweep(model="ws3", aux=[True, False], seed=range(3), sweep="mine")
+digitcmp.effects("multirun/mine")
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from digitcmp.api import sweep as sweep
     from digitcmp.api import train as train
+    from digitcmp.frames import curves as curves
+    from digitcmp.frames import effects as effects
+    from digitcmp.frames import results as results
     from digitcmp.runs.checkpoint import load as load
 
-__all__ = ["load", "train"]
-MODULES = {"load": "runs.checkpoint", "train": "api"}  # imported when they are asked for: torch takes seconds
+__all__ = ["curves", "effects", "load", "results", "sweep", "train"]
+MODULES = {  # imported when they are first used: torch takes seconds
+    "curves": "frames",
+    "effects": "frames",
+    "load": "runs.checkpoint",
+    "results": "frames",
+    "sweep": "api",
+    "train": "api",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,16 +1,20 @@
-"""train.py for Python and notebooks: `digitcmp.train`."""
+"""train.py for Python and notebooks: `digitcmp.train` and `digitcmp.sweep`."""
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+import pandas as pd
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from digitcmp import frames
 from digitcmp.config.run import CONF, Run, groups
-from digitcmp.errors import ConfigError
+from digitcmp.errors import ConfigError, RunError
 from digitcmp.sweeps.grid import hydra_overrides, typed
 from digitcmp.training import messages, process
 from digitcmp.training import train as training
@@ -54,6 +58,47 @@ def train(*overrides: str, folder: str | Path | None = None, **knobs: Any) -> di
             break
         run_folder = run_folder.with_name(f"{first.name}-{number}")
     return training.train(run, run_folder) | {"folder": str(run_folder)}
+
+
+def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
+    """Train every combination of some options as `python train.py -m OVERRIDES` does, and return all runs of the sweep.
+
+    Finished runs are not trained again. The sweep is a process of its own, whose output is printed.
+
+    Args:
+        overrides: options as on the command line, "model=ws2,ws3", "experiment=table1".
+        options: options with a value of Python's; a list, tuple or range is swept: `seed=range(3), aux=[True, False]`.
+            `sweep="mine"` names the sweep, whose folder is then multirun/mine.
+
+    Returns:
+        One row per finished run, as `digitcmp.results` of the sweep's folder.
+
+    Raises:
+        ConfigError: an option is not allowed.
+        RunError: a run failed. The message names the last one and its error.
+    """
+    given = [*overrides, *(swept(key, value) for key, value in options.items())]
+    line = [sys.executable, "-m", "digitcmp", "train", "-m", *given]
+    lines = []
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for text in process.stdout:
+            lines.append(text.rstrip())
+            print(text, end="", flush=True)
+    if process.returncode:
+        reason = [text.strip() for text in lines if text] or ["the sweep was stopped"]
+        if any(text.endswith(" not finished:") for text in reason):
+            raise RunError(reason[-2])  # of the last failed run, above the command that trains it
+        raise (RunError if " runs in " in reason[0] else ConfigError)(reason[-1])
+    [folder] = [text.partition(" runs in ")[2].rpartition(", ")[0] for text in lines if " runs in " in text][:1]
+    return frames.results(folder)
+
+
+def swept(key: str, value: Any) -> str:
+    """Return an option of a sweep as it is typed, a list, tuple or range as its values: 'seed=0,1,2'."""
+    if isinstance(value, list | tuple | range):
+        return f"{key}=" + ",".join(override("", item)[1:] for item in value)
+    return override(key, value)
 
 
 def override(key: str, value: Any) -> str:
