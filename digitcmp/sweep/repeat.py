@@ -104,6 +104,9 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     takes = NETWORKS[run["model"]].arguments.model_fields if run["model"] in NETWORKS else {}
     for key, value in settings(run):
         group, name = places.get(key, ["", key])
+        if key.startswith("head_"):
+            config["head_arguments"] = {**config["head_arguments"], key.removeprefix("head_"): value}
+            continue
         if group:
             level = config[group]
         elif name in config:

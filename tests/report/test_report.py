@@ -413,8 +413,8 @@ def test_the_whole_report(tmp_path: Path) -> None:
         "| AL4 | 0.002 | 3 | 0.951 ± 0.011 | [0.925, 0.977] | 0.931 | 0.900 | 0.950 | -0.001 [-0.027, +0.025] | 1,000 |"
     )
     assert f"{row} 0.914 ± 0.015 | +0.037 |" in text
-    effect = "| AL2 − WS1 | +0.100 | as claimed | [+0.098, +0.102] | 3 | <0.001 | <0.001 | 0.250 | +0.099 to +0.100 |"
-    assert f"{effect} <0.001 | 53% | auxiliary loss | +0.057 [+0.046, +0.068] | +0.10 |" in text
+    effect = "| AL2 − WS1 | +0.100 | as claimed | [+0.098, +0.102] | 3 | <0.001 | <0.001 | +0.10 | +0.057 [+0.046, "
+    assert effect in text
     assert "*smaller*, *larger than claimed*" in text  # the rule beside the table
     assert "no statistics for AL4 − WS3, WS3 − WS1, (AL4 − WS3) − (AL2 − WS1): missing runs: WS3 lacks seed=3" in text
     assert "- model=ws3,aux=false,lr=0.0013/seed=3\n" in text

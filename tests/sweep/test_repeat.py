@@ -9,8 +9,7 @@ import pytest
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from sweeps import grid
-from test_report import report
+from sweeps import grid, report
 
 import digitcmp.report.archive as archive
 from digitcmp.config.run import CONF, Run, config_yaml
