@@ -59,12 +59,13 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         accuracy. What is not reached is inf, what cannot be known nan. `batch_ms` is the wall time of a batch in
         milliseconds, evaluation included.
     """
-    by_run = {key: curve for key, curve in curves.groupby(["cell", "seed"], sort=False)}
+    ordered = curves.sort_values("epoch", kind="stable")
+    by_run = {key: curve for key, curve in ordered.groupby(["cell", "seed"], sort=False)}
     known = [(cell, seed) in by_run for cell, seed in zip(runs.cell, runs.seed, strict=True)]
     runs = runs[known]
     rows = []
     for run, base in zip(runs.to_dict("records"), base_rate(runs), strict=True):
-        curve = by_run[run["cell"], run["seed"]].sort_values("epoch")
+        curve = by_run[run["cell"], run["seed"]]
         epoch, train, test = (curve[key].to_numpy(float) for key in ("epoch", "train_acc", "test_acc"))
         row = {"cell": run["cell"], "seed": run["seed"]} | of_curve(epoch, train, test, base)
         rows.append(row | {"batch_ms": batch_time(run, int(epoch[-1]))})

@@ -88,7 +88,7 @@ EQUAL_PARAMETERS = (
     "difference in mean test accuracy, paired by seed, with its 95 % t-interval and uncorrected p."
 )
 MANY_TESTS = (
-    "This report tests {effects} effects in {families} families. Holm's p is corrected inside a family only; q "
+    "Effects tested: {effects}; families: {families}. Holm's p is corrected inside a family only; q "
     "(Benjamini-Hochberg) is the false-discovery rate over all of them: among the effects with q below .05, one in "
     "twenty is expected to be no effect."
 )

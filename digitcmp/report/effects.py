@@ -170,7 +170,7 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
     paired = table.paired
     table = table.reindex(columns=[*COLUMNS, "contrast"])
     table = table.astype(dict.fromkeys([*NUMBERS, *ROBUST, "q", "errors_removed"], float))
-    table = table.astype({"n": "Int64", "verdict": object, "fragile": object})
+    table = table.astype({"n": "Int64"})
     tested = table[table.p.notna()]
     table.loc[tested.index, "q"] = stats.benjamini_hochberg(tested.p.to_numpy())
     places: dict[Any, tuple[Any, int]] = {}  # of each row: the p-values of its family, and which is its own
@@ -180,9 +180,11 @@ def corrected(table: pd.DataFrame) -> pd.DataFrame:
         places |= {index: (values, i) for i, index in enumerate(family.index)}
     intervals = [contrast.published_interval for contrast in table.contrast]
     table["published_low"], table["published_high"] = zip(*intervals, strict=True) if intervals else ([], [])
-    for row in table[table["mean"].notna()].itertuples():
-        words, seeds = judge(row, paired[row.Index], *places.get(row.Index, (None, 0)))
-        table.loc[row.Index, ["verdict", "fragile"]] = words, seeds
+    judged: list[tuple[str | None, str | None]] = []
+    for row in table.itertuples():
+        known = row.mean == row.mean
+        judged.append(judge(row, paired[row.Index], *places.get(row.Index, (None, 0))) if known else (None, None))
+    table["verdict"], table["fragile"] = zip(*judged, strict=True) if judged else ([], [])
     return table
 
 

@@ -70,3 +70,12 @@ def test_a_single_seed_has_a_difference_and_no_statistics(tmp_path: Path) -> Non
 def test_two_folders_and_nothing_else(sweeps: tuple[Path, Path], tmp_path: Path, arguments: list[str]) -> None:
     paths = [str(tmp_path / argument) if argument in "abc" else argument for argument in arguments]
     assert report(*paths, "--compare", code=2).stderr.startswith("--compare takes two DIRs and writes nothing: ")
+
+
+def test_accuracies_of_two_tasks_are_not_compared(tmp_path: Path) -> None:
+    for task in ("leq", "same"):
+        for seed in range(2):
+            record(tmp_path / task, "ws3", 0.8, seed=seed, task=task)
+    differences, cells, lacking = compare(Results.load([tmp_path / "leq"]), Results.load([tmp_path / "same"]))
+    assert list(differences.itertuples(index=False, name=None)) == [("task", "leq", "same")]
+    assert cells.empty and len(lacking) == 2

@@ -111,6 +111,6 @@ def test_a_run_that_is_there_twice_counts_once() -> None:
     scores = ["train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "digit_acc", "argmax_acc"]
     runs = [("b", "1", 0.9), ("a", "1", 0.8), ("c", "2", 0.7), ("d", "2", 0.7)]
     table = pd.DataFrame(runs, columns=["path", "config_hash", "test_acc"]).assign(**dict.fromkeys(scores, 0.5))
-    once, [warning] = drop_repeated(table)
+    once, _, [warning] = drop_repeated(table)
     assert list(once.path) == ["a", "c"]
     assert warning.endswith("the first counts: test accuracy 0.8000 in a, 0.9000 in b")

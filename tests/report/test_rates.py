@@ -8,7 +8,7 @@ import scipy.stats
 from conftest import ROOT
 from records import record
 
-from digitcmp.report import document, tables
+from digitcmp.report import document, figures, tables
 from digitcmp.report.results import Results
 
 
@@ -37,6 +37,7 @@ def test_effects_at_each_common_rate(tmp_path: Path) -> None:
     assert list(table.p_holm) == pytest.approx([0.5, 0.25133], abs=1e-5)
     assert tables.equal_rates(results).rows[1] == ["0.001", "+0.025 [-0.039, +0.089] †"]
     assert "Equal learning rates" in [section.title for section in document.sections(results, [])]
+    assert figures.save(figures.draw(results)["equal_rates"], "svg")
 
 
 def test_one_rate_each_is_no_equal_rate(tmp_path: Path) -> None:
