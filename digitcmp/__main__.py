@@ -27,11 +27,12 @@ def usage() -> str:
 
 def main() -> None:
     """Run the command that the first argument names. Exits with 2 and the known names for another one."""
+    modules: list[str] = []
     if sys.argv[1:2] == ["--plugins"]:
-        modules = sys.argv[2:3]
+        modules = [name for text in sys.argv[2:3] for name in text.split(",")]
         del sys.argv[1:3]
         try:
-            plugins.load([name for text in modules for name in text.split(",")])
+            plugins.load(modules)
         except ConfigError as error:
             print(error, file=sys.stderr)
             sys.exit(2)
@@ -42,7 +43,9 @@ def main() -> None:
     if name not in COMMANDS:
         print(f"digitcmp {name}: unknown command; there are {', '.join(COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    sys.argv = [f"digitcmp {name}", *sys.argv[2:]]
+    # a run records its plugins, and the workers of a sweep import them too
+    given = [f"plugins=[{','.join(modules)}]"] if modules and name == "train" else []
+    sys.argv = [f"digitcmp {name}", *given, *sys.argv[2:]]
     with streams.guarded():
         import_module(f"digitcmp.commands.{name}").main()
 

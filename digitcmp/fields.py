@@ -3,8 +3,9 @@
 pydantic checks strictly: 1 is not true, "2" is not 2, an unknown key is an error. This module words its errors.
 """
 
+import inspect
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import NoneType, UnionType
@@ -16,7 +17,9 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     ValidationError,
+    create_model,
 )
+from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic_core import core_schema
 
 from digitcmp.errors import ConfigError
@@ -126,6 +129,38 @@ def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tu
         else:  # pydantic keeps the descriptions apart from the type
             annotation = Annotated[(field.annotation, field, *field.metadata)]
     return keys, annotation, values
+
+
+def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> type[Group]:
+    """Return the arguments of a function as a group, with the names, types and defaults of its signature.
+
+    Types may be strings, as `from __future__ import annotations` makes them; pydantic looks them up in the function's
+    module. An argument without a type takes any value.
+
+    Args:
+        function: a function or a class.
+        left_out: the names of parameters that are no options.
+
+    Raises:
+        ConfigError: if a type is not defined in the function's module.
+    """
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name in left_out or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        kind = Any if parameter.annotation is parameter.empty else parameter.annotation
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (kind, default)
+    name = function.__name__
+    group = create_model(f"{name}'s arguments", __base__=Group, __module__=function.__module__, **fields)
+    try:
+        group.model_rebuild()
+    except PydanticUndefinedAnnotation as error:
+        raise ConfigError(
+            f"{name}: the type {error.name} of an argument is not defined in {function.__module__}; "
+            "expected a type that is imported there when the program runs. Import it outside of TYPE_CHECKING."
+        ) from None
+    return group
 
 
 def is_group(annotation: Any) -> bool:

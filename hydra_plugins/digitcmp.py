@@ -18,9 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
-from digitcmp.sweep import grid
-from digitcmp.sweep.job import Job
-from digitcmp.sweep.sweep import sweep
+from digitcmp.sweeps import grid
+from digitcmp.sweeps.estimate import cores
+from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import messages, process
 
 
@@ -48,9 +49,12 @@ class CheckConfig(Callback):
 
 
 class LocalLauncher(JoblibLauncher):
-    """Hydra's joblib launcher, with workers that end with the sweep even if it is killed."""
+    """Hydra's joblib launcher, with no more workers than runs, which end with the sweep even if it is killed."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        n_jobs = cores() if self.joblib.get("n_jobs", -1) < 0 else self.joblib["n_jobs"]
+        # loky starts every worker at once; with one, joblib would train in this process, which a run may take along
+        self.joblib["n_jobs"] = n_jobs if n_jobs == 1 else max(2, min(n_jobs, len(job_overrides)))
         self.joblib |= {"initializer": process.end_with, "initargs": (os.getpid(),)}
         return super().launch(job_overrides, initial_job_idx)
 
@@ -78,7 +82,8 @@ class GridSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=self.loader)
         groups = self.loader.list_groups("")
         jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose))
-        options = [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
+        options = [*grid.flags(sys.argv[1:])]
+        options += [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
         options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
         config = self.config
         sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options, self.workers)

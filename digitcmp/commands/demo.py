@@ -20,7 +20,9 @@ from PIL import Image
 
 from digitcmp.commands.evaluate import run_folder
 from digitcmp.data import datasets, images
-from digitcmp.data.spec import PAPER, ImageSpec
+from digitcmp.data.spec import ImageSpec
+from digitcmp.data.statements import relation, shown
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError, ImageError
 from digitcmp.runs.folder import data_source
 
@@ -42,8 +44,8 @@ def main() -> None:
     """Serve the page until Ctrl-C. Exits with 2 and one line for a bad checkpoint, a wrong host or a taken port."""
     parser = argparse.ArgumentParser(
         prog="digitcmp demo",
-        description="A page in the browser: draw two digits, or choose two pictures where the network was trained on "
-        "others, and see what it makes of them.",
+        description="A page in the browser that asks a network its question about two drawn digits, or about two "
+        "pictures where it was trained on others.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes any that is free")
@@ -116,13 +118,18 @@ class Server(ThreadingHTTPServer):
         spec, self.examples = comparer.images, examples
         side = SIDE if spec.drawn else spec.side * math.ceil(SIDE / spec.side)  # whole pixels of an image
         self.canvases = (2, side, side) if spec.drawn else (2, side, side, 4)  # opacity, or red, green, blue, opacity
+        task = TASKS[comparer.task]
+        sign, other = relation(task.yes), relation(task.no)
+        words = {"yes": shown(task.yes), "sign": sign, "relations": [sign, other] if sign and other else ["yes", "no"]}
         facts = {"side": side, "image": spec.side, "names": spec.names, "drawn": spec.drawn, "tests": bool(examples)}
-        aux, long = comparer.network.arguments["aux"], max(map(len, spec.names)) > 2
-        kinds = {"no-digits": not aux, "chosen": not spec.drawn, "long": long}
+        named = comparer.network.arguments["aux"] and comparer.aux_labels == "digits"
+        kinds = {"no-digits": not named, "chosen": not spec.drawn, "long": max(map(len, spec.names)) > 2}
+        kinds["word"] = not (sign and other)
         page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(comparer.label))
         page = page.replace("{kinds}", " ".join(kind for kind, holds in kinds.items() if holds))
-        page = page.replace("{noun}", "digit" if spec.names == PAPER.names else "class")
-        self.page = page.replace("{facts}", json.dumps(facts).replace("<", "\\u003c")).encode()
+        page = page.replace("{question}", html.escape(shown(task.question)))
+        page = page.replace("{relation}", html.escape(sign if sign and other else "?"))
+        self.page = page.replace("{facts}", json.dumps(facts | words).replace("<", "\\u003c")).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up is nothing to report."""
@@ -214,8 +221,8 @@ def is_address(name: str) -> bool:
 def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
     """What the page shows of two canvases (2, H, W) of strokes or (2, H, W, 4) of pictures, uint8: JSON values.
 
-    `seen`: for each the pixels that the network gets, or None if nothing is there. `probability` that first <= second,
-    and with aux `digits`, twice a probability for every class: None until both are there.
+    `seen`: for each the pixels that the network gets, or None if nothing is there. `probability` that the answer
+    is yes, and with aux `digits`, twice a probability for every class: None until both are there.
     """
     spec = comparer.images
     seen: list[np.ndarray | None] = []

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from digitcmp import files
 from digitcmp.data import datasets
-from digitcmp.data.sources import SOURCES
+from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError
 from digitcmp.files import checksum
-from digitcmp.models.scores import rounded
+from digitcmp.models.scores import NOT_TOLD_APART, exceeds, majority, rounded
 from digitcmp.runs.folder import CHECKPOINT, data_source
 from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import read_result
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Comparer
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # the least value of whole numbers
+FILES = ("npz", "folder")  # data sets that are a file or a folder
 BOOLEANS = ("tta", "order")
 TEST_PAIRS = 1000  # of a checkpoint without its run
 KEYS = {  # beside `data`
     "data.test_pairs": "how many pairs of its test images",
-    "data.file": "where the run's .npz or folder lies now",
+    "data.file": "where the run's .npz or folder lies now; with data=npz or data=folder one of your own",
     "data.root": "torchvision's folder, by default the run's",
     "seed": "draws the pairs, a whole number >= 0; by default the run's",
     "tta": "true or false, by default as in the run: average over the images shifted by a pixel",
@@ -36,6 +38,7 @@ KEYS = {  # beside `data`
 }
 NAMES = {
     "test_acc": "accuracy",
+    "majority": "majority answer",
     "test_loss": "loss",
     "digit_acc": "digit accuracy",
     "argmax_acc": "comparing predicted digits",
@@ -78,7 +81,7 @@ def main() -> None:
 
 def help_lines() -> dict[str, str]:
     """Return the keys that can be overridden, each with its meaning."""
-    return {"data": f"another data set than the run's: {', '.join(SOURCES)}"} | KEYS
+    return {"data": f"another data set than the run's: {known_names()}, or npz or folder with data.file="} | KEYS
 
 
 def parse(overrides: Iterable[str]) -> dict[str, Any]:
@@ -92,6 +95,8 @@ def parse(overrides: Iterable[str]) -> dict[str, Any]:
             parsed[key] = parse_value(key, text)
         except ValueError as error:
             raise OverrideError(f"{override} is not allowed: {error}") from None
+    if parsed.get("data") in FILES and "data.file" not in parsed:
+        raise OverrideError(f"data={parsed['data']} is not allowed: it needs data.file=FILE")
     return parsed
 
 
@@ -105,8 +110,8 @@ def parse_value(key: str, text: str) -> int | bool | str:
         if text not in ("true", "false"):
             raise ValueError("true or false")
         return text == "true"
-    if key == "data" and text not in SOURCES:
-        raise ValueError(", ".join(SOURCES))
+    if key == "data" and not (text in SOURCES or text in READERS or text in FILES):
+        raise ValueError(", ".join((known_names(), *FILES)))
     return text
 
 
@@ -134,7 +139,8 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         raise DataError(f"order=true is not allowed: the run's task is {comparer.task}, not leq")
     run = read_result(run_folder(checkpoint)) or {}
     source = chosen_source(data_source(run_folder(checkpoint)), overrides)
-    crc = checked_crc(source, run)
+    own_file = overrides.get("data") in FILES  # of whoever evaluates, not the run's
+    crc = checked_crc(source, {} if own_file else run)
     data = load_data(source, network.images)
     seed = network.arguments["seed"] if run.get("data_seed") is None else run["data_seed"]
     seed = overrides.get("seed", seed)
@@ -143,14 +149,15 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     scores = score(comparer, data, n, seed, bool(overrides.get("order")))
     return {
         "label": comparer.label,
+        "task": comparer.task,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": checksum(checkpoint),
-        "dataset": source["name"],
+        "dataset": f"{source['name']}-{crc}" if own_file else source["name"],  # each file is a data set
         **({"data_crc": crc} if crc else {}),
         "test_pairs": n,
         "seed": seed,
         "tta": network.tta,
-        **{name: scores.pop(name) for name in ("test_loss", "test_acc", "digit_acc", "argmax_acc")},
+        **{name: scores.pop(name) for name in ("test_loss", "test_acc", "digit_acc", "argmax_acc", "majority")},
         **provenance(),
         **scores,
     }
@@ -162,7 +169,9 @@ def chosen_source(source: Mapping[str, Any], overrides: Mapping[str, Any]) -> di
     Raises DataError if a file is given for a data set that has none.
     """
     chosen = dict(source)
-    if overrides.get("data", source["name"]) != source["name"]:
+    if overrides.get("data") in FILES:
+        chosen = {"name": overrides["data"], "root": source["root"], "file": overrides["data.file"]}
+    elif overrides.get("data", source["name"]) != source["name"]:
         chosen = {"name": overrides["data"], "root": source["root"]}
     if "data.file" in overrides and not chosen.get("file"):
         raise DataError(f"data.file={overrides['data.file']} is not allowed: {chosen['name']} is not of a file")
@@ -229,6 +238,7 @@ def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_or
         "test_acc": rounded(scores["acc"]),
         "digit_acc": None,
         "argmax_acc": None,
+        "majority": majority(pairs.target),
     }
     for name in ("digit_acc", "argmax_acc"):
         if name in scores:
@@ -243,10 +253,13 @@ def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_or
 
 def print_scores(result: Mapping[str, Any]) -> None:
     """Print a result of `evaluate`: the pairs, then a score a line."""
+    print(TASKS[result["task"]].question)
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():
         if result.get(key) is not None:
             print(f"{name:<28}{result[key]:.4f}")
+    if not exceeds(result["test_acc"], result["majority"], result["test_pairs"]):
+        print(NOT_TOLD_APART)
     if "positions" in result:
         positions = result["positions"]
         print("from first to last: " + ", ".join(sorted(positions, key=lambda name: positions[name])))

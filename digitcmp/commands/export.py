@@ -43,9 +43,11 @@ def main() -> None:
 def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     """Write the network of a checkpoint to `file`, whole or not at all, and return an image's shape and its outputs.
 
-    Input `pairs` (B, 2, *shape), float32 pixels 0..255. Outputs `probability` (B,), P(first <= second), and with
-    aux `digits` (B, 2, classes), P(digit). The metadata `label`, `classes`, `pixels` and `digitcmp_version` say what it
-    is. Raises TargetError for a file that is there and is no earlier export, CheckpointError, OSError.
+    The input is `pairs` (B, 2, *shape), float32 pixels 0..255. The outputs are `probability` (B,) that the answer is
+    yes, and with aux `digits` (B, 2, classes), P(digit). The metadata `label`, `question`, `yes` (the statement that
+    the probability is of), `no`, `classes`, `pixels` and `digitcmp_version` describe it.
+
+    Raises TargetError for a file that exists and is no earlier export, CheckpointError, OSError.
     """
     if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
         raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")
@@ -72,7 +74,9 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     assert program is not None
     program.model.metadata_props.update(
         label=comparer.label,
-        question=TASKS[comparer.task].yes,
+        question=TASKS[comparer.task].question,
+        yes=TASKS[comparer.task].yes,
+        no=TASKS[comparer.task].no,
         classes=json.dumps(comparer.images.names),
         pixels=PIXELS[comparer.images.drawn],
         digitcmp_version=project_version(),

@@ -1,41 +1,60 @@
-"""Is the first digit <= the second, in your own pictures? digitcmp predict CHECKPOINT first.png second.png"""
+"""The answer to a network's question about your own pictures: digitcmp predict CHECKPOINT first.png second.png"""
 
 import argparse
 import csv
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from rich.console import Console
+from rich.markup import escape
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from digitcmp.data import images
 from digitcmp.data.spec import PAPER, ImageSpec
-from digitcmp.data.tasks import TASKS
+from digitcmp.data.tasks import TASKS, Task
 from digitcmp.errors import CheckpointError, ImageError
+from digitcmp.models.scores import NOT_TOLD_APART, exceeds, majority
+
+if TYPE_CHECKING:
+    from digitcmp.runs.checkpoint import Comparer
 
 SHADES = " ░▒▓█"
 WIDEST = 32  # pixels of an image on the terminal
+ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 class CsvError(Exception):
     """A table of pictures that cannot be read; the message names the file and says why, in one line."""
 
 
+class Row(NamedTuple):
+    """A line of a table of pictures: the files of a pair, and its labels, the answer or two classes or none."""
+
+    files: list[Path]
+    labels: list[str]
+
+
 def main() -> None:
     """Read the pictures, ask the network, print. Exits with 2 and one line for every file that cannot be read."""
     parser = argparse.ArgumentParser(
         prog="digitcmp predict",
-        description="The probability that the first of two drawn or photographed digits is <= the second, or of what "
-        "else the network was trained on.",
+        description="The answer to a network's question about two drawn or photographed digits, or of what else it was "
+        "trained on, and the probability of it.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("pictures", type=Path, nargs="*", help="two PNG or JPEG files, of any size, light or dark")
-    parser.add_argument("--csv", type=Path, help="pairs of files instead, two a line, relative to the CSV's folder")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        help="pairs of files instead, two a line, relative to the CSV's folder. A third column with the right answer, "
+        "yes or no, or two more columns with the classes of both give the accuracy",
+    )
     parser.add_argument(
         "--json",
         action="store_true",
@@ -46,9 +65,10 @@ def main() -> None:
     if len(arguments.pictures) != (0 if arguments.csv else 2):
         parser.error("two pictures are wanted, or --csv FILE")
     try:
-        pairs = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
+        rows = read_csv(arguments.csv) if arguments.csv else [Row(arguments.pictures, [])]
     except CsvError as error:
         parser.exit(2, f"{error}\n")
+    pairs = [row.files for row in rows]
     highest = [highest_values(files) for files in pairs]
     if all(values is None for values in highest):
         sys.exit(2)
@@ -60,7 +80,8 @@ def main() -> None:
 
     try:
         comparer = load(arguments.checkpoint)
-    except CheckpointError as error:
+        targets = [target(row, comparer) for row in rows]
+    except (CheckpointError, CsvError) as error:
         parser.exit(2, f"{error}\n")
     names = comparer.images.names
     seen = [
@@ -72,7 +93,7 @@ def main() -> None:
         sys.exit(2)
     probability, distributions = comparer.predict_digits(np.stack(readable))
     digits = [None] * len(readable) if distributions is None else distributions.argmax(axis=2).tolist()
-    question = TASKS[comparer.task].yes
+    task = TASKS[comparer.task]
     console = Console()
     predictions = zip(probability.tolist(), digits, strict=True)
     for files, pair in zip(pairs, seen, strict=True):
@@ -89,7 +110,11 @@ def main() -> None:
         if arguments.csv:
             print(f"{p:.4f}  {yes_or_no(p):<3}", *(classes or []), *files, sep="  ")
         else:
-            show(files, p, classes, pair, question, console)
+            show(files, p, classes, pair, task, console)
+    known = [target for target, pair in zip(targets, seen, strict=True) if pair is not None]
+    if None not in known and any(row.labels for row in rows):
+        right = np.array(known, dtype=bool)
+        print(accuracy(right, probability > 0.5), file=sys.stderr if arguments.json else sys.stdout)
     if len(readable) < len(pairs):
         sys.exit(2)
 
@@ -117,23 +142,55 @@ def read_pair(files: list[Path], spec: ImageSpec, bits: int) -> UInt8[np.ndarray
 
 
 def yes_or_no(probability: float) -> str:
-    """Whether what is asked is more likely true than not, in a word."""
+    """Return the more likely answer to the question."""
     return "yes" if probability > 0.5 else "no"
 
 
-def read_csv(file: Path) -> list[list[Path]]:
-    """The pairs of paths in a CSV file without a header, empty lines left out. Raises CsvError."""
+def read_csv(file: Path) -> list[Row]:
+    """Read the pairs of paths and their labels in a CSV file without a header. Raises CsvError."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeError, csv.Error) as error:
         raise CsvError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    width = next((len(row) for row in rows if row), 0)
     for i, row in enumerate(rows, start=1):
-        if row and len(row) != 2:
-            raise CsvError(f"{file}, line {i}: two paths are wanted, not {len(row)}")
-    if not any(rows):
+        if row and len(row) not in (2, 3, 4):
+            raise CsvError(
+                f"{file}, line {i}: two paths are wanted, and an answer, two classes or nothing, not {len(row)}"
+            )
+        if row and len(row) != width:
+            raise CsvError(f"{file}, line {i}: {len(row)} values, the first line has {width}")
+    if not width:
         raise CsvError(f"{file} holds no pairs")
-    return [[file.parent / path.strip() for path in row] for row in rows if row]
+    values = [[value.strip() for value in row] for row in rows if row]
+    return [Row([file.parent / path for path in row[:2]], row[2:]) for row in values]
+
+
+def target(row: Row, comparer: "Comparer") -> bool | None:
+    """Return the right answer for a line of a CSV file, None without labels. Raises CsvError for an unknown label."""
+    if not row.labels:
+        return None
+    task, names = TASKS[comparer.task], comparer.images.names
+    pair = " and ".join(str(file) for file in row.files)
+    if len(row.labels) == 1:
+        answers = ANSWERS | {task.yes: True, task.no: False}
+        if row.labels[0] not in answers:
+            raise CsvError(f"{pair}: {row.labels[0]!r} is no answer; expected {', '.join(answers)}")
+        return answers[row.labels[0]]
+    if unknown := [label for label in row.labels if label not in names]:
+        raise CsvError(f"{pair}: {unknown[0]!r} is no class; expected {', '.join(names)}")
+    import torch  # a task takes tensors
+
+    first, second = (torch.tensor([names.index(label)]) for label in row.labels)
+    return bool(task.holds(first, second))
+
+
+def accuracy(right: Bool[np.ndarray, "batch"], given: Bool[np.ndarray, "batch"]) -> str:
+    """Return a line of the accuracy of the answers that were given, beside the share of the majority answer."""
+    share, always = float((right == given).mean()), majority(right)
+    line = f"accuracy {share:.4f} of {len(right)} pairs; the majority answer would have {always:.4f}"
+    return line if exceeds(share, always, len(right)) else f"{line}. {NOT_TOLD_APART}"
 
 
 def show(
@@ -141,19 +198,19 @@ def show(
     probability: float,
     classes: list[str] | None,
     pair: UInt8[np.ndarray, "2 *image"],
-    question: str,
+    task: Task,
     console: Console,
 ) -> None:
-    """Both images as the network sees them, what it takes them for if it names classes, and the probability."""
+    """Print both images as the network sees them, the classes that it names, its question, answer and probability."""
     table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
     table.add_row(*(Text(file.name) for file in files))
     table.add_row(*(half_blocks(image) if console.color_system else shades(image) for image in pair))
     if classes is not None:
         table.add_row(*(Text.assemble("looks like a ", (name, "bold")) for name in classes))
     console.print(table, highlight=False)
-    console.print(
-        f"\n[bold]{yes_or_no(probability)}[/bold]: P({question}) = [bold]{probability:.4f}[/bold]", highlight=False
-    )
+    answer = f"P({escape(task.yes)}) = [bold]{probability:.4f}[/bold]"
+    console.print(f"\n{escape(task.question)}", highlight=False)
+    console.print(f"[bold]{yes_or_no(probability)}[/bold]: {answer}", highlight=False)
 
 
 def half_blocks(image: UInt8[np.ndarray, "*image"]) -> Text:

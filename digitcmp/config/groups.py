@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
-from digitcmp.data.sources import SOURCES
+from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
 from digitcmp.fields import Batches, Count, Group, Natural, OneOf, Positive, StepLimit, shown, validate
 from digitcmp.models.backbones import NETWORKS
 
 NO_EFFECT = "cannot change a result: no part of a run's identity"
 IF_SET = "recorded where it is not at its default"
+ARGUMENTS = "data.arguments."  # before the key of an argument
 ONE_PROCESS = "a run is one process on one device; a sweep trains a run on every core"
 TRAINER_REFUSED = {  # options of lightning.Trainer that a run cannot take, and why
     **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"), ONE_PROCESS),
@@ -76,17 +77,22 @@ class DataConfig(Group):
 
     @model_validator(mode="after")
     def check(self) -> DataConfig:
-        """Which keys go together. Raises ConfigError."""
-        if self.name in SOURCES:
-            for key in ("file", "cls", "arguments"):
+        """Check the keys that go together. Raises ConfigError."""
+        reader = READERS.get(self.name)
+        if reader or self.name in SOURCES:
+            for key in ("file", "cls") if reader else ("file", "cls", "arguments"):
                 if value := getattr(self, key):
                     raise ConfigError(f"data.{key}={shown(value)} is not allowed: {self.name} is known by its name")
         elif (self.file is None) == (self.cls is None):
             raise ConfigError(
-                f"data.name={self.name} is not allowed: {', '.join(SOURCES)}, or another name with either "
+                f"data.name={self.name} is not allowed: {known_names()}, or another name with either "
                 "data.file=FILE or data.cls=CLASS"
             )
-        if self.arguments and not self.cls:
+        if reader:
+            takes = list(reader.arguments.model_fields)
+            hint = f"{self.name} takes {', '.join(takes) or 'no arguments'}"
+            validate(reader.arguments, self.arguments, [ARGUMENTS + key for key in takes], hint, ARGUMENTS)
+        elif self.arguments and not self.cls:
             raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: only with data.cls=CLASS")
         if self.file is not None and not Path(self.file).exists():
             raise ConfigError(f"data.file={self.file} is not allowed: there is no such file or folder")

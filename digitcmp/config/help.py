@@ -7,6 +7,7 @@ from typing import Annotated
 
 from digitcmp.config import plugins
 from digitcmp.config.run import CONF
+from digitcmp.data.tasks import TASKS
 from digitcmp.fields import Group, allowed, shown
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
@@ -47,6 +48,9 @@ def text(modules: Sequence[str] = ()) -> str:
 
 model=NAME, a backbone, and its arguments; with aux=true it also learns to name the digits:
 {NEWLINE.join(models)}
+
+task=NAME, the question:
+{NEWLINE.join(f"  {name:<24} {task.question}" for name, task in TASKS.items())}
 
 head=NAME, how the two embeddings are compared, and its arguments:
 {NEWLINE.join(heads)}

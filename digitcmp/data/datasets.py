@@ -3,6 +3,7 @@
 `python -m digitcmp.data.datasets ROOT` builds the packaged file again from MNIST's idx files in a torchvision root.
 """
 
+import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -17,9 +18,9 @@ from jaxtyping import Int, UInt8
 from digitcmp.data import npz
 from digitcmp.data.conversion import channels_last, class_numbers, gray_values
 from digitcmp.data.images import resize
-from digitcmp.data.npz import Arrays
+from digitcmp.data.npz import ARRAYS, Arrays
 from digitcmp.data.readers import read_digits, read_folder, read_relative, read_torchvision
-from digitcmp.data.sources import SOURCES
+from digitcmp.data.sources import FILES, READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError
 from digitcmp.files import checksum
@@ -59,13 +60,21 @@ def load(
     arguments: Mapping[str, Any] | None = None,
     drawn: bool | None = None,
 ) -> DataSet:
-    """The data set of this name; its images are averaged or resized to `side`, or taken as they are.
+    """Load a data set.
 
-    A name of `SOURCES`; any name with `file`, a .npz of `ARRAYS` or a folder with a folder of pictures for each class;
-    or any with `cls`, a data set of torchvision, made with `arguments`. MNIST and its relatives have a side of 14
-    unless told otherwise. root: torchvision's folder, where what is made of others' files is kept too; downloads what
-    is missing. drawn: as in ImageSpec, by default what SOURCES says. Raises DataError for a data set that is not
-    there, damaged or unfit, OSError.
+    Args:
+        name: a name of `SOURCES` or `READERS`, or any name with `file` or `cls`.
+        root: torchvision's folder. Converted third-party files are kept there too. Missing files are downloaded.
+        side: height and width in pixels to which images are averaged or resized; None for 14 for MNIST and its
+            relatives, and for the size that they have for others.
+        file: a .npz of `ARRAYS`, or a folder with a folder of pictures for each class.
+        cls: a class of torchvision.datasets.
+        arguments: the arguments of that class or of the reader.
+        drawn: as in ImageSpec; None for the value in `SOURCES`.
+
+    Raises:
+        DataError: if the data set is missing, damaged or unfit.
+        OSError: if a file cannot be read or written.
     """
     source = SOURCES.get(name)
     if source:
@@ -78,7 +87,9 @@ def load(
             raise DataError(f"data.root={root} is not allowed: it lies in {path}, where every folder is a class")
         kept = root / name / f"{checksum(path)},{side}{CODE}.npz"
         arrays = from_cache(kept, partial(read_folder, path, side)) if path.is_dir() else npz.read(path)
-        name = str(path) if name in ("npz", "folder") else name
+        name = str(path) if name in FILES else name
+    elif name in READERS:
+        arrays = read_registered(name, root, side, arguments or {})
     elif name == "mnist" and side == 14:
         arrays = read_own(PACKAGED)
     elif name == "digits":
@@ -91,8 +102,29 @@ def load(
         kept = root / cls / f"pooled{side or ''}{suffix}{CODE}.npz"
         arrays = from_cache(kept, partial(read_torchvision, cls, given, root, side))
     else:
-        raise DataError(f"no data set {name!r}; there are {', '.join(SOURCES)}, or one of a file or of torchvision")
+        raise DataError(
+            f"{name}: there is no such data set; expected {known_names()}, or one of a file or of torchvision. "
+            "The reader of a plugin needs --plugins MODULE."
+        )
     return converted(name, arrays, side, source.images if source else None, drawn)
+
+
+def read_registered(name: str, root: Path, side: int | None, arguments: Mapping[str, Any]) -> Arrays:
+    """Return the arrays of a plugin's reader. Raises DataError if it fails or returns something else."""
+    read = READERS[name].read
+    wanted = f"expected a mapping of the arrays {', '.join(ARRAYS)}"
+    values = {"root": root, "side": side}
+    given = {key: value for key, value in values.items() if key in inspect.signature(read).parameters}
+    try:
+        returned = read(**given, **arguments)
+    except Exception as error:  # whatever somebody else's function raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{name}: its reader failed ({reason}); {wanted}") from error
+    if not isinstance(returned, Mapping):
+        raise DataError(f"{name}: its reader returned a {type(returned).__name__}; {wanted}")
+    if lacking := [key for key in ARRAYS if key not in returned]:
+        raise DataError(f"{name}: its reader returned no {', '.join(lacking)}; {wanted}")
+    return {key: np.asarray(array) for key, array in returned.items()}
 
 
 def from_cache(file: Path, make: Callable[[], Arrays]) -> Arrays:

@@ -1,8 +1,16 @@
-"""The data sets that are known by name, and what can be said of one before it is read: neither torch nor NumPy."""
+"""The data sets by name, with their facts before they are read, and the readers of plugins. Imports no NumPy."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
 
 from digitcmp.data.spec import PAPER, ImageSpec
+from digitcmp.fields import Group, arguments_of
+
+GIVEN = ("root", "side")  # parameters of a reader that are options of every data set
+FILES = ("npz", "folder")  # the names of data sets in files without a name of their own
+ReadFunction = TypeVar("ReadFunction", bound=Callable[..., Mapping[str, Any]])
 
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HIRAGANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
@@ -27,3 +35,40 @@ SOURCES = {
     "kmnist": Source(60_000, 10_000, ImageSpec(names=HIRAGANA), "KMNIST"),
     "digits": Source(1_201, 596, ImageSpec(side=8, drawn=False)),  # its digits fill all of the 8x8
 }
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A registered function that reads a data set."""
+
+    read: Callable[..., Mapping[str, Any]]
+
+    @cached_property
+    def arguments(self) -> type[Group]:
+        """The options in data.arguments, with their types and defaults, from the function's signature."""
+        return arguments_of(self.read, left_out=GIVEN)
+
+
+READERS: dict[str, Reader] = {}
+
+
+def register(read: ReadFunction) -> ReadFunction:
+    """Register a function that reads a data set, under its own name: `data.name=NAME`.
+
+    It is called once per run and returns a mapping of arrays: `train_images` and `test_images`, (N, H, W) or
+    (N, H, W, 3), `train_labels` and `test_labels`, (N,), and optionally `names`, (K,), of the classes. It must return
+    the same arrays every time. Parameters `root` and `side` receive the options data.root, as a Path, and data.side.
+    Its other parameters are the options in data.arguments.
+
+    Raises ValueError if the name is taken.
+    """
+    name = read.__name__
+    if name in SOURCES or name in FILES or name in READERS:
+        raise ValueError(f"the data set {name!r} exists already; expected another name for the function")
+    READERS[name] = Reader(read)
+    return read
+
+
+def known_names() -> str:
+    """Return the names of the data sets that need neither a file nor a class: 'mnist, fashion_mnist, ...'."""
+    return ", ".join([*SOURCES, *READERS])

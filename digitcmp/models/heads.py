@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from digitcmp.fields import Group, Positive
-from digitcmp.models.arguments import arguments_of
+from digitcmp.fields import Group, Positive, arguments_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,9 +54,14 @@ def register(build: Any = None, branches_only: bool = False, tasks: Sequence[str
     Args:
         build: the function.
         branches_only, tasks: as in `Head`.
+
+    Raises:
+        ValueError: if the name is taken.
     """
     if build is None:
         return lambda build: register(build, branches_only, tasks)
+    if build.__name__ in HEADS:
+        raise ValueError(f"head {build.__name__!r} is registered twice; expected another name for the function")
     HEADS[build.__name__] = Head(build, branches_only, tasks)
     return build
 

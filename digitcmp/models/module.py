@@ -14,6 +14,7 @@ from digitcmp.models import objective
 from digitcmp.models.metrics import PairMetrics
 from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
 from digitcmp.models.optimizers import OPTIMIZERS
+from digitcmp.models.origins import outside_modules
 from digitcmp.models.schedules import SCHEDULES
 from digitcmp.seeds import derive
 
@@ -59,6 +60,9 @@ class DigitComparison(LightningModule):
         # the logger gets the run's settings at its end, with its scores
         self.save_hyperparameters(ignore="network", logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
+        # whoever reads the checkpoint must import these
+        if modules := outside_modules(self.network.arguments["backbone"], self.network.arguments["head"], task):
+            self.save_hyperparameters({"modules": modules}, logger=False)
         self.metrics = PairMetrics(self.network.images.classes, task, aux_labels)
         self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the epoch or evaluation in progress
         self.trains = True
@@ -84,7 +88,7 @@ class DigitComparison(LightningModule):
         arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
         if chosen.fused and self.hparams["fused"]:
             arguments["fused"] = True
-        kind = getattr(torch.optim, chosen.torch_name)
+        kind = getattr(torch.optim, chosen.kind) if isinstance(chosen.kind, str) else chosen.kind
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         optimizer = kind(trained, lr=self.hparams["lr"], **arguments)
         if self.hparams["schedule"] == "constant":  # without a schedule, a rate that a callback sets stays

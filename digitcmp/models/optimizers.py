@@ -1,12 +1,17 @@
-"""The optimizers by name: torch.optim's own, and the arguments of theirs that are knobs."""
+"""The optimizers by name, with the arguments that are options of a run."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 
 class Optimizer(NamedTuple):
-    """A class of torch.optim, which of a run's knobs it takes, and whether it has a fused implementation."""
+    """An optimizer.
 
-    torch_name: str
+    kind: the name of a class of torch.optim, or a class or function of a plugin with the same first arguments, the
+    parameters and `lr`. arguments: the options of a run that it takes. fused: whether it has a fused implementation.
+    """
+
+    kind: str | Callable[..., Any]
     arguments: tuple[str, ...]
     fused: bool = True
 

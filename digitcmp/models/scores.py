@@ -1,7 +1,10 @@
 """The names of a run's scores: as they are logged, in metrics.csv and in result.json."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
+NOT_TOLD_APART = "Not told apart from always giving the majority answer, whose share the 95 % interval includes."
 STAGES = ("train", "val", "test")
 COMPARISON, DIGITS = ("loss", "acc"), ("digit_acc", "argmax_acc")  # the latter with the auxiliary loss alone
 
@@ -15,3 +18,23 @@ def names(stages: Sequence[str] = STAGES, aux: bool = True) -> list[str]:
 def rounded(score: float) -> float:
     """Return a score in the seven digits that float32 holds: .926, not .9259999990463257."""
     return float(f"{score:.7g}")
+
+
+def majority(target: Any) -> float:
+    """Return the accuracy of always giving the more frequent answer: target, a tensor or an array (B,) of 0 and 1."""
+    share = float(target.mean())
+    return rounded(max(share, 1 - share))
+
+
+def exceeds(accuracy: float, majority: float, pairs: int) -> bool:
+    """Return whether the 95 % interval of an accuracy, Wilson's, lies above the share of the majority answer.
+
+    Args:
+        accuracy: the share of correct answers.
+        majority: the share of the more frequent answer among the same pairs.
+        pairs: their number.
+    """
+    z = 1.96
+    center = accuracy + z**2 / (2 * pairs)
+    spread = z * math.sqrt(accuracy * (1 - accuracy) / pairs + z**2 / (4 * pairs**2))
+    return (center - spread) / (1 + z**2 / pairs) > majority

@@ -6,10 +6,10 @@ import pandas as pd
 
 from digitcmp.errors import RunError
 from digitcmp.report.settings import literal
-from digitcmp.runs.result import RESULT_KEYS, SCORES
+from digitcmp.runs.result import MAJORITY, RESULT_KEYS, SCORES
 
 TEXTS = {  # columns of texts, some of which look like numbers
-    *({*RESULT_KEYS} - {"params", "fit_seconds", *SCORES}),
+    *({*RESULT_KEYS} - {"params", "fit_seconds", MAJORITY, *SCORES}),
     *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions"),
 }
 DERIVED = ["collapsed"]  # columns of runs.csv that follow from the others

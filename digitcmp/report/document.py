@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from digitcmp import paper
-from digitcmp.report import collapse, rule, tables
+from digitcmp.report import collapse, convergence_table, rule, tables
 from digitcmp.report.averages import LARGE
 from digitcmp.report.contrasts import ORDERS
 from digitcmp.report.results import Results
@@ -83,6 +83,10 @@ ROBUST = (
     "largest mean of the other seeds. errors removed: the share of the second side's mean error that the first does "
     "not make."
 )
+EQUAL_PARAMETERS = (
+    "A network that shares its weights less one that does not, whose width makes their parameters equal within 2 %: "
+    "difference in mean test accuracy, paired by seed, with its 95 % t-interval and uncorrected p."
+)
 MANY_TESTS = (
     "This report tests {effects} effects in {families} families. Holm's p is corrected inside a family only; q "
     "(Benjamini-Hochberg) is the false-discovery rate over all of them: among the effects with q below .05, one in "
@@ -149,6 +153,8 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Pairs"] = [tables.pairs(results), PAIRS, *captioned(names, "pairs")]
     if len(results.selection):
         parts["Selected learning rates"] = [tables.selection(results), SELECTION, *captioned(names, "learning_rates")]
+    if len(results.equal_parameters):
+        parts["Equal parameters"] = [tables.equal_parameters(results), EQUAL_PARAMETERS]
     if len(results.equal_rates):
         parts["Equal learning rates"] = [tables.equal_rates(results), EQUAL_RATES, *captioned(names, "equal_rates")]
         refusals = results.rate_effects[results.rate_effects.refused.notna()]
@@ -164,6 +170,7 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Effects"] += captioned(names, "effects")
     if refusals := refused(results):
         parts["Effects"].append(refusals)
+    parts["Convergence"] = convergence_table.parts(results)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
     if results.unfinished:
         parts["Not finished"] = [cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])]

@@ -1,5 +1,6 @@
 """Reading the runs of some folders: the steps of `Results.load`."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,10 +10,12 @@ import pandas as pd
 
 from digitcmp import paper
 from digitcmp.config.run import defaults
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.backbones.registry import register_recorded
 from digitcmp.report import archive
 from digitcmp.report.settings import NO_SETTING
 from digitcmp.runs.folder import CONFIG, run_folders
-from digitcmp.runs.result import SCORES
+from digitcmp.runs.result import NETWORK, SCORES
 from digitcmp.runs.table import run_table
 
 
@@ -43,9 +46,12 @@ def read_source(root: Path) -> Source:
         RunError: Its runs.csv is not a report's.
     """
     table = run_table([root])
+    register_networks(table)
     folder = archive.find_archive(root)
     if table.empty and folder:
-        return Source(archive.read_runs(folder / "runs.csv", root), archive.read_code(folder / "code.csv"), folder)
+        table = archive.read_runs(folder / "runs.csv", root)
+        register_networks(table)
+        return Source(table, archive.read_code(folder / "code.csv"), folder)
     recorded = [key for key in ("files", "functions") if key in table]  # by file, or by function in older results
     if not recorded:
         return Source(table, {})
@@ -54,6 +60,22 @@ def read_source(root: Path) -> Source:
         known = table.dropna(subset=key)
         code |= dict(zip(known.code, known[key], strict=True))
     return Source(table.drop(columns=recorded), code)
+
+
+def register_networks(table: pd.DataFrame) -> None:
+    """Register the networks of plugins that are not imported, by the facts that their results record."""
+    for text in table[NETWORK].dropna().unique() if NETWORK in table else ():
+        register_recorded(json.loads(text))
+
+
+def unknown_networks(table: pd.DataFrame) -> list[str]:
+    """Return a warning for each network that is neither registered nor described by its results."""
+    return [
+        f"{name} is not registered, and its results do not say whether it shares weights: it is compared as a backbone "
+        "of its own. Run digitcmp --plugins MODULE report with the module that registers it."
+        for name in table.model.unique()
+        if name not in NETWORKS
+    ]
 
 
 def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:

@@ -31,6 +31,11 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
     texts["table.tex"] = tables.latex(tables.cells(results), CAPTION)
     texts["report.md"] = document.markdown(results, sections)
     texts["report.html"] = page(results, sections, pictures)
+    if len(results.seed_curves):
+        texts["seed_curves.csv"] = results.seed_curves.to_csv(index=False, float_format="%.6g")
+        texts["convergence.csv"] = results.convergence.to_csv(index=False, float_format="%.6g")
+    if len(results.equal_parameters):
+        texts["equal_parameters.csv"] = results.equal_parameters.to_csv(index=False, float_format="%.6g")
     if len(results.equal_rates):
         texts["equal_rates.csv"] = results.equal_rates.to_csv(index=False, float_format="%.6g")
     if len(results.averages):

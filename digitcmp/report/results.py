@@ -7,15 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import averages, collapse, conditions, contrasts, data_sets, effects, loading, series, stats
+from digitcmp.report import (
+    averages,
+    collapse,
+    conditions,
+    contrasts,
+    convergence,
+    data_sets,
+    effects,
+    loading,
+    series,
+    stats,
+)
 from digitcmp.report.archive import read_csv
+from digitcmp.report.cells import IDENTITY, accuracy_statistics, cell_means, paper_accuracy
 from digitcmp.report.formats import readable
+from digitcmp.report.parameters import equal_parameters
 from digitcmp.report.provenance import provenance_warnings
 from digitcmp.report.rates import equal_rates
 from digitcmp.report.settings import NO_SETTING, changed, level_name
@@ -23,7 +35,6 @@ from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table
 
 TASK = ("cell", "dataset", "test_pairs", "tta")  # the keys that later evaluations of several seeds share
-IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class Results:
         code: dict[str, dict[str, str]] = {}
         for source in sources:
             code |= {key: functions for key, functions in source.code.items() if key in recorded}
+        warnings += loading.unknown_networks(table)
         warnings += provenance_warnings(table, code)
         table = loading.sort_runs(table)
         begun, planned = loading.missing_folders(roots, table, duplicates)
@@ -143,6 +155,11 @@ class Results:
         return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
 
     @cached_property
+    def equal_parameters(self) -> pd.DataFrame:
+        """The effect of sharing between networks of equal parameters: `parameters.equal_parameters`."""
+        return equal_parameters(self)
+
+    @cached_property
     def averages(self) -> pd.DataFrame:
         """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
         single = ~self.effects.family.isin([*contrasts.ORDERS, "lr"])
@@ -161,16 +178,42 @@ class Results:
         return data_sets.by_dataset(self.effects)
 
     @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """The rows of metrics.csv with a test accuracy, of every run that is there: rows of `curve_table`."""
+        here = self.runs[[(Path(path) / METRICS).exists() for path in self.runs.path]]
+        metrics = curve_table(here)
+        return metrics[metrics.test_acc.notna()] if len(metrics) else metrics
+
+    @cached_property
+    def seed_curves(self) -> pd.DataFrame:
+        """The accuracies of each run by epoch, `convergence.CURVE`; empty if no run is there, nor its curve."""
+        tables = [self.metrics.reindex(columns=list(convergence.CURVE))]
+        files = [archive / "seed_curves.csv" for archive in self.archives]
+        tables += [read_csv(file) for file in files if file.exists()]
+        tables = [table for table in tables if len(table)] or tables[:1]
+        curves = pd.concat(tables, ignore_index=True).drop_duplicates(["cell", "seed", "epoch"])
+        return curves[curves.cell.isin(self.cells.cell)]
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """How fast and how far each run with a curve learns: `convergence.outcomes`."""
+        return convergence.outcomes(self.runs, self.seed_curves)
+
+    @cached_property
+    def convergence(self) -> pd.DataFrame:
+        """What the auxiliary loss and sharing change in that: `convergence.convergence`."""
+        return convergence.convergence(self.runs, self.seed_curves)
+
+    @cached_property
     def curves(self) -> pd.DataFrame:
         """Mean and std over seeds of every column of metrics.csv, and n: one row per cell and evaluated epoch.
 
         A cell that is in several folders has the curve of the first.
         """
         tables = []
-        here = self.runs[[(Path(path) / METRICS).exists() for path in self.runs.path]]
-        if len(here):
-            metrics = curve_table(here).drop(columns=["path", "seed"])
-            groups = metrics[metrics.test_acc.notna()].groupby(["cell", "epoch"], sort=False)
+        if len(self.metrics):
+            metrics = self.metrics.drop(columns=["path", "seed"])
+            groups = metrics.groupby(["cell", "epoch"], sort=False)
             means = groups.agg(["mean", "std"])
             means.columns = [f"{score}_{statistic}" for score, statistic in means.columns]
             means.insert(0, "n", groups.size())
@@ -278,41 +321,3 @@ class Results:
                 row |= {"ordered": (order == 1).sum(), "orders": len(order)}
             rows.append(row)
         return pd.DataFrame(rows)
-
-
-def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
-    """Return n, mean, sample standard deviation and 95 % interval of the test accuracies of some runs."""
-    n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
-    low, high = stats.interval(mean, std, n)
-    return {"n": n, "test_acc_mean": mean, "test_acc_std": std, "ci_low": low, "ci_high": high}
-
-
-def cell_means(group: pd.DataFrame) -> dict[str, Any]:
-    """Return what the runs of a cell have in common, and the means of their scores."""
-    first = group.iloc[0]
-    row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
-    for score in ("val_acc", "digit_acc", "argmax_acc"):
-        row[f"{score}_mean"] = group[score].astype(float).mean()
-    row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
-    if "majority" in group:  # the share of the majority answer
-        row["majority"] = group.majority.astype(float).mean()
-    return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
-
-
-def head_loss(group: pd.DataFrame) -> dict[str, float]:
-    """Return how much more accurate argmax_acc of some runs is than test_acc, paired by seed; nan without aux."""
-    row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
-    argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
-    row["head_loss"] = (argmax - test).mean()
-    if len(group) > 1 and not np.isnan(argmax).any():
-        effect = stats.paired_effect(argmax, test)
-        row |= {"head_loss_low": effect.low, "head_loss_high": effect.high}
-    return row
-
-
-def paper_accuracy(label: str) -> tuple[float, float]:
-    """Return the mean and std that the paper has for a label, nan where it has none."""
-    published = paper.published(label)
-    if published is None:
-        return np.nan, np.nan
-    return published.mean, np.nan if published.std is None else published.std

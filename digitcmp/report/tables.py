@@ -197,6 +197,15 @@ def averages(results: Results) -> Table:
     return table(results.averages, columns, "averages.csv")
 
 
+def equal_parameters(results: Results) -> Table:
+    """Return the effect of sharing at equal parameters."""
+    columns = [name("effect"), measure("mean", "mean", "+.3f")]
+    columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.3f"), "ci_low"))
+    columns += [setting("n"), measure("p", "p", ".3f"), measure("parameters", "params", ",")]
+    columns.append(measure("without sharing", "params_unshared", ","))
+    return table(results.equal_parameters, columns, "equal_parameters.csv")
+
+
 def equal_rates(results: Results) -> Table:
     """Return the effects at equal learning rates, a column per effect."""
     frame = results.equal_rates.copy()

@@ -4,7 +4,7 @@ import io
 import json
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from textwrap import shorten
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from digitcmp import paper
 from digitcmp.data.pairs import EVALUATION_ROWS
 from digitcmp.data.spec import ImageSpec
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
@@ -31,7 +32,7 @@ FORMER = (  # the hyperparameters of an older checkpoint that are arguments of i
 
 
 class Prediction(NamedTuple):
-    """Of B pairs: P(first <= second), and P(digit) of both images if the network names digits."""
+    """For B pairs: the probability of the answer yes, and P(digit) of both images if the network names digits."""
 
     probability: Float[np.ndarray, "batch"]
     digits: Float[np.ndarray, "batch 2 classes"] | None
@@ -68,14 +69,16 @@ class Comparer(nn.Module):
         return self.network.images
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
-        """Pairs of raw pixels 0..255 -> P(first <= second) (B,), with aux also P(digit) (B, 2, classes)."""
+        """Pairs of raw pixels 0..255 -> probability of yes (B,), with aux also P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
         if output.digits is None or self.aux_labels != "digits":  # other labels name no digit
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 
     def predict(self, pairs: np.ndarray | Tensor | Sequence) -> Float[np.ndarray, "batch"]:
-        """P(first <= second) of pairs of images, pixels 0..255: of MNIST (B, 2, 14, 14), light on a dark ground.
+        """Return the probability of yes, by default P(first <= second), for pairs of images with pixels 0..255.
+
+        Pairs of MNIST are (B, 2, 14, 14), light on a dark ground.
 
         In colour (B, 2, 3, H, W); `images` says the size. Raises ValueError for another shape or range.
         """
@@ -116,7 +119,7 @@ def load(path: str | Path) -> Comparer:
         hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
         if "network" not in hparams:
             hparams, weights = current_form(hparams, weights)
-        require_registered(file, hparams["network"])
+        require_registered(file, hparams)
         network = PairEnsemble(**hparams["network"])
         network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
         comparer = Comparer(network, hparams)
@@ -135,13 +138,21 @@ def load(path: str | Path) -> Comparer:
     return comparer
 
 
-def require_registered(file: Path, network: Mapping[str, Any]) -> None:
-    """Raise CheckpointError for a backbone or a head that no imported module registers."""
-    for kind, name, known in (("backbone", network["backbone"], NETWORKS), ("head", network["head"], HEADS)):
+def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for a backbone, a head or a task that no imported module registers."""
+    network = hparams["network"]
+    needed: tuple[tuple[str, Any, Container[str]], ...] = (
+        ("backbone", network["backbone"], NETWORKS),
+        ("head", network["head"], HEADS),
+        ("task", hparams.get("task", "leq"), TASKS),
+    )
+    for kind, name, known in needed:
         if isinstance(name, str) and name not in known:
+            module = hparams.get("modules", {}).get(kind)  # older checkpoints do not record it
+            defined = f"of the module {module}, which is not imported" if module else "which is not registered"
             raise CheckpointError(
-                f"{file} needs the {kind} {name}, which is not registered: "
-                "add --plugins MODULE after digitcmp, or import the module that defines it"
+                f"{file} needs the {kind} {name}, {defined}: add --plugins {module or 'MODULE'} after digitcmp, "
+                f"or import {module or 'the module that defines it'}"
             )
 
 

@@ -7,11 +7,15 @@ import linecache
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from digitcmp.config.run import Run
+from digitcmp.data.labels import AUX_LABELS
+from digitcmp.data.sources import READERS
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
+from digitcmp.models.optimizers import OPTIMIZERS
 
 PACKAGE = Path(__file__).parents[1]
 EVERY_RUN = (  # the files that every run goes through; augmentation and the networks are added as a run has them
@@ -19,7 +23,7 @@ EVERY_RUN = (  # the files that every run goes through; augmentation and the net
     *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/labels.py"),
     *("data/npz.py", "data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
     *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
-    *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/scores.py"),
+    *("models/arguments.py", "models/layers.py", "models/optimizers.py", "models/schedules.py", "models/scores.py"),
     "models/backbones/registry.py",
 )
 
@@ -27,14 +31,19 @@ EVERY_RUN = (  # the files that every run goes through; augmentation and the net
 def files(run: Run) -> dict[str, str]:
     """Return the digest of every file that makes this run's numbers: {'models/network.py': '1a2b3c4d', ...}.
 
-    They are the files that every run goes through and the files that define its backbone, its head and its task. A
-    network that was typed at a prompt has no file.
+    They are the files that every run goes through and the files in which its backbone, head, task, optimizer and data
+    reader are defined. A network that was typed at a prompt has no file.
     """
     paths = [PACKAGE / name for name in EVERY_RUN]
     paths += [PACKAGE / "data/augmentation.py"] if run.data.augment else []
-    for thing in (NETWORKS[run.model.name].builder, HEADS[run.head].build, TASKS[run.task].holds):
-        paths += sources(inspect.unwrap(thing).__module__ or "")
-    return {title(path): digest(path) for path in sorted(paths)}
+    definitions: list[Any] = [NETWORKS[run.model.name].builder, HEADS[run.head].build, TASKS[run.task].holds]
+    definitions += [OPTIMIZERS[run.optimizer].kind, AUX_LABELS[run.aux_labels].of]
+    if run.data.name in READERS:
+        definitions.append(READERS[run.data.name].read)
+    for definition in definitions:
+        if inspect.isfunction(definition) or inspect.isclass(definition):  # others are names, or written in C
+            paths += sources(inspect.unwrap(definition).__module__)
+    return {title(path): digest(path) for path in sorted(set(paths))}
 
 
 def sources(module: str) -> list[Path]:

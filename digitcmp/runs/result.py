@@ -25,10 +25,12 @@ SCORES = (*score_names(aux=False), *DIGITS)
 CODE = ("code", "files", "functions")  # digests of the run's code, by file, in older results by function
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
 DATA_REMARKS = "data_remarks"  # on what was converted to read the data; older results have none
+MAJORITY = "majority"  # the share of the more frequent answer among the test pairs; older results have none
+NETWORK = "network"  # the facts of the backbone as it was registered; older results have none
 CHECKSUM = "result_crc"  # of all other keys; older results have none
 # every other key is a setting
-RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, *ORIGIN, DATA_REMARKS, CHECKSUM)
-REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, DATA_REMARKS, CHECKSUM}
+RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, MAJORITY, NETWORK, *ORIGIN, DATA_REMARKS, CHECKSUM)
+REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, MAJORITY, NETWORK, DATA_REMARKS, CHECKSUM}
 
 
 def record_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitcmp.runs.folder import METRICS, run_folders
-from digitcmp.runs.result import CHECKSUM, read_result
+from digitcmp.runs.result import CHECKSUM, NETWORK, read_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,12 @@ def run_table(roots: Iterable[Path]) -> pd.DataFrame:
             results.append((folder, read_result(folder)))
         except OSError as error:
             print(f"{error.filename} cannot be read: {error.strerror}", file=sys.stderr)
-    table = pd.DataFrame([result | {"path": str(folder)} for folder, result in results if result])
+    rows = []
+    for folder, result in results:
+        if result:
+            facts = {NETWORK: json.dumps(result[NETWORK])} if NETWORK in result else {}  # a text, as in a CSV file
+            rows.append(result | facts | {"path": str(folder)})
+    table = pd.DataFrame(rows)
     return table.drop(columns=CHECKSUM, errors="ignore")
 
 

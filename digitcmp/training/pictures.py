@@ -12,22 +12,29 @@ from matplotlib.figure import Figure
 from torch import nn
 from torchmetrics.classification import BinaryCalibrationError, MulticlassConfusionMatrix
 
+from digitcmp.data import statements
 from digitcmp.data.pairs import Batch
+from digitcmp.data.tasks import Task
 from digitcmp.models.network import PairOutput
 
 INK, ACCENT = "#333333", "#0072B2"
 GALLERY = (4, 5)  # rows and columns of mistakes
 
 
-def draw(batch: Batch, output: PairOutput, network: nn.Module, names: Sequence[str]) -> dict[str, Figure]:
-    """Every figure there is for these pairs, what a network said of them, and the network; by name.
+def draw(batch: Batch, output: PairOutput, network: nn.Module, names: Sequence[str], task: Task) -> dict[str, Figure]:
+    """Return the figures of a network's output for these pairs, by name.
 
-    names: of the classes, in their order.
+    Args:
+        batch: the pairs.
+        output: the network's output; its digit logits must be of the classes.
+        network: the network, whose first layer is drawn.
+        names: the names of the classes, in their order.
+        task: the question that the network answers.
     """
     figures = {
-        "mistakes": mistakes(batch, output, names),
+        "mistakes": mistakes(batch, output, names, task),
         "error rate by digits": error_table(batch, output, names),
-        "calibration": calibration(batch, output),
+        "calibration": calibration(batch, output, task),
     }
     if output.digits is not None:
         figures["digit confusion"] = confusion(batch, output, names)
@@ -52,7 +59,7 @@ def pixels(figure: Figure) -> UInt8[np.ndarray, "h w 4"]:
     return np.asarray(canvas.buffer_rgba())
 
 
-def mistakes(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
+def mistakes(batch: Batch, output: PairOutput, names: Sequence[str], task: Task) -> Figure:
     """The wrong answers given with the most confidence: both images, the truth, the answer and its probability."""
     probability = output.compare.sigmoid()
     wrong = (output.compare > 0) != batch.target.bool()
@@ -72,7 +79,7 @@ def mistakes(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
             shown = 255 - image[..., None] if image.ndim == 2 else np.moveaxis(image, 0, 2)  # gray as dark on light
             canvas[top : top + side, x : x + side] = shown
         first, second = (names[digit] for digit in batch.digits[pair].tolist())
-        said = f"P({first} ≤ {second}) = {probability[pair]:.3f}"
+        said = f"{statements.probability(task.yes, first, second)} = {probability[pair]:.3f}"
         if output.digits is not None:
             said += "\nseen as {} and {}".format(
                 *(names[digit] for digit in output.digits[pair].argmax(dim=1).tolist())
@@ -118,8 +125,8 @@ def confusion(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
     return figure
 
 
-def calibration(batch: Batch, output: PairOutput) -> Figure:
-    """The share of pairs with first <= second against the probability the network gives, in ten bins."""
+def calibration(batch: Batch, output: PairOutput, task: Task) -> Figure:
+    """Draw the share of pairs whose answer is yes against the probability of it that the network gives, in ten bins."""
     probability = output.compare.sigmoid().numpy()
     bins = np.minimum((10 * probability).astype(int), 9)
     counts = np.bincount(bins, minlength=10)
@@ -131,7 +138,8 @@ def calibration(batch: Batch, output: PairOutput) -> Figure:
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
     axes.scatter(said, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
     axes.plot(said, true, color=ACCENT, linewidth=1)
-    axes.set(xlabel="probability given to first ≤ second", ylabel="share where it is true", aspect="equal")
+    statement = statements.shown(task.yes)
+    axes.set(xlabel=f"probability given to: {statement}", ylabel="share where it is true", aspect="equal")
     axes.set_title(f"expected calibration error {error:.3f}; area: pairs", color=INK, fontsize=10)
     return figure
 

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from digitcmp import paper
 from digitcmp.config.run import Run, path_text
+from digitcmp.data.tasks import TASKS
+from digitcmp.models.scores import NOT_TOLD_APART, exceeds
 
 
 def header(run: Run, params: int, device: str) -> str:
@@ -38,11 +40,15 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
     spread = f" ± {published.std:.3f}" if published and published.std is not None else ""
     cells = [f"{result[f'{split}_acc']:.3f}" for split in ("train", "val", "test")]
     table.add_row("accuracy", *cells, f"{published.mean:.3f}{spread}" if published else None)
+    table.add_row("majority answer", "", "", f"{result['majority']:.3f}")
     table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in ("train", "val", "test")))
     if result["aux"]:
         table.add_row("digit accuracy", "", "", f"{result['digit_acc']:.3f}")
         table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
+    console.print(f"\n{TASKS[run.task].question}", highlight=False, markup=False, soft_wrap=True)
     console.print(table)
+    if not exceeds(result["test_acc"], result["majority"], run.data.test_pairs):
+        console.print(f"\n{NOT_TOLD_APART}", highlight=False, soft_wrap=True)
     console.print(f"\n{trained(result)} in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False)
     console.print(
         "  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events",

@@ -16,15 +16,17 @@ from rich.console import Console
 
 from digitcmp.config.run import Run
 from digitcmp.data.pairs import Batch
+from digitcmp.data.tasks import TASKS
 from digitcmp.errors import RunError
 from digitcmp.models import objective
+from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.network import PairOutput
-from digitcmp.models.scores import rounded
+from digitcmp.models.scores import majority, rounded
 from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, PICTURES, lock, remove_old_lock, write_config
 from digitcmp.runs.manifest import claim
 from digitcmp.runs.provenance import provenance
-from digitcmp.runs.result import DATA_REMARKS, SCORES, finished_result, record_result, remarks_on
+from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
 from digitcmp.training import assembly, pictures, process, screen
 from digitcmp.training.assembly import Parts
 from digitcmp.training.loggers import mlflow_store
@@ -117,6 +119,8 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         **{name: scores[name] for name in SCORES[:6]},
         "digit_acc": scores.get("test_digit_acc"),
         "argmax_acc": scores.get("test_argmax_acc"),
+        MAJORITY: majority(parts.data.sets["test"].target),
+        NETWORK: NETWORKS[run.model.name].facts,
         "fit_seconds": fit_seconds,
         "device": parts.device,
         **origin,
@@ -189,7 +193,10 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
     """Draw what the network gets wrong in the test pairs, into a folder and for TensorBoard."""
     network, names = parts.module.network.networks[0], parts.data.images.names
     test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
-    for name, figure in pictures.draw(test, predict(parts, test), network, names).items():
+    output = predict(parts, test)
+    if not parts.data.aux_labels.comparable:  # the digit head names no classes
+        output = output._replace(digits=None)
+    for name, figure in pictures.draw(test, output, network, names, TASKS[parts.data.task]).items():
         pictures.save(figure, folder / f"{name}.png")
         parts.events.experiment.add_image(name, pictures.pixels(figure), epoch, dataformats="HWC")
 

@@ -20,7 +20,7 @@ from conftest import ROOT, fit
 from drawings import BROKEN, broken, drawing
 from image_sets import save_npz
 from PIL import Image
-from saved import checkpoint
+from saved import checkpoint, untrained
 
 import digitcmp
 from digitcmp.commands import demo
@@ -100,6 +100,17 @@ def test_the_page_needs_nothing_from_elsewhere(server: demo.Server) -> None:
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert b"http:" not in page and b"https:" not in page
     assert b">AL4<" in page
+
+
+def test_the_page_asks_the_question_of_the_network(tmp_path: Path) -> None:
+    """Of a task without a sign between both, no word is about a sign."""
+    comparer = digitcmp.load(untrained(tmp_path / "last.ckpt", task="odd_sum", backbone="ws2"))
+    server = demo.Server(comparer, port=0)
+    server.server_close()
+    page = server.page.decode()
+    assert "<title>Is the sum of both odd?</title>" in page and "<h1>Is the sum of both odd?</h1>" in page
+    assert '"yes": "the sum is odd", "sign": null, "relations": ["yes", "no"]' in page
+    assert "≤" not in page
 
 
 def test_only_this_machine_is_served(server: demo.Server) -> None:
@@ -281,7 +292,7 @@ def garments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def test_pictures_are_compared_where_nobody_draws(garments: demo.Server) -> None:
     page = request(garments, "GET", "/")[2]
-    assert b'"Sneaker\\u003c/script>"' in page and b"Is the first class" in page
+    assert b'"Sneaker\\u003c/script>"' in page and "<h1>Is the first ≤ the second?</h1>".encode() in page
     assert request(garments, "GET", "/")[2].count(b"</script>") == 1
     examples = [json.loads(request(garments, "GET", "/test-image")[2]) for _ in range(20)]
     channels, names = garments.comparer.images.channels, garments.comparer.images.names

@@ -13,6 +13,7 @@ from saved import checkpoint, untrained
 
 from digitcmp.commands import evaluate
 from digitcmp.data.tasks import TASKS, Task
+from digitcmp.files import checksum
 from digitcmp.runs.folder import CHECKPOINT
 
 
@@ -49,8 +50,35 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
     out, err = capsys.readouterr()
     assert run(monkeypatch, tmp_path / "out") == 0  # its folder means the same
     assert capsys.readouterr().out == out and len(files(tmp_path / "out")) == 1
-    assert out.splitlines()[:2] == ["AL4: mnist, 300 test pairs, seed 7", f"accuracy{result['test_acc']:>26.4f}"]
-    assert len(out.splitlines()) == 6 and err == ""
+    assert out.splitlines()[:4] == [
+        "Is the first <= the second?",
+        "AL4: mnist, 300 test pairs, seed 7",
+        f"accuracy{result['test_acc']:>26.4f}",
+        f"majority answer{result['majority']:>19.4f}",
+    ]
+    assert len(out.splitlines()) == 8 and err == "" and evaluation["majority"] == result["majority"]
+
+
+def test_own_files_of_the_same_shape(
+    al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A network of MNIST answers about one's own images, which the record tells from MNIST and from other files."""
+    for name, n in (("mine", 60), ("other", 80)):
+        save_npz(tmp_path / f"{name}.npz", classes=10, side=14, n=n)
+    crcs = [checksum(tmp_path / f"{name}.npz") for name in ("mine", "other")]
+    for name in ("mine", "other"):
+        assert run(monkeypatch, al4, "data=npz", f"data.file={tmp_path / name}.npz", "data.test_pairs=20") == 0
+    recorded = {result["dataset"]: result for result in files(al4.parents[1]).values() if "npz" in result["dataset"]}
+    assert recorded.keys() == {f"npz-{crc}" for crc in crcs}
+    assert [recorded[f"npz-{crc}"]["data_crc"] for crc in crcs] == crcs
+    for file in al4.parents[1].glob("evaluation*npz*"):
+        file.unlink()
+    capsys.readouterr()
+    save_npz(tmp_path / "few.npz", classes=3, side=14, n=60)
+    assert run(monkeypatch, al4, "data=npz", f"data.file={tmp_path}/few.npz", "data.test_pairs=20") == 2
+    assert "has 3 classes in 1 channels, the network was trained on 10 in 1" in capsys.readouterr().err
+    assert run(monkeypatch, al4, "data=npz") == 2
+    assert capsys.readouterr().err == "data=npz is not allowed: it needs data.file=FILE\n"
 
 
 def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
 def test_metadata(exported: dict[str, tuple[Path, Path]]) -> None:
     for backbone, label in (("ws3", "AL4"), ("fcnn1", "FCNN1")):
         metadata = onnxruntime.InferenceSession(exported[backbone][1]).get_modelmeta().custom_metadata_map
-        assert (metadata["label"], metadata["question"]) == (label, "first <= second")
+        assert (metadata["label"], metadata["yes"], metadata["no"]) == (label, "first <= second", "first > second")
+        assert metadata["question"] == "Is the first <= the second?"
         assert json.loads(metadata["classes"]) == [str(digit) for digit in range(10)]
         assert "0..255" in metadata["pixels"] and metadata["digitcmp_version"] == version("digitcmp")
 

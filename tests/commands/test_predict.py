@@ -21,6 +21,7 @@ from saved import checkpoint, untrained
 import digitcmp
 from digitcmp.commands import predict
 from digitcmp.data import datasets
+from digitcmp.data.tasks import TASKS, Task
 from digitcmp.errors import CheckpointError
 from digitcmp.runs.checkpoint import Comparer
 
@@ -231,6 +232,72 @@ def test_csv(
     assert [line[1:] for line in lines] == [["yes", "1", "7", *pictures], ["no", "7", "1", *reversed(pictures)]]
 
 
+@pytest.mark.parametrize(
+    ("labels", "accuracy"),
+    [
+        ((",yes", ",no"), "1.0000"),
+        ((",yes", ",yes"), "0.5000"),
+        ((",first <= second", ",first > second"), "1.0000"),
+        ((",1,7", ",7,1"), "1.0000"),
+        ((",9,7", ",7,1"), "0.5000"),
+    ],
+)
+def test_labels_in_a_csv_give_the_accuracy(
+    labels: tuple[str, str],
+    accuracy: str,
+    al4: Path,
+    pictures: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The network answers yes to the first pair and no to the second."""
+    table = Path(pictures[0]).with_name("pairs.csv")
+    table.write_text(f"one.png,seven.jpg{labels[0]}\nseven.jpg,one.png{labels[1]}\n")
+    assert run(monkeypatch, al4, "--csv", table) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"accuracy {accuracy} of 2 pairs; the majority answer would have ")
+    assert run(monkeypatch, al4, "--csv", table, "--json") == 0
+    out, err = capsys.readouterr()
+    assert len([json.loads(line) for line in out.splitlines()]) == 2 and err == f"{last}\n"
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (",maybe", "seven.jpg: 'maybe' is no answer; expected yes, "),
+        (",1,x", "seven.jpg: 'x' is no class; expected 0, 1,"),
+    ],
+)
+def test_an_unknown_label_is_a_line(
+    labels: str,
+    message: str,
+    al4: Path,
+    pictures: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = Path(pictures[0]).with_name("pairs.csv")
+    table.write_text(f"one.png,seven.jpg{labels}\n")
+    assert run(monkeypatch, al4, "--csv", table) == 2
+    out, err = capsys.readouterr()
+    assert message in err and err.count("\n") == 1 and out == ""
+
+
+def test_the_question_is_the_networks(
+    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A task with a question alone has no words for its answers but yes and no."""
+    monkeypatch.setitem(TASKS, "larger", Task(lambda first, second: first > second, "Is the first larger?"))
+    for task, question, statement in (
+        ("odd_sum", "Is the sum of both odd?", "P(the sum is odd)"),
+        ("larger", "Is the first larger?", "P(yes)"),
+    ):
+        saved = untrained(tmp_path / "last.ckpt", task=task, backbone="ws2")
+        assert run(monkeypatch, saved, *pictures) == 0
+        *_, asked, answer = capsys.readouterr().out.splitlines()
+        assert asked == question and re.match(r"(yes|no): ", answer) and f" {statement} = " in answer
+
+
 def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
     al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,7 +350,8 @@ def test_other_images_are_read_as_the_network_saw_them(
     ("text", "message"),
     [
         (b"one.png,gone.png\n", "gone.png cannot be read: No such file or directory"),
-        (b"one.png,seven.jpg\none.png\n", "pairs.csv, line 2: two paths are wanted, not 1"),
+        (b"one.png,seven.jpg\none.png\n", "pairs.csv, line 2: two paths are wanted, and an answer, two"),
+        (b"one.png,seven.jpg,yes\none.png,seven.jpg\n", "pairs.csv, line 2: 2 values, the first line has 3"),
         (b"", "pairs.csv holds no pairs"),
         (b"\xff\xfe,\x00\n", "pairs.csv cannot be read: "),
         (None, "pairs.csv cannot be read: No such file or directory"),

@@ -78,5 +78,6 @@ def test_help_lists_the_arguments_of_networks_and_heads(train: Run) -> None:
     lines = [" ".join(line.split()) for line in said.splitlines()]
     at = next(i for i, line in enumerate(lines) if line.startswith("fcnn3 "))
     assert lines[at + 1] == "model.hidden=null a whole number >= 1, or null: width of a branch; null: the paper's 500"
+    assert "same Are both of the same class?" in lines
     at = next(i for i, line in enumerate(lines) if line.startswith("ordinal "))
     assert lines[at + 1] == "head.temperature=1.0 a number > 0"

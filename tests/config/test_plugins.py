@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT
+from conftest import Run as Train
 from PIL import Image
 
 NETS = '''
 from digitcmp.data.spec import ImageSpec
-from digitcmp.data.tasks import TASKS, Task
 from digitcmp.fields import Count
 from digitcmp.models import heads
 from digitcmp.models.backbones import register
@@ -43,8 +44,6 @@ def product(shape):
 
     return Product()
 
-
-TASKS["same"] = Task(lambda first, second: first == second, "Are they equal?")
 '''
 BRANCHES = """
 def branches(images, bins, width, shared):
@@ -81,7 +80,7 @@ def python(lab: Path, *arguments: str, code: int = 0, **variables: str) -> subpr
     return done
 
 
-def train(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def sweep(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     flags = [argument for argument in arguments if argument == "-m"]
     keys = [argument for argument in arguments if argument != "-m"]
     typed = (*flags, "--config-dir=conf", "plugins=[mylab.nets]", *SMALL, *keys)
@@ -90,7 +89,7 @@ def train(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProc
 
 def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     """Its networks train in the workers of a sweep, its files are recorded, sharing is compared, a network predicts."""
-    train(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine")
+    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine")
     results = [json.loads(file.read_text()) for file in (lab / "multirun/mine").rglob("result.json")]
     assert len(results) == 4
     assert all(
@@ -101,19 +100,53 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     assert "sharing" in set(effects.family)
 
     (lab / "mylab/branches.py").write_text(BRANCHES.replace("nn.ReLU()", "nn.Tanh()"))
-    stale = train(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine", code=1)
+    stale = sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine", code=1)
     assert "4 of 4 runs were finished by other code, changed since: mylab/branches.py" in stale.stderr
 
     run = str(next((lab / "multirun/mine").rglob("result.json")).parent)
     Image.new("L", (14, 14), 255).save(lab / "blank.png")
     missing = python(lab, "-m", "digitcmp", "evaluate", run, "data.test_pairs=10", code=2).stderr
-    assert "needs the backbone flat" in missing and "--plugins MODULE" in missing and missing.count("\n") == 1
+    assert "needs the backbone flat" in missing and missing.count("\n") == 1
+    assert "of the module mylab.nets, which is not imported: add --plugins mylab.nets after digitcmp" in missing
     python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "evaluate", run, "data.test_pairs=10")
 
 
-def test_a_task_of_ones_own(lab: Path) -> None:
-    train(lab, "model=ws2", "task=same", "hydra.run.dir=out")
-    assert json.loads((lab / "out/result.json").read_text())["task"] == "same"
+def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
+    """Of the results it reads which network shares weights; without such a record it warns."""
+    train(lab, "-m", "model=flat,flat2", "seed=0,1", "sweep=mine")
+    report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
+    assert "sharing" in set(pd.read_csv(lab / "multirun/mine/report/effects.csv").family)
+    assert "is not registered" not in report.stdout + report.stderr
+    runs = pd.read_csv(lab / "multirun/mine/report/runs.csv")
+    assert json.loads(runs.network[0])["unshared"] == "flat2" and runs.majority.between(0.5, 1).all()
+    for file in (lab / "multirun/mine").rglob("result.json"):
+        older = json.loads(file.read_text())
+        del older["network"], older["result_crc"]
+        file.write_text(json.dumps(older))
+    report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
+    said = report.stdout + report.stderr
+    assert "flat is not registered, and its results do not say whether it shares weights" in said
+
+
+def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
+    """They name the folder of recipes, the plugins and the options as they are typed."""
+    typed = ("-m", "model=flat", "model.width=9", "lr=1e30", *SMALL)
+    failed = python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "train", "--config-dir=conf", *typed, code=1)
+    [line] = [line for line in failed.stderr.splitlines() if line.startswith("    digitcmp train ")]
+    words = shlex.split(line)
+    assert words[:4] == ["digitcmp", "train", "-m", "plugins=[mylab.nets]"]
+    assert "--config-dir=conf" in words and "model.width=9" in words
+    again = python(lab, "-m", "digitcmp", *words[1:], "lr=1e-3", "dry_run=true").stdout
+    assert "1 runs, 0 finished" in again and "model=flat,aux=false,lr=0.001" in again
+    failed = train(lab, *typed, "hydra/launcher=basic", code=1)
+    [line] = [line for line in failed.stderr.splitlines() if line.startswith("    python train.py ")]
+    assert {"--config-dir=conf", "plugins=[mylab.nets]", "hydra/launcher=basic"} <= {*shlex.split(line)}
+
+
+def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
+    said = train(lab, "--help").stdout.splitlines()
+    at = next(i for i, line in enumerate(said) if line.startswith("  flat "))
+    assert "One small layer for both images." in said[at] and "model.width=8" in said[at + 1]
 
 
 def test_an_installed_package_announces_its_modules(lab: Path) -> None:
@@ -129,11 +162,14 @@ def test_an_installed_package_announces_its_modules(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("plugins", "message"),
     [
-        ("[mylab.net]", "plugins: mylab.net cannot be imported (ModuleNotFoundError: No module named 'mylab.net'); "),
+        (
+            "[no.lab]",
+            "plugins: no.lab cannot be imported (ModuleNotFoundError: No module named 'no'); expected a module",
+        ),
         ("mylab.nets", "plugins=mylab.nets is not allowed: a list, each a text"),
         ("[3]", "plugins=[3] is not allowed: a list, each a text"),
     ],
 )
-def test_a_module_that_is_not_there_is_a_line(lab: Path, plugins: str, message: str) -> None:
-    refused = python(lab, str(ROOT / "train.py"), f"plugins={plugins}", code=1).stderr
+def test_a_module_that_is_not_there_is_a_line(train: Train, plugins: str, message: str) -> None:
+    refused = train(f"plugins={plugins}", code=1).stderr
     assert refused.startswith(message) and refused.count("\n") == 1

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digitcmp.config import run as config
-from digitcmp.sweep import grid
+from digitcmp.sweeps import grid
 from digitcmp.training import messages, process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
@@ -67,6 +67,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
     return lambda line: grid.plan([{}], line, "sweep", tmp_path, parser, groups, compose)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
 @given(line=LINES)
 def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:

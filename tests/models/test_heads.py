@@ -11,6 +11,7 @@ from digitcmp.errors import ConfigError
 from digitcmp.models import heads
 from digitcmp.models.layers import OrdinalHead
 from digitcmp.models.network import PairEnsemble, PairModel
+from digitcmp.sweeps import repeat
 
 pytestmark = pytest.mark.pure
 
@@ -116,3 +117,10 @@ def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> 
     again = PairEnsemble(**network.arguments)
     again.load_state_dict(network.state_dict())
     assert torch.equal(again(pairs).compare, network(pairs).compare)
+
+
+def test_a_row_of_a_report_tells_the_arguments_of_a_head() -> None:
+    """Its settings are enough to type the run again, without its folder."""
+    made = run(head="ordinal", head_arguments={"temperature": 2.0}, model={"name": "ws2", "hidden": 9})
+    row = made.settings | {"cell": made.cell_name, "config_hash": made.config_hash, "path": "gone", "seed": 0}
+    assert "'head_arguments={temperature:2.0}'" in repeat.command(row)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sweeps import record, report
+from records import record, report
 
 from digitcmp.report.averages import MAIN, TWO_WAY, averages
 from digitcmp.report.conditions import conditions

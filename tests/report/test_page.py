@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from sweeps import grid, record, report
+from records import grid, record, report
 
 CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 GOLDEN = Path(__file__).with_name("report.html")

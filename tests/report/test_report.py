@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from records import factorial, grid, record, report
 from rich.console import Console
-from sweeps import factorial, grid, record, report
 
 from digitcmp import paper
 from digitcmp.report import tables

@@ -176,7 +176,7 @@ def test_a_checkpoint_holds_plain_values(tmp_path: Path) -> None:
     """What a later version must be able to read: the arguments of the network and of its training, and the weights."""
     checkpoint = torch.load(untrained(tmp_path / "a.ckpt", backbone="ws3", aux=True), weights_only=True)
     network = {"backbone": "ws3", "arguments": {}, "head": "mlp", "aux": True, "mean": 0.0, "std": 1.0, "seed": 0}
-    network |= {"bins": None, "tta": False, "ensemble": 1, "images": {}}
+    network |= {"bins": None, "tta": False, "ensemble": 1, "images": {}, "head_arguments": {}}
     assert checkpoint["hyper_parameters"]["network"] == network and checkpoint["hyper_parameters"]["lr"] == 1e-3
     assert checkpoint["state_dict"].keys() == {"network.mean", "network.std", *members("network.networks.0")}
 

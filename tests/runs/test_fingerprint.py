@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from configs import nested, run
 from conftest import ROOT, written
+from conftest import Run as Train
 
 from digitcmp.config.run import Run
 from digitcmp.errors import StaleError
@@ -170,10 +171,11 @@ def test_the_error_comes_whole_out_of_a_worker() -> None:
     assert f"changed since: {names} and 2 more: stale=keep" in str(error)
 
 
-def test_results_of_earlier_versions_are_told_apart_from_stale_ones(checkout: Path) -> None:
+def test_results_of_earlier_versions_are_told_apart_from_stale_ones(train: Train, tmp_path: Path) -> None:
     """Those that recorded functions, and those that recorded nothing: both are kept, and the sweep says so."""
-    start(checkout, "-m", "seed=0,1")
-    for number, file in enumerate(sorted((checkout.parent / "multirun/sweep").rglob("result.json"))):
+    sweep = ("-m", "seed=0,1", *QUICK)
+    train(*sweep)
+    for number, file in enumerate(sorted((tmp_path / "multirun/sweep").rglob("result.json"))):
         result = json.loads(file.read_text())
         assert len(result["code"]) == 12 and "models/backbones/conv.py" in result["files"]
         del result["files"], result["result_crc"]
@@ -183,7 +185,7 @@ def test_results_of_earlier_versions_are_told_apart_from_stale_ones(checkout: Pa
             result["functions"] = {"layers.conv_branch": "01234567"}
         result["versions"] = result["versions"].replace("torch ", "torch 1.")
         file.write_text(json.dumps(result))
-    again = start(checkout, "-m", "seed=0,1")
+    again = train(*sweep)
     assert "2 runs in multirun/sweep, 2 finished before\n1 finished without a record of the code" in again.stdout
     assert "\n1 finished by an earlier version, whose record of the code cannot be compared" in again.stdout
     assert "\n2 finished with torch 1." in again.stdout and again.stderr == ""

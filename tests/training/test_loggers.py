@@ -96,7 +96,7 @@ def check(folder: Path, result: Path, run: dict[str, Any]) -> None:
         assert run["logged"][f"final/{name}"] == [pytest.approx(stored[name])]
 
 
-@pytest.mark.parametrize("launcher", ["basic", "local"])
+@pytest.mark.parametrize("launcher", [pytest.param("basic", marks=pytest.mark.slow), "local"])
 def test_every_run_of_a_sweep_is_a_run_of_its_own(command: Run, tmp_path: Path, launcher: str) -> None:
     workers = ["hydra.launcher.n_jobs=2"] if launcher == "local" else []
     done = command("-m", "seed=range(4)", *BOTH, *SMALL, f"hydra/launcher={launcher}", *workers)

@@ -1,14 +1,17 @@
 """The figures of a run, from answers made up by hand."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from digitcmp.data.pairs import Batch
+from digitcmp.data.tasks import TASKS, Task
 from digitcmp.models.network import PairModel, PairOutput
 from digitcmp.training import pictures
 
 DIGITS = torch.tensor([[1, 2], [1, 2], [7, 3], [5, 5]])
+LEQ = TASKS["leq"]
 NAMES = tuple("0123456789")
 BATCH = Batch(torch.full((4, 2, 14, 14), 128.0), torch.tensor([1.0, 1.0, 0.0, 1.0]), DIGITS)
 NAMED = torch.tensor([[1, 2], [7, 2], [7, 3], [5, 6]])  # six of eight digits right
@@ -20,7 +23,7 @@ def words(figure: object) -> list[str]:
 
 
 def test_mistakes_come_in_the_order_of_their_confidence() -> None:
-    figure = pictures.mistakes(BATCH, OUTPUT, NAMES)
+    figure = pictures.mistakes(BATCH, OUTPUT, NAMES, LEQ)
     assert figure.axes[0].get_title().startswith("2 of 4 pairs wrong")
     assert words(figure) == ["P(1 ≤ 2) = 0.000\nseen as 7 and 2", "P(7 ≤ 3) = 0.881\nseen as 7 and 3"]
 
@@ -38,8 +41,8 @@ def test_calibration_by_hand() -> None:
     """A probability of 0.5 that is true in one of two pairs is perfect; a certain wrong answer is off by 1."""
     batch = Batch(BATCH.pairs[:2], torch.tensor([1.0, 0.0]), DIGITS[:2])
     perfect, wrong = PairOutput(torch.zeros(2), None), PairOutput(torch.tensor([-20.0, 20.0]), None)
-    assert "error 0.000" in pictures.calibration(batch, perfect).axes[0].get_title()
-    assert "error 1.000" in pictures.calibration(batch, wrong).axes[0].get_title()
+    assert "error 0.000" in pictures.calibration(batch, perfect, LEQ).axes[0].get_title()
+    assert "error 1.000" in pictures.calibration(batch, wrong, LEQ).axes[0].get_title()
 
 
 def test_names_and_colours_of_other_classes() -> None:
@@ -48,11 +51,11 @@ def test_names_and_colours_of_other_classes() -> None:
     pairs[0, 0, 0] = 255
     batch = Batch(pairs, torch.tensor([0.0]), torch.tensor([[2, 1]]))
     output = PairOutput(torch.tensor([9.0]), torch.tensor([[[9.0, 0, 0], [0, 9.0, 0]]]))
-    figure = pictures.mistakes(batch, output, names)
+    figure = pictures.mistakes(batch, output, names, LEQ)
     assert words(figure) == ["P(Coat ≤ Sneaker) = 1.000\nseen as Bag and Sneaker"]
     canvas = figure.axes[0].images[0].get_array()
     assert canvas[0, 0].tolist() == [255, 0, 0] and canvas[0, 6].tolist() == [255, 255, 255]
-    drawn = pictures.draw(batch, output, nn.Sequential(nn.Conv2d(3, 4, 3)), names)
+    drawn = pictures.draw(batch, output, nn.Sequential(nn.Conv2d(3, 4, 3)), names, LEQ)
     assert drawn["first-layer filters"].axes[0].get_title().startswith("4 first-layer filters")
     ticks = [label.get_text() for label in drawn["digit confusion"].axes[0].get_xticklabels()]
     assert ticks == list(names)
@@ -60,7 +63,7 @@ def test_names_and_colours_of_other_classes() -> None:
 
 def test_the_filters_are_those_of_every_branch() -> None:
     title = (
-        pictures.draw(BATCH, OUTPUT, PairModel("ws1", {}, "mlp", aux=False), NAMES)["first-layer filters"]
+        pictures.draw(BATCH, OUTPUT, PairModel("ws1", {}, "mlp", aux=False), NAMES, LEQ)["first-layer filters"]
         .axes[0]
         .get_title()
     )
@@ -69,9 +72,24 @@ def test_the_filters_are_those_of_every_branch() -> None:
 
 def test_a_picture_of_each_kind_where_it_makes_sense() -> None:
     convolutional, dense = nn.Sequential(nn.Conv2d(1, 5, 3)), nn.Linear(3, 3)
-    assert set(pictures.draw(BATCH, OUTPUT, convolutional, NAMES)) - set(
-        pictures.draw(BATCH, OUTPUT._replace(digits=None), dense, NAMES)
+    assert set(pictures.draw(BATCH, OUTPUT, convolutional, NAMES, LEQ)) - set(
+        pictures.draw(BATCH, OUTPUT._replace(digits=None), dense, NAMES, LEQ)
     ) == {"digit confusion", "first-layer filters"}
-    for figure in pictures.draw(BATCH, OUTPUT, convolutional, NAMES).values():
+    for figure in pictures.draw(BATCH, OUTPUT, convolutional, NAMES, LEQ).values():
         image = pictures.pixels(figure)
         assert image.dtype == np.uint8 and image.shape[2] == 4 and image.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("task", "caption", "axis"),
+    [
+        (LEQ, "P(1 ≤ 2) = 0.000", "first ≤ second"),
+        (TASKS["odd_sum"], "1, 2: P(the sum is odd) = 0.000", "the sum is odd"),
+        (Task(lambda first, second: first > second, "Is the first larger?"), "1, 2: P(yes) = 0.000", "yes"),
+    ],
+)
+def test_the_statement_is_the_tasks(task: Task, caption: str, axis: str) -> None:
+    """Also of a task that has a question and no words for its answers."""
+    output = OUTPUT._replace(digits=None)
+    assert words(pictures.mistakes(BATCH, output, NAMES, task))[0] == caption
+    assert pictures.calibration(BATCH, output, task).axes[0].get_xlabel() == f"probability given to: {axis}"

@@ -12,6 +12,7 @@ from conftest import ROOT
 from digitcmp.runs.result import read_result
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
+BROKEN_PIPE = "standard output: Broken pipe: not all was shown\n"
 FULL = "No space left on device: not all was shown\n"
 
 
@@ -28,11 +29,11 @@ def shell(folder: Path, redirection: str, *arguments: str, **variables: str) -> 
     ("redirection", "code", "error"),
     [
         (">&-", 0, ""),
-        ("2>&-", 0, ""),
-        ("<&- >&- 2>&-", 0, ""),
-        ("| head -1", 0, "standard output: Broken pipe: not all was shown\n"),
         ("> /dev/full", 1, f"standard output: {FULL}"),
-        ("> /dev/full 2> /dev/full", 1, ""),
+        pytest.param("2>&-", 0, "", marks=pytest.mark.slow),
+        pytest.param("<&- >&- 2>&-", 0, "", marks=pytest.mark.slow),
+        pytest.param("| head -1", 0, BROKEN_PIPE, marks=pytest.mark.slow),
+        pytest.param("> /dev/full 2> /dev/full", 1, "", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_is_trained_whatever_becomes_of_what_it_says(
@@ -45,7 +46,7 @@ def test_a_run_is_trained_whatever_becomes_of_what_it_says(
 
 @pytest.mark.parametrize(
     ("redirection", "code", "error"),
-    [(">&-", 0, ""), ("| head -1", 0, "standard output: Broken pipe: not all was shown\n")],
+    [pytest.param(">&-", 0, "", marks=pytest.mark.slow), ("| head -1", 0, BROKEN_PIPE)],
 )
 def test_a_sweep_is_trained_whatever_becomes_of_what_it_says(
     tmp_path: Path, redirection: str, code: int, error: str

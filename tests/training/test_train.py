@@ -268,6 +268,18 @@ def test_a_broken_yaml_is_named_in_a_line(train: Run, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr and [file.name for file in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_run_says_what_the_majority_answer_would_score(train: Run, tmp_path: Path) -> None:
+    """A network that always says no is marked, one that learned is not; both record the share."""
+    rare = train(*QUICK, "task=same", "hydra.run.dir=rare").stdout
+    lines = [" ".join(line.split()) for line in rare.splitlines()]
+    share = result(tmp_path / "rare")["majority"]
+    assert 0.8 < share < 1 and f"majority answer {share:.3f}" in lines
+    assert "Are both of the same class?" in lines and any(line.startswith("Not told apart") for line in lines)
+    even = train("model=ws2", "epochs=5", "hydra.run.dir=even").stdout
+    assert "Is the first <= the second?" in even and "Not told apart" not in even
+    assert 0.5 < result(tmp_path / "even")["majority"] < 0.65
+
+
 def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     done = train(*QUICK, "lr=1e12", "hydra.run.dir=out", code=1)
     assert "the val loss is nan in epoch 1: training diverged, lower lr" in done.stderr

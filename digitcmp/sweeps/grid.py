@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from digitcmp.config.run import CONF, TARGETS, Run
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
-from digitcmp.sweep.job import Job
+from digitcmp.sweeps.job import Job
 
 Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
 COMMANDS = (
@@ -36,25 +36,44 @@ OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # and no
 
 
 def with_multirun(arguments: Sequence[str]) -> list[str]:
-    """The command line, with -m if its experiment is a sweep: Hydra wants to know that before it reads the file."""
-    flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
-    if flags:  # first, because Hydra takes no overrides on both sides of a flag
-        return [arguments[0], "-m", *(argument for argument in arguments[1:] if argument not in flags)]
+    """Return the command line with its flags first, and with -m if its experiment is a sweep.
+
+    Hydra needs to know that before it reads the file, and takes no settings on both sides of a flag.
+    """
     if any(argument.partition("=")[0] in COMMANDS for argument in arguments):
         return list(arguments)
+    program, *given = arguments
+    found = flags(given)
+    given = [argument for argument in given if argument not in found]
+    settings = [argument for argument in given if argument not in ("-m", "--multirun")]
+    multirun = ["-m"] if len(settings) < len(given) or is_sweep(settings, found) else []
+    return [program, *found, *multirun, *settings]
+
+
+def is_sweep(settings: Sequence[str], flags: Sequence[str]) -> bool:
+    """Return whether the experiment among these settings has grids."""
     directories = [CONF]
-    for flag, value in itertools.pairwise([*arguments, ""]):
+    for flag, value in itertools.pairwise([*flags, ""]):
         if flag.partition("=")[0] in ("--config-dir", "-cd"):
             directories.insert(0, Path(flag.partition("=")[2] or value))
-    names = [argument.partition("=")[2] for argument in arguments if argument.lstrip("+").startswith("experiment=")]
+    names = [setting.partition("=")[2] for setting in settings if setting.lstrip("+").startswith("experiment=")]
     for file in (directory / "experiment" / f"{name}.yaml" for name in names for directory in directories):
         try:
-            is_sweep = bool(yaml.load(file.read_bytes(), yaml.CSafeLoader)["hydra"]["sweeper"]["grids"])
+            if yaml.load(file.read_bytes(), yaml.CSafeLoader)["hydra"]["sweeper"]["grids"]:
+                return True
         except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):  # not there, or Hydra says what is wrong
             continue
-        if is_sweep:
-            return [arguments[0], "-m", *arguments[1:]]
-    return list(arguments)
+    return False
+
+
+def flags(arguments: Sequence[str]) -> list[str]:
+    """Return the flags on a command line that say where Hydra finds its files, with their values."""
+    found = []
+    for argument, value in itertools.pairwise([*arguments, ""]):
+        flag, equals, _ = argument.partition("=")
+        if flag in ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"):
+            found += [argument] if equals else [argument, value]
+    return found
 
 
 def hydra_overrides(arguments: Iterable[str]) -> list[str]:

@@ -23,6 +23,7 @@ def record(
 
     changes: settings by the names that they have in result.json, and what a result says of its making.
     """
+    params = changes.pop("params", 1000)
     origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code", "functions") if key in changes}
     config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": model}}
     config["data"]["name"] = "mnist"
@@ -46,7 +47,7 @@ def record(
     scores = dict.fromkeys(SCORES, 0.5) | {"test_acc": test_acc, "val_acc": val_acc}
     scores |= {"digit_acc": 0.9, "argmax_acc": 0.95} if run.aux else {"digit_acc": None, "argmax_acc": None}
     identity = {"cell": run.cell_name, "label": run.label, "config_hash": run.config_hash}
-    record_result(folder, run.settings | identity | {"params": 1000, "fit_seconds": 2.0} | scores | origin)
+    record_result(folder, run.settings | identity | {"params": params, "fit_seconds": 2.0} | scores | origin)
     return folder
 
 
@@ -89,7 +90,7 @@ def large(root: Path, cells: int = 1000, n: int = 10) -> Path:
     """Write a full factorial of 1,000 or 320 cells x n seeds with levels that add up.
 
     1,000 cells: WS1 and WS3, with and without AL, 5 batch sizes, 5 numbers of epochs, 10 numbers of training pairs.
-    320 cells: six factors of two levels and five batch sizes. `python tests/sweeps.py FOLDER 1000` makes them.
+    320 cells: six factors of two levels and five batch sizes. `python tests/records.py FOLDER 1000` makes them.
     """
     levels: dict[str, list[Any]] = {"model": ["ws1", "ws3"], "aux": [False, True], "batch_size": [5, 10, 20, 50, 100]}
     if cells == 1000:

@@ -17,7 +17,7 @@ from digitcmp.errors import ConfigError, RunError
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.runs.folder import CONFIG
 from digitcmp.runs.result import RESULT_KEYS
-from digitcmp.sweep.grid import OF_A_SWEEP, typed
+from digitcmp.sweeps.grid import OF_A_SWEEP, typed
 
 NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # keys that change no number of a run
 PREFIX = ["python", "train.py"]
@@ -104,6 +104,9 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     takes = NETWORKS[run["model"]].arguments.model_fields if run["model"] in NETWORKS else {}
     for key, value in settings(run):
         group, name = places.get(key, ["", key])
+        if key.startswith("head_"):
+            config["head_arguments"] = {**config["head_arguments"], key.removeprefix("head_"): value}
+            continue
         if group:
             level = config[group]
         elif name in config:

@@ -1,18 +1,24 @@
 """Sweeps through the command line: what is finished stays, what is missing is trained, what failed is listed."""
 
 import json
+import random
 import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 from conftest import Run, Start, kill_group, numbers, until, written
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from image_sets import save_npz
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp.runs.folder import RESULT, lock
 from digitcmp.runs.result import read_result, record_result
-from digitcmp.sweep.launch import LAUNCHES
+from digitcmp.sweeps.launch import LAUNCHES
+from hydra_plugins.digitcmp import LocalLauncher
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 SWEEP = ("-m", "model=ws2", "lr=1e-3,2e-3", "seed=range(4)", *QUICK)
@@ -105,6 +111,7 @@ def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> 
     assert not finished([second])
 
 
+@pytest.mark.slow
 def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
     sweeps = [start(*SWEEP, "hydra/launcher=basic") for _ in range(2)]
     events = set()  # a run that is trained twice has had two of these files, the first one for a while
@@ -159,6 +166,7 @@ def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: Path) -> None:
     sweep = ["-m", "model=ws2", "epochs=1", "seed=0,1", "data.train_pairs=40", "data.val_pairs=20", "sweep=s"]
     command(*sweep)
@@ -169,3 +177,39 @@ def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: P
     times = {file: file.stat().st_mtime_ns for file in before}
     assert "[2/2]" in command(*sweep, "force=true").stdout
     assert all(file.stat().st_mtime_ns > times[file] for file in before)
+
+
+def test_the_validation_accuracy_is_the_objective_of_other_sweepers(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A random search as a sweeper of Hydra's does it: values drawn, runs launched, the best objective chosen."""
+    found: list[tuple[float, float]] = []
+
+    def search(self: Sweeper, arguments: list[str]) -> None:
+        rates = [10 ** random.Random(trial).uniform(-4, -2) for trial in range(2)]
+        jobs = [[*arguments, f"lr={rate}", f"hydra.sweep.subdir={rate}"] for rate in rates]
+        returned = self.launcher.launch(jobs, initial_job_idx=0)  # type: ignore[attr-defined]
+        found.extend((job.return_value, rate) for job, rate in zip(returned, rates, strict=True))
+
+    basic = Plugins.instance().class_name_to_class["hydra._internal.core_plugins.basic_sweeper.BasicSweeper"]
+    monkeypatch.setattr(basic, "sweep", search)
+    train("-m", "model=ws2", *QUICK, "hydra/sweeper=basic", "hydra/launcher=basic", "sweep=random")
+    recorded = {
+        (result["val_acc"], result["lr"])
+        for result in (json.loads(file.read_text()) for file in tmp_path.rglob(RESULT))
+    }
+    assert len(found) == 2 and recorded == {*found}
+
+
+@pytest.mark.parametrize(
+    ("typed", "runs", "workers"), [(-1, 3, 3), (-1, 100, 8), (5, 3, 3), (5, 1, 2), (1, 9, 1), (2, 9, 2)]
+)
+def test_no_more_workers_start_than_there_are_runs(
+    monkeypatch: pytest.MonkeyPatch, typed: int, runs: int, workers: int
+) -> None:
+    """On 8 cores. One run gets a worker of its own, which it may kill, unless n_jobs=1 was typed."""
+    started = []
+    monkeypatch.setattr("hydra_plugins.digitcmp.cores", lambda: 8)
+    monkeypatch.setattr(JoblibLauncher, "launch", lambda self, *_: started.append(self.joblib["n_jobs"]))
+    LocalLauncher(n_jobs=typed).launch([["seed=0"]] * runs, 0)
+    assert started == [workers]

@@ -12,10 +12,11 @@ from typing import Any
 from digitcmp.errors import StaleError
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
-from digitcmp.sweep.estimate import Estimate, clock, cores, total
-from digitcmp.sweep.job import Job
-from digitcmp.sweep.launch import Launch, LaunchQueue
-from digitcmp.sweep.progress import SweepProgress
+from digitcmp.sweeps.estimate import Estimate, clock, cores, total
+from digitcmp.sweeps.grid import as_typed
+from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.launch import Launch, LaunchQueue
+from digitcmp.sweeps.progress import SweepProgress
 
 Finished = tuple[Job, dict[str, Any]]  # with its result
 
@@ -132,8 +133,13 @@ def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) 
     """Print the runs that failed on stderr, each with its error and the command that trains it alone."""
     print(f"\n{len(failures)} not finished:", file=sys.stderr)
     for job, error in failures:
-        command = shlex.join(["python", "train.py", "-m", *job.overrides, *options])
+        command = shlex.join([*program(), "-m", *map(as_typed, job.overrides), *options])
         print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
+
+
+def program() -> list[str]:
+    """Return the program that was started, as it is typed: digitcmp train, or python train.py."""
+    return ["digitcmp", "train"] if sys.argv[0] == "digitcmp train" else ["python", "train.py"]
 
 
 def print_table(root: Path) -> None:

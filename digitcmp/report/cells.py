@@ -1,0 +1,49 @@
+"""The runs of a cell as one row: their means, their spread and the paper's value."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digitcmp import paper
+from digitcmp.report import stats
+
+IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
+
+
+def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
+    """Return n, mean, sample standard deviation and 95 % interval of the test accuracies of some runs."""
+    n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
+    low, high = stats.interval(mean, std, n)
+    return {"n": n, "test_acc_mean": mean, "test_acc_std": std, "ci_low": low, "ci_high": high}
+
+
+def cell_means(group: pd.DataFrame) -> dict[str, Any]:
+    """Return what the runs of a cell have in common, and the means of their scores."""
+    first = group.iloc[0]
+    row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
+    for score in ("val_acc", "digit_acc", "argmax_acc"):
+        row[f"{score}_mean"] = group[score].astype(float).mean()
+    row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
+    if "majority" in group:  # the share of the majority answer
+        row["majority"] = group.majority.astype(float).mean()
+    return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
+
+
+def head_loss(group: pd.DataFrame) -> dict[str, float]:
+    """Return how much more accurate argmax_acc of some runs is than test_acc, paired by seed; nan without aux."""
+    row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
+    argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
+    row["head_loss"] = (argmax - test).mean()
+    if len(group) > 1 and not np.isnan(argmax).any():
+        effect = stats.paired_effect(argmax, test)
+        row |= {"head_loss_low": effect.low, "head_loss_high": effect.high}
+    return row
+
+
+def paper_accuracy(label: str) -> tuple[float, float]:
+    """Return the mean and std that the paper has for a label, nan where it has none."""
+    published = paper.published(label)
+    if published is None:
+        return np.nan, np.nan
+    return published.mean, np.nan if published.std is None else published.std

@@ -1,0 +1,208 @@
+"""How fast and how far each run learns, from its curve, and what sharing and the auxiliary loss change in that.
+
+An epoch that was never reached is unknown, not large: such a run is censored. Where a run of a contrast is censored,
+no mean is taken. The sign test still counts who was earlier, since any epoch reached is earlier than one never reached.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from scipy.special import bdtr
+
+from digitcmp.report import stats
+from digitcmp.report.collapse import base_rate
+from digitcmp.report.conditions import conditions, distinct
+from digitcmp.report.contrasts import CLAIMS, Contrast, single_effects
+from digitcmp.report.effects import differing
+from digitcmp.report.factors import factors
+from digitcmp.report.rates import rate_contrasts
+from digitcmp.report.samples import Samples, pair
+
+GAIN = 0.9  # the share of a run's own gain that it reaches
+CURVE = ("cell", "seed", "epoch", "train_acc", "val_acc", "test_acc")  # the columns of seed_curves.csv
+EPOCHS = {"epochs_to_75": 0.75, "epochs_to_80": 0.80}  # outcomes: the test accuracy to reach
+AT_TRAIN = {"test_at_train_85": 0.85, "test_at_train_90": 0.90}  # outcomes: the training accuracy to reach
+OUTCOMES = (*EPOCHS, "epochs_to_gain", "area", "gap", *AT_TRAIN)
+SHORTENED = ("max_steps", "max_time", "limit_train_batches", "overfit_batches", "found_batch_size")  # unusual epochs
+NUMBERS = ("plus", "minus", "mean", "ci_low", "ci_high", "p", "p_holm", "p_sign", "lr")
+COUNTS = ("n", "reached_plus", "reached_minus", "less", "more")
+COLUMNS = (
+    *("outcome", "family", "effect", "lr", "n", "plus", "minus", "mean", "ci_low", "ci_high", "p", "p_holm"),
+    *("reached_plus", "reached_minus", "less", "more", "p_sign"),
+    *("params_plus", "params_minus", "batch_ms_plus", "batch_ms_minus"),
+)
+
+
+class Named(NamedTuple):
+    """A contrast, its name, and its learning rate where it is at an equal rate, else ''."""
+
+    contrast: Contrast
+    effect: str
+    lr: str = ""
+
+
+def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the outcomes of each run that has a curve.
+
+    Args:
+        runs: One row per run.
+        curves: CURVE, one row per run and evaluated epoch.
+
+    Returns:
+        `cell seed` and OUTCOMES, one row per run, in the order of `runs` and with its index. The epochs are the first
+        with a test accuracy of .75 and of .80, and the first with GAIN of the way from the share of the majority answer
+        to the accuracy of the last epoch. `area` is the mean test accuracy over the epochs, `gap` the training less
+        the test accuracy of the last epoch. test_at_train is the test accuracy of the first epoch with that training
+        accuracy. What is not reached is inf, what cannot be known nan. `batch_ms` is the wall time of a batch in
+        milliseconds, evaluation included.
+    """
+    by_run = {key: curve for key, curve in curves.groupby(["cell", "seed"], sort=False)}
+    known = [(cell, seed) in by_run for cell, seed in zip(runs.cell, runs.seed, strict=True)]
+    runs = runs[known]
+    rows = []
+    for run, base in zip(runs.to_dict("records"), base_rate(runs), strict=True):
+        curve = by_run[run["cell"], run["seed"]].sort_values("epoch")
+        epoch, train, test = (curve[key].to_numpy(float) for key in ("epoch", "train_acc", "test_acc"))
+        row = {"cell": run["cell"], "seed": run["seed"]} | of_curve(epoch, train, test, base)
+        rows.append(row | {"batch_ms": batch_time(run, int(epoch[-1]))})
+    return pd.DataFrame(rows, columns=["cell", "seed", *OUTCOMES, "batch_ms"], index=runs.index)
+
+
+def of_curve(
+    epoch: Float[np.ndarray, " epoch"],
+    train: Float[np.ndarray, " epoch"],
+    test: Float[np.ndarray, " epoch"],
+    base: float,
+) -> dict[str, float]:
+    """Return the OUTCOMES of a run.
+
+    Args:
+        epoch: The evaluated epochs, ascending.
+        train: The training accuracy of each, nan if it is not recorded.
+        test: The test accuracy of each.
+        base: The share of the majority answer, nan if it is not known.
+    """
+    row = {name: first(epoch, test >= level) for name, level in EPOCHS.items()}
+    gain = test[-1] - base
+    row["epochs_to_gain"] = first(epoch, test >= base + GAIN * gain - stats.ROUNDING) if gain > 0 else np.inf
+    if np.isnan(base):
+        row["epochs_to_gain"] = np.nan
+    row |= {"area": float(test.mean()), "gap": float(train[-1] - test[-1])}
+    for name, level in AT_TRAIN.items():
+        row[name] = np.nan if np.isnan(train).all() else first(test, train >= level)
+    return row
+
+
+def first(values: Float[np.ndarray, " epoch"], reached: np.ndarray) -> float:
+    """Return the value of the first epoch that is reached; inf if none is."""
+    return float(values[reached.argmax()]) if reached.any() else np.inf
+
+
+def batch_time(run: dict[str, Any], epochs: int) -> float:
+    """Return the wall time of a batch in milliseconds; nan if an epoch is not all pairs once."""
+    if any(run.get(key) is not None and run.get(key) == run.get(key) for key in SHORTENED):
+        return np.nan
+    return float(1000 * run["fit_seconds"] / (epochs * -(-run["train_pairs"] // run["batch_size"])))
+
+
+def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return what the auxiliary loss and sharing change in each outcome, paired by seed.
+
+    Args:
+        runs: One row per finished run.
+        curves: As in `outcomes`.
+
+    Returns:
+        COLUMNS, one row per outcome and contrast; of networks with several learning rates one at each common rate. plus
+        and minus are the means of the two sides, `mean` that of their difference with its 95 % t-interval, all nan if
+        an epoch was not reached in a run. test_at_train is of the seeds that reach it in both. `less` and `more` count
+        the seeds with a smaller and with a larger outcome in `plus`, p_sign is the exact p of the sign test. p_holm is
+        Holm's p inside the outcome and family. Contrasts that cannot be paired have no row.
+    """
+    measured = outcomes(runs, curves)
+    table = pd.DataFrame(columns=list(COLUMNS))
+    if measured.empty:
+        return table
+    runs = runs.loc[measured.index]
+    frame = conditions(runs).set_axis(measured.index)
+    rows = []
+    sides = Sides(runs, frame, measured.batch_ms)
+    named = list(named_contrasts(frame, Samples(frame)))
+    for outcome in OUTCOMES:
+        samples = Samples(frame.assign(test_acc=measured[outcome]))
+        for contrast, effect, lr in named:
+            try:
+                paired = pair(contrast, samples)
+            except ValueError:
+                continue
+            row: dict[str, Any] = {"outcome": outcome, "family": contrast.family, "effect": effect, "lr": lr or np.nan}
+            rows.append(row | compare(outcome, paired.plus, paired.minus) | sides.of(contrast))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
+    table = table.astype(dict.fromkeys(COUNTS, "Int64"))
+    for _, family in table[table.p.notna()].groupby(["outcome", "family"]):
+        table.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
+    return table
+
+
+def named_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[Named]:
+    """Yield the contrasts of the auxiliary loss and sharing with their names, and those at equal learning rates."""
+    planned = distinct(frame)
+    for family in CLAIMS:
+        found = []
+        for factor in factors(planned):
+            if factor.family == family:
+                found += list(single_effects(planned, factor))
+        for contrast, context in zip(found, differing(contrast.context for contrast in found), strict=True):
+            yield Named(contrast, f"{contrast.effect} {context}".strip())
+    for contrast, effect, lr in rate_contrasts(frame, samples):
+        yield Named(contrast, effect, lr)
+
+
+def compare(
+    outcome: str, plus: Float[np.ndarray, " seed"], minus: Float[np.ndarray, " seed"]
+) -> dict[str, float | int | None]:
+    """Return the numbers of a row of `convergence` that follow from an outcome of both sides, by seed."""
+    reached = np.isfinite(plus) & np.isfinite(minus)
+    row: dict[str, float | int | None] = {"n": len(plus)}
+    row |= {"reached_plus": int(np.isfinite(plus).sum()), "reached_minus": int(np.isfinite(minus).sum())}
+    if outcome in AT_TRAIN:
+        plus, minus = plus[reached], minus[reached]
+        row["n"] = len(plus)
+    less, more = int((plus < minus).sum()), int((plus > minus).sum())
+    row |= {"less": less, "more": more, "p_sign": sign_test(less, more)}
+    if np.isfinite([plus, minus]).all() and len(plus) > 0:
+        row |= {"plus": float(plus.mean()), "minus": float(minus.mean()), "mean": float((plus - minus).mean())}
+        if len(plus) > 1:
+            effect = stats.paired_effect(plus, minus)
+            row |= {"ci_low": effect.low, "ci_high": effect.high, "p": effect.p}
+    return row
+
+
+def sign_test(less: int, more: int) -> float:
+    """Return the exact two-sided p of the sign test; seeds without a difference do not count."""
+    return min(1.0, 2 * float(bdtr(min(less, more), less + more, 0.5))) if less + more else 1.0
+
+
+class Sides:
+    """The parameters and the time of a batch of each condition.
+
+    Args:
+        runs: One row per run.
+        frame: Its rows of `conditions`, with the same index.
+        batch_ms: The time of a batch of each run.
+    """
+
+    def __init__(self, runs: pd.DataFrame, frame: pd.DataFrame, batch_ms: pd.Series) -> None:
+        self.params = Samples(frame.assign(test_acc=runs.params))
+        self.times = Samples(frame.assign(test_acc=batch_ms.fillna(np.inf)))
+
+    def of(self, contrast: Contrast) -> dict[str, float]:
+        """Return the mean of each side of a contrast between two conditions."""
+        row: dict[str, float] = {}
+        for name, samples in (("params", self.params), ("batch_ms", self.times)):
+            paired = pair(contrast, samples)
+            row |= {f"{name}_plus": float(paired.plus.mean()), f"{name}_minus": float(paired.minus.mean())}
+        return {key: value if np.isfinite(value) else np.nan for key, value in row.items()}

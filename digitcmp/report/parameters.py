@@ -1,0 +1,60 @@
+"""The effect of sharing at equal parameters: a network that shares its weights against a narrower one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.report import stats
+
+if TYPE_CHECKING:
+    from digitcmp.report.results import Results
+
+TOLERANCE = 0.02  # of the parameters of the unshared network
+COLUMNS = ("effect", "params", "params_unshared", "n", "mean", "ci_low", "ci_high", "p")
+
+
+def equal_parameters(results: Results) -> pd.DataFrame:
+    """Return the effect of sharing between networks of different widths that have the same number of parameters.
+
+    The cells are equal but for the model and the arguments of its network. Two networks of the same arguments are not
+    compared here: the effects have them.
+
+    Returns:
+        COLUMNS, one row per pair of cells that share two seeds or more; p is not corrected. Empty if no cells match.
+    """
+    rows = []
+    cells = list(zip(results.cells.to_dict("records"), results.changed_settings, results.titles(), strict=True))
+    for cell, settings, title in cells:
+        network = NETWORKS.get(cell["model"])
+        if network is None or network.unshared is None:
+            continue
+        for other, other_settings, other_title in cells:
+            if other["model"] != network.unshared or other["lr"] != cell["lr"]:
+                continue
+            if abs(cell["params"] / other["params"] - 1) > TOLERANCE:
+                continue
+            (width, rest), (other_width, other_rest) = split(settings, cell), split(other_settings, other)
+            if width == other_width or rest != other_rest:
+                continue
+            sides = [
+                results.runs[results.runs.cell == name].set_index("seed") for name in (cell["cell"], other["cell"])
+            ]
+            seeds = sides[0].index.intersection(sides[1].index)
+            if len(seeds) < 2:
+                continue
+            effect = stats.paired_effect(*(side.test_acc.loc[seeds].to_numpy() for side in sides))
+            numbers = dict(zip(("mean", "ci_low", "ci_high", "p", "n"), effect, strict=True))
+            sizes = {"params": cell["params"], "params_unshared": other["params"]}
+            rows.append({"effect": f"{title} − {other_title}"} | sizes | numbers)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def split(settings: Mapping[str, str], cell: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the arguments of a cell's network that are not at their default, and its other settings."""
+    arguments = {key: settings[key] for key in NETWORKS[cell["model"]].arguments.model_fields if key in settings}
+    others = {key: value for key, value in settings.items() if key not in {"model", "shared", *arguments}}
+    return arguments, others

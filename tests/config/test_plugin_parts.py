@@ -1,0 +1,259 @@
+"""Data readers, optimizers and tasks of a package of one's own: trained, swept, reported, and in the fingerprint."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from configs import nested
+from conftest import Run as Train
+
+from digitcmp.commands import evaluate, report
+from digitcmp.config import plugins
+from digitcmp.config.run import Run
+from digitcmp.data import datasets
+from digitcmp.data.sources import READERS as REGISTERED
+from digitcmp.data.tasks import TASKS
+from digitcmp.errors import ConfigError, DataError
+from digitcmp.models.heads import HEADS
+from digitcmp.models.optimizers import OPTIMIZERS
+from digitcmp.runs import fingerprint
+
+READERS = '''
+from __future__ import annotations
+
+import numpy as np
+
+from digitcmp.data.sources import register
+from digitcmp.fields import BelowOne
+from mylab.shapes import SIDE
+
+
+@register
+def bars(root, side, noise: BelowOne = 0.0):
+    """Images of four classes: a bar in one of four rows."""
+    size = side or SIDE
+    rng = np.random.default_rng(int(100 * noise))
+    labels = np.arange(240) % 4
+    images = (noise * 255 * rng.random((240, size, size))).astype(np.uint8)
+    images[np.arange(240), 2 * labels + 1] = 255
+    train = slice(0, 160), slice(160, 240)
+    return {
+        "train_images": images[train[0]],
+        "train_labels": labels[train[0]],
+        "test_images": images[train[1]],
+        "test_labels": labels[train[1]],
+        "names": ["first", "second", "third", "fourth"],
+    }
+
+
+@register
+def from_root(root):
+    """A file in data.root."""
+    arrays = np.load(root / "bars.npz")
+    return {key: arrays[key] for key in arrays.files}
+
+
+@register
+def broken():
+    """No arrays."""
+    raise KeyError("bars")
+
+
+@register
+def partial():
+    """Two of the four arrays."""
+    return {"train_images": [], "train_labels": []}
+
+
+@register
+def nothing(): ...
+
+
+@register
+def texts():
+    """Arrays of texts."""
+    return dict.fromkeys(["train_images", "train_labels", "test_images", "test_labels"], np.array(["a"]))
+'''
+PARTS = """
+import torch
+
+from digitcmp.data.tasks import TASKS, Task
+from digitcmp.models.optimizers import OPTIMIZERS, Optimizer
+
+
+class SignSGD(torch.optim.Optimizer):
+    def __init__(self, params, lr, weight_decay=0.0):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        with torch.enable_grad():
+            loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter -= group["lr"] * (parameter.grad.sign() + group["weight_decay"] * parameter)
+        return loss
+
+
+def above(first, second):
+    return first > second
+
+
+OPTIMIZERS["sign"] = Optimizer(SignSGD, ("weight_decay",), fused=False)
+TASKS["above"] = Task(above, ">")
+"""
+SMALL = ("data.train_pairs=50", "data.val_pairs=20", "data.test_pairs=30", "epochs=2", "model=ws2", "lr=1e-3")
+BARS = ("plugins=[mylab.readers]", *SMALL, "data.name=bars")
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a package of one's own on Python's path. What it registers goes again after the test."""
+    (tmp_path / "mylab").mkdir()
+    (tmp_path / "mylab/__init__.py").touch()
+    (tmp_path / "mylab/readers.py").write_text(READERS)
+    (tmp_path / "mylab/shapes.py").write_text("SIDE = 10\n")
+    (tmp_path / "parts.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    registries = [REGISTERED, TASKS, OPTIMIZERS, HEADS]
+    before = [dict(registry) for registry in registries]
+    modules = set(sys.modules)
+    yield tmp_path
+    for registry, names in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(names)
+    for name in set(sys.modules) - modules:
+        if name.split(".")[0] in ("mylab", "parts", "taken"):
+            del sys.modules[name]
+
+
+def main(command: object, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command in this process and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["digitcmp", *arguments])
+    try:
+        command.main()  # type: ignore[attr-defined]
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_a_reader_is_swept_reported_and_evaluated(
+    lab: Path, train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train("-m", *BARS, "aux=true,false", "seed=0,1", "sweep=mine", "hydra/launcher=basic")
+    files = sorted((lab / "multirun/mine").rglob("result.json"))
+    results = [json.loads(file.read_text()) for file in files]
+    assert len(results) == 4 and {result["dataset"] for result in results} == {"bars"}
+    assert all({"mylab/readers.py", "mylab/shapes.py"} <= result["files"].keys() for result in results)
+    monkeypatch.chdir(lab)
+    assert main(evaluate, monkeypatch, str(files[0].parent)) == 0
+    out = capsys.readouterr().out
+    assert f"bars, 30 test pairs, seed {results[0]['seed']}" in out and f"{results[0]['test_acc']:.4f}" in out
+
+    del REGISTERED["bars"]  # a report needs no reader, an evaluation does
+    assert main(report, monkeypatch, "multirun/mine") == 0
+    assert list(pd.read_csv("multirun/mine/report/cells.csv").n) == [2, 2]
+    assert "auxiliary loss" in Path("multirun/mine/report/report.md").read_text()
+    capsys.readouterr()
+    assert main(evaluate, monkeypatch, str(files[0].parent)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("bars: there is no such data set; expected mnist, ") and "--plugins MODULE" in err
+    assert err.count("\n") == 1
+
+
+def test_a_reader_with_arguments_in_a_file_of_conf(lab: Path, train: Train) -> None:
+    (lab / "conf/data").mkdir(parents=True)
+    recipe = "# bars with noise\nname: bars\nside: 12\narguments: {noise: 0.25}\n"
+    (lab / "conf/data/noisy.yaml").write_text(recipe)
+    train(f"--config-dir={lab / 'conf'}", *BARS[:-1], "data=noisy", "hydra.run.dir=out")
+    result = json.loads((lab / "out/result.json").read_text())
+    assert (result["dataset"], result["data_arguments"], result["side"]) == ("bars", "noise=0.25", 12)
+    assert "dataset=bars" in result["cell"] and "data_arguments=noise_0.25" in result["cell"]
+
+
+def test_a_reader_gets_the_root_the_side_and_its_arguments(lab: Path) -> None:
+    plugins.load(["mylab.readers"])
+    data = datasets.load("bars", lab, side=8, arguments={"noise": 0.5})
+    assert data.images.side == 8 and data.images.names == ("first", "second", "third", "fourth")
+    assert data.train.images.shape == (160, 8, 8) and 100 < data.train.images[:, 0].max() < 128
+    assert datasets.load("bars", lab).train.images.shape == (160, 10, 10)
+    arrays = {"train_images": data.train.images, "train_labels": data.train.labels}
+    np.savez(lab / "bars.npz", **arrays, test_images=data.test.images, test_labels=data.test.labels)
+    assert np.array_equal(datasets.load("from_root", lab).train.images, data.train.images)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bar", "bar: there is no such data set; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
+        ("broken", "broken: its reader failed (KeyError: 'bars'); expected a mapping of the arrays train_images, "),
+        ("partial", "partial: its reader returned no test_images, test_labels; expected a mapping of the arrays "),
+        ("nothing", "nothing: its reader returned a NoneType; expected a mapping of the arrays train_images, "),
+        ("from_root", "from_root: its reader failed (FileNotFoundError: [Errno 2] No such file or directory: "),
+        ("texts", "texts is unfit: "),
+    ],
+)
+def test_a_reader_that_fails_is_a_line(lab: Path, name: str, message: str) -> None:
+    plugins.load(["mylab.readers"])
+    with pytest.raises(DataError) as error:
+        datasets.load(name, lab)
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+def test_a_failing_reader_leaves_no_folder(lab: Path, train: Train) -> None:
+    refused = train(*BARS[:-1], "data.name=broken", "hydra.run.dir=out", code=1).stderr
+    assert refused.startswith("broken: its reader failed (KeyError: 'bars'); ") and refused.count("\n") == 1
+    assert not list(lab.glob("out/*"))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"name": "bar"}, "data.name=bar is not allowed: mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
+        ({"cls": "SVHN"}, "data.cls=SVHN is not allowed: bars is known by its name"),
+        ({"arguments": {"nois": 1}}, "data.arguments.nois is unknown: did you mean data.arguments.noise?"),
+        ({"arguments": {"noise": 1}}, "data.arguments.noise=1 is not allowed: a number from 0 to below 1"),
+        ({"name": "nothing", "arguments": {"noise": 0}}, "data.arguments.noise is unknown: nothing takes no arguments"),
+    ],
+)
+def test_options_of_a_reader_are_checked(lab: Path, data: dict, message: str) -> None:
+    config = nested() | {"plugins": ["mylab.readers"]}
+    config["data"] |= {"name": "bars"} | data
+    with pytest.raises(ConfigError) as error:
+        Run.of(config)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("from digitcmp.data.sources import register\n@register\ndef mnist(): ...", "the data set 'mnist' exists"),
+        (
+            "from digitcmp.models.heads import register\n@register\ndef mlp(shape): ...",
+            "head 'mlp' is registered twice",
+        ),
+        ("from digitcmp.data.tasks import TASKS\nTASKS['leq'] = 3", "a module replaces the task leq; expected a name"),
+    ],
+)
+def test_a_name_that_is_taken_is_a_line(lab: Path, code: str, message: str) -> None:
+    (lab / "taken.py").write_text(code)
+    with pytest.raises(ConfigError) as error:
+        plugins.load(["taken"])
+    assert str(error.value).startswith("plugins: ") and message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_optimizer_and_a_task_are_trained_and_recorded(lab: Path, train: Train) -> None:
+    own = ("plugins=[parts]", *SMALL, "optimizer=sign", "weight_decay=0.1")
+    train(*own, "task=above", "aux=true", "hydra.run.dir=out")
+    result = json.loads((lab / "out/result.json").read_text())
+    assert (result["optimizer"], result["weight_decay"], result["task"]) == ("sign", 0.1, "above")
+    assert any(name.endswith("/parts.py") for name in result["files"])
+    plain = fingerprint.files(Run.of(nested()))
+    assert not any(name.endswith("/parts.py") for name in plain)
+    refused = train("plugins=[parts]", "optimizer=sign", "momentum=0.1", "dry_run=true", code=1).stderr
+    assert refused == "momentum=0.1 is not allowed: an argument of optimizer=rmsprop|sgd\n"
