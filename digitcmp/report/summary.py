@@ -64,13 +64,13 @@ def question(results: Results) -> str:
     """Return the question that the networks answer, and the data and the number of runs that it was asked with."""
     runs, n = results.runs, results.cells.n
     tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
-    questions = "; ".join(TASKS[task].question if task in TASKS else str(task) for task in tasks)
+    questions = " ".join(TASKS[task].question if task in TASKS else f"{task}?" for task in tasks)
     data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
     pairs = sorted({int(pairs) for pairs in runs.train_pairs})
     counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
     per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
     size = f"{len(runs):,} runs: {len(n):,} cells, n = {per_cell} seeds each"
-    return f"Question: {questions}. Data: {data}, {counted} training pairs. {size}."
+    return f"Question: {questions} Data: {data}, {counted} training pairs. {size}."
 
 
 def networks(results: Results) -> list[str]:

@@ -64,7 +64,7 @@ class Table(NamedTuple):
     def rest(self) -> str:
         """The sentence on the rows that are not printed, '' if there are none."""
         n, shown = len(self.rows), len(self.first)
-        return f"The first {shown} of {n:,} rows; all of them are in `{self.file}`." if shown < n else ""
+        return f"The first {shown} of {n:,} rows; all of them are in the report's `{self.file}`." if shown < n else ""
 
 
 def table(frame: pd.DataFrame, columns: Sequence[Column], file: str = "") -> Table:

@@ -18,7 +18,7 @@ from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.launch import Launch, LaunchQueue
 from digitcmp.sweeps.progress import SweepProgress
 
-Finished = tuple[Job, dict[str, Any]]  # with its result
+Finished = tuple[Job, dict[str, Any]]  # with what `remarks_on` reads of its result: all keys take 7 KB a run
 
 
 def sweep(
@@ -94,7 +94,8 @@ def sort_jobs(jobs: Sequence[Job], force: bool) -> tuple[list[Job], list[Finishe
             stale.append(error)
             continue
         if result:
-            finished.append((job, result))
+            kept: dict[str, Any] = {key: result[key] for key in ("versions", "files", "functions") if key in result}
+            finished.append((job, kept))
         else:
             to_do.append(job)
     return to_do, finished, stale
