@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from digitcmp.config.run import CONF, Run, groups
 from digitcmp.errors import ConfigError
-from digitcmp.sweep.grid import hydra_overrides, typed
+from digitcmp.sweeps.grid import hydra_overrides, typed
 from digitcmp.training import messages, process
 from digitcmp.training import train as training
 

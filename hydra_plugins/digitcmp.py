@@ -18,10 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
-from digitcmp.sweep import grid
-from digitcmp.sweep.estimate import cores
-from digitcmp.sweep.job import Job
-from digitcmp.sweep.sweep import sweep
+from digitcmp.sweeps import grid
+from digitcmp.sweeps.estimate import cores
+from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import messages, process
 
 

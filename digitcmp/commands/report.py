@@ -95,7 +95,7 @@ def main() -> None:
             first, second = arguments.contrast
             cell_contrast.show(results, first, second, console)
         if arguments.command:
-            from digitcmp.sweep import repeat  # Hydra takes half a second
+            from digitcmp.sweeps import repeat  # Hydra takes half a second
 
             console.print(repeat.command(repeat.find_run(results.runs, *arguments.command)), markup=False)
     except (ConfigError, RunError) as error:

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from digitcmp.config.run import CONF, Run
-from digitcmp.sweep import grid
+from digitcmp.sweeps import grid
 from digitcmp.training import process
 
 

@@ -3,10 +3,11 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import stats
+from digitcmp.report import rule, stats
 from digitcmp.report.conditions import Condition, distinct, identity
 from digitcmp.report.contrasts import Contrast, interactions, single_effects
 from digitcmp.report.factors import factors
@@ -49,10 +50,10 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
             groups.setdefault((order, name), []).append(rows)
     table = pd.DataFrame(measured(groups), columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(("mean", "ci_low", "ci_high", "p", "p_holm"), float))
-    for _, family in table.groupby("order"):
+    for _, family in table[table.p.notna()].groupby("order"):
         table.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
-    seen = table.p_holm < stats.SIGNIFICANT
-    return table.assign(verdict=seen.map({True: "effect seen", False: "no effect seen"}))
+    verdicts = [rule.verdict(row.mean, row.ci_low, row.ci_high, row.p_holm, np.nan) for row in table.itertuples()]
+    return table.assign(verdict=verdicts)
 
 
 def planned(frame: pd.DataFrame) -> Iterator[tuple[str, str, Contrast]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def extent(rows: pd.DataFrame) -> str:
 
 
 def verdict_counts(rows: pd.DataFrame) -> str:
-    """Return how many effects have each verdict, without the sizes that verdicts name."""
-    counts = Counter(verdict.partition(" (")[0] for verdict in rows.verdict).most_common()
+    """Return how many effects have each verdict, without the sizes and the remarks of verdicts."""
+    counts = Counter(re.split(r" \(|[;:]", verdict)[0] for verdict in rows.verdict).most_common()
     if len(counts) == 1:
         return str(counts[0][0])
     texts = [f"{verdict} in {n}" for verdict, n in counts]

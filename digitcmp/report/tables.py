@@ -178,9 +178,9 @@ def effects(frame: pd.DataFrame) -> Table:
     columns = [name("effect"), measure("mean", "mean", "+.3f"), name("verdict")._replace(read=verdict)]
     columns.append(name("settings"))
     columns.append(Column("95 % interval", lambda row: marked_interval(row, effect_format(row)), "ci_low"))
-    columns += [setting("n"), *p_values(), *companions(), name("family")]
+    columns += [setting("n"), *p_values(), measure("claim", "claim", "+.2f")]
     columns.append(Column("paper's table", lambda row: estimate(row, *PUBLISHED), "published"))
-    columns.append(measure("claim", "claim", "+.2f"))
+    columns += [name("family"), *companions()]
     return table(frame.assign(settings=differing(frame.context)), columns, "effects.csv")
 
 

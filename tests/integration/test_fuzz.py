@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digitcmp.config import run as config
-from digitcmp.sweep import grid
+from digitcmp.sweeps import grid
 from digitcmp.training import messages, process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]

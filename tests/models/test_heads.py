@@ -11,7 +11,7 @@ from digitcmp.errors import ConfigError
 from digitcmp.models import heads
 from digitcmp.models.layers import OrdinalHead
 from digitcmp.models.network import PairEnsemble, PairModel
-from digitcmp.sweep import repeat
+from digitcmp.sweeps import repeat
 
 pytestmark = pytest.mark.pure
 

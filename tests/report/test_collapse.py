@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sweeps import record
+from records import record
 
 from digitcmp.report import document, tables
 from digitcmp.report.archive import read_csv

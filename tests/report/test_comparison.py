@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
-from sweeps import record, report
+from records import record, report
 
 from digitcmp.report.comparison import compare
 from digitcmp.report.results import Results

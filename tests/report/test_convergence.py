@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sweeps import grid, record
+from records import grid, record
 
 from digitcmp.report import convergence_table, output
 from digitcmp.report.convergence import batch_time, compare, convergence, of_curve, outcomes, sign_test

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 from conftest import ROOT
-from sweeps import factorial, grid, record
+from records import factorial, grid, record
 
 from digitcmp.models import backbones
 from digitcmp.models.heads import HEADS, Head

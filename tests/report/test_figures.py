@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sweeps import factorial, grid, record
+from records import factorial, grid, record
 
 from digitcmp.report.conditions import conditions, distinct
 from digitcmp.report.designs import designs

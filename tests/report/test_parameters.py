@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sweeps import record
+from records import record
 
 from digitcmp.report.results import Results
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 from conftest import ROOT
-from sweeps import record
+from records import record
 
 from digitcmp.report import document, tables
 from digitcmp.report.results import Results

@@ -18,7 +18,7 @@ import digitcmp
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.runs.folder import CHECKPOINT
 from digitcmp.runs.result import RESULT_KEYS, SCORES
-from digitcmp.sweep.grid import typed
+from digitcmp.sweeps.grid import typed
 
 SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
 LIGHTNING = "lightning.pytorch.callbacks"

@@ -37,6 +37,9 @@ def draw(results: Results) -> dict[str, Figure]:
             drawn |= curves.draw(results, colours)
         if "positions" in results.evaluated:
             drawn["class_order"] = class_order.draw(results, colours)
+        if 0 < results.equal_rates.effect.nunique() <= rates.MOST_EFFECTS:
+            labels = {row.label: colours[row.model] for row in results.cells.itertuples()}
+            drawn["equal_rates"] = rates.draw_effects(results.equal_rates, labels)
         series = results.series
         drawn |= levels.draw(series[series.factor != "train_pairs"] if "pairs" in drawn else series, colours)
         if results.averages.empty:

@@ -1,6 +1,7 @@
 """Each effect with its 95 % interval, by family, beside 0 and the paper's claim."""
 
 import math
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -51,7 +52,7 @@ def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
     names_by_colour: dict[str, list[str]] = {}
     for verdict in verdicts:
         names = names_by_colour.setdefault(colour(verdict), [])
-        if (name := str(verdict).partition(" (")[0].partition(",")[0]) not in names:
+        if (name := re.split(r" \(|[;:]", str(verdict))[0]) not in names:
             names.append(name)
     marks = {}
     for shade, names in names_by_colour.items():

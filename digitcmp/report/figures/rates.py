@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
 from digitcmp.report.contrasts import CLAIMS
-from digitcmp.report.figures.levels import apart, mark_levels, number_levels
+from digitcmp.report.figures.levels import apart, mark_levels, number_levels, show_means
 from digitcmp.report.figures.style import (
     DASHED,
     DOTTED,
@@ -27,6 +27,7 @@ from digitcmp.report.figures.style import (
 from digitcmp.report.results import Results
 
 MOST = 40  # panels of a figure not taller than a screen or two
+MOST_EFFECTS = 24  # lines in both panels that can be told apart
 
 
 def draw(results: Results, colours: Palette) -> Figure:
@@ -70,7 +71,8 @@ def draw_effects(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         labels: The colour of each label, 'AL4', of the networks.
     """
     families = list(dict.fromkeys(table.family))
-    figure = Figure(figsize=(PAGE, 3.2))
+    longest = max(table[table.family == family].effect.nunique() for family in families)
+    figure = Figure(figsize=(PAGE, 3.0 + 0.14 * longest))
     panels = figure.subplots(1, len(families), sharex=True, squeeze=False)[0]
     for axes, family in zip(panels, families, strict=True):
         rows = table[table.family == family].assign(level=lambda frame: frame.lr)
@@ -90,7 +92,8 @@ def draw_effects(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:+.3g}" if y else "0")
         axes.set_title(added_by(family))
         axes.set_xlabel("learning rate of both")
-        axes.legend(loc="best", fontsize=6.5)
+        show_means(axes, rows)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=6.5, ncols=2)
     panels[0].set_ylabel("difference in test accuracy")
     figure.suptitle(f"at equal learning rates, paired by seed: mean and 95 % interval, {seeds(table.n)}", fontsize=8)
     return figure

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from digitcmp.config.run import Run, config_yaml
-from digitcmp.sweep import estimate
-from digitcmp.sweep.estimate import Estimate, clock, steps, total
-from digitcmp.sweep.job import Job
-from digitcmp.sweep.progress import SweepProgress
+from digitcmp.sweeps import estimate
+from digitcmp.sweeps.estimate import Estimate, clock, steps, total
+from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.progress import SweepProgress
 
 pytestmark = pytest.mark.pure
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from digitcmp.runs.folder import CONFIG
-from digitcmp.sweep.job import Job
+from digitcmp.sweeps.job import Job
 
 ENDED = "no result: its process ended before it was finished"
 LAUNCHES = 5  # in a row in which no run is started: all workers ended while they imported

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sweeps import record
+from records import record
 
 from digitcmp.report.figures import levels, rates
 from digitcmp.report.figures.style import palette

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from digitcmp.config.run import CONF, TARGETS, Run
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
-from digitcmp.sweep.job import Job
+from digitcmp.sweeps.job import Job
 
 Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
 COMMANDS = (

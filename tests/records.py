@@ -90,7 +90,7 @@ def large(root: Path, cells: int = 1000, n: int = 10) -> Path:
     """Write a full factorial of 1,000 or 320 cells x n seeds with levels that add up.
 
     1,000 cells: WS1 and WS3, with and without AL, 5 batch sizes, 5 numbers of epochs, 10 numbers of training pairs.
-    320 cells: six factors of two levels and five batch sizes. `python tests/sweeps.py FOLDER 1000` makes them.
+    320 cells: six factors of two levels and five batch sizes. `python tests/records.py FOLDER 1000` makes them.
     """
     levels: dict[str, list[Any]] = {"model": ["ws1", "ws3"], "aux": [False, True], "batch_size": [5, 10, 20, 50, 100]}
     if cells == 1000:

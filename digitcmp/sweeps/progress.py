@@ -14,8 +14,8 @@ from rich.text import Text
 from digitcmp.fields import shown
 from digitcmp.runs.folder import CONFIG, RESULT
 from digitcmp.runs.result import read_result
-from digitcmp.sweep.estimate import OVERHEAD, Estimate, clock, cores, total
-from digitcmp.sweep.job import Job
+from digitcmp.sweeps.estimate import OVERHEAD, Estimate, clock, cores, total
+from digitcmp.sweeps.job import Job
 
 
 class SweepProgress:

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sweeps import grid, record
-from test_report import report
+from records import grid, record, report
 
 from digitcmp.errors import ConfigError
 from digitcmp.report.cell_contrast import contrast

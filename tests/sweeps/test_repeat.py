@@ -9,14 +9,13 @@ import pytest
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from sweeps import grid
-from test_report import report
+from records import grid, report
 
 import digitcmp.report.archive as archive
 from digitcmp.config.run import CONF, Run, config_yaml
 from digitcmp.errors import RunError
-from digitcmp.sweep import repeat
-from digitcmp.sweep.grid import hydra_overrides
+from digitcmp.sweeps import repeat
+from digitcmp.sweeps.grid import hydra_overrides
 
 STOP = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val_acc", "patience": 3}
 

@@ -17,7 +17,7 @@ from digitcmp.errors import ConfigError, RunError
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.runs.folder import CONFIG
 from digitcmp.runs.result import RESULT_KEYS
-from digitcmp.sweep.grid import OF_A_SWEEP, typed
+from digitcmp.sweeps.grid import OF_A_SWEEP, typed
 
 NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # keys that change no number of a run
 PREFIX = ["python", "train.py"]

@@ -7,8 +7,8 @@ import pytest
 from configs import run
 
 from digitcmp.runs.folder import CONFIG
-from digitcmp.sweep.job import Job
-from digitcmp.sweep.launch import ENDED, LAUNCHES, LaunchQueue
+from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.launch import ENDED, LAUNCHES, LaunchQueue
 
 pytestmark = pytest.mark.pure
 

@@ -12,11 +12,11 @@ from typing import Any
 from digitcmp.errors import StaleError
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
-from digitcmp.sweep.estimate import Estimate, clock, cores, total
-from digitcmp.sweep.grid import as_typed
-from digitcmp.sweep.job import Job
-from digitcmp.sweep.launch import Launch, LaunchQueue
-from digitcmp.sweep.progress import SweepProgress
+from digitcmp.sweeps.estimate import Estimate, clock, cores, total
+from digitcmp.sweeps.grid import as_typed
+from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.launch import Launch, LaunchQueue
+from digitcmp.sweeps.progress import SweepProgress
 
 Finished = tuple[Job, dict[str, Any]]  # with its result
 
