@@ -56,7 +56,7 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
         f"accuracy{result['test_acc']:>26.4f}",
         f"majority answer{result['majority']:>19.4f}",
     ]
-    assert len(out.splitlines()) == 8 and err == "" and evaluation["majority"] == result["majority"]
+    assert len(out.splitlines()) == 9 and err == "" and evaluation["majority"] == result["majority"]
 
 
 def test_own_files_of_the_same_shape(
