@@ -3,7 +3,7 @@
 result = digitcmp.train("model=ws3", "aux=true", seed=3)
 digitcmp.load(result["folder"]).predict(pairs)
 
-runs = digitcmp.sweep(model="ws3", aux=[True, False], seed=range(3), sweep="mine")
+runs = digitcmp.sweeps(model="ws3", aux=[True, False], seed=range(3), sweep="mine")
 digitcmp.effects("multirun/mine")
 """
 

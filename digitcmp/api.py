@@ -1,4 +1,4 @@
-"""train.py for Python and notebooks: `digitcmp.train` and `digitcmp.sweep`."""
+"""train.py for Python and notebooks: `digitcmp.train` and `digitcmp.sweeps`."""
 
 import itertools
 import subprocess

@@ -144,7 +144,9 @@ def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
 
 
 def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
-    said = python(lab, str(ROOT / "train.py"), "--config-dir=conf", "plugins=[mylab.nets]", "--help").stdout.splitlines()
+    said = python(
+        lab, str(ROOT / "train.py"), "--config-dir=conf", "plugins=[mylab.nets]", "--help"
+    ).stdout.splitlines()
     at = next(i for i, line in enumerate(said) if line.startswith("  flat "))
     assert "One small layer for both images." in said[at] and "model.width=8" in said[at + 1]
 
