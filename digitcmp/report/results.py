@@ -108,7 +108,9 @@ class Results:
         a column each, between `paper_std` and `cell`, the name.
         """
         settings = self.runs.drop(columns=list({*IDENTITY, *NO_SETTING} & {*self.runs})).map(readable)
-        varied = settings.loc[:, settings.nunique() > 1]
+        changed = {key for settings_of_cell in self.changed_settings for key in settings_of_cell}
+        # an argument that only some networks have is no difference where it is at its default
+        varied = settings[[key for key in settings if settings[key].nunique() > 1 and key in changed]]
         rows = []
         groups = self.runs.assign(collapsed=self.collapsed).groupby("cell", sort=False)
         for (name, group), condition in zip(groups, self.changed_settings, strict=True):

@@ -107,8 +107,10 @@ def command(results: Results, root: Path) -> str:
     if not file.exists():
         return f"the runs in `{name}`"
     seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
-    span = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else ",".join(map(str, seeds))
-    if results.unfinished or results.planned or f"seed: {span}" in file.read_text():
+    span = ",".join(map(str, seeds))
+    if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        span = f"range({seeds[0]},{seeds[-1] + 1})" if seeds[0] else f"range({len(seeds)})"
+    if results.unfinished or results.planned or f"seed: {span}" in file.read_text().replace('"', ""):
         return f"`python train.py -m experiment={name}`"
     return f"`python train.py -m experiment={name} 'seed={span}'`"
 
