@@ -113,7 +113,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
 
 def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
     """Of the results it reads which network shares weights; without such a record it warns."""
-    sweep(lab, "model=flat,flat2", "seed=0,1", "sweep=mine")
+    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "sweep=mine")
     report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
     assert "sharing" in set(pd.read_csv(lab / "multirun/mine/report/effects.csv").family)
     assert "is not registered" not in report.stdout + report.stderr
@@ -138,15 +138,14 @@ def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
     assert "--config-dir=conf" in words and "model.width=9" in words
     again = python(lab, "-m", "digitcmp", *words[1:], "lr=1e-3", "dry_run=true").stdout
     assert "1 runs, 0 finished" in again and "model=flat,aux=false,lr=0.001" in again
-    failed = sweep(lab, *typed[1:], "hydra/launcher=basic", code=1)
+    failed = sweep(lab, *typed, "hydra/launcher=basic", code=1)
     [line] = [line for line in failed.stderr.splitlines() if line.startswith("    python train.py ")]
     assert {"--config-dir=conf", "plugins=[mylab.nets]", "hydra/launcher=basic"} <= {*shlex.split(line)}
 
 
 def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
-    said = python(
-        lab, str(ROOT / "train.py"), "--config-dir=conf", "plugins=[mylab.nets]", "--help"
-    ).stdout.splitlines()
+    line = (str(ROOT / "train.py"), "--config-dir=conf", "plugins=[mylab.nets]", "--help")
+    said = python(lab, *line).stdout.splitlines()
     at = next(i for i, line in enumerate(said) if line.startswith("  flat "))
     assert "One small layer for both images." in said[at] and "model.width=8" in said[at + 1]
 
