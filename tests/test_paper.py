@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from digitcmp import paper
 from digitcmp.config.run import CONF
-from digitcmp.report.contrasts import Contrast
+from digitcmp.report.contrasts.contrast import Contrast
 
 
 def test_every_cell_has_a_name_a_number_and_a_rate() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from rich.console import Console
 
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.report import cell_contrast, comparison, tables
-from digitcmp.report.document import Section
+from digitcmp.report.contrasts import cell_contrast
+from digitcmp.report.pages import comparison, tables
+from digitcmp.report.pages.document import Section
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import MANIFEST
 
@@ -103,7 +104,7 @@ def main() -> None:
     if printed:
         return
 
-    from digitcmp.report import output  # matplotlib takes half a second, which a wrong folder need not wait for
+    from digitcmp.report.pages import output  # matplotlib takes half a second, which a wrong folder need not wait for
 
     files, sections = output.report_files(results)
     root = results.roots[0]

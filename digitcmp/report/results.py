@@ -12,25 +12,16 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import (
-    averages,
-    collapse,
-    conditions,
-    contrasts,
-    convergence,
-    data_sets,
-    effects,
-    loading,
-    series,
-    stats,
-)
-from digitcmp.report.archive import read_csv
-from digitcmp.report.cells import IDENTITY, accuracy_statistics, cell_means, paper_accuracy
-from digitcmp.report.formats import readable
-from digitcmp.report.parameters import equal_parameters
-from digitcmp.report.provenance import provenance_warnings
-from digitcmp.report.rates import equal_rates
-from digitcmp.report.settings import NO_SETTING, changed, level_name
+from digitcmp.report.contrasts import averages, conditions, contrast, convergence, data_sets, effects
+from digitcmp.report.contrasts.parameters import equal_parameters
+from digitcmp.report.contrasts.rates import equal_rates
+from digitcmp.report.loading import series, sources
+from digitcmp.report.loading.archive import read_csv
+from digitcmp.report.loading.cells import IDENTITY, accuracy_statistics, cell_means, paper_accuracy
+from digitcmp.report.loading.provenance import provenance_warnings
+from digitcmp.report.loading.settings import NO_SETTING, changed, level_name
+from digitcmp.report.pages.formats import readable
+from digitcmp.report.statistics import collapse, stats
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table
 
@@ -70,21 +61,21 @@ class Results:
         Raises:
             RunError: A runs.csv is not a report's.
         """
-        roots = [loading.sweep_folder(root) for root in roots]
-        sources = [loading.read_source(root) for root in roots]
-        table = pd.concat([source.runs for source in sources], ignore_index=True)
+        roots = [sources.sweep_folder(root) for root in roots]
+        read = [sources.read_source(root) for root in roots]
+        table = pd.concat([source.runs for source in read], ignore_index=True)
         if table.empty:
             return cls(roots, table)
-        table, duplicates, warnings = loading.drop_repeated(loading.fill_defaults(table))
+        table, duplicates, warnings = sources.drop_repeated(sources.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
-        for source in sources:
+        for source in read:
             code |= {key: functions for key, functions in source.code.items() if key in recorded}
-        warnings += loading.unknown_networks(table)
+        warnings += sources.unknown_networks(table)
         warnings += provenance_warnings(table, code)
-        table = loading.sort_runs(table)
-        begun, planned = loading.missing_folders(roots, table, duplicates)
-        archives = [source.archive for source in sources if source.archive]
+        table = sources.sort_runs(table)
+        begun, planned = sources.missing_folders(roots, table, duplicates)
+        archives = [source.archive for source in read if source.archive]
         return cls(roots, table, begun, planned, archives, warnings, code, duplicates)
 
     @cached_property
@@ -164,7 +155,7 @@ class Results:
     @cached_property
     def averages(self) -> pd.DataFrame:
         """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
-        single = ~self.effects.family.isin([*contrasts.ORDERS, "lr"])
+        single = ~self.effects.family.isin([*contrast.ORDERS, "lr"])
         few = (single & self.effects.refused.isna()).sum() <= averages.LARGE
         frame = conditions.conditions(self.runs)
         return averages.averages(frame.iloc[:0] if few or len(self.data_sets) else frame)

@@ -147,7 +147,7 @@ def print_table(root: Path) -> None:
     """Print the sweep's cells, with mean test accuracies beside the paper's, and the remarks on its data."""
     from rich.console import Console
 
-    from digitcmp.report import tables  # pandas takes a second, which a dry run need not wait for
+    from digitcmp.report.pages import tables  # pandas takes a second, which a dry run need not wait for
     from digitcmp.report.results import Results
 
     results = Results.load([root])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from records import record, report
 
-from digitcmp.report.averages import MAIN, TWO_WAY, averages
-from digitcmp.report.conditions import conditions
+from digitcmp.report.contrasts.averages import MAIN, TWO_WAY, averages
+from digitcmp.report.contrasts.conditions import conditions
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import RESULT
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from records import record
 
-from digitcmp.report import document, tables
-from digitcmp.report.archive import read_csv
-from digitcmp.report.collapse import base_rate, collapsed
+from digitcmp.report.loading.archive import read_csv
+from digitcmp.report.pages import document, tables
 from digitcmp.report.results import Results
+from digitcmp.report.statistics.collapse import base_rate, collapsed
 
 
 def runs(*accuracies: float, test_pairs: int = 1000, **columns: object) -> pd.DataFrame:
@@ -57,7 +57,7 @@ def test_cells_are_apart() -> None:
 
 
 def test_collapsed_runs_are_counted_named_and_no_setting(tmp_path: Path) -> None:
-    from digitcmp.report import output
+    from digitcmp.report.pages import output
 
     for seed, accuracy in enumerate((0.82, 0.83, 0.81, 0.56)):
         record(tmp_path, "ws3", accuracy, seed=seed)

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from records import record, report
 
-from digitcmp.report.comparison import compare
+from digitcmp.report.pages.comparison import compare
 from digitcmp.report.results import Results
 
 

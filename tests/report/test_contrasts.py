@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digitcmp.report.conditions import distinct
-from digitcmp.report.contrasts import Contrast, interactions, single_effects
-from digitcmp.report.effects import contrasts, corrected, measured, planned
-from digitcmp.report.factors import Factor, levels
-from digitcmp.report.loading import drop_repeated, level_place
-from digitcmp.report.samples import Samples, measure
+from digitcmp.report.contrasts.conditions import distinct
+from digitcmp.report.contrasts.contrast import Contrast, interactions, single_effects
+from digitcmp.report.contrasts.effects import contrasts, corrected, measured, planned
+from digitcmp.report.contrasts.factors import Factor, levels
+from digitcmp.report.contrasts.samples import Samples, measure
+from digitcmp.report.loading.sources import drop_repeated, level_place
 
 pytestmark = pytest.mark.pure
 

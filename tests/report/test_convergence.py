@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from records import grid, record
 
-from digitcmp.report import convergence_table, output
-from digitcmp.report.convergence import batch_time, compare, convergence, of_curve, outcomes, sign_test
+from digitcmp.report.contrasts.convergence import batch_time, compare, convergence, of_curve, outcomes, sign_test
+from digitcmp.report.pages import convergence_table, output
 from digitcmp.report.results import Results
 
 EPOCH = np.arange(1.0, 6)

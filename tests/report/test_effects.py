@@ -14,7 +14,7 @@ from records import factorial, grid, record
 
 from digitcmp.models import backbones
 from digitcmp.models.heads import HEADS, Head
-from digitcmp.report.contrasts import ORDERS
+from digitcmp.report.contrasts.contrast import ORDERS
 from digitcmp.report.results import Results
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from records import factorial, grid, record
 
-from digitcmp.report.conditions import conditions, distinct
-from digitcmp.report.designs import designs
+from digitcmp.report.contrasts.conditions import conditions, distinct
+from digitcmp.report.contrasts.designs import designs
 from digitcmp.report.figures import accuracy, data_sets, effects, style
 from digitcmp.report.figures import factorial as factorials
 from digitcmp.report.figures.pairs import label_heights

@@ -8,7 +8,8 @@ import scipy.stats
 from conftest import ROOT
 from records import record
 
-from digitcmp.report import document, figures, tables
+from digitcmp.report import figures
+from digitcmp.report.pages import document, tables
 from digitcmp.report.results import Results
 
 

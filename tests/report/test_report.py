@@ -14,8 +14,8 @@ from records import factorial, grid, record, report
 from rich.console import Console
 
 from digitcmp import paper
-from digitcmp.report import tables
 from digitcmp.report.figures import draw, save
+from digitcmp.report.pages import tables
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import METRICS, RESULT
 from digitcmp.runs.result import SCORES, read_result, record_result
@@ -489,10 +489,12 @@ def test_open_shows_the_page(tmp_path: Path) -> None:
 
 
 def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
-    code = "import digitcmp.report.tables, sys; print(*sys.modules)"
+    code = "import digitcmp.report.pages.tables, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
-    code = "import digitcmp.report.figures, digitcmp.report.page, digitcmp.commands.report, sys; print(*sys.modules)"
+    code = (
+        "import digitcmp.report.figures, digitcmp.report.pages.page, digitcmp.commands.report, sys; print(*sys.modules)"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "matplotlib" in loaded and not {"torch", "lightning"} & set(loaded)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from digitcmp.report import stats
-from digitcmp.report.robust import EXACT, leave_one_out, sign_flip_p, trimmed_mean
+from digitcmp.report.statistics import stats
+from digitcmp.report.statistics.robust import EXACT, leave_one_out, sign_flip_p, trimmed_mean
 
 pytestmark = pytest.mark.pure
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from digitcmp.report.rule import NO_INTERVAL, in_words, robust_verdict, verdict
+from digitcmp.report.statistics.rule import NO_INTERVAL, in_words, robust_verdict, verdict
 
 pytestmark = pytest.mark.pure
 

@@ -9,8 +9,8 @@ from records import record
 
 from digitcmp.report.figures import levels, rates
 from digitcmp.report.figures.style import palette
+from digitcmp.report.loading.series import step_classes
 from digitcmp.report.results import Results
-from digitcmp.report.series import step_classes
 
 T1 = 12.706204736  # Student's t, 97.5 %, one degree of freedom
 

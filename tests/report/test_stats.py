@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from digitcmp.report.stats import (
+from digitcmp.report.statistics.stats import (
     Effect,
     benjamini_hochberg,
     half_width,

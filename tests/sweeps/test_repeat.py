@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from records import grid, report
 
-import digitcmp.report.archive as archive
+import digitcmp.report.loading.archive as archive
 from digitcmp.config.run import CONF, Run, config_yaml
 from digitcmp.errors import RunError
 from digitcmp.sweeps import repeat

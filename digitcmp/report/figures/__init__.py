@@ -9,7 +9,7 @@ from io import BytesIO
 import matplotlib
 from matplotlib.figure import Figure
 
-from digitcmp.report.contrasts import ORDERS
+from digitcmp.report.contrasts.contrast import ORDERS
 from digitcmp.report.figures import accuracy, class_order, curves, data_sets, effects, factorial, levels, pairs, rates
 from digitcmp.report.figures.style import STYLE, palette
 from digitcmp.report.results import Results

@@ -17,7 +17,7 @@ from digitcmp.report.figures.style import (
     seeds,
     size,
 )
-from digitcmp.report.formats import spread
+from digitcmp.report.pages.formats import spread
 from digitcmp.report.results import Results
 
 MOST = 55  # cells that have a row each in a figure not taller than a screen or two

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from digitcmp.report.conditions import settings
+from digitcmp.report.contrasts.conditions import settings
 from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, seeds, shades
-from digitcmp.report.formats import spread
+from digitcmp.report.loading.settings import level_name
+from digitcmp.report.pages.formats import spread
 from digitcmp.report.results import Results
-from digitcmp.report.settings import level_name
 
 SHARING = ("FCNN3", "WS1", "WS2", "WS3")
 FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}

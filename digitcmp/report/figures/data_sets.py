@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from digitcmp.report.effects import differing
+from digitcmp.report.contrasts.effects import differing
 from digitcmp.report.figures.style import (
     PAGE,
     added_by,

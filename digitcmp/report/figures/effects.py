@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from digitcmp.report.averages import MAIN
-from digitcmp.report.effects import differing
+from digitcmp.report.contrasts.averages import MAIN
+from digitcmp.report.contrasts.effects import differing
 from digitcmp.report.figures.style import escaped, mark_interval, name_rows, seeds, show_zero, size
-from digitcmp.report.verdicts import colour, kind
+from digitcmp.report.pages.verdicts import colour, kind
 
 MOST = 50  # rows of a figure that is not taller than a screen or two
 

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from digitcmp import paper
-from digitcmp.report.conditions import Condition, conditions, distinct, group_by, identity
-from digitcmp.report.contrasts import CLAIMS
-from digitcmp.report.designs import Design, designs
+from digitcmp.report.contrasts.conditions import Condition, conditions, distinct, group_by, identity
+from digitcmp.report.contrasts.contrast import CLAIMS
+from digitcmp.report.contrasts.designs import Design, designs
 from digitcmp.report.figures.style import (
     PAGE,
     Palette,
@@ -24,8 +24,8 @@ from digitcmp.report.figures.style import (
     show_zero,
     sign_ticks,
 )
+from digitcmp.report.loading.settings import level_name
 from digitcmp.report.results import Results
-from digitcmp.report.settings import level_name
 
 MOST = 22  # rows of a figure not taller than a screen or two
 INGREDIENTS = ("aux", "model", "shared")  # the settings whose levels are marks, not rows

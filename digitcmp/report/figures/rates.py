@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from digitcmp.report.contrasts import CLAIMS
+from digitcmp.report.contrasts.contrast import CLAIMS
 from digitcmp.report.figures.levels import apart, mark_levels, number_levels, show_means
 from digitcmp.report.figures.style import (
     DASHED,

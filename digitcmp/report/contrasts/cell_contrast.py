@@ -10,12 +10,12 @@ import pandas as pd
 from rich.console import Console
 
 from digitcmp.errors import ConfigError, listed
-from digitcmp.report import tables
-from digitcmp.report.conditions import Condition, conditions
-from digitcmp.report.contrasts import Contrast
-from digitcmp.report.effects import corrected, measured
+from digitcmp.report.contrasts.conditions import Condition, conditions
+from digitcmp.report.contrasts.contrast import Contrast
+from digitcmp.report.contrasts.effects import corrected, measured
+from digitcmp.report.contrasts.samples import Samples
+from digitcmp.report.pages import tables
 from digitcmp.report.results import Results
-from digitcmp.report.samples import Samples
 
 FAMILY = "requested"
 

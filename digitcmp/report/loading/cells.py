@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import stats
+from digitcmp.report.statistics import stats
 
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtr, stdtrit
 
-from digitcmp.report.stats import FEW, ROUNDING
+from digitcmp.report.statistics.stats import FEW, ROUNDING
 
 TRIMMED = 0.2  # share of the differences that is cut off at either end
 EXACT = 30  # seeds for which all sign flips are counted; two halves of 2^15 signs each

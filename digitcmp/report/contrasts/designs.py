@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from digitcmp.report.conditions import Condition, group_by, levels_of
-from digitcmp.report.contrasts import ORDERS, Contrast
-from digitcmp.report.factors import NO_FACTOR, Factor, factors, levels
-from digitcmp.report.settings import level_name
+from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of
+from digitcmp.report.contrasts.contrast import ORDERS, Contrast
+from digitcmp.report.contrasts.factors import NO_FACTOR, Factor, factors, levels
+from digitcmp.report.loading.settings import level_name
 
 
 class Design(NamedTuple):

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from digitcmp import paper
-from digitcmp.report import collapse, convergence_table, rule, tables
-from digitcmp.report.averages import LARGE
-from digitcmp.report.contrasts import ORDERS
+from digitcmp.report.contrasts.averages import LARGE
+from digitcmp.report.contrasts.contrast import ORDERS
+from digitcmp.report.pages import convergence_table, tables
+from digitcmp.report.pages.summary import conclusion, networks, origin, question, title
+from digitcmp.report.pages.tables import Table
 from digitcmp.report.results import Results
-from digitcmp.report.summary import conclusion, networks, origin, question, title
-from digitcmp.report.tables import Table
+from digitcmp.report.statistics import collapse, rule
 
 CAPTIONS = {
     "accuracy": "Test accuracy of every cell. Filled: without the auxiliary loss, open: with it.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report import stats
+from digitcmp.report.statistics import stats
 
 if TYPE_CHECKING:
     from digitcmp.report.results import Results

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.conditions import Condition, levels_of
-from digitcmp.report.contrasts import Contrast, interactions, single_effects
-from digitcmp.report.factors import Factor
+from digitcmp.report.contrasts.conditions import Condition, levels_of
+from digitcmp.report.contrasts.contrast import Contrast, interactions, single_effects
+from digitcmp.report.contrasts.factors import Factor
 
 MATCHED, MATCHED_INTERACTION = "backbone, same sharing", "backbone × auxiliary loss"
 AUXILIARY = Factor("auxiliary loss", "aux")

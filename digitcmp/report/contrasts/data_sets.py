@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from digitcmp.report.conditions import Condition
-from digitcmp.report.contrasts import BETWEEN, CLAIMS, MEAN, Contrast, single_effects
-from digitcmp.report.factors import QUESTION, factors
-from digitcmp.report.settings import default
+from digitcmp.report.contrasts.conditions import Condition
+from digitcmp.report.contrasts.contrast import BETWEEN, CLAIMS, MEAN, Contrast, single_effects
+from digitcmp.report.contrasts.factors import QUESTION, factors
+from digitcmp.report.loading.settings import default
 
 Question = tuple[str, ...]  # the levels of QUESTION, '' for the default
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report import rule, stats
-from digitcmp.report.conditions import Condition, distinct, identity
-from digitcmp.report.contrasts import Contrast, interactions, single_effects
-from digitcmp.report.factors import factors
-from digitcmp.report.formats import readable
-from digitcmp.report.samples import Samples
-from digitcmp.report.settings import default
+from digitcmp.report.contrasts.conditions import Condition, distinct, identity
+from digitcmp.report.contrasts.contrast import Contrast, interactions, single_effects
+from digitcmp.report.contrasts.factors import factors
+from digitcmp.report.contrasts.samples import Samples
+from digitcmp.report.loading.settings import default
+from digitcmp.report.pages.formats import readable
+from digitcmp.report.statistics import rule, stats
 
 LARGE = 50  # effects, beyond which a reader needs averages first
 MAIN, TWO_WAY = "main effect", "two-way interaction"

@@ -10,9 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from digitcmp.report import robust, rule, stats
-from digitcmp.report.conditions import conditions, distinct, identity
-from digitcmp.report.contrasts import (
+from digitcmp.report.contrasts.conditions import conditions, distinct, identity
+from digitcmp.report.contrasts.contrast import (
     BACKBONE_INTERACTION,
     BETWEEN,
     CLAIMS,
@@ -23,11 +22,12 @@ from digitcmp.report.contrasts import (
     interactions,
     single_effects,
 )
-from digitcmp.report.data_sets import means_over_networks
-from digitcmp.report.designs import designs, factorial_contrasts
-from digitcmp.report.factors import NO_FACTOR, QUESTION, Factor, factors
-from digitcmp.report.matched import MATCHED_INTERACTION, matched_contrasts
-from digitcmp.report.samples import Paired, Samples, pair
+from digitcmp.report.contrasts.data_sets import means_over_networks
+from digitcmp.report.contrasts.designs import designs, factorial_contrasts
+from digitcmp.report.contrasts.factors import NO_FACTOR, QUESTION, Factor, factors
+from digitcmp.report.contrasts.matched import MATCHED_INTERACTION, matched_contrasts
+from digitcmp.report.contrasts.samples import Paired, Samples, pair
+from digitcmp.report.statistics import robust, rule, stats
 
 FIRST = (*ORDERS, MEAN, BETWEEN, "auxiliary loss", "sharing", "branches")  # families at the head of the table
 LAST = (

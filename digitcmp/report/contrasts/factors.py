@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from digitcmp import paper
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.conditions import Condition, group_by, levels_of, network
-from digitcmp.report.formats import readable
+from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of, network
+from digitcmp.report.pages.formats import readable
 
 QUESTION = ("task", "dataset")  # settings that make up the question
 NO_FACTOR = ("task",)  # settings between whose levels accuracies are not compared: they answer different questions

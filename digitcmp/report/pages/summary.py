@@ -13,10 +13,10 @@ from digitcmp import paper
 from digitcmp.config.run import CONF
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.averages import MAIN
-from digitcmp.report.contrasts import CLAIMS
-from digitcmp.report.formats import spread
-from digitcmp.report.provenance import MADE_WITH
+from digitcmp.report.contrasts.averages import MAIN
+from digitcmp.report.contrasts.contrast import CLAIMS
+from digitcmp.report.loading.provenance import MADE_WITH
+from digitcmp.report.pages.formats import spread
 from digitcmp.report.results import Results
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from digitcmp.report import document, figures, tables
-from digitcmp.report.effects import COLUMNS
-from digitcmp.report.page import page
+from digitcmp.report import figures
+from digitcmp.report.contrasts.effects import COLUMNS
+from digitcmp.report.pages import document, tables
+from digitcmp.report.pages.page import page
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import MANIFEST
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from digitcmp.report import stats
-from digitcmp.report.conditions import Condition, condition_name
-from digitcmp.report.contrasts import Contrast
+from digitcmp.report.contrasts.conditions import Condition, condition_name
+from digitcmp.report.contrasts.contrast import Contrast
+from digitcmp.report.statistics import stats
 
 
 class Sample(NamedTuple):

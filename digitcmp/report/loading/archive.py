@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from digitcmp.errors import RunError
-from digitcmp.report.settings import literal
+from digitcmp.report.loading.settings import literal
 from digitcmp.runs.result import MAJORITY, RESULT_KEYS, SCORES
 
 TEXTS = {  # columns of texts, some of which look like numbers

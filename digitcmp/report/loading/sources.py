@@ -12,8 +12,8 @@ from digitcmp import paper
 from digitcmp.config.run import defaults
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.backbones.registry import register_recorded
-from digitcmp.report import archive
-from digitcmp.report.settings import NO_SETTING
+from digitcmp.report.loading import archive
+from digitcmp.report.loading.settings import NO_SETTING
 from digitcmp.runs.folder import CONFIG, run_folders
 from digitcmp.runs.result import NETWORK, SCORES
 from digitcmp.runs.table import run_table

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from digitcmp.report.stats import ROUNDING, SIGNIFICANT
+from digitcmp.report.statistics.stats import ROUNDING, SIGNIFICANT
 
 MARGIN = 0.01  # in accuracy: a claim has two decimals
 NO_INTERVAL = "no interval: all differences are equal"

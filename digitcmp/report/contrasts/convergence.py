@@ -12,14 +12,14 @@ import pandas as pd
 from jaxtyping import Float
 from scipy.special import bdtr
 
-from digitcmp.report import stats
-from digitcmp.report.collapse import base_rate
-from digitcmp.report.conditions import conditions, distinct
-from digitcmp.report.contrasts import CLAIMS, Contrast, single_effects
-from digitcmp.report.effects import differing
-from digitcmp.report.factors import factors
-from digitcmp.report.rates import rate_contrasts
-from digitcmp.report.samples import Samples, pair
+from digitcmp.report.contrasts.conditions import conditions, distinct
+from digitcmp.report.contrasts.contrast import CLAIMS, Contrast, single_effects
+from digitcmp.report.contrasts.effects import differing
+from digitcmp.report.contrasts.factors import factors
+from digitcmp.report.contrasts.rates import rate_contrasts
+from digitcmp.report.contrasts.samples import Samples, pair
+from digitcmp.report.statistics import stats
+from digitcmp.report.statistics.collapse import base_rate
 
 GAIN = 0.9  # the share of a run's own gain that it reaches
 CURVE = ("cell", "seed", "epoch", "train_acc", "val_acc", "test_acc")  # the columns of seed_curves.csv

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from digitcmp import paper
-from digitcmp.report import stats
-from digitcmp.report.conditions import Condition, condition_name, identity, network, settings
-from digitcmp.report.factors import Factor, comparable, levels, related
+from digitcmp.report.contrasts.conditions import Condition, condition_name, identity, network, settings
+from digitcmp.report.contrasts.factors import Factor, comparable, levels, related
+from digitcmp.report.statistics import stats
 
 ORDERS = ("main effect", "two-way interaction", "higher interaction")  # the families of a factorial
 MEAN, BETWEEN = "mean over networks", "between data sets"

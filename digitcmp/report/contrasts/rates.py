@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from digitcmp.report import stats
-from digitcmp.report.conditions import distinct
-from digitcmp.report.contrasts import CLAIMS, Contrast, single_effects
-from digitcmp.report.effects import differing
-from digitcmp.report.factors import factors
-from digitcmp.report.samples import Samples, measure
+from digitcmp.report.contrasts.conditions import distinct
+from digitcmp.report.contrasts.contrast import CLAIMS, Contrast, single_effects
+from digitcmp.report.contrasts.effects import differing
+from digitcmp.report.contrasts.factors import factors
+from digitcmp.report.contrasts.samples import Samples, measure
+from digitcmp.report.statistics import stats
 
 COLUMNS = ("family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_holm", "refused")
 

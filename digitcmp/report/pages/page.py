@@ -14,10 +14,11 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from digitcmp.report import document, rule, summary, tables, verdicts
-from digitcmp.report.averages import MAIN
-from digitcmp.report.contrasts import MEAN
+from digitcmp.report.contrasts.averages import MAIN
+from digitcmp.report.contrasts.contrast import MEAN
+from digitcmp.report.pages import document, summary, tables, verdicts
 from digitcmp.report.results import Results
+from digitcmp.report.statistics import rule
 
 MISTAKES = "pictures/mistakes.png"  # in a run's folder
 COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # of either scheme

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.convergence import AT_TRAIN, OUTCOMES
-from digitcmp.report.formats import p_value, readable
+from digitcmp.report.contrasts.convergence import AT_TRAIN, OUTCOMES
+from digitcmp.report.pages.formats import p_value, readable
+from digitcmp.report.pages.tables import Column, Table, marked_interval, measure, name, setting, table
 from digitcmp.report.results import Results
-from digitcmp.report.tables import Column, Table, marked_interval, measure, name, setting, table
 
 HEADINGS = {
     "epochs_to_75": "epochs to .75",

@@ -11,8 +11,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from digitcmp import paper
-from digitcmp.report.effects import differing
-from digitcmp.report.formats import decimals, interval, p_value, readable, spread
+from digitcmp.report.contrasts.effects import differing
+from digitcmp.report.pages.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
 PUBLISHED = ("published", "published_low", "published_high")  # the paper's own effect with its interval

@@ -1,0 +1,1 @@
+"""The runs of some folders as tables: read, completed, grouped into cells."""
