@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from digitcmp import files
 from digitcmp.errors import ConfigError, RunError
+from digitcmp.report import claims
 from digitcmp.report.contrasts import cell_contrast
 from digitcmp.report.pages import comparison, tables
 from digitcmp.report.pages.document import Section
@@ -38,6 +40,11 @@ def command_line() -> argparse.ArgumentParser:
         help="print cell A less cell B, paired by seed, and write nothing; cells by title, label or name",
     )
     parser.add_argument(
+        "--claims",
+        action="store_true",
+        help="of a folder of sweeps with reports: print the paper's claims with their answers, and write DIR/claims.md",
+    )
+    parser.add_argument(
         "--command",
         nargs=2,
         metavar=("CELL", "SEED"),
@@ -63,6 +70,21 @@ def show(results: Results, sections: Iterable[Section], console: Console) -> Non
         console.print(f"WARNING: {warning}", style="bold red", markup=False)
 
 
+def show_claims(folder: Path, parser: argparse.ArgumentParser, console: Console) -> None:
+    """Print the claims of the paper with their answers and write them to claims.md in the folder."""
+    try:
+        table = claims.claims_table(folder)
+        files.write(folder / "claims.md", claims.markdown(table))
+    except RunError as error:
+        parser.exit(2, f"{error}\n")
+    except OSError as error:
+        parser.exit(1, f"cannot write {folder / 'claims.md'}: {error.strerror}\n")
+    for row in table.to_dict("records"):
+        console.print(f"[bold]{row['claim']}[/bold] ({row['section']}, {row['experiment']})", highlight=False)
+        console.print(f"  {row['answer']}\n  {row['verdict']}", markup=False)
+    console.print(f"Written to {folder / 'claims.md'}", markup=False)
+
+
 def main() -> None:
     """Read everything, draw everything, and only then write."""
     parser = command_line()
@@ -78,6 +100,11 @@ def main() -> None:
         parser.exit(
             2, f"--{printed[0]} prints and writes nothing; it is expected alone. Leave out the other options.\n"
         )
+    if arguments.claims:
+        if len(folders) > 1 or printed or arguments.out or arguments.open:
+            parser.exit(2, "--claims takes one folder of sweeps and no other option: digitcmp report DIR --claims\n")
+        show_claims(folders[0], parser, console)
+        return
     try:
         sides = [Results.load([folder]) for folder in folders] if arguments.compare else [Results.load(folders)]
     except RunError as error:
@@ -106,16 +133,16 @@ def main() -> None:
 
     from digitcmp.report.pages import output  # matplotlib takes half a second, which a wrong folder need not wait for
 
-    files, sections = output.report_files(results)
+    texts, sections = output.report_files(results)
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
-    if foreign := output.foreign_file(out, files):
+    if foreign := output.foreign_file(out, texts):
         parser.exit(2, f"{out} holds a {foreign} that is no report's: choose another folder, --out FOLDER\n")
     try:
-        output.write(out, files)
+        output.write(out, texts)
     except OSError as error:
         parser.exit(1, f"cannot write the report into {out}: {error.strerror}\n")
     show(results, sections, console)
-    console.print(f"Written to {out}: {'  '.join(sorted(files.keys() - {MANIFEST}))}", markup=False)
+    console.print(f"Written to {out}: {'  '.join(sorted(texts.keys() - {MANIFEST}))}", markup=False)
     if arguments.open:
         webbrowser.open((out / "report.html").resolve().as_uri())

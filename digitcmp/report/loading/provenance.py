@@ -42,7 +42,10 @@ def provenance_warnings(table: pd.DataFrame, code: Code) -> list[str]:
         code: The functions behind the fingerprints in its column `code`.
     """
     warnings = []
+    same_code = "code" in table and table.code.notna().all() and not mixed_functions(code)
     for key in [key for key in MADE_WITH if key in table]:
+        if key == "git_commit" and same_code:  # the commits differ in other files
+            continue
         counts = table[key].value_counts().sort_index()
         if len(counts) > 1:
             made = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from digitcmp.config.run import defaults
+from digitcmp.config.run import config_yaml, defaults
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.pages.formats import readable
 from digitcmp.runs.result import RESULT_KEYS
@@ -24,7 +24,10 @@ def literal(value: str) -> Any:
 def default(key: str, model: str) -> Any:
     """Return the default of a setting: that of the model's own argument, else of the key; None if it is unknown."""
     arguments = NETWORKS[model].arguments.model_fields if model in NETWORKS else {}
-    return arguments[key].default if key in arguments else defaults().get(key)
+    if key in arguments:
+        return arguments[key].default
+    unless_default = config_yaml() | config_yaml()["trainer"]  # defaults() lacks options that are recorded if set
+    return defaults().get(key, unless_default.get(key))
 
 
 def changed(run: Mapping[str, Any]) -> dict[str, str]:

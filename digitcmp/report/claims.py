@@ -1,0 +1,122 @@
+"""The claims of the paper, each with the experiment that tests it and the answer: `digitcmp report FOLDER --claims`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from digitcmp.errors import RunError
+from digitcmp.report.answers import (
+    Answer,
+    best_level,
+    directed,
+    equal_parameters,
+    faster,
+    other_tasks,
+    padding,
+    regularization,
+    sized,
+    small,
+    specific,
+)
+
+PAPERS_LAMBDA, PAPERS_BATCH = 1.0, 20.0  # section III
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper.
+
+    Attributes:
+        words: The claim, in the paper's words where they are quoted.
+        section: Where the paper makes it.
+        experiment: The sweep that tests it.
+        answer: Takes the report's folder of that sweep and returns the answer.
+    """
+
+    words: str
+    section: str
+    experiment: str
+    answer: Callable[[Path], Answer]
+
+
+def claims_table(folder: Path) -> pd.DataFrame:
+    """Return one row per claim whose experiment has a report in this folder of sweeps.
+
+    Returns:
+        Columns `claim section experiment answer verdict`.
+
+    Raises:
+        RunError: The folder has none of these reports.
+    """
+    rows = []
+    for claim in CLAIMS:
+        report = folder / claim.experiment / "report"
+        if (report / "effects.csv").exists():
+            answer = claim.answer(report)
+            row = {"claim": claim.words, "section": claim.section, "experiment": claim.experiment}
+            rows.append(row | answer._asdict() | {"answer": answer.text})
+    if not rows:
+        known = ", ".join(dict.fromkeys(claim.experiment for claim in CLAIMS))
+        raise RunError(
+            f"{folder} has no report of {known}; a folder of sweeps is expected. Run digitcmp report on each."
+        )
+    return pd.DataFrame(rows)[["claim", "section", "experiment", "answer", "verdict"]]
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return claims.md: the table with a link to each report."""
+    lines = [
+        "# The claims of the paper\n",
+        "Made by `digitcmp report multirun --claims` from the reports beside it. Differences are in test accuracy and",
+        "paired by seed, with 95 % t-intervals. [Methods](../docs/methods.md) defines the verdicts on sizes. A claim",
+        "of a direction *holds* if every interval lies on its side of 0, *holds in part* if some do.\n",
+        "| claim | section | answer | verdict |",
+        "|:--|:--|:--|:--|",
+    ]
+    for row in table.to_dict("records"):
+        link = f"[{row['experiment']}]({row['experiment']}/report/report.md)"
+        lines.append(f"| {row['claim']} | {row['section']} | {row['answer']} ({link}) | {row['verdict']} |")
+    return "\n".join(lines) + "\n"
+
+
+CLAIMS = (
+    Claim("“AL had a considerable impact on the test accuracy (+0.1)”", "V", "table1", sized("auxiliary loss")),
+    Claim("“WS only added +0.03”", "V", "table1", sized("sharing")),
+    Claim(
+        "“The best model results from the combination of both methods”: AL4 exceeds AL2, WS3 and AL3",
+        "V",
+        "table1",
+        directed(("auxiliary loss", "sharing", "backbone, same sharing"), ("AL4 − AL2", "AL4 − WS3", "AL4 − AL3")),
+    ),
+    Claim("Weight sharing “enables faster convergence”, “faster training”", "II, IV", "equal_rates", faster),
+    Claim(
+        "“Simply playing with the number of nodes or layers ... does not significantly improve the accuracy”",
+        "IV",
+        "figure5",
+        small("hidden"),
+    ),
+    Claim("“Splitting the layers per image does not significantly improve”", "IV", "table1", small("branches")),
+    Claim("“The learning rate chosen for each model is model-specific”", "III", "equal_rates", specific),
+    Claim("λ = 1 “as both losses have similar scale”", "III", "lambda", best_level("aux_weight", PAPERS_LAMBDA)),
+    Claim(
+        "Batch size 20, a “trade-off between speed and accuracy”",
+        "III",
+        "batch_size",
+        best_level("batch_size", PAPERS_BATCH, seconds=True),
+    ),
+    Claim("The CNN gains little because it has no padding and the images are tiny", "IV", "resolution", padding),
+    Claim("AL “provides stronger regularization”", "IV", "aux_labels", regularization),
+    Claim("“The number of parameters can yield drastically different results”", "IV", "parameters", equal_parameters),
+    Claim("“For other projects AL and WS may not bring the same effects”: tasks", "V", "tasks", other_tasks),
+    Claim("“For other projects AL and WS may not bring the same effects”: data sets", "V", "transfer", other_tasks),
+    Claim(
+        "Future work: dropout, max-pooling and DropBlock “to reduce overfitting”",
+        "V",
+        "beyond_regularization",
+        directed(("regularization",)),
+    ),
+)

@@ -1,0 +1,100 @@
+"""The page of claims, from made-up reports."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from records import report
+
+from digitcmp.report import answers
+from digitcmp.report.claims import claims_table
+
+EFFECT = {"family": "auxiliary loss", "context": "", "n": 10, "p_holm": 0.001, "claim": 0.1, "refused": None}
+
+
+def write(folder: Path, name: str, rows: list[dict]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(folder / name, index=False)
+    return folder
+
+
+def test_a_claim_of_a_size_counts_the_verdicts(tmp_path: Path) -> None:
+    rows = [
+        EFFECT
+        | {"effect": "AL1 − FCNN3", "mean": 0.05, "ci_low": 0.04, "ci_high": 0.06, "verdict": "smaller (+0.050)"},
+        EFFECT
+        | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed; robust: x"},
+        EFFECT
+        | {"effect": "another recipe", "mean": 0.3, "ci_low": 0.2, "ci_high": 0.4, "verdict": "y", "claim": None},
+    ]
+    answer = answers.sized("auxiliary loss")(write(tmp_path, "effects.csv", rows))
+    assert answer.text == "+.050 to +.100 in 2 comparisons, n = 10"
+    assert answer.verdict == "smaller (1 of 2), as claimed (1 of 2)"
+
+
+@pytest.mark.parametrize(
+    ("intervals", "verdict"),
+    [
+        ([(0.01, 0.03), (0.02, 0.04)], "holds"),
+        ([(0.01, 0.03), (-0.02, 0.04)], "holds in part (1 of 2)"),
+        ([(-0.01, 0.03), (-0.02, 0.04)], "does not hold"),
+        ([(-0.03, -0.01), (-0.02, 0.04)], "opposite"),
+    ],
+)
+def test_a_claim_of_a_direction(tmp_path: Path, intervals: list[tuple[float, float]], verdict: str) -> None:
+    rows = [
+        EFFECT | {"effect": str(i), "mean": (low + high) / 2, "ci_low": low, "ci_high": high, "verdict": ""}
+        for i, (low, high) in enumerate(intervals)
+    ]
+    assert answers.directed(("auxiliary loss",))(write(tmp_path, "effects.csv", rows)).verdict == verdict
+
+
+def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
+    """The level of highest validation accuracy is not that of highest test accuracy."""
+    cells = [
+        {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "test_acc_mean": 0.91, "fit_seconds": 2.0},
+        {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "test_acc_mean": 0.93, "fit_seconds": 4.0},
+        {"label": "AL4", "aux_weight": 10.0, "val_acc_mean": 0.91, "test_acc_mean": 0.95, "fit_seconds": 2.0},
+    ]
+    answer = answers.best_level("aux_weight", 1.0, seconds=True)(write(tmp_path, "cells.csv", cells))
+    assert answer.verdict == "does not hold"
+    assert answer.text.endswith("AL4: 3 (+.020 test accuracy over 1, in 2.0 times the seconds)")
+
+
+def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
+    """Differences .1 and .3: mean .2, interval .2 +- 12.706 * .1."""
+    runs = [
+        {"model": "ws3", "aux": True, "seed": 1, "test_acc": 0.9},
+        {"model": "ws3", "aux": True, "seed": 0, "test_acc": 0.8},
+        {"model": "ws3", "aux": False, "seed": 0, "test_acc": 0.7},
+        {"model": "ws3", "aux": False, "seed": 1, "test_acc": 0.6},
+    ]
+    effect = answers.paired(write(tmp_path, "runs.csv", runs), "aux", "not aux")
+    assert effect.mean == pytest.approx(0.2) and effect.high == pytest.approx(0.2 + 1.27062, rel=1e-4)
+
+
+def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
+    runs = []
+    for model in ("fcnn3", "ws1", "ws2", "ws3"):
+        for seed in range(3):
+            base = {"model": model, "seed": seed, "aux_labels": None}
+            runs.append(base | {"aux": False, "test_acc": 0.80 + 0.01 * seed})
+            for labels, gain in ((None, 0.1), ("half", 0.05), ("parity", 0.01), ("shuffled", -0.05)):
+                accuracy = 0.80 + 0.01 * seed + gain + 0.001 * seed
+                runs.append(base | {"aux": True, "aux_labels": labels, "test_acc": accuracy})
+    answer = answers.regularization(write(tmp_path, "runs.csv", runs))
+    assert "digits +.101 to +.101" in answer.text and "shuffled -.049 to -.049" in answer.text
+    assert answer.verdict.startswith("does not hold")
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    row = EFFECT | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed"}
+    rows = [row | {"family": family, "effect": f"{family} x"} for family in ("auxiliary loss", "sharing", "branches")]
+    write(tmp_path / "table1/report", "effects.csv", [row, *rows])
+    printed = report(tmp_path, "--claims").stdout
+    page = (tmp_path / "claims.md").read_text()
+    assert "as claimed (2 of 2)" in printed and "(table1/report/report.md)" in page
+    assert set(claims_table(tmp_path).experiment) == {"table1"}
+    refused = report(tmp_path / "table1", "--claims", code=2).stderr
+    assert "has no report of table1, equal_rates" in refused and refused.count("\n") == 1
+    assert report(tmp_path, "--claims", "--open", code=2).stderr.startswith("--claims takes one folder of sweeps")
