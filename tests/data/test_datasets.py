@@ -641,7 +641,7 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda file: None, "data.file=own.npz is not allowed: there is no such file or folder"),
     "too small for ws3": (
         lambda file: save_npz(file, side=4),
-        "model=ws3 cannot be trained: ValueError: ws3 needs images of at least 5x5, not 4x4",
+        "model=ws3 cannot be trained: ValueError: images of 4x4 are too small for ws3; expected at least 5x5",
     ),
 }
 
