@@ -211,23 +211,23 @@ def one_class_each(labels: Mapping[str, np.ndarray], counts: Mapping[str, int]) 
                 f"{key} has {array.shape[1]} labels per image (multi-label); expected one class per image. "
                 "Save one column, or a class number computed from all columns."
             )
-        dtype = array.dtype.kind
-        if array.shape != (counts[key],) or dtype not in "buifUS" or (dtype == "f" and not is_whole(array)):
+        type_code = array.dtype.kind
+        if array.shape != (counts[key],) or type_code not in "buifUS" or (type_code == "f" and not is_whole(array)):
             raise DataError(
                 f"{key} has the shape {array.shape} and the type {array.dtype}; "
                 f"expected a whole number or a string for each of {counts[key]} images"
             )
-        if dtype == "u" and array.max() > np.iinfo(np.int64).max:
+        if type_code == "u" and array.max() > np.iinfo(np.int64).max:
             raise DataError(f"{key} has the label {array.max()}; expected 0 to K-1")
-        if dtype in "US" and not all(np.char.strip(array)):
+        if type_code in "US" and not all(np.char.strip(array)):
             raise DataError(f"{key} has empty strings; expected a label for each of {counts[key]} images")
-        if dtype == "f":
+        if type_code == "f":
             remarks[f"labels are {array.dtype} and converted to whole numbers"] = None
-        if dtype == "b":
+        if type_code == "b":
             remarks["labels are booleans: false and true are the classes 0 and 1"] = None
-        if dtype in "buif":
+        if type_code in "buif":
             arrays[key] = array.astype(np.int64)
-        elif dtype == "S":
+        elif type_code == "S":
             arrays[key] = np.char.decode(array, "utf-8", "replace")
     return Converted(arrays, list(remarks))
 
