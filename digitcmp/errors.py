@@ -1,12 +1,12 @@
-"""The errors that a user can resolve. Each message is one line: what is wrong and what is expected."""
+"""The errors that a user can resolve. A message is one line: thing, problem; what is expected. What to do."""
 
 from collections.abc import Sequence
 
-NAMED = 5  # functions in a message
+NAMED = 5  # files in a message
 
 
 class ConfigError(Exception):
-    """A key or a value that is not allowed."""
+    """An unknown key or an invalid value."""
 
 
 class RunError(Exception):
@@ -14,33 +14,37 @@ class RunError(Exception):
 
 
 class StaleError(RunError):
-    """Runs that other code finished, and the functions that have changed since.
+    """Finished runs whose code has changed since.
 
-    subject: the start of the message, 'FOLDER holds this run, finished by'.
+    Args:
+        subject: the start of the message, 'FOLDER holds this run, finished by'.
+        functions: the names of the changed files, or of functions in results of earlier versions.
     """
 
     def __init__(self, subject: str, functions: Sequence[str]) -> None:
-        super().__init__(subject, functions)  # pickle makes the error of a worker again from these
+        super().__init__(subject, functions)  # pickle restores a worker's error from these arguments
         self.subject, self.functions = subject, functions
 
     def __str__(self) -> str:
-        changes = f"{self.subject} other code, changed since: {listed(self.functions)}"
-        return f"{changes}: stale=keep takes it, stale=retrain trains it again"
+        return (
+            f"{self.subject} other code, changed in {listed(self.functions)}; expected the current code. "
+            "Set stale=keep to accept the result, or stale=retrain to train again."
+        )
 
 
 class DataError(RunError):
-    """A data set that is missing, damaged or unfit."""
+    """A data set that is missing, damaged or invalid."""
 
 
 class ImageError(Exception):
-    """A picture that cannot be read or shows no digit."""
+    """A picture that cannot be read or in which no digit is detected."""
 
 
 class CheckpointError(Exception):
-    """A path that leads to no checkpoint of this project, or to a damaged one."""
+    """A path without a checkpoint of this project, or with a damaged one."""
 
 
-def listed(functions: Sequence[str]) -> str:
-    """Name the first functions and count the others."""
-    more = len(functions) - NAMED
-    return ", ".join(functions[:NAMED]) + (f" and {more} more" if more > 0 else "")
+def listed(names: Sequence[str]) -> str:
+    """Return the first names and the number of the others."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

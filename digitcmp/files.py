@@ -1,4 +1,4 @@
-"""Files: written completely or not at all, and known by the checksum of their content."""
+"""Atomic writes and checksums of files."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def atomic_write(file: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `file`, which replaces it at the end, or is removed if that fails."""
+    """Yield a temporary path beside `file`. It replaces `file` at the end, or is removed after an error."""
     partial = file.parent / f"{file.name}.{socket.gethostname()}.{os.getpid()}.partial"
     try:
         yield partial
@@ -21,7 +21,7 @@ def atomic_write(file: Path) -> Iterator[Path]:
 
 
 def write(file: Path, text: str) -> None:
-    """Write a text file completely or not at all, and wait until it is on the disk."""
+    """Write a text file atomically and wait until it is on the disk."""
     with atomic_write(file) as partial, partial.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
@@ -31,8 +31,11 @@ def write(file: Path, text: str) -> None:
 def checksum(content: Path | bytes) -> str:
     """Return the CRC-32 of a file, a folder or bytes as 8 hexadecimal digits.
 
-    A folder's checksum covers the names and contents of all files in it, without hidden files and folders. A path is
-    read again only if a size or a time of writing has changed. Raises OSError.
+    The checksum of a folder covers the names and contents of all its files except hidden ones. A path is read again
+    only if a size or a modification time has changed.
+
+    Raises:
+        OSError: if a file cannot be read.
     """
     if isinstance(content, bytes):
         return f"{zlib.crc32(content):08x}"
@@ -44,13 +47,13 @@ def checksum(content: Path | bytes) -> str:
 
 
 def hidden(file: Path) -> bool:
-    """Return whether a name in a relative path begins with a dot."""
+    """Return whether a file or a folder in a relative path begins with a dot."""
     return any(part.startswith(".") for part in file.parts)
 
 
 @cache
 def read_checksum(path: Path, stamps: tuple[tuple[Path, int, int], ...]) -> str:
-    """Return the checksum of files with these sizes and times of writing. A sweep reads its data once."""
+    """Return the checksum of files with these sizes and modification times (ns), cached so that a sweep reads once."""
     crc = 0
     for file, *_ in stamps:
         name = "" if file == path else file.relative_to(path).as_posix()

@@ -1,4 +1,4 @@
-"""What the paper (Salimbeni, Zeller, Mutlu, EPFL) says, each number with its table or figure; and what others got."""
+"""The numbers and claims of the paper (Salimbeni, Zeller, Mutlu, EPFL) with their sources, and third-party results."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from digitcmp.models.backbones import NETWORKS
 
 
 class Published(NamedTuple):
-    """A published test accuracy over n runs; `std` is None where only a figure shows it."""
+    """A published test accuracy over n runs. `std` is None if the source is a figure."""
 
     mean: float
     std: float | None
@@ -16,13 +16,13 @@ class Published(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What the paper says an ingredient adds to the test accuracy."""
+    """A claim of the paper: the effect of an ingredient on the test accuracy."""
 
     effect: float
     source: str
 
 
-ACCURACY = {  # of the ten networks in the order of its tables
+ACCURACY = {  # the ten networks in the order of the paper's tables
     "FCNN1": Published(0.802, 0.011, "Table I"),
     "FCNN2": Published(0.825, None, "Fig. 5"),
     "FCNN3": Published(0.831, 0.008, "Table I"),
@@ -35,7 +35,7 @@ ACCURACY = {  # of the ten networks in the order of its tables
     "AL4": Published(0.914, 0.015, "Table I"),
 }
 
-CELLS = tuple(  # (model, aux) of the ten
+CELLS = tuple(  # (model, aux) of the ten networks
     (network.name, aux)
     for label in ACCURACY
     for network in NETWORKS.values()
@@ -43,7 +43,7 @@ CELLS = tuple(  # (model, aux) of the ten
     if name == label
 )
 
-OTHERS = {  # published by others on the same task, from 1,000 training pairs and their digits; sources on GitHub
+OTHERS = {  # third-party results on the same task, from 1,000 training pairs and their digits; sources on GitHub
     "puckvg": Published(0.9826, 0.0034, "puckvg/EE-559-Team: shared LeNet, digit loss, its two argmax digits compared"),
     "raphaelreis": Published(
         0.9801, 0.0047, "raphaelreis/EE559-DeepLearning-MiniProjects: WS + AL, shifted, rotated and swapped images"
@@ -72,15 +72,15 @@ LEARNING_RATES = {  # Table II
 
 SAME_NETWORK = {"accelerator", "data_seed", "normalize", "precision", "shuffle", "test_pairs", "threads", "val_pairs"}
 TASK = {"task", "aux_labels", "dataset", "train_pairs"}
-WIDTHS = ("500", "500-250-50", "300-150-50")  # hidden; the last is Fig. 5's L=3, FCNN2's .825
+WIDTHS = ("500", "500-250-50", "300-150-50")  # values of hidden; the last one is L=3 of Fig. 5, FCNN2's .825
 
 AUXILIARY_CLAIM = Claim(0.10, "section V: AL had a considerable impact (+0.1)")
 SHARING_CLAIM = Claim(0.03, "section V: WS only added +0.03")
 
 
 def label(model: str, aux: bool, head: str = "mlp") -> str:
-    """The paper's name of a network where it has one: ('ws3', True) -> 'AL4', ('fcnn1', True) -> 'FCNN1+AL'."""
-    network = NETWORKS.get(model)  # a report may be of networks that are no longer here
+    """Return the paper's name of a network, ('ws3', True) -> 'AL4', or a similar one, ('fcnn1', True) -> 'FCNN1+AL'."""
+    network = NETWORKS.get(model)  # a report may contain networks that are no longer registered
     name = (network and network.label) or model
     if aux:
         name = (network and network.label_aux) or f"{name}+AL"
@@ -88,17 +88,23 @@ def label(model: str, aux: bool, head: str = "mlp") -> str:
 
 
 def as_published(settings: Mapping[str, str]) -> bool:
-    """Whether the paper's numbers are of the same networks and task, trained as long: its habits may differ.
+    """Return whether the paper's numbers are comparable: the same networks and task, trained for as long.
 
-    settings: those of a cell that are not at their default, as text, less its model, aux and lr.
+    Settings in SAME_NETWORK may differ.
+
+    Args:
+        settings: the settings of a cell that are not at their default, as strings, without model, aux and lr.
     """
     return all(key in SAME_NETWORK or (key == "hidden" and value in WIDTHS) for key, value in settings.items())
 
 
 def claimed(model: str, aux: bool, settings: Mapping[str, str]) -> bool:
-    """Whether the paper's claims are about this: one of its networks, on its task; the training may differ.
+    """Return whether the paper's claims apply: one of its networks, on its task. The training may differ.
 
-    settings: as in `as_published`.
+    Args:
+        model: a name in NETWORKS.
+        aux: whether it has the auxiliary loss.
+        settings: as in `as_published`.
     """
     if label(model, aux) not in ACCURACY:
         return False
@@ -107,5 +113,5 @@ def claimed(model: str, aux: bool, settings: Mapping[str, str]) -> bool:
 
 
 def published(name: str) -> Published | None:
-    """The published test accuracy of a label, None where the paper has none."""
+    """Return the published test accuracy of a network by its label, or None."""
     return ACCURACY.get(name)

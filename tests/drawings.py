@@ -74,7 +74,7 @@ BROKEN = {
     "hollow": "cannot be read: ",
     "huge": "cannot be read: Image size .2500000000 pixels. exceeds limit",
     "large": "cannot be read: Image size .100000000 pixels. exceeds limit",
-    "CMYK": "cannot be read: it is in CMYK, gray or RGB is wanted",
+    "CMYK": "cannot be read: it is in CMYK; expected gray or RGB",
     "animated": "cannot be read: it is animated",
-    "blank": "cannot be read: there is no digit in it",
+    "blank": "cannot be read: no digit was detected",
 }

@@ -1,1 +1,1 @@
-"""What the networks see: images, the data sets that hold them, and the pairs that are drawn from them."""
+"""Images, data sets, and the pairs that are drawn from them."""

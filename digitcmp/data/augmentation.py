@@ -1,4 +1,4 @@
-"""Training images, each moved and distorted by random amounts."""
+"""Random distortion of training images."""
 
 import math
 
@@ -15,10 +15,14 @@ ELASTIC = 0.06  # standard deviation at each of 4x4 points, in half images
 
 
 def augment(images: Float[Tensor, "n *image"], generator: torch.Generator) -> Float[Tensor, "n *image"]:
-    """Rotate (up to 15 degrees), scale and shear, shift (up to a tenth of the side) and elastically warp every image.
+    """Return the images, each rotated, scaled, sheared, shifted and elastically warped by random amounts.
 
-    The random numbers come from `generator`, on the CPU whatever the images' device, so that every device sees the
-    same ones; what comes in from outside is background, 0. Images are (N, H, W), in colour (N, C, H, W).
+    Images are rotated by at most 15 degrees and shifted by at most about a tenth of their side. Pixels from outside an
+    image are background, 0.
+
+    Args:
+        images: (N, H, W), or (N, C, H, W) in colour.
+        generator: a generator on the CPU. Images on every device get the same random numbers.
     """
     n, (h, w) = len(images), images.shape[-2:]
     turn, shear, scale_x, scale_y, dx, dy = (2 * torch.rand(6, n, generator=generator) - 1).unbind()

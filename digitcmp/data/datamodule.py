@@ -1,4 +1,4 @@
-"""The pairs of a run, as a LightningDataModule."""
+"""The LightningDataModule of a run's pairs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,15 +18,15 @@ class BatchLoader:
     """A data loader of consecutive mini-batches from a set that fits into memory.
 
     Args:
-        make: returns the pairs of an epoch, in their order. It is called when the first batch is taken, not by `iter`,
-            which Lightning also calls to look at the loader.
-        pairs: how many there are in an epoch.
-        batch_size: the pairs of a batch; the last batch may have fewer.
+        make: returns the pairs of an epoch in their order. It is called for the first batch. A call of `iter` alone,
+            as Lightning makes to inspect the loader, does not call it.
+        pairs: the number of pairs in an epoch.
+        batch_size: the number of pairs in a batch; the last batch may be smaller.
     """
 
     def __init__(self, make: Callable[[], Batch], pairs: int, batch_size: int) -> None:
         self.make = make
-        self.dataset = range(pairs)  # Lightning's BatchSizeFinder stops at its length
+        self.dataset = range(pairs)  # Lightning's BatchSizeFinder reads its length
         self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[Batch]:
@@ -36,19 +36,27 @@ class BatchLoader:
         return -(-len(self.dataset) // self.batch_size)
 
     def share(self, batches: int) -> float:
-        """Return the share of the pairs that the first `batches` batches hold."""
+        """Return the share of an epoch's pairs in its first `batches` batches, from 0 to 1."""
         return min(batches * self.batch_size, len(self.dataset)) / len(self.dataset)
 
 
 class PairData(LightningDataModule):
     """Training and validation pairs from the data set's training images, test pairs from its test images.
 
-    No image is used twice. One permutation of the training images per seed: training pairs are taken from its
-    front, validation pairs from its back, so that the number of one never changes the other. `data_seed` fixes
-    the pairs apart from `seed`, which always orders the batches. `augment` distorts every training image anew
-    in every epoch; `re_pair` makes new pairs of the training images in every epoch, with targets from their digits.
-    task: what is asked of a pair, a name in TASKS. aux_labels: a name in AUX_LABELS; if it shuffles, the digits of the
-    training pairs are permuted after the targets are made. root, source: as `datasets.load` takes them.
+    No image is used twice. `pairs.draw_sets` describes how the pairs are drawn.
+
+    Args:
+        name, root, source: the arguments of `datasets.load`.
+        train_pairs, val_pairs, test_pairs: the number of pairs of each set.
+        seed: fixes the order of the batches, the new pairs and the augmentation; also the pairs without `data_seed`.
+        data_seed: fixes the pairs, for runs of different seeds on the same pairs.
+        batch_size: the number of pairs in a training batch.
+        shuffle: order the training pairs anew in every epoch.
+        augment: distort every training image anew in every epoch.
+        re_pair: make new pairs of the training images in every epoch, with targets from their digits.
+        task: a name in TASKS.
+        aux_labels: a name in AUX_LABELS. For shuffled labels the digits of the training pairs are permuted after the
+            targets are computed.
     """
 
     def __init__(
@@ -82,10 +90,12 @@ class PairData(LightningDataModule):
         self.remarks: tuple[str, ...] = ()
 
     def setup(self, stage: str | None = None) -> None:
-        """Draw the pairs of `train`, `val` and `test` into `sets`; the same ones however often it is called.
+        """Draw the pairs of `train`, `val` and `test` into `sets`, once.
 
-        `images` says what their images are, `remarks` what was converted to read them, a line each.
-        Raises DataError if the data set is not there, unfit or too small.
+        Sets `images`, the ImageSpec of the data set, and `remarks`, a line for each conversion of its files.
+
+        Raises:
+            DataError: if the data set is missing, invalid or too small.
         """
         if not self.sets:
             data = datasets.load(**self.source)
@@ -96,24 +106,24 @@ class PairData(LightningDataModule):
                 generator = torch.Generator().manual_seed(derive(self.pairs_seed, "aux_labels"))
                 order = torch.randperm(train.digits.numel(), generator=generator)
                 self.sets["train"] = train._replace(digits=train.digits.flatten()[order].view(-1, 2))
-        if self.trainer is not None:  # once, instead of every batch
+        if self.trainer is not None:  # faster than a transfer of every batch
             device = self.trainer.strategy.root_device
             self.sets = {name: Batch(*(tensor.to(device) for tensor in pairs)) for name, pairs in self.sets.items()}
 
     @property
     def moments(self) -> tuple[float, float]:
-        """Mean and standard deviation of the training pairs' pixels, in gray values."""
+        """The mean and the standard deviation of the training pairs' pixels, in gray values."""
         pixels = self.sets["train"].pairs.double()
         return pixels.mean().item(), pixels.std().item()
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        return batch  # `setup` has put the sets there
+        return batch  # `setup` has moved the sets to the device
 
     def train_dataloader(self) -> BatchLoader:
         return BatchLoader(self.epoch, self.counts["train"], self.batch_size)
 
     def val_dataloader(self) -> list[BatchLoader]:
-        """Validation and test pairs: the curves show both; only validation pairs are ever chosen by."""
+        """Return the loaders of validation and test pairs. The curves show both; selection uses validation pairs."""
         return [self.evaluation_loader("val"), self.evaluation_loader("test")]
 
     def test_dataloader(self) -> BatchLoader:
@@ -127,17 +137,17 @@ class PairData(LightningDataModule):
         return BatchLoader(lambda: self.sets[name], self.counts[name], EVALUATION_ROWS)
 
     def epoch(self) -> Batch:
-        """Draw an epoch's training pairs: paired anew, in a new order and augmented, as far as the run asks for it.
+        """Return an epoch's training pairs, with new pairs, a new order and augmentation if requested.
 
         With Lightning's `overfit_batches` every epoch has the same pairs in the same order.
         """
         train = self.sets["train"]
-        same = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
-        if self.pairing is not None and not same:
+        fixed = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
+        if self.pairing is not None and not fixed:
             images, digits = train.pairs.flatten(0, 1), train.digits.flatten()
             rows = torch.randperm(len(digits), generator=self.pairing).view(-1, 2)
             train = pair(images[rows], digits[rows], self.task)
-        if self.order is not None and not same:
+        if self.order is not None and not fixed:
             train = train.take(torch.randperm(len(train.target), generator=self.order))
         if self.augmentation is not None:
             images = augment(train.pairs.flatten(0, 1), self.augmentation)

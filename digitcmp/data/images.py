@@ -1,4 +1,4 @@
-"""A picture from anywhere, made into what a data set would hold of it: a digit as MNIST, light on dark and centred."""
+"""Conversion of PNG and JPEG pictures to the images of a data set. Drawn digits become light on dark and centred."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,16 +13,19 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from digitcmp.data.spec import PAPER, ImageSpec
 from digitcmp.errors import ImageError
 
-LONGEST = 560  # pixels; a larger picture is shrunk first
+LONGEST = 560  # pixels; larger pictures of digits are shrunk first
 BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
 GRAY = ("1", "L", "LA", "I", "I;16", "I;16B")  # Pillow's modes of pictures without colour
-DEPTHS = (10, 12, 14, 16)  # bits that cameras and scanners fill of 16
+DEPTHS = (10, 12, 14, 16)  # bits of 16 that cameras and scanners use
 
 
 class Survey(NamedTuple):
-    """A picture: whether it has no colour, and the highest value of one with 16 bits.
+    """The properties of a picture that decide how all pictures of a folder are read.
 
-    Of 16-bit colours Pillow reads the upper 8 bits alone: the highest value that these may belong to.
+    Attributes:
+        gray: whether the picture has no colour.
+        highest: the highest value of a 16-bit picture, None for other pictures. Pillow reads only the upper 8 bits of
+            16-bit colours; for these it is the highest value with the same upper bits.
     """
 
     gray: bool
@@ -30,11 +33,21 @@ class Survey(NamedTuple):
 
 
 def read(file: Path, images: ImageSpec = PAPER, bits: int = 16) -> UInt8[np.ndarray, "*image"]:
-    """The picture in a PNG or JPEG file of any size as the data set would hold it, whose images are so.
+    """Read a PNG or JPEG file of any size as an image of a data set.
 
-    Where they are drawn, the digit in it, dark on light or light on dark, as MNIST would hold it. bits: as in `pixels`.
-    Raises ImageError for anything but one complete still picture, gray or RGB, of at most 89 megapixels, with a digit
-    if one is wanted.
+    If the data set's images are drawn, detect the digit, dark on light or light on dark, and centre it as in MNIST.
+
+    Args:
+        file: the picture.
+        images: the specification of the data set's images.
+        bits: as in `pixels`.
+
+    Returns:
+        The image, (H, W) or (3, H, W).
+
+    Raises:
+        ImageError: if the file is not one complete still picture, gray or RGB, of at most 89 megapixels; or if no digit
+            is detected where one is needed.
     """
     if not images.drawn:
         return fitted(read_pixels(file, gray=images.channels == 1, bits=bits), images)
@@ -44,16 +57,20 @@ def read(file: Path, images: ImageSpec = PAPER, bits: int = 16) -> UInt8[np.ndar
 
 
 def read_pixels(file: Path, gray: bool | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
-    """The `pixels` of a PNG or JPEG file, by default gray if it has no colour. Raises ImageError as `read` does."""
+    """Return the `pixels` of a PNG or JPEG file, by default gray if it has no colour.
+
+    Raises:
+        ImageError: as `read` does.
+    """
     with opened(file) as image:
         return pixels(image, image.mode in GRAY if gray is None else gray, bits=bits)
 
 
 def survey(file: Path) -> Survey:
-    """Return what a PNG or JPEG file holds. Raises ImageError as `read` does."""
+    """Return the properties of a PNG or JPEG file. Raises ImageError as `read` does."""
     with opened(file) as image:
         gray, sixteen = image.mode in GRAY, has_16_bits(image)
-        values = np.asarray(image)  # all of it, which fails if the file is cut
+        values = np.asarray(image)  # decodes the complete file and fails if it is truncated
         if not sixteen:
             return Survey(gray, None)
         highest = int(values.max() if values.ndim == 2 else values[..., :3].max())
@@ -61,32 +78,32 @@ def survey(file: Path) -> Survey:
 
 
 def has_16_bits(image: Image.Image) -> bool:
-    """Return whether a picture that was opened and not yet read has 16 bits a value."""
+    """Return whether a picture has 16 bits per value. It must be opened and not yet decoded."""
     return image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def depth(highest: int) -> int:
-    """Return how many bits 16-bit pictures fill whose highest value is this one, one of `DEPTHS`; 16 if it is < 256."""
+    """Return the number of bits, one of `DEPTHS`, that 16-bit pictures with this highest value use; 16 below 256."""
     return 16 if highest < 256 else next(bits for bits in DEPTHS if highest < 2**bits)
 
 
 def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[np.ndarray, "*image"]:
-    """The `pixels` of a picture resized to a data set's images: (H, W) as it is, (H, W, 3) with the channels first."""
+    """Return the `pixels` of a picture, (H, W) or (H, W, 3), resized to a data set's images, (H, W) or (3, H, W)."""
     image = resize(picture[None], images.side)[0]
     return image if image.ndim == 2 else np.moveaxis(image, 2, 0)
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[Image.Image]:
-    """A PNG or JPEG file as a picture. Raises ImageError, also for what fails while it is looked at."""
+    """Open a PNG or JPEG file as a picture. Raises ImageError, also for errors inside the `with` block."""
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=("PNG", "JPEG")) as image:
                 if image.format == "PNG" and getattr(image, "is_animated", False):
-                    raise ImageError("it is animated")
+                    raise ImageError("it is animated; expected a still picture")
                 if image.mode == "CMYK":
-                    raise ImageError("it is in CMYK, gray or RGB is wanted")
+                    raise ImageError("it is in CMYK; expected gray or RGB")
                 yield image
     except UnidentifiedImageError:
         raise ImageError(f"{file} is not a PNG or JPEG picture") from None
@@ -96,24 +113,33 @@ def opened(file: Path) -> Iterator[Image.Image]:
 
 
 def depth_remark(bits: int) -> str:
-    """Return a line on 16-bit pictures that fill so many bits."""
-    return f"pictures with 16 bits fill {bits} of them: divided by {2 ** (bits - 8)}"
+    """Return the remark on 16-bit pictures that use fewer bits."""
+    return f"16-bit pictures use only {bits} bits and are divided by {2 ** (bits - 8)}"
 
 
 def pixels(image: Image.Image, gray: bool, longest: int | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
-    """A picture's gray values (H, W), or its colours (H, W, 3): upright, and if it is larger shrunk to `longest`.
+    """Return a picture's gray values (H, W) or colours (H, W, 3), 0..255, upright.
 
-    Transparent parts contrast with the opaque ones. bits: how many bits the values of a 16-bit picture fill, and those
-    of all pictures that go with it; `depth` says it. Raises ImageError for 16 bits that hold numbers of 8, and for
-    colours that fill fewer than 16, of which Pillow reads the upper 8 alone.
+    Transparent parts get a background that contrasts with the opaque parts.
+
+    Args:
+        image: the opened picture.
+        gray: whether to return gray values.
+        longest: the length in pixels to which the longer side is shrunk; None keeps the size.
+        bits: the number of bits that the values of a 16-bit picture use, the same for all pictures of a data set. See
+            `depth`.
+
+    Raises:
+        ImageError: if a 16-bit gray picture holds 8-bit values, or if 16-bit colours use fewer than 16 bits, because
+            Pillow reads only their upper 8 bits.
     """
     if bits < 16 and has_16_bits(image) and not image.mode.startswith("I"):
-        raise ImageError(f"it has 16 bits a colour, of which {bits} are used. Save it with 8 bits a colour.")
+        raise ImageError(f"it uses {bits} of 16 bits per colour; expected 8 bits. Save it with 8 bits per colour.")
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits
         values = np.asarray(image)
         if bits == 16 and 0 < values.max() < 256:
-            raise ImageError(f"it has 16 bits, and no value above {values.max()}: 8 bits are wanted for these")
+            raise ImageError(f"it has 16 bits but no value above {values.max()}; expected 8 bits. Save it with 8 bits.")
         image = Image.fromarray((values // 2 ** (bits - 8)).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -127,9 +153,10 @@ def pixels(image: Image.Image, gray: bool, longest: int | None = None, bits: int
 
 
 def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarray, "n *after"]:
-    """Images (N, H, W) or (N, H, W, 3) as side x side: the mean of every block of k x k, halves rounded up.
+    """Return images (N, H, W) or (N, H, W, 3) resized to side x side.
 
-    Where H and W are no multiple of `side`, by area if they are larger, else by bilinear interpolation.
+    If H = W = k * side, a pixel is the mean of a block of k x k, halves rounded up. Other images are averaged by area
+    if H and W are at least `side`, else interpolated bilinearly.
     """
     height, width = images.shape[1:3]
     if height == width == side:
@@ -143,23 +170,26 @@ def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarra
 
 
 def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[np.ndarray, "side side"]:
-    """The digit in a gray picture as MNIST was made: fit into 20x20, centre of mass in 28x28; then resized.
+    """Return the digit in a gray picture as an image of MNIST, light on dark, resized to side x side.
 
-    Raises ImageError if nothing in it stands out.
+    The digit is scaled to fit into 20x20 and its centre of mass is placed at the centre of 28x28.
+
+    Raises:
+        ImageError: if nothing contrasts with the background.
     """
     ink = picture - background(picture)
-    ink *= np.sign((ink * ink**2).sum())  # ink is the few pixels far from the paper's gray
+    ink *= np.sign((ink * ink**2).sum())  # ink is the few pixels far from the background's gray
     noise = 3 * 1.4826 * float(np.median(np.abs(ink)))  # three standard deviations
     strongest = ink.max()
     if strongest < max(2 * noise, 12):
-        raise ImageError("there is no digit in it")
+        raise ImageError("no digit was detected; expected one that contrasts with its background")
     full = np.median(ink[ink > strongest / 2])
     ink = np.clip((ink - noise) / (full - noise), 0, 1).astype(np.float32)
     rows, columns = ((ink > 0.3).any(axis=axis).nonzero()[0] for axis in (1, 0))
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
     digit = np.asarray(Image.fromarray(digit).resize((width, height), Image.Resampling.BOX))
-    digit = digit / digit.max()  # thin strokes fade when they shrink
+    digit = digit / digit.max()  # thin strokes fade when they are shrunk
     weights = digit / digit.sum()
     y, x = (weights.sum(axis=1) @ np.arange(height), weights.sum(axis=0) @ np.arange(width))
     # MNIST's centres of mass lie within half a pixel of the 15th row and column
@@ -170,7 +200,7 @@ def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[
 
 
 def background(picture: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """The gray of the paper alone: a quadratic surface through the half of the picture that fits it best."""
+    """Return the gray of the background, a quadratic surface through the half of the pixels that fits it best."""
     height, width = picture.shape
     small = Image.fromarray(picture).resize((min(width, 32), min(height, 32)), Image.Resampling.BOX)
     grays = np.asarray(small, np.float64).ravel()
@@ -184,6 +214,6 @@ def background(picture: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def surface(height: int, width: int) -> Float[np.ndarray, "hw 6"]:
-    """1, x, y, xy, x², y² at every pixel, both from -1 to 1."""
+    """Return 1, x, y, xy, x², y² at every pixel, with x and y from -1 to 1."""
     y, x = np.meshgrid(*((np.arange(n) + 0.5) / n * 2 - 1 for n in (height, width)), indexing="ij")
     return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)

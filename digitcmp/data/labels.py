@@ -1,4 +1,4 @@
-"""The labels that the auxiliary loss teaches, by name: the digits, or controls that hold less about them."""
+"""The labels of the auxiliary loss, by name: the digits, or controls with less information about them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
 
 class AuxLabels(NamedTuple):
-    """How the auxiliary labels follow from the classes of the images.
+    """A rule that makes auxiliary labels of the classes of the images.
 
-    The digit head keeps an output for each class, so that the network is the same for all labels.
+    The digit head has an output for each class. The network is the same for all labels.
 
     Attributes:
-        of: Takes classes (B, 2) and their number K, and returns the labels (B, 2); None where a label is the class.
-        shuffled: Whether the labels of the training images are permuted among them once, the targets staying right.
+        of: a function of classes (B, 2) and their number K that returns labels (B, 2); None if the labels are the
+            classes.
+        shuffled: whether the labels of the training images are permuted once. The targets stay correct.
     """
 
     of: Callable[[Tensor, int], Tensor] | None = None
@@ -24,7 +25,7 @@ class AuxLabels(NamedTuple):
 
     @property
     def comparable(self) -> bool:
-        """Whether two predicted labels answer the task's question, as classes do."""
+        """Whether two predicted labels answer the task's question, as two classes do."""
         return self.of is None
 
 

@@ -1,4 +1,4 @@
-"""Arrays in .npz files: written completely or not at all, read under the names that other programs give them."""
+"""Arrays in .npz files, under the names of this package or of other programs."""
 
 import zipfile
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from digitcmp.errors import DataError
 from digitcmp.files import atomic_write
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
-NAMINGS = (  # of the four arrays, the first that a file holds completely is read
+NAMINGS = (  # names of the four arrays, in order of preference
     ARRAYS,  # MedMNIST's too
     ("x_train", "y_train", "x_test", "y_test"),  # Keras
     ("X_train", "y_train", "X_test", "y_test"),  # scikit-learn
 )
-SIGNATURES = {  # the first bytes of files that are no zip archive
+SIGNATURES = {  # the first bytes of files that are not zip archives
     b"\x93NUMPY": "one array, a .npy",
     b"\x89HDF": "an HDF5 file",
     b"MATLAB": "a MATLAB file",
@@ -28,7 +28,7 @@ SIGNATURES = {  # the first bytes of files that are no zip archive
 OTHER = "damaged or another kind of file"
 SAVE = f"Save it with numpy.savez(FILE, {', '.join(f'{key}=...' for key in ARRAYS)})."
 
-Arrays = Mapping[str, np.ndarray]  # ARRAYS; `names` where the classes have names; `remarks` where the reader has some
+Arrays = Mapping[str, np.ndarray]  # ARRAYS, and optionally `names` of the classes and `remarks` of the reader
 
 
 def write(file: Path, arrays: Arrays) -> None:
@@ -39,48 +39,55 @@ def write(file: Path, arrays: Arrays) -> None:
 
 
 def load(file: Path, keys: tuple[str, ...] | None = None) -> Arrays:
-    """Return these arrays of a .npz, by default all. Raises OSError, and a dozen other errors for a damaged file."""
+    """Return the arrays `keys` of a .npz, by default all.
+
+    Raises:
+        OSError: if the file cannot be read.
+        Exception: if the file is damaged; NumPy and zipfile raise a dozen different errors.
+    """
     status = file.stat()
     return decompressed(file, status.st_mtime_ns, status.st_size, keys)
 
 
 @cache
-def decompressed(file: Path, written: int, size: int, keys: tuple[str, ...] | None) -> Arrays:
-    """Return these arrays of a file with this time of writing and this size."""
-    with file.open("rb") as stream, np.load(stream) as arrays:  # zip checks the CRC of every array it reads
+def decompressed(file: Path, mtime: int, size: int, keys: tuple[str, ...] | None) -> Arrays:
+    """Return the arrays `keys` of a .npz. A file with another modification time or size is read again."""
+    with file.open("rb") as stream, np.load(stream) as arrays:  # zipfile checks the CRC of every array
         return {key: arrays[key] for key in keys or arrays.files}
 
 
 def read(file: Path) -> Arrays:
-    """Return the arrays of a user's .npz under our names, with `names` and `remarks`.
+    """Return the arrays of a user's .npz under the names in ARRAYS, with `names` if it has them, and `remarks`.
 
-    Raises DataError for a file that is damaged, no .npz, or lacks one of the four arrays, OSError.
+    Raises:
+        DataError: if the file is damaged, is not a .npz or lacks one of the four arrays.
+        OSError: if the file cannot be read.
     """
-    if other := other_kind(file):
+    if other := other_format(file):
         raise DataError(f"{file} is {other}, not a .npz of NumPy arrays. {SAVE}")
     try:
         with file.open("rb") as stream, np.load(stream) as archive:
-            there = tuple(archive.files)
+            keys = tuple(archive.files)
     except OSError:
         raise
     except Exception as error:  # a damaged zip raises a dozen different errors
-        raise DataError(f"{file} is damaged ({error})") from error
-    naming = max(NAMINGS, key=lambda keys: len({*keys} & {*there}))  # the first of equals
-    if lacking := [key for key in naming if key not in there]:
+        raise DataError(f"{file} is damaged ({error}); expected a .npz of NumPy arrays") from error
+    naming = max(NAMINGS, key=lambda names: len({*names} & {*keys}))  # the first of equals
+    if missing := [key for key in naming if key not in keys]:
         raise DataError(
-            f"{file} has no {', '.join(lacking)}: {', '.join(naming)} are wanted. It has {', '.join(there)}."
+            f"{file} has no {', '.join(missing)}; expected {', '.join(naming)}. It contains {', '.join(keys)}."
         )
-    renamed = dict(zip(naming, ARRAYS, strict=True)) | ({"names": "names"} if "names" in there else {})
+    renamed = dict(zip(naming, ARRAYS, strict=True)) | ({"names": "names"} if "names" in keys else {})
     arrays = {ours: load_one(file, theirs) for theirs, ours in renamed.items()}
     remarks = []
-    if left := [key for key in there if key not in renamed]:
-        why = f": validation pairs are drawn from {naming[0]}" if any("val" in key.lower() for key in left) else ""
-        remarks.append(f"{', '.join(left)} not read{why}")
+    if ignored := [key for key in keys if key not in renamed]:
+        why = f": validation pairs are drawn from {naming[0]}" if any("val" in key.lower() for key in ignored) else ""
+        remarks.append(f"{', '.join(ignored)} not read{why}")
     return arrays | {"remarks": np.array(remarks, dtype=str)}
 
 
 def load_one(file: Path, key: str) -> np.ndarray:
-    """Return an array of a .npz. Raises DataError for a damaged one and for Python objects."""
+    """Return an array of a .npz. Raises DataError if it is damaged or contains Python objects."""
     try:
         return load(file, (key,))[key]
     except OSError:
@@ -88,14 +95,18 @@ def load_one(file: Path, key: str) -> np.ndarray:
     except Exception as error:  # a damaged zip raises a dozen different errors
         if "allow_pickle" in str(error):
             raise DataError(
-                f"{file}: {key} is an array of Python objects, which are not read because a pickle can run code. "
+                f"{file}: {key} is an array of Python objects, and a pickle can run code; expected numbers or strings. "
                 "Save images of one size with numpy.stack(images), labels with numpy.array(labels.tolist())."
             ) from None
-        raise DataError(f"{file} is damaged ({error})") from error
+        raise DataError(f"{file} is damaged ({error}); expected a .npz of NumPy arrays") from error
 
 
-def other_kind(file: Path) -> str | None:
-    """Return what a file is that is no .npz, None for a zip archive of arrays, damaged or not. Raises OSError."""
+def other_format(file: Path) -> str | None:
+    """Return the format of a file that is not a .npz, 'a CSV file'; None for a zip archive of arrays, even damaged.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
     with file.open("rb") as stream:
         start = stream.read(4096)
     if not start:
@@ -106,9 +117,9 @@ def other_kind(file: Path) -> str | None:
                 if not any(name.endswith(".npy") for name in archive.namelist()):
                     return "a zip archive without arrays"
         return None
-    for signature, kind in SIGNATURES.items():
+    for signature, name in SIGNATURES.items():
         if start.startswith(signature):
-            return kind
+            return name
     try:
         lines = start.decode("utf-8", "strict" if len(start) < 4096 else "ignore").splitlines()
     except UnicodeDecodeError:

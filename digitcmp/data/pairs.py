@@ -1,4 +1,4 @@
-"""Pairs of digits, drawn from a data set: the same for the same seed, whatever else is asked for."""
+"""Pairs of images, drawn from a data set by a seed."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -13,35 +13,53 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.errors import DataError
 from digitcmp.seeds import derive
 
-EVALUATION_ROWS = 200  # pairs evaluated at once, few enough for the processor's cache
+EVALUATION_ROWS = 200  # pairs per evaluation batch, few enough for the processor's cache
 
 
 class Batch(NamedTuple):
-    """B pairs of images (H, W) or (3, H, W), raw pixels 0..255; target 1 where what the task asks is true."""
+    """B pairs of images.
+
+    Attributes:
+        pairs: (B, 2, H, W) or (B, 2, 3, H, W), raw pixels 0..255.
+        target: (B,), 1 if the answer to the task's question is yes, else 0.
+        digits: (B, 2), the classes of the images.
+    """
 
     pairs: Float[Tensor, "batch 2 *image"]
     target: Float[Tensor, "batch"]
     digits: Int[Tensor, "batch 2"]
 
     def take(self, rows: Int[Tensor, "rows"]) -> "Batch":
-        """These rows, in this order."""
+        """Return the pairs of these rows, in this order."""
         return Batch(*(tensor[rows] for tensor in self))
 
     def split(self, size: int) -> "Iterator[Batch]":
-        """Consecutive batches of `size` pairs; the last one may be smaller."""
+        """Return consecutive batches of `size` pairs; the last one may be smaller."""
         return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))
 
 
 def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int, task: str = "leq") -> dict[str, Batch]:
-    """The pairs `train`, `val` and `test` of a data set, so many of each; no image is used twice.
+    """Return the pairs `train`, `val` and `test` of a data set. No image is used twice.
 
-    One permutation of the training images per seed: training pairs are taken from its front, validation pairs from its
-    back, so that the number of one never changes the other. Raises DataError for more pairs than the images make.
+    Each seed has one permutation of the training images. Training pairs come from its front and validation pairs from
+    its back. The number of the former does not change the latter.
+
+    Args:
+        data: the data set.
+        counts: the number of pairs of each set.
+        seed: fixes the pairs.
+        task: a name in TASKS.
+
+    Raises:
+        DataError: if the data set has too few images.
     """
     splits = ("train", data.train, counts["train"] + counts["val"]), ("test", data.test, counts["test"])
-    for split, pool, wanted in splits:
-        if 2 * wanted > (there := len(pool.labels)):
-            raise DataError(f"{wanted} pairs asked of {data.name}'s {there} {split} images, which make {there // 2}")
+    for split, pool, requested in splits:
+        if 2 * requested > (available := len(pool.labels)):
+            raise DataError(
+                f"{requested} pairs requested from the {available} {split} images of {data.name}; "
+                f"expected at most {available // 2}"
+            )
     rng = np.random.default_rng(derive(seed, "pairs"))
     train, test = (rng.permutation(len(pool.labels)) for pool in (data.train, data.test))
     return {
@@ -52,11 +70,11 @@ def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int, task
 
 
 def pair(pairs: Float[Tensor, "batch 2 *image"], digits: Int[Tensor, "batch 2"], task: str = "leq") -> Batch:
-    """These images with the target that their digits give: 1 where what the task asks is true."""
+    """Return pairs of images with their target, the answer of the task to their digits."""
     return Batch(pairs, TASKS[task].holds(digits[:, 0], digits[:, 1]).float(), digits)
 
 
 def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int, task: str) -> Batch:
-    """The first `2 * pairs` images in this order, two by two."""
+    """Return the first `2 * pairs` images of a pool in this order as consecutive pairs."""
     rows = order[: 2 * pairs].reshape(pairs, 2)
     return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]), task)

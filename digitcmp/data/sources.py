@@ -1,4 +1,4 @@
-"""The data sets by name, with their facts before they are read, and the readers of plugins. Imports no NumPy."""
+"""The data sets by name, with the facts known before they are read, and the readers of plugins. Imports no NumPy."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from digitcmp.data.spec import PAPER, ImageSpec
 from digitcmp.fields import Group, arguments_of
 
 GIVEN = ("root", "side")  # parameters of a reader that are options of every data set
-FILES = ("npz", "folder")  # the names of data sets in files without a name of their own
+FILES = ("npz", "folder")  # the default names of data sets in files
 ReadFunction = TypeVar("ReadFunction", bound=Callable[..., Mapping[str, Any]])
 
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -18,9 +18,12 @@ HIRAGANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 @dataclass(frozen=True)
 class Source:
-    """train, test: how many images there are of each; images: what they are unless data.side says another size.
+    """A data set that is known by name.
 
-    cls: torchvision's class, of what comes through it.
+    Attributes:
+        train, test: the number of training and of test images.
+        images: their specification without data.side.
+        cls: the class of torchvision that reads it, or None.
     """
 
     train: int
@@ -33,7 +36,7 @@ SOURCES = {
     "mnist": Source(60_000, 10_000, PAPER, "MNIST"),
     "fashion_mnist": Source(60_000, 10_000, ImageSpec(names=GARMENTS, drawn=False), "FashionMNIST"),
     "kmnist": Source(60_000, 10_000, ImageSpec(names=HIRAGANA), "KMNIST"),
-    "digits": Source(1_201, 596, ImageSpec(side=8, drawn=False)),  # its digits fill all of the 8x8
+    "digits": Source(1_201, 596, ImageSpec(side=8, drawn=False)),  # its digits have no margin
 }
 
 
@@ -55,12 +58,15 @@ READERS: dict[str, Reader] = {}
 def register(read: ReadFunction) -> ReadFunction:
     """Register a function that reads a data set, under its own name: `data.name=NAME`.
 
-    It is called once per run and returns a mapping of arrays: `train_images` and `test_images`, (N, H, W) or
-    (N, H, W, 3), `train_labels` and `test_labels`, (N,), and optionally `names`, (K,), of the classes. It must return
-    the same arrays every time. Parameters `root` and `side` receive the options data.root, as a Path, and data.side.
-    Its other parameters are the options in data.arguments.
+    The function is called once per run. It must return the same arrays every time. Its parameters `root` and `side`
+    receive the options data.root, as a Path, and data.side. Its other parameters are the options in data.arguments.
 
-    Raises ValueError if the name is taken.
+    Args:
+        read: a function that returns a mapping of arrays: `train_images` and `test_images`, (N, H, W) or (N, H, W, 3);
+            `train_labels` and `test_labels`, (N,); and optionally `names`, (K,), of the classes.
+
+    Raises:
+        ValueError: if the name exists already.
     """
     name = read.__name__
     if name in SOURCES or name in FILES or name in READERS:

@@ -1,14 +1,19 @@
-"""What the images of a data set are: all that a network, a picture or a page needs to know of them."""
+"""The specification of a data set's images: channels, size and classes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """channels: 1 for gray, 3 for RGB; side: height and width in pixels; names: of the classes 0..K-1.
+    """The specification of a data set's images.
 
-    drawn: light strokes on a dark ground, centred as MNIST's, so that a canvas can take the place of a data set.
-    The defaults are the paper's images: MNIST averaged to 14x14.
+    The defaults are the paper's images, MNIST averaged to 14x14.
+
+    Attributes:
+        channels: 1 for gray, 3 for RGB.
+        side: the height and width in pixels.
+        names: the names of the classes 0..K-1.
+        drawn: whether images are light strokes on a dark ground, centred as in MNIST. A canvas can draw such images.
     """
 
     channels: int = 1
@@ -18,17 +23,17 @@ class ImageSpec:
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """The number of classes."""
         return len(self.names)
 
     @property
     def pixels(self) -> int:
-        """Numbers in an image."""
+        """The number of values in an image: channels * side * side."""
         return self.channels * self.side**2
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """An image as an array: (side, side) in gray, (3, side, side) in RGB."""
+        """The shape of an image: (side, side) in gray, (3, side, side) in RGB."""
         size = (self.side, self.side)
         return size if self.channels == 1 else (self.channels, *size)
 

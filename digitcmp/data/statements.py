@@ -1,4 +1,4 @@
-"""A task's statements about two classes, as they are shown: 'first <= second' of 3 and 5 is '3 ≤ 5'."""
+"""The display of a task's statements: 'first <= second' becomes 'first ≤ second', or '3 ≤ 5' for 3 and 5."""
 
 import re
 
@@ -6,14 +6,14 @@ SIGNS = {"<=": "≤", ">=": "≥", "==": "=", "!=": "≠"}
 
 
 def shown(statement: str) -> str:
-    """Return a statement or a question with the signs of print: 'first <= second' -> 'first ≤ second'."""
+    """Return a statement or a question with typographic signs: 'first <= second' -> 'first ≤ second'."""
     for typed, sign in SIGNS.items():
         statement = statement.replace(typed, sign)
     return statement
 
 
 def relation(statement: str) -> str | None:
-    """Return the sign between both classes, 'first <= second' -> '≤'; None for a statement of another form."""
+    """Return the sign between the two classes, 'first <= second' -> '≤'; None for a statement of another form."""
     between = re.fullmatch(r"first (\W+) second", shown(statement))
     return between[1] if between else None
 

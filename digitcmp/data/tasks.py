@@ -1,4 +1,4 @@
-"""The questions that can be asked of a pair of classes, by name. Adding a task is a line in TASKS."""
+"""The tasks by name: yes-or-no questions about a pair of classes. A new task is an entry in TASKS."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ class Task(NamedTuple):
     """A yes-or-no question about the classes of two images.
 
     Attributes:
-        holds: Takes the classes of the first and of the second images, int64 (B,), and returns a boolean for each.
-        question: The question in words: 'Is the first <= the second?'
-        yes: The statement that is true where the answer is yes: 'first <= second'.
-        no: The statement that is true where the answer is no.
+        holds: a function of the classes of the first and of the second images, int64 (B,), that returns the answers,
+            boolean (B,).
+        question: the question in words: 'Is the first <= the second?'
+        yes: the statement that is true if the answer is yes: 'first <= second'.
+        no: the statement that is true if the answer is no.
     """
 
     holds: Callable[[Tensor, Tensor], Tensor]
@@ -34,17 +35,17 @@ def sum_is_odd(first: Tensor, second: Tensor) -> Tensor:
 
 
 def in_shuffled_order(first: Tensor, second: Tensor) -> Tensor:
-    """Return whether the first class comes before the second in `shuffled_order`, or is the same."""
+    """Return whether the first class comes before the second in `shuffled_order` or equals it."""
     ranks = first.new_tensor(shuffled_order(int(first.maximum(second).max()) + 1))
     return ranks[first] <= ranks[second]
 
 
 @cache
 def shuffled_order(classes: int) -> list[int]:
-    """Return the rank of each class in a random order that is the same on every machine.
+    """Return the rank of each class in a fixed random order.
 
-    The classes are sorted by the SHA-256 of their number, so that more classes never change the order of two. The ten
-    digits come in the order 9 8 4 3 0 1 7 2 6 5.
+    The classes are sorted by the SHA-256 of their number. The order of two classes does not depend on the number of
+    classes. The order of the ten digits is 9 8 4 3 0 1 7 2 6 5.
     """
     ordered = sorted(range(classes), key=lambda number: hashlib.sha256(str(number).encode()).digest())
     return [ordered.index(number) for number in range(classes)]

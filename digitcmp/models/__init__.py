@@ -1,1 +1,1 @@
-"""The networks, their losses and scores, and the one LightningModule that trains them."""
+"""The networks, their losses and scores, and the LightningModule that trains them."""

@@ -1,4 +1,4 @@
-"""How two embeddings are compared, by name. A head is built without torch being imported before."""
+"""The registry of heads. Builders import torch when they are called."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Head:
-    """A registered comparison head.
+    """A registered head.
 
     Attributes:
-        build: its builder, from an embedding's shape and its arguments to a network (B, *shape) -> (B,) logits.
-        branches_only: whether it compares an embedding of each image, and cannot take one of both merged.
-        tasks: the names of the tasks that it fits, None for any.
+        build: a function of an embedding's shape and the head's arguments that returns a network (B, *shape) -> (B,)
+            logits.
+        branches_only: whether it needs an embedding of each image. It cannot be used with merged backbones.
+        tasks: the names of the tasks that it fits; None for any task.
     """
 
     build: "Callable[..., nn.Module]"
@@ -34,12 +35,12 @@ class Head:
 
     @property
     def summary(self) -> str:
-        """The first line of its description."""
+        """The first line of the builder's docstring, for the help."""
         return (self.build.__doc__ or "").partition("\n")[0]
 
     @cached_property
     def arguments(self) -> type[Group]:
-        """The arguments that it takes, with their types and defaults: every parameter but the first, the shape."""
+        """The options of the head, with their types and defaults: the builder's parameters after the shape."""
         return arguments_of(self.build, left_out=list(inspect.signature(self.build).parameters)[:1])
 
 
@@ -47,16 +48,15 @@ HEADS: dict[str, Head] = {}
 
 
 def register(build: Any = None, branches_only: bool = False, tasks: Sequence[str] | None = None) -> Any:
-    """Register a function that builds a head under its own name: @register, @register(branches_only=True).
-
-    It gets the shape of an embedding first; its other parameters are arguments, typed `head.NAME=VALUE`.
+    """Register a builder of a head under its own name, as @register or @register(branches_only=True).
 
     Args:
-        build: the function.
+        build: a function that returns the head. Its first parameter gets the shape of an embedding. Its other
+            parameters are the options `head.NAME=VALUE`.
         branches_only, tasks: as in `Head`.
 
     Raises:
-        ValueError: if the name is taken.
+        ValueError: if the name exists already.
     """
     if build is None:
         return lambda build: register(build, branches_only, tasks)
@@ -68,7 +68,7 @@ def register(build: Any = None, branches_only: bool = False, tasks: Sequence[str
 
 @register
 def mlp(shape: "Shape") -> "nn.Module":
-    """the paper's: one small dense layer more"""
+    """compare by a dense layer of 15 units, as in the paper"""
     from digitcmp.models.layers import MLPHead
 
     return MLPHead(shape)
@@ -76,7 +76,7 @@ def mlp(shape: "Shape") -> "nn.Module":
 
 @register(branches_only=True, tasks=("leq", "shuffled_leq"))
 def ordinal(shape: "Shape", temperature: Positive = 1.0) -> "nn.Module":
-    """no parameters: both embeddings are distributions over ordered bins; branches only"""
+    """compare distributions over ordered bins, without parameters; for backbones with branches"""
     from digitcmp.models.layers import OrdinalHead
 
     return OrdinalHead(shape, temperature)

@@ -1,4 +1,4 @@
-"""What backbones and heads are made of, in torch: pairs of images to embeddings, embeddings to logits."""
+"""The torch modules of backbones (pairs of images to embeddings) and heads (embeddings to logits)."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,18 +12,20 @@ Shape = tuple[int, ...]
 
 
 class Backbone(nn.Module):
-    """Maps pairs (B, 2, H, W), in colour (B, 2, C, H, W), to an embedding and says in `shape` what one looks like.
+    """A network from pairs, (B, 2, H, W) or (B, 2, C, H, W) in colour, to embeddings (B, *shape).
 
-    (2, D) with a branch per image, (D,) where both images are merged from the start.
+    Attributes:
+        shape: the shape of an embedding, (2, D) with a branch per image or (D,) for a merged backbone.
     """
 
     shape: Shape
 
 
 class Merged(Backbone):
-    """Dense network on both images flattened together (Fig. 1): pairs -> (B, widths[-1]), after its ReLU.
+    """A dense network on both images flattened together (Fig. 1), pairs -> (B, widths[-1]), with its last ReLU.
 
-    widths: first the number of pixels in a pair.
+    Args:
+        widths: the number of pixels in a pair, then the width of each layer.
     """
 
     def __init__(self, widths: Sequence[int]) -> None:
@@ -37,9 +39,12 @@ class Merged(Backbone):
 
 
 class Branches(Backbone):
-    """A branch per image: pairs -> (B, 2, bins), with one set of weights (`shared`) or two.
+    """A branch per image, pairs -> (B, 2, bins).
 
-    `branch` makes a network (N, C, H, W) -> (N, bins); it is called once if shared, else twice.
+    Args:
+        branch: returns a network (N, C, H, W) -> (N, bins). It is called once if shared, else twice.
+        shared: use one set of weights for both images.
+        bins: the size of a branch's embedding.
     """
 
     def __init__(self, branch: Callable[[], nn.Module], shared: bool, bins: int) -> None:
@@ -54,14 +59,18 @@ class Branches(Backbone):
 
 
 def with_channels(images: Float[Tensor, "n *image"]) -> Float[Tensor, "n c h w"]:
-    """Images as convolutions take them: gray ones (N, H, W) get their one channel."""
+    """Return images as (N, C, H, W). Gray images (N, H, W) get one channel."""
     return images if images.ndim == 4 else images.unsqueeze(1)
 
 
 class MLPHead(nn.Module):
-    """The paper's comparison (Fig. 2): both embeddings -> ReLU -> fc15 -> fc1; a merged embedding -> fc1.
+    """The paper's head (Fig. 2), (B, 2, D) or (B, D) -> (B,) logits of the task's statement.
 
-    (B, 2, D) or (B, D) -> (B,) logit of `first <= second`.
+    Two embeddings go through ReLU, a dense layer of 15 units, ReLU and a dense layer of 1 unit. A merged embedding
+    goes through a dense layer of 1 unit.
+
+    Args:
+        shape: the shape of an embedding, (2, D) or (D,).
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -78,15 +87,17 @@ class MLPHead(nn.Module):
 
 
 class OrdinalHead(nn.Module):
-    """Both embeddings read as logits of distributions p and q over ordered bins; no parameters, not in the paper.
+    """A head without parameters, (B, 2, bins) -> (B,) logits of `first <= second`. It is not in the paper.
 
-    (B, 2, bins) -> (B,) logit of `P(first <= second) = sum over i <= j of p_i q_j`.
+    The embeddings are the logits of distributions p and q over ordered bins, and
+    P(first <= second) = sum over i <= j of p_i q_j.
 
     Args:
-        shape: the shape of an embedding.
-        temperature: divides the logits of the bins; above 1 the distributions are flatter.
+        shape: the shape of an embedding, (2, bins).
+        temperature: divides the logits of the bins. Above 1 the distributions are flatter.
 
-    Raises ValueError for a merged embedding.
+    Raises:
+        ValueError: if the shape is that of a merged embedding.
     """
 
     above: Tensor
@@ -95,7 +106,10 @@ class OrdinalHead(nn.Module):
         super().__init__()
         self.temperature = temperature
         if len(shape) == 1:
-            raise ValueError("head=ordinal compares two embeddings, and this backbone merges both images into one")
+            raise ValueError(
+                "head=ordinal compares two embeddings, but this backbone merges both images; "
+                "expected a backbone with a branch per image"
+            )
         self.register_buffer("above", torch.ones(shape[1], shape[1], dtype=torch.bool).triu(), persistent=False)
 
     def forward(self, embedding: Float[Tensor, "batch 2 bins"]) -> Float[Tensor, "batch"]:
@@ -107,10 +121,10 @@ class OrdinalHead(nn.Module):
 
 
 def digit_head(shape: Shape, classes: int) -> nn.Module:
-    """Digit logits (B, 2, classes) from an embedding of this shape.
+    """Return a network from embeddings (B, *shape) to digit logits (B, 2, classes).
 
-    As many numbers an image as there are classes are read as the logits themselves, without a parameter (Fig. 3); any
-    other embedding goes through a linear layer, which the paper does not have.
+    Embeddings (2, classes) are the logits themselves (Fig. 3). Other embeddings go through a linear layer, which is not
+    in the paper.
     """
     if shape == (2, classes):
         return nn.Identity()

@@ -1,4 +1,4 @@
-"""The scores of a set of pairs, by torchmetrics."""
+"""The scores of a set of pairs as torchmetrics objects."""
 
 import torch
 from jaxtyping import Float
@@ -14,12 +14,12 @@ from digitcmp.models.objective import Digits, Target, labels_of
 
 
 class PairMetrics(nn.Module):
-    """The metrics of a network's output, `objective.scores` as torchmetrics objects.
+    """The scores of `objective.scores` as torchmetrics objects.
 
     Args:
-        classes: the number of classes that the digit head names.
-        task: a name in TASKS, the question that is answered.
-        aux_labels: a name in AUX_LABELS, what the digit head is taught.
+        classes: the number of classes.
+        task: a name in TASKS.
+        aux_labels: a name in AUX_LABELS, the labels of the digit head.
     """
 
     def __init__(self, classes: int, task: str = "leq", aux_labels: str = "digits") -> None:
@@ -34,7 +34,7 @@ class PairMetrics(nn.Module):
     @torch.inference_mode()
     def forward(self, output: PairOutput, target: Target, digits: Digits) -> dict[str, Float[Tensor, ""]]:
         """Return `loss` (comparison BCE, nats), `acc`, and with digit logits `digit_acc` and `argmax_acc`."""
-        compare = output.compare.float()  # in mixed precision the logits have fewer digits
+        compare = output.compare.float()  # in mixed precision the logits have fewer bits
         self.loss.update(F.binary_cross_entropy_with_logits(compare, target.float(), reduction="none"))
         self.acc.update((compare > 0).int(), target.int())
         computed = {"loss": self.loss, "acc": self.acc}

@@ -1,4 +1,4 @@
-"""The one LightningModule: it trains any network on pairs, with an optional auxiliary digit loss."""
+"""The LightningModule that trains a network on pairs, with an optional auxiliary loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,22 +20,22 @@ from digitcmp.seeds import derive
 
 
 class DigitComparison(LightningModule):
-    """Train a network to answer a question about pairs of images, by default `first digit <= second digit`.
+    """A network that learns to answer a question about pairs of images, by default `first digit <= second digit`.
 
     The defaults are the paper's recipe (section III).
 
     Args:
-        network: the network, or its constructor's arguments as a checkpoint holds them.
-        aux_weight: lambda of the auxiliary digit loss (section II.C).
-        label_smoothing: the share of each true label that is spread over all labels.
+        network: the network, or its constructor's arguments from a checkpoint.
+        aux_weight: lambda, the weight of the auxiliary loss (section II.C).
+        label_smoothing: the share of each true label that is spread evenly over all labels.
         optimizer: a name in OPTIMIZERS. It gets `lr` and those of `momentum`, `nesterov`, `betas` and `weight_decay`
             that it accepts.
-        fused: use the optimizer's fused implementation where it has one. Lightning cannot clip gradients for a fused
+        fused: use the optimizer's fused implementation if it has one. Lightning cannot clip gradients for a fused
             optimizer in mixed precision.
         schedule: a name in SCHEDULES, the learning rate over all steps.
         seed: fixes the dropout masks.
         task: a name in TASKS, the question.
-        aux_labels: a name in AUX_LABELS, what the auxiliary loss teaches.
+        aux_labels: a name in AUX_LABELS, the labels of the auxiliary loss.
     """
 
     def __init__(
@@ -57,25 +57,25 @@ class DigitComparison(LightningModule):
     ) -> None:
         super().__init__()
         self.network = network if isinstance(network, PairEnsemble) else PairEnsemble(**network)
-        # the logger gets the run's settings at its end, with its scores
+        # loggers get the settings with the scores, at the end of the run
         self.save_hyperparameters(ignore="network", logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
-        # whoever reads the checkpoint must import these
+        # modules to import before the checkpoint is loaded
         if modules := outside_modules(self.network.arguments["backbone"], self.network.arguments["head"], task):
             self.save_hyperparameters({"modules": modules}, logger=False)
         self.metrics = PairMetrics(self.network.images.classes, task, aux_labels)
-        self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the epoch or evaluation in progress
+        self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the current epoch or evaluation
         self.trains = True
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "_current_fx_name":  # Lightning sets it 40 times a step; torch's own costs a twentieth of it
+        if name == "_current_fx_name":  # Lightning sets it 40 times a step; torch's __setattr__ costs 5 % of a step
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
 
     @property
     def backbone(self) -> nn.ModuleList:
-        """The backbones of the network's members, by the name that Lightning's BackboneFinetuning looks for."""
+        """The backbones of the network's members, under the name that Lightning's BackboneFinetuning expects."""
         return nn.ModuleList(member.backbone for member in self.network.members)
 
     def forward(self, pairs: Tensor) -> PairOutput:
@@ -83,15 +83,15 @@ class DigitComparison(LightningModule):
         return self.network(pairs)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return torch's optimizer; unless the rate is constant, with a schedule that is updated every step."""
+        """Return the optimizer, with a schedule that is updated every step unless the rate is constant."""
         chosen = OPTIMIZERS[self.hparams["optimizer"]]
         arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
         if chosen.fused and self.hparams["fused"]:
             arguments["fused"] = True
-        kind = getattr(torch.optim, chosen.kind) if isinstance(chosen.kind, str) else chosen.kind
+        optimizer_class = getattr(torch.optim, chosen.kind) if isinstance(chosen.kind, str) else chosen.kind
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        optimizer = kind(trained, lr=self.hparams["lr"], **arguments)
-        if self.hparams["schedule"] == "constant":  # without a schedule, a rate that a callback sets stays
+        optimizer = optimizer_class(trained, lr=self.hparams["lr"], **arguments)
+        if self.hparams["schedule"] == "constant":  # a schedule would overwrite a rate that a callback sets
             return optimizer
         self.trainer.fit_loop.setup_data()  # the schedule needs the number of batches
         epochs, schedule = self.trainer.max_epochs or 1, SCHEDULES[self.hparams["schedule"]]
@@ -99,7 +99,7 @@ class DigitComparison(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
     def progress(self, epochs: int) -> float:
-        """Return the share of training that is done, in pairs, or in steps where `max_steps` comes first."""
+        """Return the completed share of training, from 0 to 1, in pairs or in steps if `max_steps` ends it earlier."""
         trainer, loader = self.trainer, self.trainer.train_dataloader
         assert isinstance(loader, BatchLoader)
         done = loader.share(trainer.fit_loop.batch_idx + 1) / loader.share(int(trainer.num_training_batches))
@@ -111,13 +111,13 @@ class DigitComparison(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.outputs["train"] = []
-        # StochasticWeightAveraging adds an epoch that renews the batch norms and trains nothing
+        # StochasticWeightAveraging adds an epoch that updates the batch norms without training
         self.trains = not self.trainer.fit_loop._skip_backward
         if not self.trains:
-            self.zero_grad()  # or Lightning's step at its end would apply the gradients of the batch before
+            self.zero_grad()  # otherwise Lightning's last step would apply the gradients of the previous batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss of a mini-batch, summed over the networks of an ensemble, which learn independently."""
+        """Return the loss of a mini-batch, summed over the networks of an ensemble. They learn independently."""
         pairs = self.network.normalize(batch.pairs)
         outputs = [member(pairs) for member in self.network.members]
         weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
@@ -153,13 +153,13 @@ class DigitComparison(LightningModule):
         self.log_scores("test")
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> PairOutput:
-        """Return the logits of a batch: of the comparison (B,), and with aux of the digits (B, 2, classes)."""
+        """Return the logits of a batch."""
         return self.network.forward_tta(batch.pairs)
 
     def log_scores(self, stage: str) -> None:
         """Log the scores of a stage as `STAGE_loss`, `STAGE_acc`, and with aux `STAGE_digit_acc`, `STAGE_argmax_acc`.
 
-        They are computed once, over all collected outputs: a metric's update costs as much as a step of these networks.
+        The scores are computed once over all outputs, because an update of a metric takes as long as a training step.
         """
         collected = self.outputs.pop(stage)
         if not collected or not self.trains:

@@ -1,4 +1,4 @@
-"""A backbone, a comparison head and an optional digit head as one network; networks that answer together."""
+"""The network of a backbone, a head and an optional digit head, and ensembles of such networks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,13 +19,18 @@ SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # rows and columns, in pixels
 
 
 class PairOutput(NamedTuple):
-    """What a network says of B pairs: the logit of `first <= second`, and the digit logits if it has them."""
+    """The output of a network for B pairs.
+
+    Attributes:
+        compare: (B,), the logits of the task's statement, `first <= second`.
+        digits: (B, 2, classes), the digit logits, or None without a digit head.
+    """
 
     compare: Float[Tensor, "batch"]
     digits: Float[Tensor, "batch 2 classes"] | None
 
     def detach(self) -> "PairOutput":
-        """Return the same values without their graph."""
+        """Return the same values without their autograd graph."""
         return PairOutput(self.compare.detach(), None if self.digits is None else self.digits.detach())
 
 
@@ -36,7 +41,7 @@ def concatenate(outputs: Sequence[PairOutput]) -> PairOutput:
 
 
 def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
-    """The mean probabilities over several outputs for the same pairs, as logits; a single output as it is."""
+    """Return the logits of the mean probabilities of several outputs for the same pairs."""
     if len(outputs) == 1:
         return outputs[0]
     compare = torch.stack([output.compare for output in outputs])
@@ -48,10 +53,18 @@ def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
 
 
 class PairModel(nn.Module):
-    """Any registered backbone under a comparison head and, with `aux`, a digit head: pairs -> PairOutput.
+    """A network of a backbone, a head and, with `aux`, a digit head.
 
-    Pairs are (B, 2, H, W), in colour (B, 2, C, H, W), of the size that `images` says. Raises ValueError if the head
-    cannot compare what the backbone gives, or the backbone cannot take the images.
+    It maps normalised pairs, (B, 2, H, W) or (B, 2, C, H, W) in colour, to a PairOutput.
+
+    Args:
+        backbone, arguments: a name in `backbones.NETWORKS` and its keyword arguments.
+        head, head_arguments: a name in `heads.HEADS` and its keyword arguments.
+        aux: whether it has a digit head.
+        images: the images of the data set.
+
+    Raises:
+        ValueError: if the head cannot compare the backbone's embeddings, or the images are too small.
     """
 
     def __init__(
@@ -74,24 +87,24 @@ class PairModel(nn.Module):
         return next(self.parameters()).dtype
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        embedding = self.backbone(pairs).to(self.dtype)  # in mixed precision too, embeddings are compared in full
+        embedding = self.backbone(pairs).to(self.dtype)  # in mixed precision too, heads get full precision
         digits = None if self.digit_head is None else self.digit_head(embedding)
         return PairOutput(self.head(embedding), digits)
 
 
 class PairEnsemble(nn.Module):
-    """What a checkpoint holds: one PairModel or several, which answer together for raw pixels 0..255.
+    """The network in a checkpoint: one or more PairModels whose probabilities are averaged, on raw pixels 0..255.
 
     Args:
-        backbone, arguments: a name of `backbones.NETWORKS` and its keyword arguments.
-        head, head_arguments: a name of `heads.HEADS` and its keyword arguments.
+        backbone, arguments: a name in `backbones.NETWORKS` and its keyword arguments.
+        head, head_arguments: a name in `heads.HEADS` and its keyword arguments.
         aux: whether it has a digit head.
-        mean, std: what normalises the pixels, in gray values.
+        mean, std: the mean and the standard deviation that normalise the pixels, in gray values.
         seed: fixes the initial weights.
-        bins: the size of a branch's embedding.
-        tta: whether evaluation is averaged over the images shifted by a pixel.
-        ensemble: the number of PairModels, each with its initial weights, whose probabilities are averaged.
-        images: the fields of their ImageSpec, by default the paper's.
+        bins: the size of a branch's embedding; None stands for the number of classes.
+        tta: average the evaluation over the images as they are and shifted by one pixel.
+        ensemble: the number of PairModels, each with its own initial weights.
+        images: the fields of an ImageSpec, by default the paper's.
     """
 
     mean: Tensor
@@ -115,7 +128,7 @@ class PairEnsemble(nn.Module):
         super().__init__()
         arguments, images = dict(arguments or {}), dict(images or {})
         head_arguments = dict(head_arguments or {})
-        self.arguments: dict[str, Any] = {  # plain values: a checkpoint holds them and makes the network again
+        self.arguments: dict[str, Any] = {  # plain values, from which a checkpoint builds the network again
             **{"backbone": backbone, "arguments": arguments, "head": head, "aux": aux, "mean": mean, "std": std},
             **{"seed": seed, "bins": bins, "tta": tta, "ensemble": ensemble, "images": images},
             "head_arguments": head_arguments,
@@ -131,29 +144,29 @@ class PairEnsemble(nn.Module):
         self.register_buffer("std", torch.tensor(std))
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        """Pairs of raw pixels 0..255 -> PairOutput, the mean over the ensemble."""
+        """Return the mean output of the ensemble for pairs of raw pixels 0..255."""
         normalized = self.normalize(pairs)
         return mean_output([network(normalized) for network in self.networks])
 
     def forward_tta(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        """What `forward` says, with `tta` the mean over the images as they are and shifted by a pixel."""
+        """Return the output of `forward`. With `tta` average it over images shifted by one pixel too."""
         shifts = SHIFTS if self.tta else ()
         return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(-2, -1))) for shift in shifts)])
 
     def predict_all(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        """`forward_tta` of any number of pairs, `EVALUATION_ROWS` at a time."""
+        """Return the output of `forward_tta` for any number of pairs, in batches of `EVALUATION_ROWS`."""
         return concatenate([self.forward_tta(rows) for rows in pairs.split(EVALUATION_ROWS)])
 
     def normalize(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch 2 *image"]:
-        """Raw pixels as the networks take them: less their mean, in standard deviations."""
+        """Return raw pixels minus `mean`, divided by `std`."""
         return (pairs - self.mean) / self.std
 
     @property
     def members(self) -> list[PairModel]:
-        """The networks of the ensemble, a single one of none."""
+        """The networks of the ensemble."""
         return [network for network in self.networks if isinstance(network, PairModel)]
 
     @property
     def params(self) -> int:
-        """Trainable parameters, of all networks of an ensemble."""
+        """The number of trainable parameters of all networks."""
         return sum(parameter.numel() for parameter in self.networks.parameters() if parameter.requires_grad)

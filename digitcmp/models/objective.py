@@ -1,4 +1,4 @@
-"""The loss and the scores: pure functions of a network's output and the truth."""
+"""The loss and the scores, as pure functions of a network's output and the true answers."""
 
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
@@ -15,9 +15,16 @@ Digits = Int[Tensor, "batch 2"]
 def loss(
     output: PairOutput, target: Target, labels: Digits, aux_weight: float, label_smoothing: float = 0.0
 ) -> Float[Tensor, ""]:
-    """L = BCE(compare) + aux_weight * (CE(label of image 1) + CE(label of image 2)), in nats (section II.C).
+    """Return BCE(compare) + aux_weight * (CE(label of image 1) + CE(label of image 2)), in nats (section II.C).
 
-    Without digit logits the second term is absent. `label_smoothing` of each true label goes to all evenly.
+    Without digit logits the loss is the first term.
+
+    Args:
+        output: the logits.
+        target: (B,), 0 or 1.
+        labels: (B, 2), the auxiliary labels.
+        aux_weight: lambda.
+        label_smoothing: the share of each true label that is spread evenly over all labels.
     """
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / 2
@@ -31,10 +38,12 @@ def loss(
 def scores(
     output: PairOutput, target: Target, digits: Digits, task: str = "leq", aux_labels: str = "digits"
 ) -> dict[str, float]:
-    """`loss` (comparison BCE alone, nats), `acc`, and with digit logits `digit_acc` and `argmax_acc`.
+    """Return the scores of a batch, means over its pairs.
 
-    All are means over the batch. `digit_acc` is the accuracy of the predicted auxiliary labels, `argmax_acc` that of
-    the task's relation between the two predicted digits; absent where the labels are no digits.
+    Returns:
+        `loss`, the comparison BCE alone in nats, and `acc`. With digit logits also `digit_acc`, the accuracy of the
+        predicted auxiliary labels, and, if the labels are digits, `argmax_acc`, the accuracy of the task's answer for
+        the two predicted digits.
     """
     result = {
         "loss": F.binary_cross_entropy_with_logits(output.compare, target),
@@ -49,11 +58,11 @@ def scores(
 
 
 def labels_of(digits: Digits, aux_labels: str, classes: int) -> Digits:
-    """Return the auxiliary labels of digits (B, 2) among `classes`, by a name in AUX_LABELS."""
+    """Return the auxiliary labels of digits (B, 2). `aux_labels` is a name in AUX_LABELS."""
     of = AUX_LABELS[aux_labels].of
     return digits if of is None else of(digits, classes)
 
 
 def accuracy(predicted: Shaped[Tensor, "*shape"], truth: Shaped[Tensor, "*shape"]) -> Float[Tensor, ""]:
-    """The share of entries that are equal."""
+    """Return the share of equal entries."""
     return (predicted == truth).float().mean()

@@ -1,4 +1,4 @@
-"""The optimizers by name, with the arguments that are options of a run."""
+"""The optimizers by name, with the options of a run that they accept."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 class Optimizer(NamedTuple):
     """An optimizer.
 
-    kind: the name of a class of torch.optim, or a class or function of a plugin with the same first arguments, the
-    parameters and `lr`. arguments: the options of a run that it takes. fused: whether it has a fused implementation.
+    Attributes:
+        kind: the name of a class of torch.optim; or a class or function of a plugin with the same first arguments, the
+            parameters and `lr`.
+        arguments: the options of a run that it accepts.
+        fused: whether it has a fused implementation.
     """
 
     kind: str | Callable[..., Any]

@@ -1,4 +1,4 @@
-"""The learning rate over a run, relative to `lr`: from progress 0 at the first step to 1 after the last."""
+"""The schedules by name: functions from the progress of a run, 0 to 1, to the learning rate relative to `lr`."""
 
 import math
 from collections.abc import Callable

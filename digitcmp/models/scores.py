@@ -1,38 +1,42 @@
-"""The names of a run's scores: as they are logged, in metrics.csv and in result.json."""
+"""The names of a run's scores in logs, metrics.csv and result.json, and the comparison with the majority answer."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
-NOT_TOLD_APART = "Not told apart from always giving the majority answer, whose share the 95 % interval includes."
+NOT_TOLD_APART = "Not distinguishable from always giving the majority answer: the 95 % interval includes its share."
 STAGES = ("train", "val", "test")
-COMPARISON, DIGITS = ("loss", "acc"), ("digit_acc", "argmax_acc")  # the latter with the auxiliary loss alone
+COMPARISON, DIGITS = ("loss", "acc"), ("digit_acc", "argmax_acc")  # the latter only with the auxiliary loss
 
 
 def names(stages: Sequence[str] = STAGES, aux: bool = True) -> list[str]:
-    """train_loss, train_acc, val_loss, ... test_acc, and with `aux` train_digit_acc, ... test_argmax_acc."""
+    """Return train_loss, train_acc, val_loss, ..., test_acc, and with `aux` train_digit_acc, ..., test_argmax_acc."""
     parts = (COMPARISON, DIGITS) if aux else (COMPARISON,)
     return [f"{stage}_{score}" for part in parts for stage in stages for score in part]
 
 
 def rounded(score: float) -> float:
-    """Return a score in the seven digits that float32 holds: .926, not .9259999990463257."""
+    """Return a score rounded to seven digits, the precision of float32: .926, not .9259999990463257."""
     return float(f"{score:.7g}")
 
 
 def majority(target: Any) -> float:
-    """Return the accuracy of always giving the more frequent answer: target, a tensor or an array (B,) of 0 and 1."""
+    """Return the accuracy of always giving the more frequent answer.
+
+    Args:
+        target: a tensor or an array (B,) of 0 and 1.
+    """
     share = float(target.mean())
     return rounded(max(share, 1 - share))
 
 
 def exceeds(accuracy: float, majority: float, pairs: int) -> bool:
-    """Return whether the 95 % interval of an accuracy, Wilson's, lies above the share of the majority answer.
+    """Return whether the 95 % Wilson interval of an accuracy lies above the share of the majority answer.
 
     Args:
         accuracy: the share of correct answers.
         majority: the share of the more frequent answer among the same pairs.
-        pairs: their number.
+        pairs: the number of pairs.
     """
     z = 1.96
     center = accuracy + z**2 / (2 * pairs)

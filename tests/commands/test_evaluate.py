@@ -167,7 +167,7 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
         ("tta=1", "tta=1 is not allowed: true or false"),
         ("order=yes", "order=yes is not allowed: true or false"),
         ("seed=-1", "seed=-1 is not allowed: a whole number >= 0"),
-        ("data.test_pairs=5001", "5001 pairs asked of mnist's 10000 test images, which make 5000"),
+        ("data.test_pairs=5001", "5001 pairs requested from the 10000 test images of mnist; expected at most 5000"),
     ],
 )
 def test_what_is_not_allowed_ends_with_2_and_a_line(

@@ -325,7 +325,7 @@ def test_12_bits_in_16(
     assert run(monkeypatch, saved, tmp_path / "light8.png", tmp_path / "dark8.png", "--json") == 0
     expected, _ = capsys.readouterr()
     assert run(monkeypatch, saved, tmp_path / "light16.png", tmp_path / "dark16.png", "--json") == 0
-    assert capsys.readouterr() == (expected, "pictures with 16 bits fill 12 of them: divided by 16\n")
+    assert capsys.readouterr() == (expected, "16-bit pictures use only 12 bits and are divided by 16\n")
 
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 15), (1, 28)])

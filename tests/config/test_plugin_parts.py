@@ -162,7 +162,7 @@ def test_a_reader_is_swept_reported_and_evaluated(
     capsys.readouterr()
     assert main(evaluate, monkeypatch, str(files[0].parent)) == 2
     err = capsys.readouterr().err
-    assert err.startswith("bars: there is no such data set; expected mnist, ") and "--plugins MODULE" in err
+    assert err.startswith("data.name=bars is unknown; expected mnist, ") and "--plugins MODULE" in err
     assert err.count("\n") == 1
 
 
@@ -190,12 +190,12 @@ def test_a_reader_gets_the_root_the_side_and_its_arguments(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("bar", "bar: there is no such data set; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
+        ("bar", "data.name=bar is unknown; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
         ("broken", "broken: its reader failed (KeyError: 'bars'); expected a mapping of the arrays train_images, "),
         ("partial", "partial: its reader returned no test_images, test_labels; expected a mapping of the arrays "),
         ("nothing", "nothing: its reader returned a NoneType; expected a mapping of the arrays train_images, "),
         ("from_root", "from_root: its reader failed (FileNotFoundError: [Errno 2] No such file or directory: "),
-        ("texts", "texts is unfit: "),
+        ("texts", "texts: train_images has the shape (1,); expected (N, H, W)"),
     ],
 )
 def test_a_reader_that_fails_is_a_line(lab: Path, name: str, message: str) -> None:

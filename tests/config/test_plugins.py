@@ -101,7 +101,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
 
     (lab / "mylab/branches.py").write_text(BRANCHES.replace("nn.ReLU()", "nn.Tanh()"))
     stale = sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine", code=1)
-    assert "4 of 4 runs were finished by other code, changed since: mylab/branches.py" in stale.stderr
+    assert "4 of 4 runs were finished by other code, changed in mylab/branches.py" in stale.stderr
 
     run = str(next((lab / "multirun/mine").rglob("result.json")).parent)
     Image.new("L", (14, 14), 255).save(lab / "blank.png")

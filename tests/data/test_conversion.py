@@ -58,7 +58,7 @@ def test_names_of_keras_and_scikit_learn(tmp_path: Path, plain: datasets.DataSet
 
 
 def test_a_file_that_lacks_one_of_keras_arrays(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a.npz has no y_test: x_train, y_train, x_test, y_test are"):
+    with pytest.raises(DataError, match="a.npz has no y_test; expected x_train, y_train, x_test, y_test"):
         load(tmp_path / "a.npz", {"x_train": 1, "y_train": 1, "x_test": 1})
 
 
@@ -84,7 +84,7 @@ def test_pixels_from_0_to_255_in_other_types(tmp_path: Path, plain: datasets.Dat
 
 def test_fractions_are_rounded(tmp_path: Path, plain: datasets.DataSet) -> None:
     data = load(tmp_path / "a.npz", changed(images=lambda x: np.clip(x + 0.3, 0, 255)))
-    assert_equal(data, plain, "pixels have fractions: rounded to whole gray values")
+    assert_equal(data, plain, "pixels have fractions and are rounded to whole gray values")
     errors = load(tmp_path / "b.npz", changed(images=lambda x: x / np.float32(255) * np.float32(255)))
     assert_equal(errors, plain)
 
@@ -93,7 +93,7 @@ def test_scikit_learn_digits_are_said_to_be_dark(tmp_path: Path) -> None:
     """load_digits().images are floats from 0 to 16."""
     data = load(tmp_path / "a.npz", changed(images=lambda x: np.rint(x / 16)))
     assert data.train.images.max() == 16
-    assert data.remarks == ("no pixel is above 16 of 255: taken as they are, dark images",)
+    assert data.remarks == ("no pixel is above 16 of 255: the images are dark and used unchanged",)
 
 
 def test_few_gray_levels(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_few_gray_levels(tmp_path: Path) -> None:
     assert data.remarks == ("pixels have 4 gray levels: 0, 85, 170, 255",)
     data = load(tmp_path / "a.npz", changed(images=lambda x: (x // 64) / 3))
     assert data.remarks[1:] == ("pixels have 4 gray levels: 0, 85, 170, 255",)
-    with pytest.raises(DataError, match="train_images has 2 gray levels, none above 1: gray values from 0"):
+    with pytest.raises(DataError, match="train_images has 2 gray levels, none above 1; expected gray values from 0"):
         load(tmp_path / "a.npz", changed(images=lambda x: x / 255 / 255))  # divided twice
 
 
@@ -113,7 +113,7 @@ def test_channels_first(tmp_path: Path, channels: int) -> None:
     expected = load(tmp_path / "a.npz", arrays)
     for key in ("train_images", "test_images"):
         arrays[key] = arrays[key][:, None] if channels == 1 else np.moveaxis(arrays[key], 3, 1)
-    remarks = [f"{key} has its channels first, (60, 3, 20, 20): read as (60, 20, 20, 3)" for key in KEYS[::2]]
+    remarks = [f"{key} has its channels first: converted from (60, 3, 20, 20) to (60, 20, 20, 3)" for key in KEYS[::2]]
     assert_equal(load(tmp_path / "b.npz", arrays), expected, *(remarks if channels == 3 else []))
 
 
@@ -122,9 +122,13 @@ def test_channels_first(tmp_path: Path, channels: int) -> None:
     [
         (lambda x: x + 1, "12345", "labels 1 to 5 are the classes 0 to 4"),
         (lambda x: (x + 5).astype(np.uint8)[:, None], "56789", "labels 5 to 9 are the classes 0 to 4"),
-        (lambda x: x.astype(float), "01234", "labels are float64: read as whole numbers"),
-        (lambda x: np.array(list("ABCDE"))[x], "ABCDE", "labels are texts: A, B, C, D, E are the classes 0 to 4"),
-        (lambda x: np.array(list("ABCDE"), "S")[x], "ABCDE", "labels are texts: A, B, C, D, E are the classes 0 to 4"),
+        (lambda x: x.astype(float), "01234", "labels are float64 and converted to whole numbers"),
+        (lambda x: np.array(list("ABCDE"))[x], "ABCDE", "labels are strings: A, B, C, D, E are the classes 0 to 4"),
+        (
+            lambda x: np.array(list("ABCDE"), "S")[x],
+            "ABCDE",
+            "labels are strings: A, B, C, D, E are the classes 0 to 4",
+        ),
         (lambda x: np.eye(5, dtype=np.float32)[x], "01234", "labels are one-hot: the column of the 1 is the class"),
     ],
 )
@@ -162,11 +166,11 @@ def test_names_of_labels_from_1(tmp_path: Path, plain: datasets.DataSet) -> None
 def test_many_texts_are_one_line() -> None:
     labels = {"train_labels": np.array([f"{n:02}" for n in range(40)]), "test_labels": np.array(["07"])}
     classes = conversion.class_numbers(labels, {"train_labels": 40, "test_labels": 1})
-    assert classes.remarks == ["labels are texts: 00, 01, 02, ..., 39 are the classes 0 to 39"]
+    assert classes.remarks == ["labels are strings: 00, 01, 02, ..., 39 are the classes 0 to 39"]
     assert classes.labels["test_labels"].tolist() == [7]
     labels = {key: np.array(["one\nline", "x" * 99]) for key in labels}
     classes = conversion.class_numbers(labels, dict.fromkeys(labels, 2))
-    assert classes.remarks == [f"labels are texts: one line, {'x' * 37}... are the classes 0 to 1"]
+    assert classes.remarks == [f"labels are strings: one line, {'x' * 37}... are the classes 0 to 1"]
     assert classes.names == ("one\nline", "x" * 99)
 
 

@@ -120,7 +120,7 @@ def test_moments_are_those_of_the_training_pairs() -> None:
 
 def test_more_pairs_than_images(tmp_path: Path) -> None:
     fake_torchvision(tmp_path, "kmnist")
-    with pytest.raises(DataError, match="60 pairs asked of kmnist's 100 train images, which make 50"):
+    with pytest.raises(DataError, match="60 pairs requested from the 100 train images of kmnist; expected at most 50"):
         PairData("kmnist", 30, 30, 5, seed=0, root=str(tmp_path)).setup()
 
 
@@ -142,7 +142,10 @@ def test_without_files_and_network(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", no_network)
     monkeypatch.setattr(KMNIST, "mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(DataError, match="KMNIST/raw and no download.*needs train-images-idx3-ubyte"):
+    with pytest.raises(
+        DataError,
+        match="KMNIST/raw does not contain KMNIST, and the download failed .*expected train-images-idx3-ubyte",
+    ):
         datasets.load("kmnist", tmp_path)
     assert not (tmp_path / "KMNIST" / f"pooled14{datasets.CODE}.npz").exists()
 
@@ -174,7 +177,7 @@ def test_truncated_cache(tmp_path: Path, keep: int) -> None:
     fake_torchvision(tmp_path, "kmnist")
     datasets.load("kmnist", tmp_path)
     os.truncate(tmp_path / "KMNIST" / f"pooled14{datasets.CODE}.npz", keep)
-    with pytest.raises(DataError, match="KMNIST/pooled14,[0-9a-f]{8}.npz is damaged .*delete it"):
+    with pytest.raises(DataError, match="KMNIST/pooled14,[0-9a-f]{8}.npz is damaged .*Delete it"):
         datasets.load("kmnist", tmp_path)
 
 
@@ -183,5 +186,5 @@ def test_damaged_packaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     damaged[len(damaged) // 2] ^= 1
     (tmp_path / "mnist14.npz").write_bytes(damaged)
     monkeypatch.setattr(datasets, "PACKAGED", tmp_path / "mnist14.npz")
-    with pytest.raises(DataError, match="mnist14.npz is damaged .*build it again"):
+    with pytest.raises(DataError, match="mnist14.npz is damaged .*Build it again"):
         datasets.load("mnist", Path())

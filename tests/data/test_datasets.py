@@ -204,7 +204,7 @@ def test_the_optical_digits(tmp_path: Path) -> None:
 def test_without_scikit_learn(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     refused = train("data=digits", *SMALL, code=1).stderr
-    assert refused == "data=digits comes inside scikit-learn: pip install scikit-learn\n"
+    assert refused == "data=digits needs scikit-learn, which is missing. Run pip install scikit-learn.\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -244,7 +244,7 @@ def test_the_order_and_the_hidden_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "own/.ipynb_checkpoints/a.png").touch()
     (tmp_path / "own/10/.DS_Store").touch()
     assert checksum(tmp_path / "own") == before and load().images.names == ("-10", "-2", "0.5", "10")
-    with pytest.raises(DataError, match="own/root is not allowed: it lies in .*own, where every folder is a class"):
+    with pytest.raises(DataError, match="own/root lies in .*own, where every folder is a class"):
         datasets.load("folder", tmp_path / "own/root", file=str(tmp_path / "own"))
 
 
@@ -268,7 +268,7 @@ def test_large_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
 
 def test_sixteen_bits_that_hold_eight_are_refused(tmp_path: Path) -> None:
     Image.fromarray(np.full((9, 9), 255, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(ImageError, match="it has 16 bits, and no value above 255"):
+    with pytest.raises(ImageError, match="it has 16 bits but no value above 255; expected 8 bits"):
         images.read_pixels(tmp_path / "a.png")
 
 
@@ -282,13 +282,13 @@ def test_a_folder_of_12_bits_in_16(tmp_path: Path) -> None:
     Image.fromarray(np.asarray(Image.open(dark)) // 10).save(dark)
     for _ in range(2):  # made, and taken from the cache
         data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
-        assert data.remarks == ("pictures with 16 bits fill 12 of them: divided by 16",)
+        assert data.remarks == ("16-bit pictures use only 12 bits and are divided by 16",)
         assert np.array_equal(data.train.images[1:], expected.train.images[1:])
         assert np.array_equal(data.train.images[0], expected.train.images[0] // 10)
         assert np.array_equal(data.test.images, expected.test.images)
     Image.fromarray(np.full((20, 20), 65535, np.uint16)).save(dark)
     data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
-    assert data.remarks[0].startswith("23 of 24 pictures with 16 bits are dark: no value above 40")
+    assert data.remarks[0].startswith("23 of 24 16-bit pictures are dark: no value above 40")
 
 
 def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.Monke
     data = datasets.load("letters", tmp_path, cls="Letters")
     assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
     assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
-    with pytest.raises(DataError, match="torchvision's Moving has Tensor for images, pictures are wanted"):
+    with pytest.raises(DataError, match="torchvision's Moving has Tensor for images; expected pictures"):
         datasets.load("moving", tmp_path, cls="Moving")
     assert {"root", "train", "split", "download"} <= readers.parameters(torchvision.datasets.EMNIST)
     assert "train" not in readers.parameters(torchvision.datasets.SVHN)
@@ -395,8 +395,8 @@ def test_emnist_from_its_files(tmp_path: Path, folder: str, gz: bool, monkeypatc
 @pytest.mark.parametrize(
     ("cls", "wanted"),
     [
-        ("EMNIST", r"it needs emnist-letters-train-images-idx3-ubyte, .*-ubyte, plain or .gz, in {}/EMNIST/raw"),
-        ("SVHN", "torchvision looks for its files in {}"),
+        ("EMNIST", r"expected emnist-letters-train-images-idx3-ubyte, .*-ubyte, plain or .gz, in {}/EMNIST/raw"),
+        ("SVHN", "expected its files in {}"),
     ],
 )
 def test_torchvision_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: str, wanted: str) -> None:
@@ -405,7 +405,7 @@ def test_torchvision_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("urllib.request.urlopen", no_network)
     arguments = {"split": "letters"} if cls == "EMNIST" else {}
-    message = rf"^torchvision's {cls}: no files and no download \(URLError: <urlopen error no name>\); "
+    message = rf"^torchvision's {cls}: no files, and the download failed \(URLError: <urlopen error no name>\); "
     with pytest.raises(DataError, match=f"{message}{wanted.format(tmp_path)}$") as error:
         datasets.load("own", tmp_path, cls=cls, arguments=arguments)
     assert "\n" not in str(error.value)
@@ -449,60 +449,66 @@ def relabelled(old: int, new: int) -> Callable[[Any], Any]:
     return lambda labels: np.where(labels == old, new, labels)
 
 
-WANTED = "gray values from 0 to 255 are wanted"
+WANTED = "expected gray values from 0 to 255"
 UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "too few images": (lambda file: save_npz(file, n=30), "25 pairs asked of own.npz's 30 train images, which make 15"),
+    "too few images": (
+        lambda file: save_npz(file, n=30),
+        "25 pairs requested from the 30 train images of own.npz; expected at most 15",
+    ),
     "too few to test": (
         changed(test_images=lambda x: x[:30], test_labels=lambda x: x[:30]),
-        "20 pairs asked of own.npz's 30 test images, which make 15",
+        "20 pairs requested from the 30 test images of own.npz; expected at most 15",
     ),
     "a class is missing": (
         changed(train_labels=relabelled(3, 2)),
-        "own.npz is unfit: no training image of class 3: labels 0 to 4 are wanted",
+        "own.npz: no training image has the class 3; expected labels 0 to 4",
     ),
     "labels from 1 with a gap": (
         changed(train_labels=lambda x: np.where(x == 3, 2, x) + 1),
-        "own.npz is unfit: no training image of class 4: labels 1 to 5 without gaps are wanted",
+        "own.npz: no training image has the class 4; expected labels 1 to 5 without gaps",
     ),
     "a test label below those from 1": (
         changed(train_labels=lambda x: x + 1),
-        "own.npz is unfit: test label [0] is none of the training images' 1 to 5",
+        "own.npz: test label 0 is not a training label; expected 1 to 5",
     ),
-    "a label below 0": (changed(train_labels=relabelled(3, -1)), "labels start at -1: 0 to K-1 are wanted"),
-    "a huge label": (changed(train_labels=relabelled(3, 2**40)), "no training image of class 3: "),
+    "a label below 0": (changed(train_labels=relabelled(3, -1)), "labels start at -1; expected 0 to K-1"),
+    "a huge label": (changed(train_labels=relabelled(3, 2**40)), "no training image has the class 3; "),
     "an unknown test label": (
         changed(test_labels=relabelled(3, 5)),
-        "test label [5] is none of the training images' 0 to 4",
+        "test label 5 is not a training label; expected 0 to 4",
     ),
     "labels that are fractions": (
         changed(train_labels=lambda x: x + 0.5),
-        "train_labels (60,) float64: a whole number",
+        "train_labels has the shape (60,) and the type float64; expected a whole number",
     ),
-    "fewer labels": (changed(train_labels=lambda x: x[1:]), "train_labels (59,) int64: a whole number for each of 60"),
+    "fewer labels": (
+        changed(train_labels=lambda x: x[1:]),
+        "the shape (59,) and the type int64; expected a whole number or a string for each of 60",
+    ),
     "one class": (
         changed(train_labels=np.zeros_like, test_labels=np.zeros_like),
-        "all 60 training images are of one class, two are wanted at least",
+        "all 60 training images have the same class; expected at least two classes",
     ),
     "not a number": (
         changed(train_images=lambda x: np.where(x > 200, np.nan, x)),
-        "own.npz is unfit: train_images has pixels that are not finite",
+        "own.npz: train_images has NaN or infinite pixels; expected gray values",
     ),
     "infinite": (
         changed(test_images=lambda x: np.where(x > 200, np.inf, x)),
-        "test_images has pixels that are not finite",
+        "test_images has NaN or infinite pixels",
     ),
     "train from 0 to 1": (
         changed(train_images=lambda x: x / 255),
-        "own.npz is unfit: pixels of train_images from 0 to 0.996078, test_images from 0 to 254: one range is wanted. "
-        "Multiply train_images by 255.",
+        "own.npz: pixels have different ranges, train_images from 0 to 0.996078, test_images from 0 to 254; "
+        "expected one range. Multiply train_images by 255.",
     ),
     "test of booleans": (
         changed(test_images=lambda x: x > 100),
-        "pixels of train_images from 0 to 254, test_images from 0 to 1: one range is wanted. Multiply test_images by",
+        "train_images from 0 to 254, test_images from 0 to 1; expected one range. Multiply test_images by",
     ),
     "0 to 1.02": (
         changed(train_images=lambda x: x / 250, test_images=lambda x: x / 250),
-        f"train_images has fractions from 0 to 1.016: {WANTED}, or fractions from 0 to 1. Save the images before",
+        f"train_images has fractions from 0 to 1.016; {WANTED} or fractions from 0 to 1. Save the images before",
     ),
     "divided by their deviation": (
         changed(train_images=lambda x: x / x.std(), test_images=lambda x: x / x.std()),
@@ -510,52 +516,64 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "divided and cut": (
         changed(train_images=lambda x: x // 64, test_images=lambda x: x // 64),
-        f"train_images has 4 gray levels, none above 3: {WANTED}",
+        f"train_images has 4 gray levels, none above 3; {WANTED}",
     ),
     "test divided and cut": (
         changed(test_images=lambda x: x // 64),
-        f"test_images has 4 gray levels, none above 3: {WANTED}",
+        f"test_images has 4 gray levels, none above 3; {WANTED}",
     ),
     "negative": (
         changed(test_images=lambda x: x.astype(int) - 128),
-        f"test_images has pixels from -128 to 126: {WANTED}, or fractions from 0 to 1. Save the images before they are",
+        f"test_images has pixels from -128 to 126; {WANTED} or fractions from 0 to 1. Save the images before they are",
     ),
     "16 bits": (
         changed(train_images=lambda x: x.astype(np.uint16) * 257),
-        f"train_images has pixels from 0 to 65278: {WANTED}, or fractions from 0 to 1. Divide by 256.",
+        f"train_images has pixels from 0 to 65278; {WANTED} or fractions from 0 to 1. Divide by 256.",
     ),
     "12 bits": (changed(test_images=lambda x: x.astype(np.uint16) * 16), "fractions from 0 to 1. Divide by 16."),
-    "complex": (changed(train_images=lambda x: x * 1j), "train_images (60, 20, 20) complex128: numbers are wanted"),
-    "a number": (changed(train_images=lambda x: np.array(5)), "train_images () int64: (N, H, W) or (N, H, W, 3)"),
-    "texts": (changed(train_images=lambda x: x.astype(str)), "numbers are wanted"),
+    "complex": (changed(train_images=lambda x: x * 1j), "train_images has the type complex128; expected numbers"),
+    "a number": (
+        changed(train_images=lambda x: np.array(5)),
+        "train_images has the shape (); expected (N, H, W) or (N, H, W, 3)",
+    ),
+    "texts": (changed(train_images=lambda x: x.astype(str)), "; expected numbers"),
     "flat": (
         changed(train_images=lambda x: x.reshape(60, -1)),
-        "train_images (60, 400) uint8: (N, H, W) or (N, H, W, 3), N > 0, is wanted. Reshape it to (60, 20, 20).",
+        "train_images has the shape (60, 400); expected (N, H, W) or (N, H, W, 3), N > 0. Reshape it to (60, 20, 20).",
     ),
     "four channels": (changed(train_images=lambda x: np.stack([x] * 4, axis=3)), "(N, H, W) or (N, H, W, 3)"),
-    "none": (changed(train_images=lambda x: x[:0], train_labels=lambda x: x[:0]), "N > 0, is wanted"),
+    "none": (changed(train_images=lambda x: x[:0], train_labels=lambda x: x[:0]), "N > 0"),
     "other test images": (
         changed(test_images=lambda x: x[:, 1:, 1:]),
-        "training images of (20, 20), test images of (19, 19)",
+        "training images have the size (20, 20), test images (19, 19); expected the same size",
     ),
     "not square": (
         changed(train_images=lambda x: x[:, 1:]),
-        "images of 19x20 are not square: data.side=N says to what size",
+        "images of 19x20 are not square; expected square images. Set data.side=N to resize them.",
     ),
-    "no labels": (changed(train_labels=None), "own.npz has no train_labels: train_images, train_labels, test_images, "),
+    "no labels": (
+        changed(train_labels=None),
+        "own.npz has no train_labels; expected train_images, train_labels, test_images, ",
+    ),
     "names missing": (
         lambda file: save_npz(file, names=np.array(["a", "b"])),
-        "label 4 has no name: there are 2 names",
+        "label 4 has no name; expected labels 0 to 1 for 2 names",
     ),
     "names of bytes": (
         lambda file: save_npz(file, names=np.array([b"a", b"b"])),
-        "names (2,) |S1: a text each is wanted",
+        "names has the shape (2,) and the type |S1; expected a string for each class",
     ),
-    "a name alone": (lambda file: save_npz(file, names=np.array("a")), "names () <U1: a text each is wanted"),
-    "one value": (changed(train_images=lambda x: np.full_like(x, 128)), "all pixels of train_images are 128"),
+    "a name alone": (
+        lambda file: save_npz(file, names=np.array("a")),
+        "names has the shape () and the type <U1; expected a string",
+    ),
+    "one value": (
+        changed(train_images=lambda x: np.full_like(x, 128)),
+        "all pixels of train_images are 128; expected at least two values",
+    ),
     "a name twice": (
         lambda file: save_npz(file, names=np.array(["a", "b", "a", "c", "d"])),
-        "two classes have the name 'a'",
+        "two classes have the name 'a'; expected unique names",
     ),
     "damaged": (lambda file: (save_npz(file), os.truncate(file, 20_000)), "own.npz is damaged ("),
     "damaged inside": (
@@ -578,11 +596,11 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "an empty text": (
         lambda file: save_npz(file, train_labels=np.array(["a", ""] * 30), test_labels=np.array(["a"] * 60)),
-        "own.npz is unfit: train_labels has empty texts: a label for each of 60 images is wanted",
+        "own.npz: train_labels has empty strings; expected a label for each of 60 images",
     ),
     "labels as objects": (
         changed(train_labels=lambda x: x.astype(object)),
-        "own.npz: train_labels is an array of Python objects, which are not read because a pickle can run code. Save",
+        "own.npz: train_labels is an array of Python objects, and a pickle can run code; expected numbers or strings",
     ),
     "images of several sizes": (
         changed(test_images=lambda x: np.array([np.zeros((n, n)) for n in range(60)], dtype=object)),
@@ -590,28 +608,31 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "arrays without names": (
         lambda file: np.savez(file, *made_up(5, 20, 1, 60)),
-        "are wanted. It has arr_0, arr_1.",
+        ". It contains arr_0, arr_1.",
     ),
     "several labels an image": (
         changed(train_labels=lambda x: (np.arange(14) % 5 == x[:, None]).astype(int)),
-        "train_labels (60, 14) int64 has 14 labels an image (multi-label): one class per image is needed. Save one",
+        "train_labels has 14 labels per image (multi-label); expected one class per image. Save one column",
     ),
-    "texts and numbers": (changed(train_labels=lambda x: x.astype(str)), "train_labels has texts, test_labels numbers"),
+    "texts and numbers": (
+        changed(train_labels=lambda x: x.astype(str)),
+        "train_labels has strings, test_labels numbers; expected one of them",
+    ),
     "a text that no training image has": (
         lambda file: save_npz(file, train_labels=np.array(list("ab") * 30), test_labels=np.array(list("ac") * 30)),
-        "own.npz is unfit: test_labels has 'c', which is none of the training images' labels: a, b",
+        "own.npz: test_labels has the label 'c'; expected one of the training labels: a, b",
     ),
     "a text that is no name": (
         lambda file: save_npz(
             file, names=np.array(["a", "b"]), train_labels=np.array(list("abc") * 20), test_labels=np.array(["a"] * 60)
         ),
-        "own.npz is unfit: train_labels has 'c', which is none of names: a, b",
+        "own.npz: train_labels has the label 'c'; expected one of names: a, b",
     ),
     "a class without a training image": (
         lambda file: save_npz(
             file, names=np.array(list("abc")), train_labels=np.array(list("ac") * 30), test_labels=np.array(["a"] * 60)
         ),
-        "own.npz is unfit: no training image of class 1 (b): labels 0 to 2 are wanted",
+        "own.npz: no training image has the class 1 (b); expected labels 0 to 2",
     ),
     "a label of 64 bits": (
         changed(train_labels=lambda x: x.astype(np.uint64) + np.uint64(2**63)),
@@ -620,7 +641,7 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "missing": (lambda file: None, "data.file=own.npz is not allowed: there is no such file or folder"),
     "too small for ws3": (
         lambda file: save_npz(file, side=4),
-        "model=ws3 cannot be trained: ValueError: ws3 needs images of at least 5x5, not 4x4",
+        "model=ws3 cannot be trained: ValueError: images of 4x4 are too small for ws3; expected at least 5x5",
     ),
 }
 
@@ -665,11 +686,11 @@ def spoil(folder: Path, kind: str) -> None:
     [
         ("no picture", "own/a/000.png is not a PNG or JPEG picture"),
         ("cut", "own/a/000.png cannot be read: "),
-        ("sizes", "own has pictures of different sizes: data.side=N says to what size they are resized"),
-        ("empty class", "own/c holds no picture: every class needs 3"),
-        ("one class", "are of one class, two are wanted at least"),
-        ("no classes", "own holds no folders: one for each class, with its pictures, is wanted"),
-        ("strange test class", "own/test/b holds no picture: every class needs one"),
+        ("sizes", "own has pictures of different sizes; expected one size. Set data.side=N to resize them."),
+        ("empty class", "own/c contains no picture; expected at least 3 for each class"),
+        ("one class", "have the same class; expected at least two classes"),
+        ("no classes", "own contains no folders; expected a folder of pictures for each class"),
+        ("strange test class", "own/test/b contains no picture; expected at least 1 for each class"),
     ],
 )
 def test_an_unfit_folder_is_refused_in_a_line_before_training(
@@ -703,7 +724,7 @@ def test_an_unfit_folder_is_refused_in_a_line_before_training(
             "data.train_pairs=1000 is not allowed: with 1000 validation pairs at most 0; digits has 1201",
         ),
         (["data=torch", "data.cls=Nothing"], "data=torch is unknown: expected cifar10, digits, "),
-        (["data.name=x", "data.cls=Nothing"], "data.cls=Nothing: torchvision.datasets has no such class"),
+        (["data.name=x", "data.cls=Nothing"], "data.cls=Nothing is unknown; expected a class of torchvision.datasets"),
         (["data.name=x", "data.cls=VOCDetection"], "torchvision's VOCDetection: "),
     ],
 )

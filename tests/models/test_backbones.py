@@ -95,7 +95,7 @@ def test_the_least_side_is_true(name: str) -> None:
         output = PairModel(name, {}, "mlp", aux=True, images=images).eval()(torch.randn(2, 2, *images.shape))
         assert output.digits is not None and output.digits.shape == (2, 2, 3)
     small = ImageSpec(side=least - 1)
-    with pytest.raises(ValueError, match=f"{name} needs images of at least {least}x{least}, not {least - 1}x"):
+    with pytest.raises(ValueError, match=f"too small for {name}; expected at least {least}x{least}"):
         backbones.build(name, small)
     if least > 1:
         with pytest.raises((RuntimeError, ZeroDivisionError)):
@@ -103,14 +103,14 @@ def test_the_least_side_is_true(name: str) -> None:
 
 
 def test_max_pooling_needs_a_pixel_more() -> None:
-    with pytest.raises(ValueError, match="max_pool needs images of at least 6x6, not 5x5"):
+    with pytest.raises(ValueError, match="images of 5x5 are too small for max_pool; expected at least 6x6"):
         backbones.build("ws3", ImageSpec(side=5), regularization="max_pool")
 
 
 def test_no_name_twice_and_no_unknown_name() -> None:
     with pytest.raises(ValueError, match="'ws3' is registered twice"):
         backbones.register(NETWORKS["ws3"].builder)
-    with pytest.raises(ValueError, match="no backbone 'ws9'; there are .*ws3"):
+    with pytest.raises(ValueError, match="backbone 'ws9' is unknown; expected one of .*ws3"):
         backbones.build("ws9")
 
 

@@ -68,7 +68,7 @@ def test_the_head_has_no_parameters_and_takes_any_number_of_bins() -> None:
 
 
 def test_merged_backbones_are_refused() -> None:
-    with pytest.raises(ValueError, match="head=ordinal compares two embeddings, and this backbone merges both"):
+    with pytest.raises(ValueError, match="head=ordinal compares two embeddings, but this backbone merges both"):
         PairModel("fcnn1", {}, "ordinal", aux=False)
 
 

@@ -70,6 +70,6 @@ def test_a_class_counts_as_much_as_another(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_class_without_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    message = "order=true is not allowed: none of 6 test images is of class d"
+    message = "order=true is not allowed: none of the 6 test images has the class d"
     with pytest.raises(DataError, match=message):
         order.positions(Judge(lambda first, second: first <= second), pairs([0, 1, 2, 4, 4, 0]))

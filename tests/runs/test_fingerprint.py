@@ -147,7 +147,7 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
     )
     for extra in ((), ("dry_run=true",)):
         refused = start(checkout, *sweep, *extra, code=1).stderr
-        assert refused.startswith("2 of 4 runs were finished by other code, changed since: models/backbones/conv.py: ")
+        assert refused.startswith("2 of 4 runs were finished by other code, changed in models/backbones/conv.py; ")
         assert "stale=keep" in refused and "stale=retrain" in refused and len(refused.splitlines()) == 1
     ws3 = next(file for file in results if "model=ws3" in str(file)).parent
     alone = ("model=ws3", f"hydra.run.dir='{ws3}'")
@@ -168,7 +168,7 @@ def test_the_error_comes_whole_out_of_a_worker() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) and again.functions == error.functions
     names = ", ".join(f"models/f{n}.py" for n in range(5))
-    assert f"changed since: {names} and 2 more: stale=keep" in str(error)
+    assert f"changed in {names} and 2 more; expected the current code. Set stale=keep" in str(error)
 
 
 def test_results_of_earlier_versions_are_told_apart_from_stale_ones(train: Train, tmp_path: Path) -> None:

@@ -274,9 +274,9 @@ def test_a_run_says_what_the_majority_answer_would_score(train: Run, tmp_path: P
     lines = [" ".join(line.split()) for line in rare.splitlines()]
     share = result(tmp_path / "rare")["majority"]
     assert 0.8 < share < 1 and f"majority answer {share:.3f}" in lines
-    assert "Are both of the same class?" in lines and any(line.startswith("Not told apart") for line in lines)
+    assert "Are both of the same class?" in lines and any(line.startswith("Not distinguishable") for line in lines)
     even = train("model=ws2", "epochs=5", "hydra.run.dir=even").stdout
-    assert "Is the first <= the second?" in even and "Not told apart" not in even
+    assert "Is the first <= the second?" in even and "Not distinguishable" not in even
     assert 0.5 < result(tmp_path / "even")["majority"] < 0.65
 
 

@@ -22,7 +22,7 @@ def ws1(
     padding: Literal[0, 1] = 0,
     units: Count | None = None,
 ) -> "Backbone":
-    """WS1: a convolutional branch per image, own weights (Fig. 2). AL2 with aux."""
+    """WS1: a convolutional branch per image, unshared weights (Fig. 2). AL2 with aux."""
     from digitcmp.models.layers import Branches
 
     return Branches(lambda: conv_branch(images, bins, regularization, padding, units), shared=False, bins=bins)
@@ -48,14 +48,14 @@ def conv_branch(
     """Return the branch of WS1 and WS3 (Fig. 2), a network (N, C, H, W) -> (N, bins) without its last ReLU.
 
     Args:
-        images: What the images are.
-        bins: The size of the embedding.
-        regularization: dropout, max_pool or dropblock: the paper's future work (section V).
-        padding: Pixels of zeros around the input of each 3x3 convolution: 0 as in the paper, or 1 to keep the side.
-        units: The size of the dense layer; None for the paper's 200.
+        images: the images of the data set.
+        bins: the size of the embedding.
+        regularization: dropout, max_pool or dropblock, the paper's future work (section V).
+        padding: the pixels of zeros around the input of each 3x3 convolution, 0 as in the paper or 1 to keep the side.
+        units: the size of the dense layer; None for the paper's 200.
 
     Raises:
-        ValueError: The images are too small to be pooled.
+        ValueError: if the images are too small for max_pool.
     """
     from torch import nn
 
@@ -67,12 +67,15 @@ def conv_branch(
     side = images.side - 4 + 4 * padding
     units = units or 200
     if regularization == "dropblock":
-        from torchvision.ops import DropBlock2d  # slow to import, and no other network wants it
+        from torchvision.ops import DropBlock2d  # slow to import, and not used elsewhere
 
         features.append(DropBlock2d(p=0.1, block_size=3))
     if regularization == "max_pool":
         if side < 2:
-            raise ValueError(f"max_pool needs images of at least 6x6, not {images.side}x{images.side}")
+            raise ValueError(
+                f"images of {images.side}x{images.side} are too small for max_pool; expected at least 6x6. "
+                "Set data.side=6 or larger."
+            )
         features.append(nn.MaxPool2d(2))
         side //= 2
     classifier: list[nn.Module] = [nn.Flatten(), nn.Linear(8 * side * side, units), nn.ReLU()]

@@ -1,4 +1,4 @@
-"""A small VGG with batch norm, not in the paper, shared by both images or not."""
+"""A small VGG with batch norm, with and without sharing. It is not in the paper."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register(unshared="convnet2", min_side=4)
 def convnet(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
-    """One modern convolutional branch for both images; 32 channels wide if not told."""
+    """One modern convolutional branch for both images, by default 32 channels wide."""
     from digitcmp.models.layers import Branches
 
     return Branches(lambda: modern_branch(images, width or 32, bins), shared=True, bins=bins)
@@ -22,16 +22,17 @@ def convnet(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbo
 
 @register(min_batch=2, min_side=4)
 def convnet2(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
-    """Two modern convolutional branches, own weights; 32 channels wide if not told."""
+    """A modern convolutional branch per image, unshared weights, by default 32 channels wide."""
     from digitcmp.models.layers import Branches
 
     return Branches(lambda: modern_branch(images, width or 32, bins), shared=False, bins=bins)
 
 
 def modern_branch(images: ImageSpec, width: int, bins: int) -> "nn.Module":
-    """A small VGG with batch norm, not in the paper: (N, C, H, W) -> (N, bins).
+    """Return a small VGG with batch norm, a network (N, C, H, W) -> (N, bins).
 
-    Two convolutions of `width` channels, two of twice as many, each pair max-pooled, and a dense layer of 4 `width`.
+    It has two convolutions of `width` channels, two of 2 `width`, a max-pooling after each two, and a dense layer of
+    4 `width`.
     """
     import torch
     from torch import nn
@@ -52,4 +53,4 @@ def modern_branch(images: ImageSpec, width: int, bins: int) -> "nn.Module":
         nn.ReLU(),
         nn.Linear(4 * width, bins),
     )
-    return branch.to(memory_format=torch.channels_last)  # faster on a CPU, most of all in bf16
+    return branch.to(memory_format=torch.channels_last)  # faster on a CPU, especially in bf16

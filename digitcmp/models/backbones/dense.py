@@ -30,7 +30,7 @@ def fcnn2(images: ImageSpec, hidden: list[Count] | None = None) -> "Backbone":
 
 @register(merged="fcnn1", label="FCNN3", label_aux="AL1")
 def fcnn3(images: ImageSpec, bins: int, hidden: Count | None = None) -> "Backbone":
-    """FCNN3: a dense branch per image, own weights (Fig. 1); Fig. 5 varies the width. AL1 with aux."""
+    """FCNN3: a dense branch per image, unshared weights (Fig. 1); Fig. 5 varies the width. AL1 with aux."""
     from digitcmp.models.layers import Branches
 
     return Branches(lambda: dense_branch(images, hidden or 500, bins), shared=False, bins=bins)
@@ -45,7 +45,7 @@ def ws2(images: ImageSpec, bins: int, hidden: Count | None = None) -> "Backbone"
 
 
 def dense_branch(images: ImageSpec, hidden: int, bins: int) -> "nn.Module":
-    """Per-image network of FCNN3 and WS2 (Fig. 1): (N, C, H, W) -> (N, bins), before its ReLU."""
+    """Return the branch of FCNN3 and WS2 (Fig. 1), a network (N, C, H, W) -> (N, bins) without its last ReLU."""
     from torch import nn
 
     return nn.Sequential(nn.Flatten(), nn.Linear(images.pixels, hidden), nn.ReLU(), nn.Linear(hidden, bins))

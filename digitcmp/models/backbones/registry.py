@@ -1,7 +1,6 @@
-"""The networks before the comparison, by name: what each is, the arguments it takes, and how it is built.
+"""The registry of backbones.
 
-Builders import torch when they are called, not before, so that a configuration is checked and a report written without
-it.
+Builders import torch when they are called. Checking a configuration and writing a report do not import it.
 """
 
 import inspect
@@ -16,8 +15,8 @@ from digitcmp.fields import Group, arguments_of
 if TYPE_CHECKING:
     from digitcmp.models.layers import Backbone
 
-GIVEN = ("images", "bins")  # parameters of a builder that are no arguments of its network
-RELATIONS = ("branches", "unshared", "merged", "label", "label_aux")  # facts of a network that a result records
+GIVEN = ("images", "bins")  # parameters of a builder that are not options of its network
+RELATIONS = ("branches", "unshared", "merged", "label", "label_aux")  # the facts that a result records
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
@@ -25,12 +24,16 @@ Builder = TypeVar("Builder", bound=Callable[..., Any])
 class Network:
     """A registered backbone.
 
-    name: its builder's, in lower case. branches: whether it gives an embedding of each image, or merges both into one.
-    unshared: the same network with own weights for each image, of one that shares them. merged: the same with both
-    images in one network, of one with a branch for each. min_batch: the least pairs in a batch that it trains on, 2
-    where a batch norm sees as many rows as there are pairs. label, label_aux: the paper's names of it, without and with
-    the auxiliary loss. min_side: the smallest images it takes, in pixels. recorded: whether it is known from a result
-    alone, so that it can be reported and not built.
+    Attributes:
+        builder: the function or class that returns the backbone.
+        branches: whether it gives an embedding of each image; otherwise it merges both images.
+        unshared: the name of the same network with unshared weights, of a network that shares them.
+        merged: the name of the same network on both images merged, of a network with branches.
+        min_batch: the smallest training batch in pairs: 2 if a batch norm sees one row per pair.
+        min_side: the height and width of the smallest images that it accepts, in pixels.
+        label: the paper's name without the auxiliary loss.
+        label_aux: the paper's name with the auxiliary loss.
+        recorded: whether it is known only from a result. It can be reported but not built.
     """
 
     builder: "Callable[..., Backbone]"
@@ -45,16 +48,17 @@ class Network:
 
     @property
     def name(self) -> str:
+        """The name of the builder in lower case."""
         return self.builder.__name__.lower()
 
     @cached_property
     def arguments(self) -> type[Group]:
-        """Its arguments, with their types and defaults, from its builder's signature."""
+        """The options of the network, with their types and defaults, from the builder's signature."""
         return arguments_of(self.builder, left_out=GIVEN)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a report needs to know of it, as plain values: its relations, its labels, its arguments' defaults."""
+        """The facts that a report needs, as plain values: the name, RELATIONS and the defaults of the arguments."""
         defaults = {
             name: None if field.is_required() else field.default for name, field in self.arguments.model_fields.items()
         }
@@ -62,7 +66,7 @@ class Network:
 
     @property
     def sized(self) -> bool:
-        """Whether it takes `bins`, the size of a branch's embedding."""
+        """Whether it has the option `bins`, the size of a branch's embedding."""
         return "bins" in inspect.signature(self.builder).parameters
 
 
@@ -70,33 +74,41 @@ NETWORKS: dict[str, Network] = {}
 
 
 def register(builder: Builder | None = None, **facts: Any) -> Any:
-    """Register a function or class that returns a `layers.Backbone` under its own name: @register, @register(...).
+    """Register a builder of a backbone under its own name, as @register or @register(...).
 
-    A builder that names them is given `images`, the ImageSpec of the data set, and `bins`, the size of a branch's
-    embedding. facts: what else there is to say of the network, as in `Network`. Raises ValueError if the name is taken.
+    Args:
+        builder: a function or class that returns a `layers.Backbone`. If it has the parameters `images` and `bins`, it
+            gets the ImageSpec of the data set and the size of a branch's embedding. Its other parameters are options.
+        facts: the other attributes of `Network`.
+
+    Raises:
+        ValueError: if the name exists already.
     """
     if builder is None:
         return lambda builder: register(builder, **facts)
     network = Network(builder, **facts)
     if network.name in NETWORKS and not NETWORKS[network.name].recorded:
         raise ValueError(
-            f"backbone {network.name!r} is registered twice: {NETWORKS[network.name].builder} and {builder}"
+            f"backbone {network.name!r} is registered twice, by {NETWORKS[network.name].builder} and {builder}; "
+            "expected another name for the builder"
         )
     NETWORKS[network.name] = network
     return builder
 
 
 def register_recorded(facts: Mapping[str, Any]) -> None:
-    """Register a network by the facts that a result records, unless one of its name is registered.
+    """Register a network by the facts in a result, unless its name exists already.
 
-    Building it raises ValueError. A network that is registered afterwards under its name replaces it.
+    Building the network raises ValueError. A network that is registered later under its name replaces it.
     """
     name = facts["name"]
     if name in NETWORKS:
         return
 
     def builder(**_: Any) -> "Backbone":
-        raise ValueError(f"{name} is known from a result alone: import the module that registers it")
+        raise ValueError(
+            f"{name} is known only from a result; expected a registered backbone. Import its module with --plugins."
+        )
 
     builder.__name__ = name
     parameters = [
@@ -108,18 +120,27 @@ def register_recorded(facts: Mapping[str, Any]) -> None:
 
 
 def build(name: str, images: ImageSpec = PAPER, bins: int | None = None, **arguments: Any) -> "Backbone":
-    """The backbone `name` for these images, made with these arguments; a branch's embedding has a number a class.
+    """Build a backbone.
 
-    bins: another size of a branch's embedding. Raises ValueError for an unknown name, which says the known ones, for
-    images that are too small and for a network that takes no bins.
+    Args:
+        name: a name in NETWORKS.
+        images: the images of the data set.
+        bins: the size of a branch's embedding; None stands for the number of classes.
+        arguments: the options of the network.
+
+    Raises:
+        ValueError: if the name is unknown, the images are too small, or the network has no option `bins`.
     """
     if name not in NETWORKS:
-        raise ValueError(f"no backbone {name!r}; there are {', '.join(sorted(NETWORKS))}")
+        raise ValueError(f"backbone {name!r} is unknown; expected one of {', '.join(sorted(NETWORKS))}")
     network = NETWORKS[name]
     if images.side < (least := network.min_side):
-        raise ValueError(f"{name} needs images of at least {least}x{least}, not {images.side}x{images.side}")
+        raise ValueError(
+            f"images of {images.side}x{images.side} are too small for {name}; expected at least {least}x{least}. "
+            f"Set data.side={least} or larger."
+        )
     if bins and not network.sized:
-        raise ValueError(f"bins={bins}: {name} has no branch that takes it")
+        raise ValueError(f"bins={bins} is not an option of {name}; expected None")
     given = {"images": images, "bins": bins or images.classes}
-    takes = inspect.signature(network.builder).parameters
-    return network.builder(**{key: value for key, value in given.items() if key in takes}, **arguments)
+    accepted = inspect.signature(network.builder).parameters
+    return network.builder(**{key: value for key, value in given.items() if key in accepted}, **arguments)
