@@ -162,3 +162,12 @@ def test_runs_without_a_curve_have_no_outcome(tmp_path: Path) -> None:
     assert convergence_table.difference(
         {"outcome": "area", "mean": np.nan, "less": 1, "more": 0, "n": 2, "p_sign": 1.0}
     )
+
+
+def test_a_run_evaluated_only_at_its_end_has_no_outcome(tmp_path: Path) -> None:
+    """The first epoch at .75 is not the only one that was evaluated."""
+    record(tmp_path, "ws3", 0.9)
+    runs = Results.load([tmp_path]).runs
+    whole = curve(runs, "WS3", 0, [0.6, 0.8, 0.9], [0.7, 0.8, 0.9])
+    assert len(outcomes(runs, whole)) == 1
+    assert outcomes(runs, whole.tail(1)).empty and outcomes(runs, whole.iloc[::2]).empty

@@ -45,7 +45,7 @@ class Named(NamedTuple):
 
 
 def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Return the outcomes of each run that has a curve.
+    """Return the outcomes of each run that was evaluated in every epoch.
 
     Args:
         runs: One row per run.
@@ -61,7 +61,9 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """
     ordered = curves.sort_values("epoch", kind="stable")
     by_run = {key: curve for key, curve in ordered.groupby(["cell", "seed"], sort=False)}
-    known = [(cell, seed) in by_run for cell, seed in zip(runs.cell, runs.seed, strict=True)]
+    # where epochs were left out, the first one at an accuracy is not known
+    complete = {key for key, curve in by_run.items() if len(curve) == curve.epoch.max()}
+    known = [(cell, seed) in complete for cell, seed in zip(runs.cell, runs.seed, strict=True)]
     runs = runs[known]
     rows = []
     for run, base in zip(runs.to_dict("records"), base_rate(runs), strict=True):
