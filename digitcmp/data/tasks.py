@@ -21,12 +21,14 @@ class Task(NamedTuple):
         question: the question in words: 'Is the first <= the second?'
         yes: the statement that is true if the answer is yes: 'first <= second'.
         no: the statement that is true if the answer is no.
+        majority: the share of the majority answer among random pairs of ten equally frequent classes; None if unknown.
     """
 
     holds: Callable[[Tensor, Tensor], Tensor]
     question: str
     yes: str = "yes"
     no: str = "no"
+    majority: float | None = None
 
 
 def sum_is_odd(first: Tensor, second: Tensor) -> Tensor:
@@ -52,13 +54,14 @@ def shuffled_order(classes: int) -> list[int]:
 
 
 TASKS = {
-    "leq": Task(operator.le, "Is the first <= the second?", "first <= second", "first > second"),
-    "same": Task(operator.eq, "Are both of the same class?", "both the same", "different"),
-    "odd_sum": Task(sum_is_odd, "Is the sum of both odd?", "the sum is odd", "the sum is even"),
+    "leq": Task(operator.le, "Is the first <= the second?", "first <= second", "first > second", 0.55),
+    "same": Task(operator.eq, "Are both of the same class?", "both the same", "different", 0.9),
+    "odd_sum": Task(sum_is_odd, "Is the sum of both odd?", "the sum is odd", "the sum is even", 0.5),
     "shuffled_leq": Task(
         in_shuffled_order,
         "Is the first <= the second, in a random order of the classes?",
         "first <= second (shuffled)",
         "first > second (shuffled)",
+        0.55,
     ),
 }

@@ -30,9 +30,10 @@ def test_a_run_at_the_base_rate_collapsed() -> None:
 def test_the_recorded_base_rate_counts() -> None:
     # .9 + 3 sqrt(.09 / 1000) = .928460
     assert list(collapsed(runs(0.901, 0.928, 0.929, task="same", majority=0.9))) == [True, True, False]
-    assert list(collapsed(runs(0.6, 0.61, task="same"))) == [False, False]  # nobody knows its base rate
-    table = runs(0.6, 0.6, 0.6).assign(task=[None, "leq", "same"], majority=[None, 0.56, None])
-    assert list(base_rate(table).round(2).fillna(-1)) == [0.55, 0.56, -1]
+    assert list(collapsed(runs(0.901, 0.94, task="same"))) == [True, False]  # of ten classes .9
+    assert list(collapsed(runs(0.6, 0.61, task="unknown"))) == [False, False]  # nobody knows its base rate
+    table = runs(0.6, 0.6, 0.6, 0.6).assign(task=[None, "leq", "same", "mine"], majority=[None, 0.56, None, None])
+    assert list(base_rate(table).round(2).fillna(-1)) == [0.55, 0.56, 0.9, -1]
 
 
 @pytest.mark.pure

@@ -7,6 +7,7 @@ import pandas as pd
 
 from digitcmp import paper
 from digitcmp.report.statistics import stats
+from digitcmp.report.statistics.collapse import base_rate
 
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
 
@@ -25,8 +26,7 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
     for score in ("val_acc", "digit_acc", "argmax_acc"):
         row[f"{score}_mean"] = group[score].astype(float).mean()
     row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
-    if "majority" in group:  # the share of the majority answer
-        row["majority"] = group.majority.astype(float).mean()
+    row["majority"] = base_rate(group).mean()
     return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
 
 

@@ -70,7 +70,9 @@ def question(results: Results) -> str:
     counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
     per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
     size = f"{len(runs):,} runs: {len(n):,} cells, n = {per_cell} seeds each"
-    return f"Question: {questions} Data: {data}, {counted} training pairs. {size}."
+    shares = results.cells.majority.dropna().round(2).unique()
+    majority = f" Majority answer: {100 * shares[0]:.0f} %." if len(shares) == 1 and len(tasks) == 1 else ""
+    return f"Question: {questions}{majority} Data: {data}, {counted} training pairs. {size}."
 
 
 def networks(results: Results) -> list[str]:

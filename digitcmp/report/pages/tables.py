@@ -153,7 +153,7 @@ def cells(results: Results) -> Table:
         varied.insert(0, "train_pairs")
     columns = [name("label", "cell"), setting("lr"), *map(setting, varied), *accuracy()]
     columns.append(Column("collapsed", collapsed_runs, "collapsed"))
-    if "majority" in frame:
+    if frame.majority.nunique() > 1 or frame.majority.isna().any():
         columns.append(measure("majority answer", "majority"))
     columns += [measure("validation", "val_acc_mean"), measure("digits", "digit_acc_mean")]
     columns.append(measure("argmax", "argmax_acc_mean"))

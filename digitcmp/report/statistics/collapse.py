@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 
-BASE_RATE = 0.55  # of first <= second among ten classes, for results that do not record the majority answer's share
+from digitcmp.data.sources import SOURCES
+from digitcmp.data.tasks import TASKS
+
+CLASSES = 10  # for which a task knows the share of the majority answer
 STANDARD_ERRORS = 3  # above the base rate that a run must exceed
 DEVIATIONS, DROP = 5, 0.05  # below its cell's median at which a run counts as collapsed: both are exceeded
 
 RULE = (
     f"A run counts as *collapsed* if its test accuracy is not more than {STANDARD_ERRORS} standard errors above the "
-    f"share of the majority answer ({BASE_RATE} where a result does not record it). It also counts if it is below the "
+    "share of the majority answer (that of the task if a result does not record it). It also counts if it is below the "
     f"median of its cell by more than {DROP} and by more than {DEVIATIONS} deviations. A deviation is the median "
     "absolute deviation of the cell's seeds, or the standard error of an accuracy on its test pairs, whichever is "
     "larger. Collapsed runs stay in every mean and test."
@@ -39,8 +42,11 @@ def collapsed(runs: pd.DataFrame) -> pd.Series:
 def base_rate(runs: pd.DataFrame) -> pd.Series:
     """Return the share of the majority answer among the test pairs of each run; nan where it is not known."""
     recorded = runs.majority.astype(float) if "majority" in runs else pd.Series(np.nan, runs.index)
-    first_task = runs.task.isna() | (runs.task == "leq") if "task" in runs else pd.Series(True, runs.index)
-    return recorded.where(recorded.notna(), first_task.map({True: BASE_RATE, False: np.nan}))
+    tasks = runs.task.fillna("leq") if "task" in runs else pd.Series("leq", runs.index)
+    datasets = runs.dataset.fillna("mnist") if "dataset" in runs else pd.Series("mnist", runs.index)
+    expected = tasks.map({name: task.majority for name, task in TASKS.items()}).astype(float)
+    ten = datasets.map({name: source.images.classes == CLASSES for name, source in SOURCES.items()}).eq(True)
+    return recorded.where(recorded.notna(), expected.where(ten))
 
 
 def standard_error(accuracy: pd.Series, pairs: pd.Series) -> pd.Series:
