@@ -268,17 +268,23 @@ def measure_table1(numbers: Numbers) -> None:
         numbers["table1_over_hand_loop"].append(ours / (time.perf_counter() - start))
 
 
-def main() -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="digitcmp benchmark", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5, help="of each measurement (5); table1 is measured once")
     parser.add_argument("--accelerator", default="cpu", choices=("cpu", "gpu"), help="what the fits run on")
     parser.add_argument("--out", type=Path, default=Path("benchmark.json"))
     parser.add_argument("--only", nargs="*", choices=("fit", "start", "sweep", "table1"), help="some of the parts")
     parser.add_argument("--way", nargs=5, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Measure, print the table and write it as JSON."""
+    from rich.console import Console
+    from rich.table import Table
+
+    given = command_line().parse_args()
     if given.way:
         way, model, aux, seed, accelerator = given.way
         return print(WAYS[way](model, aux == "true", int(seed), accelerator))

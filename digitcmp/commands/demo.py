@@ -40,8 +40,8 @@ HEADERS = {
 }
 
 
-def main() -> None:
-    """Serve the page until Ctrl-C. Exits with 2 and one line for a bad checkpoint, a wrong host or a taken port."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp demo",
         description="A page in the browser that asks a network its question about two drawn digits, or about two "
@@ -56,6 +56,12 @@ def main() -> None:
         "address, a phone in the same network for example: without a password and unencrypted, and all that can be "
         "had is the page, what the network says of pictures and test images of its data set",
     )
+    return parser
+
+
+def main() -> None:
+    """Serve the page until Ctrl-C. Exits with 2 and one line for a bad checkpoint, a wrong host or a taken port."""
+    parser = command_line()
     arguments = parser.parse_args()
     host, port = arguments.host, arguments.port
     if not host:  # to a socket, every network

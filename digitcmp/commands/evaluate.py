@@ -50,8 +50,8 @@ class OverrideError(Exception):
     """An override that is not allowed."""
 
 
-def main() -> None:
-    """Evaluate a run, print the scores and write them. Exit with 2 and one line for bad input."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp evaluate",
         description="Score a saved run on its own test pairs, or on other pairs.\n"
@@ -61,6 +61,12 @@ def main() -> None:
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what differs from the run, see below")
+    return parser
+
+
+def main() -> None:
+    """Evaluate a run, print the scores and write them. Exit with 2 and one line for bad input."""
+    parser = command_line()
     arguments = parser.parse_args()
     try:
         overrides = parse(arguments.overrides)

@@ -22,16 +22,21 @@ class TargetError(Exception):
     """A target that must not be written over; the message names it and what is allowed, in one line."""
 
 
-def main() -> None:
-    """Export and say what the file takes and gives. Exits with 2 and one line for a file that fails."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp export",
         description="Write a saved network as ONNX: any number of pairs of images in, probabilities out.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("file", type=Path, help="the file to write, model.onnx")
-    arguments = parser.parse_args()
+    return parser
 
+
+def main() -> None:
+    """Export and say what the file takes and gives. Exits with 2 and one line for a file that fails."""
+    parser = command_line()
+    arguments = parser.parse_args()
     try:
         shape, outputs = export(arguments.checkpoint, arguments.file)
     except (CheckpointError, TargetError, OSError) as error:

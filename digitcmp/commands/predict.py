@@ -40,8 +40,8 @@ class Row(NamedTuple):
     labels: list[str]
 
 
-def main() -> None:
-    """Read the pictures, ask the network, print. Exits with 2 and one line for every file that cannot be read."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp predict",
         description="The answer to a network's question about two drawn or photographed digits, or of what else it was "
@@ -61,6 +61,12 @@ def main() -> None:
         help='{"probability": p, "holds": p > 0.5, "digits": [a, b] or null}, and "names" of the two where '
         "classes are no digits; with --csv one a line, of nulls where a picture cannot be read",
     )
+    return parser
+
+
+def main() -> None:
+    """Read the pictures, ask the network, print. Exits with 2 and one line for every file that cannot be read."""
+    parser = command_line()
     arguments = parser.parse_args()
     if len(arguments.pictures) != (0 if arguments.csv else 2):
         parser.error("two pictures are wanted, or --csv FILE")
