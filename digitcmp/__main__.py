@@ -1,4 +1,4 @@
-"""One command: `digitcmp train|predict|evaluate|demo|export|report|benchmark ...`, or `python -m digitcmp ...`."""
+"""The command line: `digitcmp COMMAND ...`, or `python -m digitcmp COMMAND ...`."""
 
 import sys
 from importlib import import_module
@@ -10,26 +10,26 @@ from digitcmp.training import streams
 COMMANDS = {
     "train": ("train one run, or a sweep with -m", "digitcmp train model=ws3 aux=true"),
     "report": ("tables, statistics and figures of a sweep", "digitcmp report multirun/table1 --open"),
-    "predict": ("compare the digits in your own pictures", "digitcmp predict RUN first.png second.png"),
+    "predict": ("answer the question about your own pictures", "digitcmp predict RUN first.png second.png"),
     "evaluate": ("score a saved run on other pairs", "digitcmp evaluate RUN data.test_pairs=5000"),
-    "demo": ("draw two digits in the browser and see them compared", "digitcmp demo RUN"),
+    "demo": ("draw two digits in the browser and compare them", "digitcmp demo RUN"),
     "export": ("write a saved network as an ONNX file", "digitcmp export RUN model.onnx"),
-    "benchmark": ("measure what Lightning and Hydra cost", "digitcmp benchmark --only fit"),
+    "benchmark": ("measure the overhead of Lightning and Hydra", "digitcmp benchmark --only fit"),
 }
 
 
 def usage() -> str:
-    """Return the help text: each command with an example."""
+    """Return the help text, a line for each command with an example."""
     lines = [f"  {name:<10} {summary:<52} {example}" for name, (summary, example) in COMMANDS.items()]
     head = "usage: digitcmp [--plugins MODULE,...] COMMAND ...\n\n"
-    return head + "\n".join(lines) + "\n\ndigitcmp COMMAND --help says more of a command"
+    return head + "\n".join(lines) + "\n\ndigitcmp COMMAND --help describes a command."
 
 
 def main() -> None:
-    """Run the command that the first argument names. Exits with 2 and the known names for another one."""
+    """Run the command that the first argument names. Exit with 2 and one line if it is unknown."""
     modules: list[str] = []
     if sys.argv[1:2] == ["--plugins"]:
-        modules = [name for text in sys.argv[2:3] for name in text.split(",")]
+        modules = [name for names in sys.argv[2:3] for name in names.split(",")]
         del sys.argv[1:3]
         try:
             plugins.load(modules)
@@ -41,9 +41,9 @@ def main() -> None:
         print(usage())
         return
     if name not in COMMANDS:
-        print(f"digitcmp {name}: unknown command; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(f"digitcmp {name}: unknown command; expected {', '.join(COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    # a run records its plugins, and the workers of a sweep import them too
+    # a run records its plugins, and the workers of a sweep import them
     given = [f"plugins=[{','.join(modules)}]"] if modules and name == "train" else []
     sys.argv = [f"digitcmp {name}", *given, *sys.argv[2:]]
     with streams.guarded():

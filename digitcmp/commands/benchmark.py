@@ -1,9 +1,8 @@
-"""Measure what Lightning and Hydra cost: `digitcmp benchmark`.
+"""Measure the overhead of Lightning and Hydra: `digitcmp benchmark`.
 
-A fit is compared with a loop written by hand (`fit_ratio`, ours / hand) and with a LightningModule as tutorials write
-it (`common_ratio`, common / ours). Every measurement is a fresh process, and what is compared takes turns, so that
-other users of the machine disturb all alike. Prints a table and writes benchmark.json: median, least and largest of
-each over the repetitions.
+A fit is compared with a loop written by hand (`fit_ratio`, ours / hand) and with a LightningModule in the style of
+tutorials (`common_ratio`, common / ours). Each measurement is a new process. The compared programs take turns, because
+the load of the machine changes. A table and benchmark.json report median, minimum and maximum over the repetitions.
 """
 
 import argparse
@@ -28,15 +27,18 @@ if TYPE_CHECKING:
 TRAIN = ("-m", "digitcmp", "train")
 CELLS = {"AL4": ("ws3", True), "WS2": ("ws2", False), "FCNN1": ("fcnn1", False)}
 SWEEP = ("-m", "model=ws2", "seed=range(40)", "sweep=s")
-DEVICES = {"cpu": "cpu", "gpu": "cuda"}  # torch's name for Lightning's
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}  # Lightning's name -> torch's
 
 Numbers = dict[str, list[float]]
 
 
 class Cell(NamedTuple):
-    """The parts of a run that every way of training shares: the sets, normalized and on their device, and the network.
+    """The parts of a run that all ways of training share: data, network and learning rate.
 
-    sets: pairs (N, 2, H, W), target (N,) and digits (N, 2) of `train`, `val` and `test`.
+    Attributes:
+        sets: by split, pairs (N, 2, H, W), target (N,) and digits (N, 2), normalized and on the device.
+        network: the network, on the device.
+        lr: the learning rate of the paper (Table II).
     """
 
     sets: "dict[str, tuple[Tensor, Tensor, Tensor]]"
@@ -45,7 +47,7 @@ class Cell(NamedTuple):
 
 
 def prepare(model: str, aux: bool, seed: int, device: str) -> Cell:
-    """Return the parts of the run `train.py model=... aux=... seed=...`, and set torch's threads as the run does."""
+    """Return the parts of the run `train.py model=... aux=... seed=...`, and set torch's threads as that run does."""
     import torch
 
     from digitcmp import paper
@@ -68,10 +70,10 @@ def prepare(model: str, aux: bool, seed: int, device: str) -> Cell:
 
 
 def hand_loop(model: str, aux: bool, seed: int, accelerator: str = "cpu", epochs: int = 25) -> float:
-    """Seconds of a plain PyTorch loop that does the work of `train.py model=... aux=...`, step for step.
+    """Return the seconds of a plain PyTorch loop that does the work of `train.py model=... aux=...`, step for step.
 
-    The same network, pairs, batches and fused Adam; the loss and the accuracy of all training, validation and test
-    pairs in every epoch; no progress, no files.
+    Network, pairs, batches and fused Adam are the same. Every epoch computes the loss and the accuracy of all training,
+    validation and test pairs. The loop shows no progress and writes no files.
     """
     import torch
     from torch.nn import functional as F
@@ -110,12 +112,12 @@ def hand_loop(model: str, aux: bool, seed: int, accelerator: str = "cpu", epochs
 
 
 def common_module(model: str, aux: bool, seed: int, accelerator: str = "cpu", epochs: int = 25) -> float:
-    """Seconds of `Trainer.fit` for the same work in a LightningModule as tutorials write it; files in this folder.
+    """Return the seconds of `Trainer.fit` for the same work in a LightningModule in the style of tutorials.
 
-    The same as in a run of ours: network, pairs, loss, batch sizes, epochs, evaluations, one thread, denormal numbers
-    flushed to zero. As tutorials have it: a DataLoader over a TensorDataset in the main process, plain Adam, loss and
-    accuracy by `self.log` in every step, torchmetrics objects that are updated in every step, ModelCheckpoint,
-    TensorBoard, the TQDM progress bar, and the Trainer's other defaults. It computes less: no digit accuracy.
+    It shares with a run of this project: network, pairs, loss, batch sizes, epochs, evaluations, one thread, denormal
+    numbers flushed to zero. It differs as tutorials do: a DataLoader over a TensorDataset in the main process, plain
+    Adam, `self.log` and torchmetrics updates in every step, ModelCheckpoint, TensorBoard, the TQDM progress bar and
+    the Trainer's other defaults. It computes no digit accuracy. Its files are written into the working folder.
     """
     import torch
     from lightning import LightningModule, Trainer
@@ -173,32 +175,35 @@ def common_module(model: str, aux: bool, seed: int, accelerator: str = "cpu", ep
     return time.perf_counter() - start
 
 
-WAYS = {"hand": hand_loop, "common": common_module}  # of training, beside ours
+WAYS = {"hand": hand_loop, "common": common_module}  # of training, compared with a run
 
 
 def process(*command: str, folder: str, code: int = 0) -> tuple[float, float, str]:
-    """Run `python *command` in a folder: wall seconds, peak resident MB and what it printed. Exits for another code."""
+    """Run `python *command` in a folder and return its wall seconds, peak resident MB and output.
+
+    Exit with its output if its exit status is not `code`.
+    """
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out:
         child = subprocess.Popen([sys.executable, *command], cwd=folder, stdout=out, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
         out.seek(0)
-        printed = out.read()
+        output = out.read()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != code:
-        sys.exit(f"{' '.join(command)} failed:\n{printed}")
-    return seconds, usage.ru_maxrss / 1024, printed
+        sys.exit(f"{' '.join(command)} failed:\n{output}")
+    return seconds, usage.ru_maxrss / 1024, output
 
 
 def alone(way: str, *arguments: str, folder: str) -> float:
-    """Seconds of a way of training, a name in WAYS, in a process of its own."""
-    printed = process("-m", "digitcmp", "benchmark", "--way", way, *arguments, folder=folder)[2]
-    return float(printed.splitlines()[-1])
+    """Return the seconds of a way of training (a name in WAYS), measured in a process of its own."""
+    output = process("-m", "digitcmp", "benchmark", "--way", way, *arguments, folder=folder)[2]
+    return float(output.splitlines()[-1])
 
 
 def measure_fit(numbers: Numbers, accelerator: str) -> None:
-    """fit_seconds of a run over the hand-written loop's, and a common module's over the run's, for each of CELLS."""
+    """Measure for each of CELLS a run / the hand-written loop, and the common module / a run, in seconds of the fit."""
     for label, (model, aux) in CELLS.items():
         with tempfile.TemporaryDirectory() as folder:
             flag = str(aux).lower()
@@ -212,29 +217,29 @@ def measure_fit(numbers: Numbers, accelerator: str) -> None:
 
 
 def measure_start(numbers: Numbers) -> None:
-    """Seconds to the first step, to `import lightning` and to an answer without training; memory of a run."""
+    """Measure the seconds to a run's first step and of commands without training, and the memory of a run."""
     with tempfile.TemporaryDirectory() as folder:
-        imported, memory, _ = process("-c", "import lightning", folder=folder)
+        imported, import_memory, _ = process("-c", "import lightning", folder=folder)
         began = time.time()
         one_step = "epochs=1", "data.train_pairs=20", "data.val_pairs=1", "data.test_pairs=1", "hydra.run.dir=one"
         process(*TRAIN, *one_step, folder=folder)
         first_step = Path(folder, "one/metrics.csv").stat().st_mtime - began
-        whole_memory = process(*TRAIN, "aux=true", "hydra.run.dir=run", folder=folder)[1]
+        run_memory = process(*TRAIN, "aux=true", "hydra.run.dir=run", folder=folder)[1]
         numbers["import_lightning_s"].append(imported)
         numbers["first_step_s"].append(first_step)
         numbers["first_step_beyond_import_s"].append(first_step - imported)
-        numbers["rss_mb"].append(whole_memory)
-        numbers["rss_beyond_import_mb"].append(whole_memory - memory)
-        for name, code, words in (
+        numbers["rss_mb"].append(run_memory)
+        numbers["rss_beyond_import_mb"].append(run_memory - import_memory)
+        for name, code, arguments in (
             ("help_s", 0, ["--help"]),
             ("dry_run_table1_s", 0, ["experiment=table1", "dry_run=true"]),
             ("bad_value_s", 1, ["epochs=0"]),
         ):
-            numbers[name].append(process(*TRAIN, *words, folder=folder, code=code)[0])
+            numbers[name].append(process(*TRAIN, *arguments, folder=folder, code=code)[0])
 
 
 def measure_sweep(numbers: Numbers) -> None:
-    """40 runs on all cores against the same one after the other, the cost of a run beyond its fit, and of a skip."""
+    """Measure the speedup of 40 runs on all cores, and the overhead of a trained and of a skipped run."""
     with tempfile.TemporaryDirectory() as folder:
         seconds = {}
         for launcher in ("basic", "local"):
@@ -255,7 +260,7 @@ def measure_sweep(numbers: Numbers) -> None:
 
 
 def measure_table1(numbers: Numbers) -> None:
-    """experiment=table1 and its report on all cores, over the hand-written loops of its runs in as many processes."""
+    """Measure experiment=table1 and its report against the hand-written loops of its runs, both on all cores."""
     from digitcmp import paper
 
     with tempfile.TemporaryDirectory() as folder:
@@ -271,16 +276,27 @@ def measure_table1(numbers: Numbers) -> None:
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="digitcmp benchmark", description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=5, help="of each measurement (5); table1 is measured once")
-    parser.add_argument("--accelerator", default="cpu", choices=("cpu", "gpu"), help="what the fits run on")
-    parser.add_argument("--out", type=Path, default=Path("benchmark.json"))
-    parser.add_argument("--only", nargs="*", choices=("fit", "start", "sweep", "table1"), help="some of the parts")
+    parser.add_argument(
+        "--repetitions",
+        type=int,
+        default=5,
+        help="repetitions of each measurement (default: 5); table1 is measured once",
+    )
+    parser.add_argument(
+        "--accelerator", default="cpu", choices=("cpu", "gpu"), help="device of the fits (default: cpu)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmark.json"), help="the JSON file to write (default: benchmark.json)"
+    )
+    parser.add_argument(
+        "--only", nargs="*", choices=("fit", "start", "sweep", "table1"), help="parts to measure (default: all)"
+    )
     parser.add_argument("--way", nargs=5, help=argparse.SUPPRESS)
     return parser
 
 
 def main() -> None:
-    """Measure, print the table and write it as JSON."""
+    """Measure, print the table and write the JSON file."""
     from rich.console import Console
     from rich.table import Table
 
@@ -302,7 +318,7 @@ def main() -> None:
         measure_table1(numbers)
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in ("", "median", "least", "largest", "n"):
+    for column in ("", "median", "min", "max", "n"):
         table.add_column(column, justify="right" if column else "left")
     summary = {}
     for name, values in numbers.items():
@@ -310,4 +326,4 @@ def main() -> None:
         table.add_row(name, *(f"{value:.3f}" for value in list(summary[name].values())[:3]), str(len(values)))
     Console().print(table)
     given.out.write_text(json.dumps(summary, indent=1) + "\n")
-    print(f"wrote {given.out}")
+    print(f"Written to {given.out}")

@@ -1,4 +1,4 @@
-"""Draw two digits in the browser, or choose pictures, and see them compared: digitcmp demo CHECKPOINT"""
+"""Serve a page that compares two drawn digits or two pictures: digitcmp demo CHECKPOINT"""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Comparer
 
 PAGE = Path(__file__).with_name("demo.html")
-HOST, ANY = "127.0.0.1", "0.0.0.0"  # this machine alone; every network it is in
-SIDE = 140  # pixels of a canvas as the page sends it, about as many where it shows pictures
+HOST, ANY = "127.0.0.1", "0.0.0.0"  # this machine only; all its networks
+SIDE = 140  # pixels of a canvas as the page sends it; for pictures, the next multiple of the image side
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -44,30 +44,32 @@ def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp demo",
-        description="A page in the browser that asks a network its question about two drawn digits, or about two "
-        "pictures where it was trained on others.",
+        description="Serve a page on which a network answers its question about two drawn digits, or about two "
+        "pictures if it was not trained on digits.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
-    parser.add_argument("--port", type=int, default=8000, help="default: 8000; 0 takes any that is free")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="port of the server (default: 8000); 0 chooses a free one"
+    )
     parser.add_argument(
         "--host",
         default=HOST,
-        help=f"default: {HOST}, for this machine alone. {ANY} lets whoever reaches this machine open the page by its "
-        "address, a phone in the same network for example: without a password and unencrypted, and all that can be "
-        "had is the page, what the network says of pictures and test images of its data set",
+        help=f"address of the server (default: {HOST}, this machine only). {ANY} opens the page to every machine that "
+        "reaches this one, such as a phone in the same network, without a password and unencrypted. It exposes the "
+        "page, the network's answers and test images of its data set",
     )
     return parser
 
 
 def main() -> None:
-    """Serve the page until Ctrl-C. Exits with 2 and one line for a bad checkpoint, a wrong host or a taken port."""
+    """Serve the page until Ctrl-C. Exit with 2 and one line for a bad checkpoint, host or port."""
     parser = command_line()
     arguments = parser.parse_args()
     host, port = arguments.host, arguments.port
-    if not host:  # to a socket, every network
-        parser.exit(2, f"--host is empty: {HOST}, {ANY} or another address of this machine is wanted\n")
+    if not host:  # a socket would listen on every network
+        parser.exit(2, f"--host is empty; {HOST}, {ANY} or another address of this machine is expected\n")
 
-    from digitcmp.runs.checkpoint import load, locate  # torch takes seconds
+    from digitcmp.runs.checkpoint import load, locate  # slow import
 
     try:
         comparer = load(arguments.checkpoint)
@@ -79,16 +81,19 @@ def main() -> None:
     except (OSError, OverflowError, UnicodeError) as error:
         parser.exit(2, f"--host {host} --port {port} is not available: {error}\n")
     try:
-        places = [HOST, lan_address()] if host == ANY else [host]
-        links = ", ".join(f"http://{place}:{server.server_port}" for place in places if place)
-        print(f"{'Draw' if comparer.images.drawn else 'Choose pictures'} at {links}   (Ctrl-C ends it)", flush=True)
+        addresses = [HOST, lan_address()] if host == ANY else [host]
+        links = ", ".join(f"http://{address}:{server.server_port}" for address in addresses if address)
+        print(
+            f"{'Draw' if comparer.images.drawn else 'Choose pictures'} at {links}   (Ctrl-C stops the server)",
+            flush=True,
+        )
         server.serve_forever()
     except KeyboardInterrupt:
         print()
 
 
 def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
-    """The test images of the data set that a network was trained on, None if they are not there any more."""
+    """Return the test images of the run's data set, None if they are missing or have changed their shape or classes."""
     source = data_source(run_folder(checkpoint))
     try:
         data = datasets.load(**source | {"root": Path(source["root"]), "side": spec.side})
@@ -98,23 +103,30 @@ def test_images(checkpoint: Path, spec: ImageSpec) -> datasets.Pool | None:
 
 
 def lan_address() -> str | None:
-    """This machine's address in its network, None without one."""
+    """Return this machine's address in its network, None without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing, but chooses the interface; an address nobody has
+            probe.connect(("192.0.2.1", 9))  # chooses the interface and sends nothing; the address is reserved
         except OSError:
             return None
         return probe.getsockname()[0]
 
 
 class Server(ThreadingHTTPServer):
-    """The page and what it asks for. Raises OSError, OverflowError or UnicodeError for a place it cannot have.
+    """The server of the page, the comparisons and the test images.
 
-    examples: test images that the page offers where the network is not asked of drawings.
+    Args:
+        comparer: the network.
+        port: the port, 0 for a free one.
+        host: the address.
+        examples: test images that the page offers if the network does not compare drawings.
+
+    Raises:
+        OSError, OverflowError, UnicodeError: if host and port are not available.
     """
 
     daemon_threads = True
-    request_queue_size = 128  # that wait to be accepted; of a burst, the kernel drops what is more
+    request_queue_size = 128  # connections that wait; the kernel drops further ones
 
     def __init__(self, comparer: Comparer, port: int, host: str = HOST, examples: datasets.Pool | None = None) -> None:
         super().__init__((host, port), Handler)
@@ -122,31 +134,32 @@ class Server(ThreadingHTTPServer):
         self.names = {HOST, "localhost", host}
         self.is_open = host not in (HOST, "localhost")
         spec, self.examples = comparer.images, examples
-        side = SIDE if spec.drawn else spec.side * math.ceil(SIDE / spec.side)  # whole pixels of an image
-        self.canvases = (2, side, side) if spec.drawn else (2, side, side, 4)  # opacity, or red, green, blue, opacity
+        side = SIDE if spec.drawn else spec.side * math.ceil(SIDE / spec.side)  # a multiple of the image side
+        self.canvases = (2, side, side) if spec.drawn else (2, side, side, 4)  # alpha, or RGBA
         task = TASKS[comparer.task]
-        sign, other = relation(task.yes), relation(task.no)
-        words = {"yes": shown(task.yes), "sign": sign, "relations": [sign, other] if sign and other else ["yes", "no"]}
+        sign, opposite = relation(task.yes), relation(task.no)
+        signs = [sign, opposite] if sign and opposite else ["yes", "no"]
+        words = {"yes": shown(task.yes), "sign": sign, "relations": signs}
         facts = {"side": side, "image": spec.side, "names": spec.names, "drawn": spec.drawn, "tests": bool(examples)}
         named = comparer.network.arguments["aux"] and comparer.aux_labels == "digits"
-        kinds = {"no-digits": not named, "chosen": not spec.drawn, "long": max(map(len, spec.names)) > 2}
-        kinds["word"] = not (sign and other)
+        classes = {"no-digits": not named, "chosen": not spec.drawn, "long": max(map(len, spec.names)) > 2}
+        classes["word"] = not (sign and opposite)
         page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(comparer.label))
-        page = page.replace("{kinds}", " ".join(kind for kind, holds in kinds.items() if holds))
+        page = page.replace("{classes}", " ".join(name for name, holds in classes.items() if holds))
         page = page.replace("{question}", html.escape(shown(task.question)))
-        page = page.replace("{relation}", html.escape(sign if sign and other else "?"))
+        page = page.replace("{relation}", html.escape(sign if sign and opposite else "?"))
         self.page = page.replace("{facts}", json.dumps(facts | words).replace("<", "\\u003c")).encode()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that hangs up is nothing to report."""
+        """Report an error, except for a connection that the browser closed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GET / is the page, /test-image an image and its class; POST /compare takes two canvases and gives `compare`.
+    """Requests of the page: GET / returns the page, GET /test-image an image and its class as JSON.
 
-    Errors are JSON too.
+    POST /compare accepts two canvases and returns the result of `compare` as JSON. Errors are JSON as well.
     """
 
     server: Server
@@ -172,30 +185,32 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/compare":
             return self.send_error(HTTPStatus.NOT_FOUND)
         if self.headers.get_content_type() != "application/octet-stream":
-            return self.send_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "application/octet-stream is wanted")
+            return self.send_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "application/octet-stream is expected")
         length = self.headers["Content-Length"]
         if length is None:
             return self.send_error(HTTPStatus.LENGTH_REQUIRED)
-        wanted = math.prod(self.server.canvases)
-        if length != str(wanted):
-            return self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{wanted} bytes are wanted, not {length[:20]}")
-        body = self.rfile.read(wanted)
-        if len(body) < wanted:
-            return self.send_error(HTTPStatus.BAD_REQUEST, f"the body ends after {len(body)} of {wanted} bytes")
+        expected = math.prod(self.server.canvases)
+        if length != str(expected):
+            return self.send_error(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {length[:20]} bytes; {expected} are expected"
+            )
+        body = self.rfile.read(expected)
+        if len(body) < expected:
+            return self.send_error(HTTPStatus.BAD_REQUEST, f"the body ends after {len(body)} of {expected} bytes")
         canvases = np.frombuffer(body, np.uint8).reshape(self.server.canvases)
         self.reply(HTTPStatus.OK, "application/json", json.dumps(compare(self.server.comparer, canvases)).encode())
 
     def has_allowed_host(self) -> bool:
-        """Whether the Host header names this server; if not, the request is refused.
+        """Return whether the Host header names this server, and reject the request if it does not.
 
-        Another site can make its name lead here and then read what its pages ask (DNS rebinding), but it cannot make
-        the browser send an address instead.
+        This prevents DNS rebinding: another site can resolve its own name to this server and read the answers, but the
+        browser still sends that name.
         """
         name = self.headers.get("Host", "").rsplit(":", 1)[0]
         if name in self.server.names or (self.server.is_open and is_address(name)):
             return True
         allowed = [*sorted(self.server.names), *(["any address"] if self.server.is_open else [])]
-        self.send_error(HTTPStatus.FORBIDDEN, f"served as {', '.join(allowed)} alone")
+        self.send_error(HTTPStatus.FORBIDDEN, f"Host {name} is not allowed; {', '.join(allowed)} is expected")
         return False
 
     def reply(self, status: int, content_type: str, content: bytes) -> None:
@@ -212,11 +227,11 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(code, "application/json", error.encode())
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """A line for every stroke would bury the address."""
+        """Print nothing: the page sends a request for every stroke."""
 
 
 def is_address(name: str) -> bool:
-    """Whether this is an IP address and no name."""
+    """Return whether a host name is an IP address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -225,10 +240,16 @@ def is_address(name: str) -> bool:
 
 
 def compare(comparer: Comparer, canvases: np.ndarray) -> dict[str, Any]:
-    """What the page shows of two canvases (2, H, W) of strokes or (2, H, W, 4) of pictures, uint8: JSON values.
+    """Return the network's input and output for two canvases, as JSON values.
 
-    `seen`: for each the pixels that the network gets, or None if nothing is there. `probability` that the answer
-    is yes, and with aux `digits`, twice a probability for every class: None until both are there.
+    Args:
+        comparer: the network.
+        canvases: uint8, (2, H, W) of strokes or (2, H, W, 4) of RGBA pictures.
+
+    Returns:
+        `seen`: for each canvas, the pixels of the network's input, None if it is empty. `probability`: of the answer
+        yes. `digits`: with aux, the probability of every class for both images. The last two are None if a canvas is
+        empty.
     """
     spec = comparer.images
     seen: list[np.ndarray | None] = []

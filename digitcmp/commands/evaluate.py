@@ -1,4 +1,4 @@
-"""The test metrics of a saved run on any pairs: digitcmp evaluate CHECKPOINT data.test_pairs=5000"""
+"""Score a saved run on any test pairs: digitcmp evaluate CHECKPOINT data.test_pairs=5000"""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from digitcmp.runs.result import read_result
 if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Comparer
 
-LEAST = {"data.test_pairs": 1, "seed": 0}  # the least value of whole numbers
-FILES = ("npz", "folder")  # data sets that are a file or a folder
+LEAST = {"data.test_pairs": 1, "seed": 0}  # the smallest allowed whole number
+FILES = ("npz", "folder")  # data sets with a data.file
 BOOLEANS = ("tta", "order")
-TEST_PAIRS = 1000  # of a checkpoint without its run
+TEST_PAIRS = 1000  # for a checkpoint without result.json
 KEYS = {  # beside `data`
-    "data.test_pairs": "how many pairs of its test images",
-    "data.file": "where the run's .npz or folder lies now; with data=npz or data=folder one of your own",
-    "data.root": "torchvision's folder, by default the run's",
-    "seed": "draws the pairs, a whole number >= 0; by default the run's",
-    "tta": "true or false, by default as in the run: average over the images shifted by a pixel",
-    "order": "true or false, by default: also the order of the classes that the comparisons give",
+    "data.test_pairs": "number of test pairs; default: the run's",
+    "data.file": "new path of the run's .npz or folder; with data=npz or data=folder, your own",
+    "data.root": "torchvision's folder; default: the run's",
+    "seed": "seed of the pairs, a whole number >= 0; default: the run's",
+    "tta": "true or false: average over the images shifted by one pixel; default: as in the run",
+    "order": "true or false: also report the order of the classes by the comparisons; default: false",
 }
 NAMES = {
     "test_acc": "accuracy",
@@ -56,11 +56,13 @@ def command_line() -> argparse.ArgumentParser:
         prog="digitcmp evaluate",
         description="Score a saved run on its own test pairs, or on other pairs.\n"
         "Writes the scores beside the run, as evaluation,...json.",
-        epilog="what KEY may be:\n" + "\n".join(f"  {key:<17}{line}" for key, line in help_lines().items()),
+        epilog="keys:\n" + "\n".join(f"  {key:<17}{line}" for key, line in help_lines().items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="what differs from the run, see below")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="differences from the run, see the keys below"
+    )
     return parser
 
 
@@ -73,7 +75,7 @@ def main() -> None:
     except OverrideError as error:
         parser.exit(2, f"{error}\n")
 
-    from digitcmp.runs.checkpoint import locate  # torch takes seconds
+    from digitcmp.runs.checkpoint import locate  # slow import
 
     try:
         checkpoint = locate(arguments.checkpoint)
@@ -87,27 +89,27 @@ def main() -> None:
 
 def help_lines() -> dict[str, str]:
     """Return the keys that can be overridden, each with its meaning."""
-    return {"data": f"another data set than the run's: {known_names()}, or npz or folder with data.file="} | KEYS
+    return {"data": f"another data set: {known_names()}, or npz or folder with data.file="} | KEYS
 
 
 def parse(overrides: Iterable[str]) -> dict[str, Any]:
-    """Parse overrides: ['data=kmnist', 'seed=3'] -> {'data': 'kmnist', 'seed': 3}. Raises OverrideError."""
+    """Return overrides as a dict: ['data=kmnist', 'seed=3'] -> {'data': 'kmnist', 'seed': 3}. Raise OverrideError."""
     parsed: dict[str, Any] = {}
     for override in overrides:
-        key, _, text = override.partition("=")
-        if key not in help_lines() or not text:
-            raise OverrideError(f"{override} is not allowed: {', '.join(f'{key}=' for key in help_lines())}")
+        key, _, value = override.partition("=")
+        if key not in help_lines() or not value:
+            raise OverrideError(f"{override} is not allowed; expected {', '.join(f'{key}=' for key in help_lines())}")
         try:
-            parsed[key] = parse_value(key, text)
+            parsed[key] = parse_value(key, value)
         except ValueError as error:
-            raise OverrideError(f"{override} is not allowed: {error}") from None
+            raise OverrideError(f"{override} is not allowed; expected {error}") from None
     if parsed.get("data") in FILES and "data.file" not in parsed:
         raise OverrideError(f"data={parsed['data']} is not allowed: it needs data.file=FILE")
     return parsed
 
 
 def parse_value(key: str, text: str) -> int | bool | str:
-    """Return the value of a key as its type. Raises ValueError with the values that are allowed."""
+    """Return the value of a key as its type. Raise ValueError with the allowed values."""
     if key in LEAST:
         if not text.isdecimal() or int(text) < LEAST[key]:
             raise ValueError(f"a whole number >= {LEAST[key]}")
@@ -128,10 +130,10 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         checkpoint: the file of the network. The files of its run are read from its folder.
-        overrides: what differs from the run, by key as in `help_lines`: data set, number and seed of the pairs, tta.
+        overrides: the differences from the run, by the keys of `help_lines`.
 
     Returns:
-        The scores under their names in result.json, and the data set, the pairs and the checkpoint they are of.
+        The scores by their names in result.json, with the data set, the pairs and the checkpoint.
 
     Raises:
         CheckpointError: if the checkpoint cannot be loaded.
@@ -145,7 +147,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         raise DataError(f"order=true is not allowed: the run's task is {comparer.task}, not leq")
     run = read_result(run_folder(checkpoint)) or {}
     source = chosen_source(data_source(run_folder(checkpoint)), overrides)
-    own_file = overrides.get("data") in FILES  # of whoever evaluates, not the run's
+    own_file = overrides.get("data") in FILES  # not the run's data set
     crc = checked_crc(source, {} if own_file else run)
     data = load_data(source, network.images)
     seed = network.arguments["seed"] if run.get("data_seed") is None else run["data_seed"]
@@ -158,7 +160,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
         "task": comparer.task,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": checksum(checkpoint),
-        "dataset": f"{source['name']}-{crc}" if own_file else source["name"],  # each file is a data set
+        "dataset": f"{source['name']}-{crc}" if own_file else source["name"],  # each file is a data set of its own
         **({"data_crc": crc} if crc else {}),
         "test_pairs": n,
         "seed": seed,
@@ -170,9 +172,10 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 
 
 def chosen_source(source: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `datasets.load`: those of the run's data set, changed by the overrides.
+    """Return the arguments of `datasets.load` for the run's data set, with the overrides applied.
 
-    Raises DataError if a file is given for a data set that has none.
+    Raises:
+        DataError: if data.file is given for a data set without a file.
     """
     chosen = dict(source)
     if overrides.get("data") in FILES:
@@ -180,7 +183,7 @@ def chosen_source(source: Mapping[str, Any], overrides: Mapping[str, Any]) -> di
     elif overrides.get("data", source["name"]) != source["name"]:
         chosen = {"name": overrides["data"], "root": source["root"]}
     if "data.file" in overrides and not chosen.get("file"):
-        raise DataError(f"data.file={overrides['data.file']} is not allowed: {chosen['name']} is not of a file")
+        raise DataError(f"data.file={overrides['data.file']} is not allowed: data set {chosen['name']} has no file")
     for key in ("root", "file"):
         if f"data.{key}" in overrides:
             chosen[key] = overrides[f"data.{key}"]
@@ -190,43 +193,45 @@ def chosen_source(source: Mapping[str, Any], overrides: Mapping[str, Any]) -> di
 def checked_crc(source: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     """Return the checksum of the data set's file, None without a file.
 
-    Raises DataError if the file is missing or is not the one that the run was trained on.
+    Raises:
+        DataError: if the file is missing or is not the file that the run was trained on.
     """
     if not source.get("file"):
         return None
     file = Path(source["file"])
     if not file.exists():
-        raise DataError(f"{file}: there is no such file or folder")
+        raise DataError(f"{file} does not exist; a file or folder is expected")
     crc = checksum(file)
     known = run.get("data_crc", crc)
     if crc != known:
-        raise DataError(f"{file} is not what the run was trained on: its checksum is {crc}, not {known}")
+        raise DataError(f"{file} is not the file that the run was trained on: its checksum is {crc}, not {known}")
     return crc
 
 
 def load_data(source: Mapping[str, Any], images: ImageSpec) -> datasets.DataSet:
-    """Load a data set with images of the size that the network takes.
+    """Return a data set with images of the network's size.
 
-    Raises DataError if its classes or channels are not the network's.
+    Raises:
+        DataError: if the number of classes or channels is not the network's.
     """
     data = datasets.load(**{**source, "root": Path(source["root"]), "side": images.side})
     if (data.images.channels, data.images.classes) != (images.channels, images.classes):
         raise DataError(
-            f"{source['name']} has {data.images.classes} classes in {data.images.channels} channels, "
-            f"the network was trained on {images.classes} in {images.channels}"
+            f"{source['name']} has classes={data.images.classes}, channels={data.images.channels}; "
+            f"the network expects classes={images.classes}, channels={images.channels}"
         )
     return data
 
 
 def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_order: bool) -> dict[str, Any]:
-    """Return the network's scores on test pairs, by their names in result.json; those of digits are None without aux.
+    """Return the network's scores on test pairs, by their names in result.json. Digit scores are None without aux.
 
     Args:
         comparer: the network and its task.
         data: the data set.
         n: the number of pairs.
-        seed: draws the pairs.
-        with_order: whether to add `class_order` and `positions`, the order of the classes by the comparisons.
+        seed: the seed of the pairs.
+        with_order: also return `class_order` and `positions`, the order of the classes by the comparisons.
     """
     import torch
 
@@ -258,7 +263,7 @@ def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_or
 
 
 def print_scores(result: Mapping[str, Any]) -> None:
-    """Print a result of `evaluate`: the pairs, then a score a line."""
+    """Print a result of `evaluate`: the pairs, then one score per line."""
     print(TASKS[result["task"]].question)
     print(f"{result['label']}: {result['dataset']}, {result['test_pairs']:,} test pairs, seed {result['seed']}")
     for key, name in NAMES.items():
@@ -268,21 +273,22 @@ def print_scores(result: Mapping[str, Any]) -> None:
         print(NOT_TOLD_APART)
     if "positions" in result:
         positions = result["positions"]
-        print("from first to last: " + ", ".join(sorted(positions, key=lambda name: positions[name])))
+        print("classes from first to last: " + ", ".join(sorted(positions, key=lambda name: positions[name])))
 
 
 def run_folder(checkpoint: Path) -> Path:
-    """Return the run's folder if the checkpoint lies where a run writes it, else the checkpoint's own folder."""
+    """Return the folder of the run that wrote a checkpoint, or the checkpoint's own folder if it was moved."""
     folder = checkpoint.resolve().parent
     return folder.parent if folder.name == Path(CHECKPOINT).parent.name else folder
 
 
 def write(checkpoint: Path, result: dict[str, Any]) -> Path:
-    """Write the result beside the run and return its file. A number tells it from another evaluation of that name.
+    """Write the result into the run's folder and return the file. Number the name if another evaluation has it.
 
-    Raises OSError.
+    Raises:
+        OSError: if the file cannot be written.
     """
-    text = json.dumps(result, indent=1) + "\n"
+    content = json.dumps(result, indent=1) + "\n"
     parts = ["evaluation", *(f"{key}={result[key]}" for key in ("dataset", "test_pairs", "seed"))]
     if result["tta"]:
         parts.append("tta")
@@ -291,8 +297,8 @@ def write(checkpoint: Path, result: dict[str, Any]) -> Path:
     name = ",".join(parts)
     file = run_folder(checkpoint) / f"{name}.json"
     for number in itertools.count(2):
-        if not file.exists() or file.read_text() == text:
+        if not file.exists() or file.read_text() == content:
             break
         file = run_folder(checkpoint) / f"{name},{number}.json"
-    files.write(file, text)
+    files.write(file, content)
     return file

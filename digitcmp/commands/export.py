@@ -1,4 +1,4 @@
-"""A saved network as an ONNX file, for use without this project: digitcmp export CHECKPOINT model.onnx"""
+"""Write a saved network as an ONNX file, for use without this project: digitcmp export CHECKPOINT model.onnx"""
 
 import argparse
 import json
@@ -12,29 +12,29 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.files import atomic_write
 
-PIXELS = {  # by whether the images are drawn
-    True: "values 0..255, of digits light on a dark ground; the file normalises them itself",
-    False: "values 0..255; the file normalises them itself",
+PIXELS = {  # by ImageSpec.drawn
+    True: "values 0..255, digits light on dark; the model normalizes them itself",
+    False: "values 0..255; the model normalizes them itself",
 }
 
 
 class TargetError(Exception):
-    """A target that must not be written over; the message names it and what is allowed, in one line."""
+    """A target that must not be overwritten. The message is one line: the file and what is expected."""
 
 
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp export",
-        description="Write a saved network as ONNX: any number of pairs of images in, probabilities out.",
+        description="Write a saved network as ONNX. The model maps a batch of pairs of images to probabilities.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
-    parser.add_argument("file", type=Path, help="the file to write, model.onnx")
+    parser.add_argument("file", type=Path, help="the file to write, for example model.onnx")
     return parser
 
 
 def main() -> None:
-    """Export and say what the file takes and gives. Exits with 2 and one line for a file that fails."""
+    """Export the network and print its inputs and outputs. Exit with 2 and one line for a file that fails."""
     parser = command_line()
     arguments = parser.parse_args()
     try:
@@ -46,18 +46,28 @@ def main() -> None:
 
 
 def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
-    """Write the network of a checkpoint to `file`, whole or not at all, and return an image's shape and its outputs.
+    """Write the network of a checkpoint as ONNX, completely or not at all.
 
-    The input is `pairs` (B, 2, *shape), float32 pixels 0..255. The outputs are `probability` (B,) that the answer is
-    yes, and with aux `digits` (B, 2, classes), P(digit). The metadata `label`, `question`, `yes` (the statement that
-    the probability is of), `no`, `classes`, `pixels` and `digitcmp_version` describe it.
+    The input is `pairs` (B, 2, *shape), float32 pixels 0..255. The outputs are `probability` (B,) of the answer yes,
+    and with aux `digits` (B, 2, classes), P(digit). The metadata are `label`, `question`, `yes` and `no` (the
+    statements), `classes`, `pixels` and `digitcmp_version`.
 
-    Raises TargetError for a file that exists and is no earlier export, CheckpointError, OSError.
+    Args:
+        checkpoint: a run's folder or its checkpoint.
+        file: the file to write.
+
+    Returns:
+        The shape of an image and the names of the outputs.
+
+    Raises:
+        TargetError: if `file` exists and is not an earlier export.
+        CheckpointError: if the checkpoint cannot be loaded.
+        OSError: if `file` cannot be written.
     """
     if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
-        raise TargetError(f"{file} is there and no regular .onnx file: a new file or an earlier export is wanted")
+        raise TargetError(f"{file} exists and is not a regular .onnx file; a new file or an earlier export is expected")
     if file.exists() and checkpoint.exists() and file.samefile(checkpoint):
-        raise TargetError(f"{file} is the checkpoint: a new file or an earlier export is wanted")
+        raise TargetError(f"{file} is the checkpoint; a new file or an earlier export is expected")
 
     import torch
 
@@ -92,7 +102,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
 
 
 def project_version() -> str:
-    """The version of this project, `unknown` where it runs without being installed."""
+    """Return the version of this project, `unknown` if it is not installed."""
     try:
         return version("digitcmp")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The answer to a network's question about your own pictures: digitcmp predict CHECKPOINT first.png second.png"""
+"""Answer a network's question about your own pictures: digitcmp predict CHECKPOINT first.png second.png"""
 
 import argparse
 import csv
@@ -30,11 +30,11 @@ ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0
 
 
 class CsvError(Exception):
-    """A table of pictures that cannot be read; the message names the file and says why, in one line."""
+    """A CSV file of pairs that cannot be read. The message is one line: the file, the problem and what is expected."""
 
 
 class Row(NamedTuple):
-    """A line of a table of pictures: the files of a pair, and its labels, the answer or two classes or none."""
+    """A row of a CSV file: the two files of a pair, and its labels (none, one answer or two classes)."""
 
     files: list[Path]
     labels: list[str]
@@ -44,32 +44,33 @@ def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="digitcmp predict",
-        description="The answer to a network's question about two drawn or photographed digits, or of what else it was "
-        "trained on, and the probability of it.",
+        description="Answer a network's question about two pictures, and print the probability of the answer yes.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
-    parser.add_argument("pictures", type=Path, nargs="*", help="two PNG or JPEG files, of any size, light or dark")
+    parser.add_argument(
+        "pictures", type=Path, nargs="*", help="two PNG or JPEG files of any size; light on dark or dark on light"
+    )
     parser.add_argument(
         "--csv",
         type=Path,
-        help="pairs of files instead, two a line, relative to the CSV's folder. A third column with the right answer, "
-        "yes or no, or two more columns with the classes of both give the accuracy",
+        help="read pairs from this CSV file without a header: two paths per line, relative to its folder. An optional "
+        "third column with the right answer (yes or no), or two more columns with the classes, adds the accuracy",
     )
     parser.add_argument(
         "--json",
         action="store_true",
-        help='{"probability": p, "holds": p > 0.5, "digits": [a, b] or null}, and "names" of the two where '
-        "classes are no digits; with --csv one a line, of nulls where a picture cannot be read",
+        help='print {"probability": p, "holds": p > 0.5, "digits": [a, b] or null}, plus "names" if the classes are '
+        "not digits. With --csv one line per pair, with nulls for a pair that cannot be read",
     )
     return parser
 
 
 def main() -> None:
-    """Read the pictures, ask the network, print. Exits with 2 and one line for every file that cannot be read."""
+    """Read the pictures and print the predictions. Exit with 2 and one line for every file that cannot be read."""
     parser = command_line()
     arguments = parser.parse_args()
     if len(arguments.pictures) != (0 if arguments.csv else 2):
-        parser.error("two pictures are wanted, or --csv FILE")
+        parser.error("two pictures or --csv FILE are expected")
     try:
         rows = read_csv(arguments.csv) if arguments.csv else [Row(arguments.pictures, [])]
     except CsvError as error:
@@ -82,7 +83,7 @@ def main() -> None:
     if bits < 16:
         print(images.depth_remark(bits), file=sys.stderr)
 
-    from digitcmp.runs.checkpoint import load  # torch takes seconds: only for pictures that can be read
+    from digitcmp.runs.checkpoint import load  # slow import; unreadable pictures fail before it
 
     try:
         comparer = load(arguments.checkpoint)
@@ -90,11 +91,11 @@ def main() -> None:
     except (CheckpointError, CsvError) as error:
         parser.exit(2, f"{error}\n")
     names = comparer.images.names
-    seen = [
+    images_of_pairs = [
         None if values is None else read_pair(files, comparer.images, bits)
         for files, values in zip(pairs, highest, strict=True)
     ]
-    readable = [pair for pair in seen if pair is not None]
+    readable = [pair for pair in images_of_pairs if pair is not None]
     if not readable:
         sys.exit(2)
     probability, distributions = comparer.predict_digits(np.stack(readable))
@@ -102,22 +103,22 @@ def main() -> None:
     task = TASKS[comparer.task]
     console = Console()
     predictions = zip(probability.tolist(), digits, strict=True)
-    for files, pair in zip(pairs, seen, strict=True):
+    for files, pair in zip(pairs, images_of_pairs, strict=True):
         if pair is None:
-            if arguments.json:  # a line for every pair
+            if arguments.json:  # keep one line per pair
                 print(json.dumps({"probability": None, "holds": None, "digits": None}))
             continue
         p, named = next(predictions)
         if arguments.json:
-            what = {} if named is None or names == PAPER.names else {"names": [names[digit] for digit in named]}
-            print(json.dumps({"probability": p, "holds": p > 0.5, "digits": named} | what))
+            extra = {} if named is None or names == PAPER.names else {"names": [names[digit] for digit in named]}
+            print(json.dumps({"probability": p, "holds": p > 0.5, "digits": named} | extra))
             continue
         classes = None if named is None else [names[digit] for digit in named]
         if arguments.csv:
             print(f"{p:.4f}  {yes_or_no(p):<3}", *(classes or []), *files, sep="  ")
         else:
             show(files, p, classes, pair, task, console)
-    known = [target for target, pair in zip(targets, seen, strict=True) if pair is not None]
+    known = [target for target, pair in zip(targets, images_of_pairs, strict=True) if pair is not None]
     if None not in known and any(row.labels for row in rows):
         right = np.array(known, dtype=bool)
         print(accuracy(right, probability > 0.5), file=sys.stderr if arguments.json else sys.stdout)
@@ -126,7 +127,10 @@ def main() -> None:
 
 
 def highest_values(files: list[Path]) -> list[int] | None:
-    """Return the highest value of each 16-bit picture among these, or None if one cannot be read: stderr says why."""
+    """Return the highest value of each 16-bit picture among these files.
+
+    Return None if a file cannot be read, and print the error on stderr.
+    """
     try:
         surveys = [images.survey(file) for file in files]
     except ImageError as error:
@@ -136,9 +140,14 @@ def highest_values(files: list[Path]) -> list[int] | None:
 
 
 def read_pair(files: list[Path], spec: ImageSpec, bits: int) -> UInt8[np.ndarray, "2 *image"] | None:
-    """Both pictures as the network sees them, or None if there is nothing in one; stderr then says so.
+    """Return both pictures as the network's input, (2, H, W) or (2, C, H, W).
 
-    bits: how many bits the 16-bit pictures among all that are compared fill.
+    Return None if a picture is blank, and print the error on stderr.
+
+    Args:
+        files: the two files.
+        spec: the size and channels of the network's images.
+        bits: the number of significant bits of the 16-bit pictures.
     """
     try:
         return np.stack([images.read(file, spec, bits) for file in files])
@@ -153,7 +162,7 @@ def yes_or_no(probability: float) -> str:
 
 
 def read_csv(file: Path) -> list[Row]:
-    """Read the pairs of paths and their labels in a CSV file without a header. Raises CsvError."""
+    """Return the pairs of a CSV file without a header, with their labels. Raise CsvError if it cannot be read."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream))
@@ -163,18 +172,18 @@ def read_csv(file: Path) -> list[Row]:
     for i, row in enumerate(rows, start=1):
         if row and len(row) not in (2, 3, 4):
             raise CsvError(
-                f"{file}, line {i}: two paths are wanted, and an answer, two classes or nothing, not {len(row)}"
+                f"{file}, line {i}: {len(row)} values; two paths, and optionally an answer or two classes, are expected"
             )
         if row and len(row) != width:
-            raise CsvError(f"{file}, line {i}: {len(row)} values, the first line has {width}")
+            raise CsvError(f"{file}, line {i}: {len(row)} values; {width} are expected, as in the first line")
     if not width:
-        raise CsvError(f"{file} holds no pairs")
+        raise CsvError(f"{file} is empty; two paths per line are expected")
     values = [[value.strip() for value in row] for row in rows if row]
     return [Row([file.parent / path for path in row[:2]], row[2:]) for row in values]
 
 
 def target(row: Row, comparer: "Comparer") -> bool | None:
-    """Return the right answer for a line of a CSV file, None without labels. Raises CsvError for an unknown label."""
+    """Return the right answer for a row, None without labels. Raise CsvError for an unknown label."""
     if not row.labels:
         return None
     task, names = TASKS[comparer.task], comparer.images.names
@@ -182,20 +191,20 @@ def target(row: Row, comparer: "Comparer") -> bool | None:
     if len(row.labels) == 1:
         answers = ANSWERS | {task.yes: True, task.no: False}
         if row.labels[0] not in answers:
-            raise CsvError(f"{pair}: {row.labels[0]!r} is no answer; expected {', '.join(answers)}")
+            raise CsvError(f"{pair}: {row.labels[0]!r} is not an answer; expected {', '.join(answers)}")
         return answers[row.labels[0]]
     if unknown := [label for label in row.labels if label not in names]:
-        raise CsvError(f"{pair}: {unknown[0]!r} is no class; expected {', '.join(names)}")
-    import torch  # a task takes tensors
+        raise CsvError(f"{pair}: {unknown[0]!r} is not a class; expected {', '.join(names)}")
+    import torch  # slow import
 
     first, second = (torch.tensor([names.index(label)]) for label in row.labels)
     return bool(task.holds(first, second))
 
 
 def accuracy(right: Bool[np.ndarray, "batch"], given: Bool[np.ndarray, "batch"]) -> str:
-    """Return a line of the accuracy of the answers that were given, beside the share of the majority answer."""
+    """Return a line with the accuracy of the given answers and that of always giving the majority answer."""
     share, always = float((right == given).mean()), majority(right)
-    line = f"accuracy {share:.4f} of {len(right)} pairs; the majority answer would have {always:.4f}"
+    line = f"accuracy {share:.4f} of {len(right)} pairs; always the majority answer: {always:.4f}"
     return line if exceeds(share, always, len(right)) else f"{line}. {NOT_TOLD_APART}"
 
 
@@ -207,7 +216,7 @@ def show(
     task: Task,
     console: Console,
 ) -> None:
-    """Print both images as the network sees them, the classes that it names, its question, answer and probability."""
+    """Print both images as the network sees them, the predicted classes, the question and the answer."""
     table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
     table.add_row(*(Text(file.name) for file in files))
     table.add_row(*(half_blocks(image) if console.color_system else shades(image) for image in pair))
@@ -220,7 +229,7 @@ def show(
 
 
 def half_blocks(image: UInt8[np.ndarray, "*image"]) -> Text:
-    """Two rows of pixels in a row of characters: the upper in the character's colour, the lower in its ground's."""
+    """Return an image as text, two rows of pixels per line: foreground colours above, background colours below."""
     text = Text()
     rows = colours(image)
     rows += [[(0, 0, 0)] * len(rows)] * (len(rows) % 2)
@@ -232,12 +241,12 @@ def half_blocks(image: UInt8[np.ndarray, "*image"]) -> Text:
 
 
 def shades(image: UInt8[np.ndarray, "*image"]) -> Text:
-    """A row of pixels in a row of characters, for a terminal without colours."""
+    """Return an image as text for a terminal without colours, one row of pixels per line."""
     return Text("\n".join("".join(2 * SHADES[sum(rgb) // 156] for rgb in row) for row in colours(image)) + "\n")
 
 
 def colours(image: UInt8[np.ndarray, "*image"]) -> list[list[tuple[int, int, int]]]:
-    """Red, green and blue of every pixel in every row, of at most `WIDEST` of them."""
+    """Return the (red, green, blue) values of an image by row, reduced to at most WIDEST rows."""
     pixels = np.stack([image] * 3, axis=2) if image.ndim == 2 else np.moveaxis(image, 0, 2)
-    shown = images.resize(pixels[None], min(len(pixels), WIDEST))[0]
-    return [[(r, g, b) for r, g, b in row] for row in shown.tolist()]
+    resized = images.resize(pixels[None], min(len(pixels), WIDEST))[0]
+    return [[(r, g, b) for r, g, b in row] for row in resized.tolist()]

@@ -1,4 +1,4 @@
-"""`digitcmp report DIR...`: the tables of a sweep on the terminal, and its report/ beside the runs."""
+"""Print the tables of a sweep and write its report: digitcmp report DIR..."""
 
 import argparse
 import webbrowser
@@ -17,27 +17,33 @@ from digitcmp.report.results import Results
 from digitcmp.runs.folder import MANIFEST
 
 
-def folder_named(text: str) -> Path:
-    """Parse the name of a folder. Raises argparse.ArgumentTypeError for an empty one."""
-    if not text:
-        raise argparse.ArgumentTypeError("the name of a folder is wanted")
-    return Path(text)
+def folder_named(name: str) -> Path:
+    """Return the folder of this name. Raise argparse.ArgumentTypeError if the name is empty."""
+    if not name:
+        raise argparse.ArgumentTypeError("the name is empty; the name of a folder is expected")
+    return Path(name)
 
 
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="digitcmp report", description="Tables, statistics and figures.")
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or of their report")
     parser.add_argument(
-        "--out", type=folder_named, metavar="FOLDER", help="where to write (default: report/ in the first DIR)"
+        "folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or the report of runs that were deleted"
     )
-    parser.add_argument("--open", action="store_true", help="show report.html in the browser")
-    parser.add_argument("--compare", action="store_true", help="of two DIRs: print what differs, and write nothing")
+    parser.add_argument(
+        "--out",
+        type=folder_named,
+        metavar="FOLDER",
+        help="write the report into this folder (default: report/ in the first DIR)",
+    )
+    parser.add_argument("--open", action="store_true", help="open report.html in the browser")
+    parser.add_argument("--compare", action="store_true", help="print the differences between two DIRs; write nothing")
     parser.add_argument(
         "--contrast",
         nargs=2,
         metavar=("A", "B"),
-        help="print cell A less cell B, paired by seed, and write nothing; cells by title, label or name",
+        help="print the difference A - B of two cells, paired by seed; write nothing. A cell is given by its title, "
+        "label or name",
     )
     parser.add_argument(
         "--claims",
@@ -48,13 +54,13 @@ def command_line() -> argparse.ArgumentParser:
         "--command",
         nargs=2,
         metavar=("CELL", "SEED"),
-        help="print the command that trains this run again, and write nothing; as runs.csv names it",
+        help="print the command that trains this run again; write nothing. CELL and SEED as in runs.csv",
     )
     return parser
 
 
 def show(results: Results, sections: Iterable[Section], console: Console) -> None:
-    """Print the tables of a report, what is missing, and the warnings."""
+    """Print the tables of a report, the number of missing runs and the warnings."""
     for section in sections:
         for part in section.parts:
             if isinstance(part, tables.Table):
@@ -64,8 +70,8 @@ def show(results: Results, sections: Iterable[Section], console: Console) -> Non
                 for line in part:
                     console.print(line, markup=False)
     if results.unfinished or results.planned:
-        missing = f"{len(results.unfinished)} begun, {len(results.planned)} never begun"
-        console.print(f"missing runs: {missing}: see report.md")
+        unfinished, unstarted = len(results.unfinished), len(results.planned)
+        console.print(f"missing runs: {unfinished} started but not finished, {unstarted} not started. See report.md.")
     for warning in results.warnings:
         console.print(f"WARNING: {warning}", style="bold red", markup=False)
 
@@ -86,20 +92,18 @@ def show_claims(folder: Path, parser: argparse.ArgumentParser, console: Console)
 
 
 def main() -> None:
-    """Read everything, draw everything, and only then write."""
+    """Print the report of the given folders and write it. Exit with 2 and one line for bad input."""
     parser = command_line()
     arguments = parser.parse_args()
     folders, console = arguments.folders, Console(highlight=False, soft_wrap=True)
     for folder in folders:
         if not folder.is_dir():
-            parser.exit(2, f"{folder} is not a folder\n")
+            parser.exit(2, f"{folder} is not a folder; a folder of runs is expected\n")
     if arguments.compare and (len(folders) != 2 or arguments.out or arguments.open):
-        parser.exit(2, "--compare takes two DIRs and writes nothing: digitcmp report A B --compare\n")
+        parser.exit(2, "--compare needs exactly two DIRs and no other option: digitcmp report A B --compare\n")
     printed = [name for name in ("compare", "contrast", "command") if getattr(arguments, name)]
     if len(printed) > 1 or (printed and (arguments.out or arguments.open)):
-        parser.exit(
-            2, f"--{printed[0]} prints and writes nothing; it is expected alone. Leave out the other options.\n"
-        )
+        parser.exit(2, f"--{printed[0]} writes no report; no other option is expected. Leave out the other options.\n")
     if arguments.claims:
         if len(folders) > 1 or printed or arguments.out or arguments.open:
             parser.exit(2, "--claims takes one folder of sweeps and no other option: digitcmp report DIR --claims\n")
@@ -111,9 +115,9 @@ def main() -> None:
         parser.exit(2, f"{error}\n")
     for results in sides:
         if results.runs.empty:
-            parser.exit(2, f"no finished run in {', '.join(map(str, results.roots))}\n")
+            parser.exit(2, f"{', '.join(map(str, results.roots))}: no finished run; a folder of runs is expected\n")
         for archive in results.archives:
-            console.print(f"no run is left beside {archive}: read from its CSV files", markup=False)
+            console.print(f"{archive}: its runs were deleted. This report is made from its CSV files.", markup=False)
     if arguments.compare:
         comparison.show(sides[0], sides[1], console)
         return
@@ -123,7 +127,7 @@ def main() -> None:
             first, second = arguments.contrast
             cell_contrast.show(results, first, second, console)
         if arguments.command:
-            from digitcmp.sweeps import repeat  # Hydra takes half a second
+            from digitcmp.sweeps import repeat  # slow import
 
             console.print(repeat.command(repeat.find_run(results.runs, *arguments.command)), markup=False)
     except (ConfigError, RunError) as error:
@@ -131,17 +135,17 @@ def main() -> None:
     if printed:
         return
 
-    from digitcmp.report.pages import output  # matplotlib takes half a second, which a wrong folder need not wait for
+    from digitcmp.report.pages import output  # slow import; a wrong folder fails before it
 
     texts, sections = output.report_files(results)
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
     if foreign := output.foreign_file(out, texts):
-        parser.exit(2, f"{out} holds a {foreign} that is no report's: choose another folder, --out FOLDER\n")
+        parser.exit(2, f"{out} contains {foreign}, which no report wrote. Choose another folder with --out FOLDER.\n")
     try:
         output.write(out, texts)
     except OSError as error:
-        parser.exit(1, f"cannot write the report into {out}: {error.strerror}\n")
+        parser.exit(1, f"{out}: the report cannot be written: {error.strerror}\n")
     show(results, sections, console)
     console.print(f"Written to {out}: {'  '.join(sorted(texts.keys() - {MANIFEST}))}", markup=False)
     if arguments.open:

@@ -15,22 +15,22 @@ from digitcmp.sweeps import grid
 from digitcmp.training import process
 
 
-def train(config: Any) -> float:  # a DictConfig, whose types trouble the type checks of the tests
-    """Train one run in the folder that Hydra made for it, shown on the terminal, or as a job of a sweep.
+def train(config: Any) -> float:  # a DictConfig; beartype rejects that annotation in the tests
+    """Train one run in the folder that Hydra made for it. A single run reports on the terminal, a job does not.
 
     Returns:
-        The validation accuracy, the objective of a sweeper that optimizes; nan for a rehearsal, which has none.
+        The validation accuracy, which sweepers that optimize use as their objective; nan with `fast_dev_run`.
     """
     run = Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
     with process.guarded(run, folder, worker=not alone):
-        from digitcmp.training.train import train  # torch takes seconds, which a refused value need not wait for
+        from digitcmp.training.train import train  # slow import; invalid values fail before it
 
         return float(train(run, folder, show=alone).get("val_acc", math.nan))
 
 
 def main() -> None:
-    """Compose the configuration that the command line describes, and train it."""
+    """Train the run, or the sweep, that the command line describes."""
     sys.argv = grid.hydra_overrides(grid.with_multirun(sys.argv))
     process.command(hydra.main(config_path=str(CONF), config_name="config", **process.HYDRA)(train))

@@ -197,7 +197,7 @@ def test_names_of_this_machine(server: demo.Server) -> None:
 def test_files_are_refused(kind: str, server: demo.Server, tmp_path: Path) -> None:
     broken(kind, tmp_path / "file.png")
     status, _, body = request(server, "POST", "/compare", (tmp_path / "file.png").read_bytes(), BINARY)
-    assert status == 413 and f"{2 * demo.SIDE**2} bytes are wanted" in json.loads(body)["error"]
+    assert status == 413 and f"{2 * demo.SIDE**2} bytes are expected" in json.loads(body)["error"]
 
 
 def test_garbage_of_the_right_size(server: demo.Server) -> None:
@@ -247,7 +247,7 @@ def test_command(al4: Path) -> None:
         (True, ["--port", "70000"], "--host 127.0.0.1 --port 70000 is not available: "),
         (True, ["--host", "192.0.2.7"], "--host 192.0.2.7 --port 8000 is not available: "),
         (True, ["--host", "a..b"], "--host a..b --port 8000 is not available: "),
-        (True, ["--host", ""], "--host is empty: 127.0.0.1, 0.0.0.0 or another address of this machine is wanted"),
+        (True, ["--host", ""], "--host is empty; 127.0.0.1, 0.0.0.0 or another address of this machine is expected"),
         (False, ["--port", "taken"], "gone.ckpt: there is no such file"),
     ],
 )

@@ -76,7 +76,7 @@ def test_own_files_of_the_same_shape(
     capsys.readouterr()
     save_npz(tmp_path / "few.npz", classes=3, side=14, n=60)
     assert run(monkeypatch, al4, "data=npz", f"data.file={tmp_path}/few.npz", "data.test_pairs=20") == 2
-    assert "has 3 classes in 1 channels, the network was trained on 10 in 1" in capsys.readouterr().err
+    assert "has classes=3, channels=1; the network expects classes=10, channels=1" in capsys.readouterr().err
     assert run(monkeypatch, al4, "data=npz") == 2
     assert capsys.readouterr().err == "data=npz is not allowed: it needs data.file=FILE\n"
 
@@ -106,7 +106,7 @@ def test_a_run_on_a_file_of_ones_own(
     train(*own, "aux=true", "epochs=1", "hydra.run.dir=out")
     (tmp_path / "letters.npz").rename(tmp_path / "moved.npz")
     assert run(monkeypatch, tmp_path / "out") == 2
-    assert capsys.readouterr().err == "letters.npz: there is no such file or folder\n"
+    assert capsys.readouterr().err == "letters.npz does not exist; a file or folder is expected\n"
     assert run(monkeypatch, tmp_path / "out", f"data.file={tmp_path / 'moved.npz'}") == 0
     result = json.loads((tmp_path / "out/result.json").read_text())
     assert files(tmp_path / "out")["evaluation,dataset=npz,test_pairs=20,seed=0.json"]["test_acc"] == result["test_acc"]
@@ -114,9 +114,9 @@ def test_a_run_on_a_file_of_ones_own(
     other = tmp_path / "other.npz"
     save_npz(other, classes=5, side=14, n=61)
     assert run(monkeypatch, tmp_path / "out", f"data.file={other}") == 2
-    assert capsys.readouterr().err.startswith(f"{other} is not what the run was trained on: its checksum is ")
+    assert capsys.readouterr().err.startswith(f"{other} is not the file that the run was trained on: its checksum is ")
     assert run(monkeypatch, tmp_path / "out", "data=mnist") == 2
-    message = "mnist has 10 classes in 1 channels, the network was trained on 5 in 1\n"
+    message = "mnist has classes=10, channels=1; the network expects classes=5, channels=1\n"
     assert capsys.readouterr().err == message
 
 
@@ -130,7 +130,7 @@ def test_the_order_of_the_classes(
                       for end in (",order", ""))  # fmt: skip
     assert list(ordered.pop("positions")) == list("0123456789") and ordered.pop("class_order") == 1
     assert ordered == plain
-    assert "from first to last: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in capsys.readouterr().out
+    assert "classes from first to last: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9\n" in capsys.readouterr().out
 
     monkeypatch.setitem(TASKS, "same", Task(operator.eq, "Are they equal?"))
     other = untrained(tmp_path / "same.ckpt", backbone="ws3", task="same")
@@ -158,15 +158,18 @@ def test_no_evaluation_overwrites_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epochs=3", "epochs=3 is not allowed: data=, data.test_pairs=, data.file=, data.root=, seed=, tta=, order="),
-        ("data", "data is not allowed: data=, "),
-        ("data.file=a.npz", "data.file=a.npz is not allowed: mnist is not of a file"),
-        ("data=svhn", "data=svhn is not allowed: mnist, fashion_mnist, kmnist, digits"),
-        ("data.test_pairs=0", "data.test_pairs=0 is not allowed: a whole number >= 1"),
-        ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed: a whole number >= 1"),
-        ("tta=1", "tta=1 is not allowed: true or false"),
-        ("order=yes", "order=yes is not allowed: true or false"),
-        ("seed=-1", "seed=-1 is not allowed: a whole number >= 0"),
+        (
+            "epochs=3",
+            "epochs=3 is not allowed; expected data=, data.test_pairs=, data.file=, data.root=, seed=, tta=, order=",
+        ),
+        ("data", "data is not allowed; expected data=, "),
+        ("data.file=a.npz", "data.file=a.npz is not allowed: data set mnist has no file"),
+        ("data=svhn", "data=svhn is not allowed; expected mnist, fashion_mnist, kmnist, digits"),
+        ("data.test_pairs=0", "data.test_pairs=0 is not allowed; expected a whole number >= 1"),
+        ("data.test_pairs=1e3", "data.test_pairs=1e3 is not allowed; expected a whole number >= 1"),
+        ("tta=1", "tta=1 is not allowed; expected true or false"),
+        ("order=yes", "order=yes is not allowed; expected true or false"),
+        ("seed=-1", "seed=-1 is not allowed; expected a whole number >= 0"),
         ("data.test_pairs=5001", "5001 pairs requested from the 10000 test images of mnist; expected at most 5000"),
     ],
 )

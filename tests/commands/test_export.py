@@ -96,7 +96,7 @@ def test_what_is_there_is_left_alone(kind: str, exported: dict[str, tuple[Path, 
     saved = file if kind.startswith("checkpoint") else exported["fcnn1"][0]
     before = sorted((path.name, path.lstat()[:8]) for path in [file, *tmp_path.iterdir()])  # all but the times
     content = file.read_bytes() if file.is_file() else None
-    with pytest.raises(export.TargetError, match=f"^{file} is .*: a new file or an earlier export is wanted$"):
+    with pytest.raises(export.TargetError, match=f"^{file} is .*: a new file or an earlier export is expected$"):
         export.export(saved, file)
     assert sorted((path.name, path.lstat()[:8]) for path in [file, *tmp_path.iterdir()]) == before
     assert content is None or file.read_bytes() == content
@@ -123,7 +123,7 @@ def test_what_fails_ends_with_2_and_a_line(
     for saved, file, message in (
         (tmp_path / "last.ckpt", tmp_path / "model.onnx", "last.ckpt: there is no such file\n"),
         (exported["fcnn1"][0], tmp_path / "nowhere" / "model.onnx", "model.onnx"),
-        (exported["fcnn1"][0], Path("/dev/null"), "/dev/null is there and no regular .onnx file: "),
+        (exported["fcnn1"][0], Path("/dev/null"), "/dev/null exists and is not a regular .onnx file; "),
     ):
         monkeypatch.setattr(sys, "argv", ["export", str(saved), str(file)])
         with pytest.raises(SystemExit) as stop:

@@ -255,7 +255,7 @@ def test_labels_in_a_csv_give_the_accuracy(
     table.write_text(f"one.png,seven.jpg{labels[0]}\nseven.jpg,one.png{labels[1]}\n")
     assert run(monkeypatch, al4, "--csv", table) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"accuracy {accuracy} of 2 pairs; the majority answer would have ")
+    assert last.startswith(f"accuracy {accuracy} of 2 pairs; always the majority answer: ")
     assert run(monkeypatch, al4, "--csv", table, "--json") == 0
     out, err = capsys.readouterr()
     assert len([json.loads(line) for line in out.splitlines()]) == 2 and err == f"{last}\n"
@@ -264,8 +264,8 @@ def test_labels_in_a_csv_give_the_accuracy(
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (",maybe", "seven.jpg: 'maybe' is no answer; expected yes, "),
-        (",1,x", "seven.jpg: 'x' is no class; expected 0, 1,"),
+        (",maybe", "seven.jpg: 'maybe' is not an answer; expected yes, "),
+        (",1,x", "seven.jpg: 'x' is not a class; expected 0, 1,"),
     ],
 )
 def test_an_unknown_label_is_a_line(
@@ -350,9 +350,9 @@ def test_other_images_are_read_as_the_network_saw_them(
     ("text", "message"),
     [
         (b"one.png,gone.png\n", "gone.png cannot be read: No such file or directory"),
-        (b"one.png,seven.jpg\none.png\n", "pairs.csv, line 2: two paths are wanted, and an answer, two"),
-        (b"one.png,seven.jpg,yes\none.png,seven.jpg\n", "pairs.csv, line 2: 2 values, the first line has 3"),
-        (b"", "pairs.csv holds no pairs"),
+        (b"one.png,seven.jpg\none.png\n", "pairs.csv, line 2: 1 values; two paths, and optionally an answer or two"),
+        (b"one.png,seven.jpg,yes\none.png,seven.jpg\n", "pairs.csv, line 2: 2 values; 3 are expected, as in"),
+        (b"", "pairs.csv is empty; two paths per line are expected"),
         (b"\xff\xfe,\x00\n", "pairs.csv cannot be read: "),
         (None, "pairs.csv cannot be read: No such file or directory"),
     ],
@@ -377,7 +377,7 @@ def test_bad_arguments_end_with_2_and_a_line(
 ) -> None:
     for arguments in ([pictures[0]], [*pictures, "--csv", "pairs.csv"], []):
         assert run(monkeypatch, al4, *arguments) == 2
-        assert capsys.readouterr().err.endswith("two pictures are wanted, or --csv FILE\n")
+        assert capsys.readouterr().err.endswith("two pictures or --csv FILE are expected\n")
     damage("malicious", tmp_path / "bad.ckpt", al4)
     assert run(monkeypatch, tmp_path / "bad.ckpt", *pictures) == 2
     assert capsys.readouterr().err == (

@@ -403,7 +403,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
     assert {file.name for file in out.iterdir()} == names | figures | {".manifest"}
     assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # in full, on 80 columns too
-    assert "missing runs: 1 begun, 0 never begun" in done.stdout
+    assert "missing runs: 1 started but not finished, 0 not started. See report.md." in done.stdout
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
     assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
     table = pd.read_csv(out / "runs.csv")
@@ -466,17 +466,17 @@ def test_tick_labels_of_effects_do_not_overlap(tmp_path: Path) -> None:
 
 def test_exit_2_and_nothing_written(tmp_path: Path) -> None:
     done = report(tmp_path / "nowhere", code=2)
-    assert done.stderr == f"{tmp_path / 'nowhere'} is not a folder\n"
+    assert done.stderr == f"{tmp_path / 'nowhere'} is not a folder; a folder of runs is expected\n"
     record(tmp_path / "sweep", "ws3", None)
     done = report(tmp_path / "sweep", code=2)
-    assert done.stderr == f"no finished run in {tmp_path / 'sweep'}\n"
+    assert done.stderr == f"{tmp_path / 'sweep'}: no finished run; a folder of runs is expected\n"
     assert not (tmp_path / "sweep" / "report").exists()
 
 
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (grid(tmp_path) / "report").write_text("a file where the folder should be")
     done = report(tmp_path, code=1)
-    assert done.stderr == f"cannot write the report into {tmp_path / 'report'}: File exists\n"
+    assert done.stderr == f"{tmp_path / 'report'}: the report cannot be written: File exists\n"
 
 
 def test_open_shows_the_page(tmp_path: Path) -> None:
@@ -512,7 +512,7 @@ def test_committed_reports_made_again_are_the_same(folder: Path, tmp_path: Path)
     """Every file: what the report writes follows from runs.csv, curves.csv and evaluations.csv alone."""
     again = tmp_path / "again"
     done = report(folder.parent, "--out", again)
-    assert f"no run is left beside {folder}: read from its CSV files" in done.stdout
+    assert f"{folder}: its runs were deleted. This report is made from its CSV files." in done.stdout
     for file in [file for file in folder.iterdir() if file.suffix in (".csv", ".tex")]:
         assert (again / file.name).read_bytes() == file.read_bytes(), file.name
 
@@ -554,11 +554,13 @@ def test_a_report_takes_no_place_but_its_own(tmp_path: Path) -> None:
     for name in ("report.md", "notes.partial"):
         (out / name).write_text("mine")
     refused = report(tmp_path / "sweep", "--out", out, code=2)
-    assert refused.stderr == f"{out} holds a report.md that is no report's: choose another folder, --out FOLDER\n"
+    assert (
+        refused.stderr == f"{out} contains report.md, which no report wrote. Choose another folder with --out FOLDER.\n"
+    )
     assert sorted(file.name for file in out.iterdir()) == ["notes.partial", "report.md"]
     (out / "report.md").unlink()
     for _ in range(2):  # the second replaces the first
         report(tmp_path / "sweep", "--out", out)
     assert (out / "notes.partial").read_text() == "mine" and (out / "report.md").read_text() != "mine"
     assert [file.name for file in out.glob("*.partial")] == ["notes.partial"]
-    assert "the name of a folder is wanted" in report(tmp_path / "sweep", "--out", "", code=2).stderr
+    assert "the name of a folder is expected" in report(tmp_path / "sweep", "--out", "", code=2).stderr
