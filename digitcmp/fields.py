@@ -1,6 +1,6 @@
-"""The types of options and of networks' arguments, and errors of one line.
+"""The types of options and of arguments, and one-line errors.
 
-pydantic checks strictly: 1 is not true, "2" is not 2, an unknown key is an error. This module words its errors.
+pydantic validates strictly: 1 is not true, "2" is not 2, an unknown key is an error. This module writes the messages.
 """
 
 import inspect
@@ -40,11 +40,11 @@ Batches = (
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
 
 
-NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 
 
 class Group(BaseModel):
-    """Values that belong together, frozen; no others are taken."""
+    """A frozen group of values that rejects unknown keys."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
@@ -56,7 +56,7 @@ AnyGroup = TypeVar("AnyGroup", bound=Group)
 
 @dataclass(frozen=True)
 class OneOf:
-    """In a text's annotation: allows these names, whichever there are when a value is checked."""
+    """Metadata of a string's type: only these names are allowed, as registered when a value is checked."""
 
     names: Collection[str]
 
@@ -80,14 +80,14 @@ def validate(
     hint: str,
     prefix: str = "",
 ) -> AnyGroup:
-    """Return these values as a `group`.
+    """Return values as a group.
 
     Args:
         group: the type.
-        values: the values by key, nested as the group is.
-        known: all keys, for the suggestion that an error makes for an unknown key.
-        hint: the text of the error if no known key is similar.
-        prefix: the text before a key on the command line, 'model.'.
+        values: the values by key, nested like the group.
+        known: all keys, from which an error suggests the closest one.
+        hint: the end of the error message if no known key is similar.
+        prefix: the prefix of the keys on the command line, 'model.'.
 
     Raises:
         ConfigError: for the first key or value that is not allowed, unknown keys before others.
@@ -103,15 +103,17 @@ def validate(
     if first["type"] == "extra_forbidden":
         raise ConfigError(unknown(key, known, hint))
     if first["type"] == "missing":
-        raise ConfigError(f"{key} is missing: {allowed(annotation)}")
-    raise ConfigError(f"{key}={shown(value)} is not allowed: {allowed(annotation)}")
+        raise ConfigError(f"{key} is missing; expected {allowed(annotation)}")
+    raise ConfigError(f"{key}={shown(value)} is not allowed; expected {allowed(annotation)}")
 
 
 def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tuple[list[str], Any, Any]:
     """Follow the location of a pydantic error through nested groups.
 
-    Returns the keys down to the option, the option's type and its value. What follows in the location, an index of a
-    list or a member of a union, belongs to the option. An unknown key has the type None.
+    Later parts of the location (an index of a list, a member of a union) are ignored.
+
+    Returns:
+        The keys down to the option, the option's type (None for an unknown key) and its value.
     """
     keys: list[str] = []
     annotation: Any = group
@@ -126,7 +128,7 @@ def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tu
             annotation = None
         elif is_group(field.annotation):
             annotation = field.annotation
-        else:  # pydantic keeps the descriptions apart from the type
+        else:  # pydantic stores the descriptions separately from the type
             annotation = Annotated[(field.annotation, field, *field.metadata)]
     return keys, annotation, values
 
@@ -134,12 +136,12 @@ def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tu
 def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> type[Group]:
     """Return the arguments of a function as a group, with the names, types and defaults of its signature.
 
-    Types may be strings, as `from __future__ import annotations` makes them; pydantic looks them up in the function's
-    module. An argument without a type takes any value.
+    Types may be strings (`from __future__ import annotations`), which pydantic looks up in the function's module. An
+    argument without a type accepts any value.
 
     Args:
         function: a function or a class.
-        left_out: the names of parameters that are no options.
+        left_out: the names of parameters that are not options.
 
     Raises:
         ConfigError: if a type is not defined in the function's module.
@@ -158,7 +160,7 @@ def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> typ
     except PydanticUndefinedAnnotation as error:
         raise ConfigError(
             f"{name}: the type {error.name} of an argument is not defined in {function.__module__}; "
-            "expected a type that is imported there when the program runs. Import it outside of TYPE_CHECKING."
+            "a type that is imported at run time is expected. Import it outside TYPE_CHECKING."
         ) from None
     return group
 
@@ -168,7 +170,7 @@ def is_group(annotation: Any) -> bool:
 
 
 def unknown(key: str, known: Iterable[str], hint: str) -> str:
-    """Return the message for an unknown key, with the most similar known key, of its own group first."""
+    """Return the error message for an unknown key, with the closest known key, preferably of its own group."""
     known = list(known)
     group, _, name = key.rpartition(".")
     for keys in ([other for other in known if other.rpartition(".")[0] == group], known):
@@ -179,7 +181,7 @@ def unknown(key: str, known: Iterable[str], hint: str) -> str:
 
 
 def allowed(annotation: Any) -> str:
-    """Return the values that a type allows, in words: `Count | None` -> 'a whole number >= 1, or null'."""
+    """Return the values that a type allows: `Count | None` -> 'a whole number >= 1, or null'."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         descriptions = [metadata.description for metadata in arguments[1:] if getattr(metadata, "description", None)]
@@ -187,10 +189,10 @@ def allowed(annotation: Any) -> str:
     if origin is Literal:
         return ", ".join(map(shown, arguments))
     if origin in (Union, UnionType):
-        words = " or ".join(allowed(argument) for argument in arguments if argument is not NoneType)
-        return f"{words}, or null" if NoneType in arguments else words
+        values = " or ".join(allowed(argument) for argument in arguments if argument is not NoneType)
+        return f"{values}, or null" if NoneType in arguments else values
     if origin is list:
-        return f"a list, each {allowed(arguments[0])}"
+        return f"a list of items, each {allowed(arguments[0])}"
     return NAMES.get(annotation, "a group of keys")
 
 

@@ -1,1 +1,1 @@
-"""A run's configuration: each option with what it allows, the rules between options, and a run's identity."""
+"""A run's configuration: the options and their allowed values, the rules between options, and the run's identity."""

@@ -1,4 +1,4 @@
-"""The groups of a run's options: `model`, `data` and `trainer`, each with what it allows."""
+"""The groups of a run's options, `model`, `data` and `trainer`, with the allowed values."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from digitcmp.errors import ConfigError
 from digitcmp.fields import Batches, Count, Group, Natural, OneOf, Positive, StepLimit, shown, validate
 from digitcmp.models.backbones import NETWORKS
 
-NO_EFFECT = "cannot change a result: no part of a run's identity"
-IF_SET = "recorded where it is not at its default"
-ARGUMENTS = "data.arguments."  # before the key of an argument
+NO_EFFECT = "cannot change a result, and is not part of a run's identity"
+IF_SET = "part of a run's identity unless it has its default"
+ARGUMENTS = "data.arguments."  # the prefix of an argument's key
 ONE_PROCESS = "a run is one process on one device; a sweep trains a run on every core"
-TRAINER_REFUSED = {  # options of lightning.Trainer that a run cannot take, and why
+TRAINER_REFUSED = {  # options of lightning.Trainer that a run rejects -> the reason
     **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"), ONE_PROCESS),
-    "default_root_dir": "hydra.run.dir=FOLDER is the folder of a run",
-    "barebones": "it forbids the loggers that write metrics.csv",
-    "logger": "logger=NAME is the option",
-    "callbacks": "callbacks=NAME is the option",
+    "default_root_dir": "hydra.run.dir=FOLDER sets the folder of a run",
+    "barebones": "it disables the loggers that write metrics.csv",
+    "logger": "use logger=NAME",
+    "callbacks": "use callbacks=NAME",
 }
 PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
-Target = Annotated[dict[str, Any], Field(description="a _target_ with its arguments, as Hydra instantiates it")]
+Target = Annotated[dict[str, Any], Field(description="a _target_ and its arguments, which Hydra instantiates")]
 
 
 class ModelConfig(Group):
-    """A backbone with its arguments, and the learning rates that it is trained at unless `lr` is said."""
+    """A backbone with its arguments, and its default learning rates with and without the auxiliary loss."""
 
     name: Annotated[str, OneOf(NETWORKS)]
-    lr: Annotated[Positive | None, NO_EFFECT] = None  # but as the run's lr
+    lr: Annotated[Positive | None, NO_EFFECT] = None  # recorded as the run's lr
     lr_aux: Annotated[Positive | None, NO_EFFECT] = None
     arguments: dict[str, Any]
 
     @model_validator(mode="before")
     @classmethod
     def gather(cls, config: Any) -> Any:
-        """What is no key of every model is an argument of this one."""
+        """Collect the backbone's own keys in `arguments` and check them. Raise ConfigError."""
         if not isinstance(config, Mapping):
             return config
         arguments = {key: value for key, value in config.items() if key not in ("name", "lr", "lr_aux")}
         network = NETWORKS.get(str(config.get("name")))
         if network:
-            takes = list(network.arguments.model_fields)
-            known = [f"model.{key}" for key in ("name", "lr", "lr_aux", *takes)]
-            hint = f"{network.name} takes {', '.join(takes) or 'no arguments'}"
+            accepted = list(network.arguments.model_fields)
+            known = [f"model.{key}" for key in ("name", "lr", "lr_aux", *accepted)]
+            hint = f"{network.name} accepts {', '.join(accepted) or 'no arguments'}"
             arguments = dict(validate(network.arguments, arguments, known, hint, "model."))
         return {key: config[key] for key in ("name", "lr", "lr_aux") if key in config} | {"arguments": arguments}
 
@@ -58,7 +58,7 @@ class ModelConfig(Group):
 
 
 class DataConfig(Group):
-    """Which pairs there are."""
+    """The data set and the pairs that are drawn from it."""
 
     name: Annotated[str, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
     train_pairs: Count
@@ -71,36 +71,38 @@ class DataConfig(Group):
     side: Count | None
     cls: str | None
     arguments: dict[str, Any]
-    file: Annotated[str | None, NO_EFFECT]  # but what it holds: a run's setting data_crc
+    file: Annotated[str | None, NO_EFFECT]  # its content is recorded as data_crc
     drawn: Annotated[bool | None, NO_EFFECT]
     root: Annotated[str, NO_EFFECT]
 
     @model_validator(mode="after")
     def check(self) -> DataConfig:
-        """Check the keys that go together. Raises ConfigError."""
+        """Check the keys that depend on each other. Raise ConfigError."""
         reader = READERS.get(self.name)
         if reader or self.name in SOURCES:
             for key in ("file", "cls") if reader else ("file", "cls", "arguments"):
                 if value := getattr(self, key):
-                    raise ConfigError(f"data.{key}={shown(value)} is not allowed: {self.name} is known by its name")
+                    raise ConfigError(
+                        f"data.{key}={shown(value)} is not allowed: the data set {self.name} needs none. Leave it out."
+                    )
         elif (self.file is None) == (self.cls is None):
             raise ConfigError(
-                f"data.name={self.name} is not allowed: {known_names()}, or another name with either "
+                f"data.name={self.name} is not allowed; expected {known_names()}, or another name with either "
                 "data.file=FILE or data.cls=CLASS"
             )
         if reader:
-            takes = list(reader.arguments.model_fields)
-            hint = f"{self.name} takes {', '.join(takes) or 'no arguments'}"
-            validate(reader.arguments, self.arguments, [ARGUMENTS + key for key in takes], hint, ARGUMENTS)
+            accepted = list(reader.arguments.model_fields)
+            hint = f"{self.name} accepts {', '.join(accepted) or 'no arguments'}"
+            validate(reader.arguments, self.arguments, [ARGUMENTS + key for key in accepted], hint, ARGUMENTS)
         elif self.arguments and not self.cls:
-            raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: only with data.cls=CLASS")
+            raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
         if self.file is not None and not Path(self.file).exists():
-            raise ConfigError(f"data.file={self.file} is not allowed: there is no such file or folder")
+            raise ConfigError(f"data.file={self.file} does not exist; a file or folder is expected")
         return self
 
 
 class TrainerConfig(Group):
-    """The options of lightning.Trainer, with its names and meanings."""
+    """The options of lightning.Trainer, with Lightning's names and meanings."""
 
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "tpu", "hpu", "auto"]
     precision: Literal[
@@ -119,7 +121,7 @@ class TrainerConfig(Group):
     check_val_every_n_epoch: Annotated[Count | None, NO_EFFECT]
     profiler: Annotated[Literal["simple", "advanced", "pytorch"] | Target | None, NO_EFFECT]
     detect_anomaly: Annotated[bool, NO_EFFECT]
-    max_epochs: Annotated[Count | None, NO_EFFECT]  # but as the run's epochs
+    max_epochs: Annotated[Count | None, NO_EFFECT]  # recorded as the run's epochs
     min_epochs: Annotated[Natural | None, IF_SET]
     max_steps: Annotated[StepLimit, IF_SET]
     min_steps: Annotated[Natural | None, IF_SET]
@@ -147,7 +149,7 @@ class TrainerConfig(Group):
     @model_validator(mode="before")
     @classmethod
     def refuse(cls, config: Any) -> Any:
-        """Reject the options that a run cannot take, and replace Lightning's short names of precisions."""
+        """Reject the options of TRAINER_REFUSED, and replace Lightning's short names of precisions."""
         if not isinstance(config, Mapping):
             return config
         for key in config:

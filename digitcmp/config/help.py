@@ -1,4 +1,4 @@
-"""The text of `python train.py --help`, made from the files of conf/ and the registries."""
+"""The help text of `python train.py --help`, generated from the files of conf/ and the registries."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,17 @@ from digitcmp.fields import Group, allowed, shown
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 
-NEWLINE = "\n"  # which no expression of an f-string may hold before Python 3.12
+NEWLINE = "\n"  # before Python 3.12, an f-string's expressions cannot contain a backslash
 
 
-def text(modules: Sequence[str] = ()) -> str:
-    """Return the help text: a line for each thing to choose from, with the arguments of networks and heads.
+def help_text(modules: Sequence[str] = ()) -> str:
+    """Return the help text: a line for each choice, with the arguments of backbones and heads.
 
     Args:
-        modules: the plugins to import first, whose networks and heads are listed too.
+        modules: the plugins to import first; their backbones and heads are listed too.
 
-    Raises ConfigError for a plugin that cannot be imported.
+    Raises:
+        ConfigError: if a plugin cannot be imported.
     """
     plugins.load(modules)
 
@@ -39,53 +40,53 @@ def text(modules: Sequence[str] = ()) -> str:
     heads = []
     for head in HEADS.values():
         heads += [f"  {head.name:<24} {head.summary}", *argument_lines("head", head.arguments)]
-    knobs = (CONF / "config.yaml").read_text("utf-8").split("\ntask:")[1].split("\nhydra:")[0]
-    return f"""Is the first digit <= the second? Train a network on pairs of digits, or of images of your own.
+    options = (CONF / "config.yaml").read_text("utf-8").split("\ntask:")[1].split("\nhydra:")[0]
+    return f"""Train a network to answer a question about pairs of images: is the first digit <= the second?
 
-  python train.py model=ws3 aux=true                            one run, the paper's AL4
+  python train.py model=ws3 aux=true                            one run, AL4 of the paper
   python train.py -m model=ws2,ws3 aux=true,false 'seed=range(10)'   a sweep, on all cores
   python train.py -m experiment=table1                          the paper's ten cells x 10 seeds
 
-model=NAME, a backbone, and its arguments; with aux=true it also learns to name the digits:
+model=NAME, the backbone, with its arguments; aux=true adds the auxiliary loss:
 {NEWLINE.join(models)}
 
-task=NAME, the question:
+task=NAME, the question about a pair:
 {NEWLINE.join(f"  {name:<24} {task.question}" for name, task in TASKS.items())}
 
-head=NAME, how the two embeddings are compared, and its arguments:
+head=NAME, the comparison of the two embeddings, with its arguments:
 {NEWLINE.join(heads)}
 
-data=NAME:
+data=NAME, the data set:
 {choices("data")}
 
-experiment=NAME, a sweep or a recipe as a file:
+experiment=NAME, a recipe or a sweep:
 {choices("experiment")}
 
-trainer=NAME, where it trains:
+trainer=NAME, the device:
 {choices("trainer")}
 
-callbacks=NAME, or [several]:
+callbacks=NAME or callbacks=[NAME,...]:
 {choices("callbacks")}
 
-logger=NAME, or [several], beside metrics.csv and TensorBoard events:
+logger=NAME or logger=[NAME,...], in addition to metrics.csv and TensorBoard events:
 {choices("logger")}
 
-debug=NAME:
+debug=NAME, a short run to find errors:
 {choices("debug")}
 
-Everything else, with its default:
-  task:{knobs.replace(chr(10), chr(10) + "  ")}
+All other options, with their defaults:
+  task:{options.replace(chr(10), chr(10) + "  ")}
 Hydra's own help and shell completion: python train.py --hydra-help
-""".replace("$", "$$")  # Hydra fills its help in as a string.Template
+""".replace("$", "$$")  # Hydra inserts the help into a string.Template
 
 
 def comment(file: Path) -> str:
-    """Return the first comment of a file of conf/."""
+    """Return the first comment of a file of conf/, without its #."""
     return file.read_text("utf-8").removeprefix("# @package _global_\n").splitlines()[0].lstrip("# ")
 
 
 def argument_lines(group: str, arguments: type[Group], file: Path | None = None) -> list[str]:
-    """Return a line for each argument: its default, the values that it takes, and its comment in a file of conf/."""
+    """Return a line for each argument: its default, the allowed values, and its comment in a file of conf/."""
     content = file.read_text("utf-8") if file else ""
     lines = []
     for name, field in arguments.model_fields.items():

@@ -1,9 +1,9 @@
-"""Options as Lightning, its template and other projects name them, and the nearest thing here."""
+"""Names of options in Lightning, lightning-hydra-template and other projects, and the options here."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-LIKE = {  # an option -> the other names that it goes by
+LIKE = {  # an option -> its names elsewhere
     "lr": ("learning_rate", "eta", "rate"),
     "epochs": ("max_epochs", "num_epochs", "n_epochs"),
     "batch_size": ("bs", "batch", "train_batch_size", "minibatch_size", "mini_batch_size"),
@@ -35,35 +35,35 @@ LIKE = {  # an option -> the other names that it goes by
     "trainer.accumulate_grad_batches": ("grad_accum", "gradient_accumulation_steps", "accumulation_steps"),
     "trainer.check_val_every_n_epoch": ("val_every", "eval_every", "val_every_n_epochs"),
 }
-ANSWERS = {  # names of what there is no option for -> what to do
+ANSWERS = {  # names without an option here -> the advice
     **dict.fromkeys(
         ("ckpt_path", "checkpoint_path", "load_from_checkpoint", "weights"),
-        "a run starts from its seed. digitcmp evaluate RUN scores a saved network.",
+        "a run always starts from its seed. digitcmp evaluate RUN scores a saved network.",
     ),
     **dict.fromkeys(
         ("resume", "resume_from_checkpoint"),
-        "a run is trained from its start. A sweep that is started again trains the runs that are not finished.",
+        "a run cannot be resumed. A sweep that is started again trains the unfinished runs.",
     ),
     **dict.fromkeys(
         ("test", "eval", "evaluate", "validate"),
-        "every run is tested at its end. digitcmp evaluate RUN scores a saved network.",
+        "every run is tested when it ends. digitcmp evaluate RUN scores a saved network.",
     ),
     **dict.fromkeys(
         ("early_stopping", "early_stop", "patience"),
-        "add callbacks=early_stopping callbacks.early_stopping.patience=5",
+        "add callbacks=early_stopping callbacks.early_stopping.patience=5.",
     ),
     **dict.fromkeys(
         ("hparams_search", "optimized_metric", "n_trials"),
         "experiment=lr_search sweeps learning rates, and digitcmp report selects by validation accuracy.",
     ),
     **dict.fromkeys(
-        ("num_workers", "pin_memory", "persistent_workers"), "the pairs are in memory, there are no data workers."
+        ("num_workers", "pin_memory", "persistent_workers"), "the pairs are in memory; there are no data workers."
     ),
     **dict.fromkeys(("compile", "torch_compile"), "networks of this size are not compiled."),
     **dict.fromkeys(("extras", "print_config"), "--cfg job prints the configuration."),
 }
 OPTIONS = {name: option for option, names in LIKE.items() for name in names}
-CHOICES = {  # by option, a value that other projects or the paper have -> what to type
+CHOICES = {  # by option, a value in other projects or in the paper -> the arguments to type
     "debug": dict.fromkeys(("default", "true", "True", "fast_dev_run"), "debug=fdr") | {"profile": "debug=profiler"},
     "trainer": dict.fromkeys(("gpus", "cuda", "ddp", "ddp_spawn"), "trainer=gpu") | {"default": "trainer=cpu"},
     "model": {
@@ -79,13 +79,13 @@ CHOICES = {  # by option, a value that other projects or the paper have -> what 
 
 
 def unknown(key: str) -> str | None:
-    """Return the message about an unknown option that is known elsewhere; None for any other.
+    """Return the error message for an unknown option that other projects have, None for any other.
 
     Args:
         key: the option as it was typed, 'model.optimizer.learning_rate'.
     """
     names = [*key.split(".")[::-1]]
-    for name in (names[0], names[-1]):  # 'extras.print_config' by either
+    for name in (names[0], names[-1]):  # 'extras.print_config' matches by either part
         if name in OPTIONS and OPTIONS[name] != key:
             return f"{key} is unknown: did you mean {OPTIONS[name]}?"
         if name in ANSWERS:
@@ -94,7 +94,7 @@ def unknown(key: str) -> str | None:
 
 
 def unknown_choice(option: str, value: str, known: Iterable[str]) -> str:
-    """Return the message about a name that is no file of an option's folder.
+    """Return the error message for a name without a file in an option's folder.
 
     Args:
         option: 'debug', 'model'.
@@ -102,8 +102,9 @@ def unknown_choice(option: str, value: str, known: Iterable[str]) -> str:
         known: the names of the files.
     """
     known = sorted(known)
-    meant = CHOICES.get(option, {}).get(value)
-    if meant is None and (near := get_close_matches(value, known, n=1)):
-        meant = f"{option}={near[0]}"
-    expected = f"did you mean {meant}?" if meant else f"expected {', '.join(known)}."
-    return f"{option}={value} is unknown: {expected}"
+    suggestion = CHOICES.get(option, {}).get(value)
+    if suggestion is None and (near := get_close_matches(value, known, n=1)):
+        suggestion = f"{option}={near[0]}"
+    if suggestion:
+        return f"{option}={value} is unknown: did you mean {suggestion}?"
+    return f"{option}={value} is unknown; expected {', '.join(known)}."

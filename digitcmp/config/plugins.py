@@ -1,4 +1,4 @@
-"""Plugins: modules outside of the package that register networks, heads, tasks, optimizers and data readers."""
+"""Plugins: modules outside the package that register backbones, heads, tasks, optimizers and data readers."""
 
 import os
 import sys
@@ -13,14 +13,15 @@ from digitcmp.errors import ConfigError
 from digitcmp.models.optimizers import OPTIMIZERS
 from digitcmp.models.schedules import SCHEDULES
 
-GROUP = "digitcmp.plugins"  # of the entry points of installed packages
+GROUP = "digitcmp.plugins"  # the entry points of installed packages
 REGISTRIES: dict[str, dict[str, Any]] = {"task": TASKS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 def load(modules: Iterable[str]) -> None:
-    """Import these modules, from Python's path or the working folder, and those of installed packages.
+    """Import the plugins of installed packages and these modules, from Python's path or the working folder.
 
-    Raises ConfigError for a module that cannot be imported, or that replaces a name of another.
+    Raises:
+        ConfigError: if a module cannot be imported or replaces a registered name.
     """
     before = {kind: dict(registry) for kind, registry in REGISTRIES.items()}
     load_installed()
@@ -29,24 +30,28 @@ def load(modules: Iterable[str]) -> None:
             sys.path.append(os.getcwd())
         try:
             import_module(module)
-        except Exception as error:  # whatever somebody else's module raises
-            raise ConfigError(f"plugins: {module} cannot be imported ({told(error)}); expected a module") from error
+        except Exception as error:  # a third-party module can raise anything
+            raise ConfigError(
+                f"plugins: {module} cannot be imported ({one_line(error)}); a module is expected"
+            ) from error
     for kind, names in before.items():
         for name, value in names.items():
             if REGISTRIES[kind].get(name) is not value:
-                raise ConfigError(f"plugins: a module replaces the {kind} {name}; expected a name that is not taken")
+                raise ConfigError(f"plugins: a module replaces the {kind} {name}; an unused name is expected")
 
 
 @cache
 def load_installed() -> None:
-    """Import the modules that installed packages announce. Raises ConfigError for one that cannot be imported."""
+    """Import the entry points of installed packages. Raise ConfigError if one cannot be imported."""
     for entry in entry_points(group=GROUP):
         try:
             entry.load()
-        except Exception as error:  # whatever somebody else's module raises
-            raise ConfigError(f"{entry.value}, a plugin of an installed package, fails: {told(error)}") from error
+        except Exception as error:  # a third-party module can raise anything
+            raise ConfigError(
+                f"plugins: {entry.value} of an installed package cannot be imported: {one_line(error)}"
+            ) from error
 
 
-def told(error: Exception) -> str:
-    """Return an error in one line, with its kind."""
+def one_line(error: Exception) -> str:
+    """Return an error's class and message in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

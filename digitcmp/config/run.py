@@ -1,6 +1,6 @@
-"""A run: its configuration, typed, checked and named.
+"""A run's configuration: typed, checked, and the source of the run's name and identity.
 
-Each knob is declared here once, with what it allows; its default and its meaning stand in conf/config.yaml.
+Each option is declared here once, with its allowed values. conf/config.yaml has its default and meaning.
 """
 
 from __future__ import annotations
@@ -54,25 +54,27 @@ from digitcmp.models.optimizers import OPTIMIZERS
 from digitcmp.models.schedules import SCHEDULES
 
 INSTALLED = Path(__file__).parents[1] / "conf"
-CONF = INSTALLED if INSTALLED.exists() else Path(__file__).parents[2] / "conf"  # the latter in a checkout
-RENAMED = {  # a group's key -> a setting
+CONF = INSTALLED if INSTALLED.exists() else Path(__file__).parents[2] / "conf"  # the second in a checkout
+RENAMED = {  # the key of a group -> its name as a setting
     "model.name": "model",
     "data.name": "dataset",
     "data.seed": "data_seed",
     "data.arguments": "data_arguments",
     "trainer.plugins": "trainer_plugins",
 }
-LONGEST, LONGEST_NAME = 60, 240  # letters of a setting in a folder's name, and bytes of all of it
-DEFAULT_LR = 1e-3  # Adam's own, for a model whose yaml names none
+LONGEST, LONGEST_NAME = 60, 240  # characters of a setting in a folder's name; bytes of the name
+DEFAULT_LR = 1e-3  # Adam's default, for a model whose file has none
 HELP = "python train.py --help lists every key"
-LIGHTNING = r"^(lightning\.pytorch|pytorch_lightning)\.callbacks\.(\w+\.)*"  # whose callbacks go by their class
+LIGHTNING = (
+    r"^(lightning\.pytorch|pytorch_lightning)\.callbacks\.(\w+\.)*"  # these callbacks are recorded by their class name
+)
 OBSERVERS = {  # callbacks that cannot change a result
     f"{package}.callbacks.{name}"
     for package in ("lightning.pytorch", "pytorch_lightning")
     for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
 }
-TARGETS = ("callbacks", "logger")  # options that are a group of files, or a list of targets
-Settings = dict[str, Any]  # a run's configuration on one level, paths and switches left out
+TARGETS = ("callbacks", "logger")  # options with a folder of conf/ that also accept a list of targets
+Settings = dict[str, Any]  # a run's flat configuration, without the options that cannot change a result
 
 
 class Run(Group):
@@ -117,33 +119,34 @@ class Run(Group):
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Run:
-        """The run that a composed configuration describes, nested as conf/config.yaml is.
+        """Return the run of a composed configuration, nested like conf/config.yaml.
 
-        Raises ConfigError for the first key or value that is not allowed.
+        Raises:
+            ConfigError: for the first key or value that is not allowed.
         """
         modules = config.get("plugins")
         plugins.load(modules if isinstance(modules, list) and all(isinstance(name, str) for name in modules) else [])
         if isinstance(stray := config.get("experiment"), Mapping):
             raise ConfigError(
-                f"the experiment sets {', '.join(stray)} under `experiment`: its file lacks its first line, "
+                f"experiment: its file sets {', '.join(stray)} below `experiment`; its first line is expected to be "
                 "# @package _global_"
             )
         for group in ("model", "data"):
             if not isinstance(config.get(group), Mapping):
-                raise ConfigError(f"{group}={shown(config.get(group))} is not allowed: a file of conf/{group}")
+                raise ConfigError(f"{group}={shown(config.get(group))} is not allowed; expected a file of conf/{group}")
         trainer = config.get("trainer")
-        if isinstance(trainer, Mapping) and trainer.get("max_epochs") is not None:  # Lightning's name of `epochs`
+        if isinstance(trainer, Mapping) and trainer.get("max_epochs") is not None:  # Lightning's name for `epochs`
             config = {**config, "epochs": trainer["max_epochs"], "trainer": {**trainer, "max_epochs": None}}
         for key in TARGETS:
             if config.keys().isdisjoint((key, f"typed_{key}")):
                 continue
-            targets = config.get(f"typed_{key}", config.get(key))  # a typed list replaces the files' own
+            targets = config.get(f"typed_{key}", config.get(key))  # a typed list replaces the files'
             if targets is None:
                 targets = []
-            elif isinstance(targets, Mapping):  # by name
+            elif isinstance(targets, Mapping):  # by the name of their file
                 targets = [target for target in targets.values() if target is not None]
             config = {name: value for name, value in config.items() if name != f"typed_{key}"} | {key: targets}
-        if "lr" in config and config["lr"] is None:  # the model's own
+        if "lr" in config and config["lr"] is None:  # the model's default
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
             config = {**config, "lr": rate}
@@ -153,51 +156,56 @@ class Run(Group):
     @model_validator(mode="before")
     @classmethod
     def fill_head_arguments(cls, config: Any) -> Any:
-        """Check the arguments of the head and add its defaults. Raises ConfigError."""
+        """Check the arguments of the head and add its defaults. Raise ConfigError."""
         if not isinstance(config, Mapping):
             return config
         head, arguments = HEADS.get(str(config.get("head"))), config.get("head_arguments")
-        if head is None or not isinstance(arguments, Mapping):  # which another check reports
+        if head is None or not isinstance(arguments, Mapping):  # another check reports it
             return config
-        takes = list(head.arguments.model_fields)
-        hint = f"{head.name} takes {', '.join(takes) or 'no arguments'}"
-        known = [f"head.{key}" for key in takes]
+        accepted = list(head.arguments.model_fields)
+        hint = f"{head.name} accepts {', '.join(accepted) or 'no arguments'}"
+        known = [f"head.{key}" for key in accepted]
         return {**config, "head_arguments": dict(validate(head.arguments, arguments, known, hint, "head."))}
 
     @model_validator(mode="after")
     def check(self) -> Run:
-        """Check the rules between options. Raises ConfigError for the first that is broken."""
+        """Check the rules between options. Raise ConfigError for the first one that is broken."""
         if taken := self.model.arguments.keys() & defaults().keys():
-            raise ConfigError(f"{self.model.name}'s argument {taken.pop()} has the name of a knob: give it another")
+            raise ConfigError(
+                f"{self.model.name}: its argument {taken.pop()} has the name of an option; another name is expected"
+            )
         for rule in rules.RULES:
             rule(self)
         return self
 
     @cached_property
     def settings(self) -> Settings:
-        """All that can change its result, on one level: {'data': {'train_pairs': 9}} -> {'train_pairs': 9}.
+        """The settings of the run in one flat dict: {'data': {'train_pairs': 9}} -> {'train_pairs': 9}.
 
-        data_crc: the checksum of data.file, which may lie anywhere. Raises OSError.
+        `data_crc` is the checksum of data.file: files are identified by content, not by path.
+
+        Raises:
+            OSError: if data.file cannot be read.
         """
         file = self.data.file
         return flatten(self.model_dump()) | ({} if file is None else {"data_crc": checksum(Path(file))})
 
     @property
     def defaults(self) -> Settings:
-        """Its settings if nothing had been said, its network's arguments included."""
+        """The default settings, including the backbone's arguments."""
         arguments = NETWORKS[self.model.name].arguments.model_fields
         return defaults() | {name: field.default for name, field in arguments.items()}
 
     @cached_property
     def cell(self) -> Settings:
-        """What makes its cell: model, aux, lr, then every other setting not at its default, sorted; never the seed."""
+        """The settings of its cell: model, aux and lr, then all others that differ from their default, sorted."""
         named = {key: self.settings[key] for key in ("model", "aux", "lr")}
         others = sorted(self.settings.keys() - named.keys() - {"seed"})
         return named | {key: self.settings[key] for key in others if self.settings[key] != self.defaults.get(key)}
 
     @property
     def cell_name(self) -> str:
-        """The cell as the name of a folder: `model=ws3,aux=true,lr=0.002,train_pairs=500`."""
+        """The name of the cell's folder: `model=ws3,aux=true,lr=0.002,train_pairs=500`."""
         name = ",".join(f"{key}={path_text(value)}" for key, value in self.cell.items())
         if len(name.encode()) <= LONGEST_NAME:
             return name
@@ -205,25 +213,28 @@ class Run(Group):
 
     @property
     def config_hash(self) -> str:
-        """16 hexadecimal digits of cell and seed; a key at its default counts as absent: a new knob changes nothing."""
+        """The identity of the run: 16 hexadecimal digits of its cell and seed.
+
+        Settings at their default do not count, so a new option keeps the identity of older runs.
+        """
         identity = json.dumps(self.cell | {"seed": self.seed}, sort_keys=True)
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
     @property
     def label(self) -> str:
-        """The paper's name of its network where it has one: AL4."""
+        """The paper's name for the network, AL4, or a name in its style."""
         return paper.label(self.model.name, self.aux, self.head)
 
 
 @cache
 def groups() -> dict[str, type[Group]]:
-    """The groups of knobs by their key: data, trainer, model."""
-    kinds = {key: field.annotation for key, field in Run.model_fields.items()}
-    return {key: kind for key, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Group)}
+    """Return the groups of options by key: data, trainer, model."""
+    types = {key: field.annotation for key, field in Run.model_fields.items()}
+    return {key: group for key, group in types.items() if isinstance(group, type) and issubclass(group, Group)}
 
 
 def known_keys() -> Iterator[str]:
-    """Every key as it is typed, arguments of all networks included."""
+    """Yield every key as it is typed, including the arguments of all backbones and heads."""
     yield from (key for key in Run.model_fields if key not in groups())
     for group, kind in groups().items():
         yield from (f"{group}.{key}" for key in kind.model_fields if (group, key) != ("model", "arguments"))
@@ -234,7 +245,7 @@ def known_keys() -> Iterator[str]:
 
 
 def reject_synonyms(config: Mapping[str, Any]) -> None:
-    """Raise ConfigError for an unknown option that another project has, or that is nested deeper than any here."""
+    """Raise ConfigError for an unknown option that other projects have, or that is nested too deeply."""
     known = {*known_keys(), *groups(), *(f"trainer.{option}" for option in TRAINER_REFUSED)}
     for key, value in config.items():
         if key in groups() and isinstance(value, Mapping):
@@ -246,13 +257,16 @@ def reject_synonyms(config: Mapping[str, Any]) -> None:
                 continue
             if message := hints.unknown(option):
                 raise ConfigError(message)
-            if isinstance(item, Mapping) and key in groups():  # 'model.optimizer.lr'
+            if isinstance(item, Mapping) and key in groups():  # as in model.optimizer.lr
                 nested = f"{option}.{next(iter(item), '')}"
                 raise ConfigError(hints.unknown(nested) or unknown(nested, known_keys(), HELP))
 
 
 def flatten(config: Mapping[str, Any]) -> Settings:
-    """{'data': {'train_pairs': 1000}} -> {'train_pairs': 1000}; what cannot change a result is left out."""
+    """Return the settings of a nested configuration: {'data': {'train_pairs': 1000}} -> {'train_pairs': 1000}.
+
+    Options that cannot change a result are left out.
+    """
     flat: Settings = {}
     for key, value in config.items():
         if kind := groups().get(key):
@@ -264,14 +278,14 @@ def flatten(config: Mapping[str, Any]) -> Settings:
             flat[key] = described([callback for callback in value or () if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
             flat[key] = value
-    if evaluations := evaluated(config.get("trainer") or {}):  # which change a result where something acts on them
+    if evaluations := evaluated(config.get("trainer") or {}):  # they change a result if something acts on them
         acting = {key: flat[key] for key in ("callbacks", "checkpoint") if flat.get(key) not in (None, "last")}
         flat |= {key: f"{value}, evaluated {evaluations}" for key, value in acting.items()}
     return flat
 
 
 def head_settings(name: str, arguments: Mapping[str, Any]) -> Settings:
-    """Return the arguments of a head that are not at their default, {'temperature': 2} -> {'head_temperature': 2}."""
+    """Return the arguments of a head that differ from their default: {'temperature': 2} -> {'head_temperature': 2}."""
     fields = HEADS[name].arguments.model_fields if name in HEADS else {}
     return {
         f"head_{key}": value for key, value in arguments.items() if key not in fields or value != fields[key].default
@@ -279,27 +293,30 @@ def head_settings(name: str, arguments: Mapping[str, Any]) -> Settings:
 
 
 def evaluated(trainer: Mapping[str, Any]) -> str:
-    """Return when a run is evaluated and on how much, '' for every epoch on all validation pairs."""
-    texts = []
+    """Return when a run is evaluated and on how many batches, '' for every epoch on all validation pairs."""
+    parts = []
     if (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
-        texts.append(f"every {every} epochs")
+        parts.append(f"every {every} epochs")
     for key in ("val_check_interval", "limit_val_batches"):
         if trainer.get(key) is not None:
-            texts.append(f"with {key}={shown(trainer[key])}")
-    return " ".join(texts)
+            parts.append(f"with {key}={shown(trainer[key])}")
+    return " ".join(parts)
 
 
 def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
-    """Callbacks as a setting: 'EarlyStopping(monitor=val_acc,patience=3)', None for none."""
-    texts = []
+    """Return callbacks as a setting, 'EarlyStopping(monitor=val_acc,patience=3)', or None if there are none."""
+    calls = []
     for callback in callbacks:
         arguments = ",".join(f"{key}={quoted(value)}" for key, value in callback.items() if key != "_target_")
-        texts.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
-    return ", ".join(texts) or None
+        calls.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
+    return ", ".join(calls) or None
 
 
 def as_text(value: Any) -> Any:
-    """A group of keys as a text, {'split': 'letters'} -> 'split=letters', or None; anything else as it is."""
+    """Return a mapping as a string, {'split': 'letters'} -> 'split=letters', a list of targets as `described`.
+
+    An empty mapping gives None. Return other values unchanged.
+    """
     if isinstance(value, Mapping):
         return ",".join(f"{key}={quoted(value[key])}" for key in sorted(value)) or None
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
@@ -308,16 +325,16 @@ def as_text(value: Any) -> Any:
 
 
 def quoted(value: Any) -> str:
-    """A value as it is shown, a text that would read as another type in quotes: 1 and '1' are not the same."""
-    text = shown(value)
+    """Return a value as on the command line, with quotes around a string that YAML would read as another type."""
+    result = shown(value)
     if isinstance(value, str):
         with suppress(yaml.YAMLError):
-            return text if isinstance(yaml.safe_load(text), str) else f"'{text}'"
-    return text
+            return result if isinstance(yaml.safe_load(result), str) else f"'{result}'"
+    return result
 
 
 def identifies(kind: type[Group], key: str, value: Any) -> bool:
-    """Return whether an option with this value is a part of a run's identity."""
+    """Return whether an option with this value is part of a run's identity."""
     field = kind.model_fields[key]
     if IF_SET in field.metadata:
         standard = config_yaml()["trainer"] if kind is TrainerConfig else config_yaml()
@@ -327,19 +344,19 @@ def identifies(kind: type[Group], key: str, value: Any) -> bool:
 
 @cache
 def config_yaml() -> dict[str, Any]:
-    """conf/config.yaml's own keys, nested."""
+    """Return the options of conf/config.yaml, nested, without Hydra's keys."""
     config = yaml.load((CONF / "config.yaml").read_bytes(), yaml.CSafeLoader)
     return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
 
 @cache
 def defaults() -> Settings:
-    """The settings of conf/config.yaml and the default data set."""
+    """Return the settings of conf/config.yaml with the default data set."""
     return flatten(config_yaml()) | {"dataset": "mnist"}
 
 
 def path_text(value: Any) -> str:
-    """A setting in a folder's name: [300, 50] -> '300-50'."""
+    """Return a setting's value for a folder's name: [300, 50] -> '300-50'."""
     if isinstance(value, list | tuple):
         return "-".join(map(path_text, value))
     text = re.sub(r"[^\w.+-]", "_", value if isinstance(value, str) else json.dumps(value))

@@ -1,4 +1,4 @@
-"""What guards a process that trains: its errors, its signals, its warnings, and the GPU that it must not look for."""
+"""Guards around training: errors, signals, warnings, and GPUs that are hidden from CPU runs."""
 
 import contextlib
 import inspect
@@ -28,38 +28,44 @@ from digitcmp.runs.folder import ERROR, IN_A_SWEEP
 from digitcmp.training.messages import MENDABLE, reason
 
 HYDRA: Any = {"version_base": "1.3"}
-if "execution_whitelist" in inspect.signature(hydra.main).parameters:  # 1.4, which warns of the one and asks for this
+if (
+    "execution_whitelist" in inspect.signature(hydra.main).parameters
+):  # Hydra 1.4 requires it and deprecates version_base
     HYDRA = {"execution_whitelist": ["hydra_plugins.*"]}
 register: Any = OmegaConf.register_new_resolver if "version_base" in HYDRA else OmegaConf.register_resolver
-register("digitcmp_help", help.text, replace=True)
+register("digitcmp_help", help.help_text, replace=True)
 register("digitcmp_label", paper.label, replace=True)
 
 
 def command(main: Callable[[], None]) -> None:
-    """Call Hydra's `main`; what can be mended is one line and exit status 1, in full with HYDRA_FULL_ERROR=1."""
+    """Call Hydra's `main`. Print an error that the user can resolve as one line, and exit with 1.
+
+    With HYDRA_FULL_ERROR=1, raise every error.
+    """
     in_full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra leaves errors to us
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     try:
         main()
-    except KeyboardInterrupt:  # before Lightning took over, or a second one
+    except KeyboardInterrupt:  # before the fit, or a second Ctrl-C
         sys.exit(130)
     except Exception as error:
-        # Hydra and OmegaConf raise ValueError and the like for what was typed
+        # Hydra and OmegaConf raise ValueError and similar errors for invalid arguments
         if in_full or not (isinstance(error, MENDABLE) or raised_by(error, "hydra", "omegaconf")):
             raise
         sys.exit(reason(error))
 
 
 def raised_by(error: BaseException, *packages: str) -> bool:
-    """Return whether an error was raised by the code of one of these packages."""
+    """Return whether the code of one of these packages raised an error."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     return frames[-1].f_globals.get("__name__", "").split(".")[0] in packages
 
 
 def end_with(parent: int) -> None:
-    """End this process as soon as its parent has ended, whatever it is doing then: loky's workers would stay for ever.
+    """End this process when its parent ends. Otherwise loky's workers would outlive a killed sweep.
 
-    parent: its process id, which tells even of one that ended before this process came to ask.
+    Args:
+        parent: the parent's process id. It may have ended already.
     """
 
     def watch() -> None:
@@ -72,20 +78,28 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
-    """Around a run that Hydra started: its worker leaves Ctrl-C to the sweep and a failure in a file.
+    """Guard a run that Hydra started. A single run exits with one line for an error that the user can resolve.
 
-    No way out leaves an empty folder.
+    A worker of a sweep ignores Ctrl-C, which the sweep handles, and writes its error into the run's folder. An empty
+    folder of a single run is removed.
+
+    Args:
+        run: the run's configuration.
+        folder: the run's folder.
+        worker: whether the run is a job of a sweep.
     """
     if worker:
-        os.environ.setdefault("WANDB_SILENT", "true")  # it prints nine lines a run
+        os.environ.setdefault("WANDB_SILENT", "true")  # it prints nine lines per run
         if multiprocessing.parent_process():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not worker:
-        remove_empty(folder)  # which Hydra made; a kill from now on finds none until there is something to write
+        remove_empty(folder)  # Hydra made it; a killed run leaves no empty folder
     try:
-        named = worker and run.data.file and IN_A_SWEEP.search(folder.as_posix())  # other sweepers choose other folders
-        if named and folder.parent.name != run.cell_name:  # which has the checksum of the file
-            raise RunError(f"{run.data.file} is not what it was when the sweep began")
+        named = (
+            worker and run.data.file and IN_A_SWEEP.search(folder.as_posix())
+        )  # other sweepers name folders differently
+        if named and folder.parent.name != run.cell_name:  # the cell's name contains the file's checksum
+            raise RunError(f"{run.data.file} has changed since the sweep started; the unchanged file is expected")
         yield
     except Exception as error:
         if worker:
@@ -98,7 +112,7 @@ def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing, and above it, inside the working folder, what then holds nothing."""
+    """Remove a folder if it is empty, then its empty parents inside the working folder."""
     if folder == Path.cwd():
         return
     with contextlib.suppress(OSError):
@@ -109,27 +123,29 @@ def remove_empty(folder: Path) -> None:
 
 @contextmanager
 def training(run: Run) -> Iterator[None]:
-    """Around a fit: torch's threads and arithmetic as the run wants them, no warnings that only developers can mend.
+    """Set torch's threads and arithmetic for a fit, and ignore warnings that the user cannot resolve.
 
-    Lightning's way out is made the usual one: SIGTERM ends the process by itself, Ctrl-C with exit status 130.
+    SIGTERM ends the process by this signal, and Ctrl-C with exit status 130, as usual. Lightning exits otherwise.
     """
     import torch
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-    warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 of torch 2.14
-    warnings.filterwarnings("ignore", "The `srun` command is available")  # where SLURM is installed
+    warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 with torch 2.14
+    warnings.filterwarnings("ignore", "The `srun` command is available")  # if SLURM is installed
     warnings.filterwarnings("ignore", "When using the `ThroughputMonitor`, you need to define a `flops_per_batch`")
-    warnings.filterwarnings("ignore", "You passed `Trainer.accelerator=")  # another precision, which the run refuses
+    warnings.filterwarnings(
+        "ignore", "You passed `Trainer.accelerator="
+    )  # for another precision, which the run rejects
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     threads = torch.get_num_threads()
     torch.set_num_threads(run.threads)
-    torch.set_flush_denormal(True)  # Adam's moments of dead pixels go denormal, and those are slow
-    # on the CPU, torch 2.15 looks for a GPU driver in every step, a tenth of its time, unless no GPU is visible
+    torch.set_flush_denormal(True)  # Adam's moments of dead pixels become denormal, which is slow
+    # on the CPU, torch 2.15 spends a tenth of a step on the GPU driver unless no GPU is visible
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if run.trainer.accelerator == "cpu" else {}
     try:
         with env_override(hidden):
             yield
-    except SIGTERMException:  # a SystemExit of status 0, which would pass for success
+    except SIGTERMException:  # a SystemExit of status 0, which means success
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
     except SystemExit as stop:  # Lightning turns Ctrl-C into status 1

@@ -18,7 +18,7 @@ from digitcmp.models.backbones import NETWORKS
 
 pytestmark = pytest.mark.pure
 
-WIDTHS = "a list, each a whole number >= 1, or null"
+WIDTHS = "a list of items, each a whole number >= 1, or null"
 
 
 def test_names_of_cells() -> None:
@@ -142,97 +142,109 @@ def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs=0 is not allowed: a whole number >= 1"),
-        ({"epochs": 2.5}, "epochs=2.5 is not allowed: a whole number >= 1"),
-        ({"lr": 0}, "lr=0 is not allowed: a number > 0"),
-        ({"lr": float("nan")}, "lr=NaN is not allowed: a number > 0"),
-        ({"lr": "fast"}, "lr=fast is not allowed: a number > 0"),
-        ({"aux_weight": -0.5}, "aux_weight=-0.5 is not allowed: a number >= 0"),
-        ({"data__train_pairs": -1}, "data.train_pairs=-1 is not allowed: a whole number >= 1"),
+        ({"epochs": 0}, "epochs=0 is not allowed; expected a whole number >= 1"),
+        ({"epochs": 2.5}, "epochs=2.5 is not allowed; expected a whole number >= 1"),
+        ({"lr": 0}, "lr=0 is not allowed; expected a number > 0"),
+        ({"lr": float("nan")}, "lr=NaN is not allowed; expected a number > 0"),
+        ({"lr": "fast"}, "lr=fast is not allowed; expected a number > 0"),
+        ({"aux_weight": -0.5}, "aux_weight=-0.5 is not allowed; expected a number >= 0"),
+        ({"data__train_pairs": -1}, "data.train_pairs=-1 is not allowed; expected a whole number >= 1"),
         (
             {"data__train_pairs": 29_001},
-            "data.train_pairs=29001 is not allowed: with 1000 validation pairs at most 29000; mnist has 60000 training "
-            "images",
+            "data.train_pairs=29001 is not allowed: mnist has 60000 training images. With 1000 validation pairs, "
+            "expected at most 29000",
         ),
-        ({"data__test_pairs": 5_001}, "data.test_pairs=5001 is not allowed: at most 5000; mnist has 10000 test images"),
-        ({"batch_size": 1_001}, "batch_size=1001 is not allowed: at most the 1000 training pairs"),
-        ({"seed": -1}, "seed=-1 is not allowed: a whole number >= 0"),
-        ({"seed": True}, "seed=true is not allowed: a whole number >= 0"),
-        ({"aux": 1}, "aux=1 is not allowed: true or false"),
-        ({"dry_run": 1.0}, "dry_run=1.0 is not allowed: true or false"),
-        ({"head": "linear"}, "head=linear is not allowed: mlp, ordinal"),
-        ({"head": 3}, "head=3 is not allowed: mlp, ordinal"),
-        ({"task": "lt"}, "task=lt is not allowed: leq, same, odd_sum, shuffled_leq"),
-        ({"aux_labels": "parity"}, "aux_labels=parity is not allowed: without aux=true no label is used"),
+        (
+            {"data__test_pairs": 5_001},
+            "data.test_pairs=5001 is not allowed: mnist has 10000 test images; expected at most 5000",
+        ),
+        ({"batch_size": 1_001}, "batch_size=1001 is not allowed: there are 1000 training pairs; expected at most 1000"),
+        ({"seed": -1}, "seed=-1 is not allowed; expected a whole number >= 0"),
+        ({"seed": True}, "seed=true is not allowed; expected a whole number >= 0"),
+        ({"aux": 1}, "aux=1 is not allowed; expected true or false"),
+        ({"dry_run": 1.0}, "dry_run=1.0 is not allowed; expected true or false"),
+        ({"head": "linear"}, "head=linear is not allowed; expected mlp, ordinal"),
+        ({"head": 3}, "head=3 is not allowed; expected mlp, ordinal"),
+        ({"task": "lt"}, "task=lt is not allowed; expected leq, same, odd_sum, shuffled_leq"),
+        (
+            {"aux_labels": "parity"},
+            "aux_labels=parity is not allowed: it selects the labels of the auxiliary loss. Set aux=true.",
+        ),
         (
             {"aux": True, "aux_labels": "shuffled", "data__re_pair": True},
-            "data.re_pair=true is not allowed: it needs the right digits, not those of aux_labels=shuffled",
+            "data.re_pair=true is not allowed: it needs the true labels, not aux_labels=shuffled",
         ),
         (
             {"model": "fcnn2", "head": "ordinal"},
-            "head=ordinal is not allowed: fcnn2 merges both images into one embedding; mlp",
+            "head=ordinal is not allowed: fcnn2 merges both images into one embedding; expected mlp",
         ),
-        ({"model": "fcnn1", "bins": 30}, "bins=30 is not allowed: fcnn1 has no branch that takes it; null"),
-        ({"bins": 1}, "bins=1 is not allowed: a whole number >= 2, or null"),
+        ({"model": "fcnn1", "bins": 30}, "bins=30 is not allowed: fcnn1 has no branch of variable size; expected null"),
+        ({"bins": 1}, "bins=1 is not allowed; expected a whole number >= 2, or null"),
         (
             {"model__regularization": "l2"},
-            "model.regularization=l2 is not allowed: dropout, max_pool, dropblock, or null",
+            "model.regularization=l2 is not allowed; expected dropout, max_pool, dropblock, or null",
         ),
-        ({"schedule": "step"}, "schedule=step is not allowed: constant, cosine, one_cycle"),
-        ({"label_smoothing": 1}, "label_smoothing=1 is not allowed: a number from 0 to below 1"),
-        ({"weight_decay": -1}, "weight_decay=-1 is not allowed: a number >= 0"),
+        ({"schedule": "step"}, "schedule=step is not allowed; expected constant, cosine, one_cycle"),
+        ({"label_smoothing": 1}, "label_smoothing=1 is not allowed; expected a number from 0 to below 1"),
+        ({"weight_decay": -1}, "weight_decay=-1 is not allowed; expected a number >= 0"),
         (
             {"weight_decay": 0.1},
-            "weight_decay=0.1 is not allowed: an argument of optimizer=adamw|nadam|radam|rmsprop|sgd",
+            "weight_decay=0.1 is not allowed: only optimizer=adamw|nadam|radam|rmsprop|sgd accepts it",
         ),
-        ({"momentum": 0.9}, "momentum=0.9 is not allowed: an argument of optimizer=rmsprop|sgd"),
+        ({"momentum": 0.9}, "momentum=0.9 is not allowed: only optimizer=rmsprop|sgd accepts it"),
         (
             {"optimizer": "sgd", "betas": [0.9, 0.99]},
-            "betas=[0.9,0.99] is not allowed: an argument of optimizer=adam|adamw|nadam|radam",
+            "betas=[0.9,0.99] is not allowed: only optimizer=adam|adamw|nadam|radam accepts it",
         ),
-        ({"betas": [0.9]}, "betas=[0.9] is not allowed: two numbers from 0 to below 1, or null"),
-        ({"optimizer": "sgd", "nesterov": True}, "nesterov=true is not allowed: it needs a momentum"),
-        ({"optimizer": "lion"}, "optimizer=lion is not allowed: adam, adamw, nadam, radam, rmsprop, sgd"),
-        ({"ema": 1}, "ema=1 is not allowed: a number between 0 and 1, or null"),
-        ({"aux_weight": 2}, "aux_weight=2.0 is not allowed: without aux=true there is nothing to weigh"),
+        ({"betas": [0.9]}, "betas=[0.9] is not allowed; expected two numbers from 0 to below 1, or null"),
+        ({"optimizer": "sgd", "nesterov": True}, "nesterov=true is not allowed: it needs momentum > 0"),
+        ({"optimizer": "lion"}, "optimizer=lion is not allowed; expected adam, adamw, nadam, radam, rmsprop, sgd"),
+        ({"ema": 1}, "ema=1 is not allowed; expected a number between 0 and 1, or null"),
+        ({"aux_weight": 2}, "aux_weight=2.0 is not allowed: it weights the auxiliary loss. Set aux=true."),
         (
             {"trainer__gradient_clip_algorithm": "value"},
-            "trainer.gradient_clip_algorithm=value is not allowed: it needs a trainer.gradient_clip_val",
+            "trainer.gradient_clip_algorithm=value is not allowed: it needs trainer.gradient_clip_val",
         ),
-        ({"data__re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels, so only with aux=true"),
-        ({"model": "fcnn3", "model__hidden": [3]}, "model.hidden=[3] is not allowed: a whole number >= 1, or null"),
-        ({"model": "fcnn2", "model__hidden": 3}, f"model.hidden=3 is not allowed: {WIDTHS}"),
-        ({"model": "fcnn2", "model__hidden": [3, 0]}, f"model.hidden=[3,0] is not allowed: {WIDTHS}"),
-        ({"trainer__gradient_clip_val": 0}, "trainer.gradient_clip_val=0 is not allowed: a number > 0, or null"),
-        ({"threads": 0}, "threads=0 is not allowed: a whole number from 1 to 1000"),
+        ({"data__re_pair": True}, "data.re_pair=true is not allowed: it uses the digit labels. Set aux=true."),
+        (
+            {"model": "fcnn3", "model__hidden": [3]},
+            "model.hidden=[3] is not allowed; expected a whole number >= 1, or null",
+        ),
+        ({"model": "fcnn2", "model__hidden": 3}, f"model.hidden=3 is not allowed; expected {WIDTHS}"),
+        ({"model": "fcnn2", "model__hidden": [3, 0]}, f"model.hidden=[3,0] is not allowed; expected {WIDTHS}"),
+        (
+            {"trainer__gradient_clip_val": 0},
+            "trainer.gradient_clip_val=0 is not allowed; expected a number > 0, or null",
+        ),
+        ({"threads": 0}, "threads=0 is not allowed; expected a whole number from 1 to 1000"),
         (
             {"trainer__accelerator": "gup"},
-            "trainer.accelerator=gup is not allowed: cpu, gpu, cuda, mps, tpu, hpu, auto",
+            "trainer.accelerator=gup is not allowed; expected cpu, gpu, cuda, mps, tpu, hpu, auto",
         ),
         (
             {"trainer__precision": 8},
-            "trainer.precision=8 is not allowed: 32-true, 16-mixed, bf16-mixed, 64-true, 16-true, "
+            "trainer.precision=8 is not allowed; expected 32-true, 16-mixed, bf16-mixed, 64-true, 16-true, "
             "bf16-true, transformer-engine, transformer-engine-float16",
         ),
-        ({"trainer__deterministic": 1}, "trainer.deterministic=1 is not allowed: true or false or warn"),
+        ({"trainer__deterministic": 1}, "trainer.deterministic=1 is not allowed; expected true or false or warn"),
         (
             {"trainer__check_val_every_n_epoch": 26, "checkpoint": "best"},
-            "trainer.check_val_every_n_epoch=26 is not allowed: with checkpoint=best at most epochs=25, so that an "
-            "epoch is evaluated",
+            "trainer.check_val_every_n_epoch=26 is not allowed: checkpoint=best needs an evaluated epoch; expected "
+            "at most epochs=25",
         ),
         (
             {"model": "convnet2", "data__train_pairs": 21},
-            "batch_size=20 is not allowed: of 21 training pairs it leaves a last batch of 1, and the batch norm of "
+            "batch_size=20 is not allowed: the last batch of 21 training pairs has size 1, and the batch norm of "
             "convnet2 needs 2",
         ),
         (
             {"model": "convnet2", "batch_size": 1},
-            "batch_size=1 is not allowed: of 1000 training pairs it leaves a last batch of 1, and the batch norm of "
+            "batch_size=1 is not allowed: the last batch of 1000 training pairs has size 1, and the batch norm of "
             "convnet2 needs 2",
         ),
-        ({"model__name": "ws9"}, f"model.name=ws9 is not allowed: {', '.join(NETWORKS)}"),
-        ({"model__lr": "x"}, "model.lr=x is not allowed: a number > 0, or null"),
-        ({"trainer": None}, "trainer=null is not allowed: a group of keys"),
+        ({"model__name": "ws9"}, f"model.name=ws9 is not allowed; expected {', '.join(NETWORKS)}"),
+        ({"model__lr": "x"}, "model.lr=x is not allowed; expected a number > 0, or null"),
+        ({"trainer": None}, "trainer=null is not allowed; expected a group of keys"),
     ],
 )
 def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
@@ -250,13 +262,14 @@ def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
         ({"a": {"epochs": 3}}, "a is unknown: python train.py --help lists every key"),
         ({"data__train_pair": 3}, "data.train_pair is unknown: did you mean data.train_pairs?"),
         ({"data__lr": 3}, "data.lr is unknown: did you mean lr?"),
-        ({"model__depht": 2}, "model.depht is unknown: ws3 takes regularization, padding, units"),
+        ({"model__depht": 2}, "model.depht is unknown: ws3 accepts regularization, padding, units"),
         ({"model__regularisation": None}, "model.regularisation is unknown: did you mean model.regularization?"),
-        ({"model__bins": 2}, "model.bins is unknown: ws3 takes regularization, padding, units"),
+        ({"model__bins": 2}, "model.bins is unknown: ws3 accepts regularization, padding, units"),
         ({"trainer__profile": None}, "trainer.profile is unknown: did you mean trainer.profiler?"),
         (
             {"experiment": {"epochs": 2, "model": "fcnn1"}},
-            "the experiment sets epochs, model under `experiment`: its file lacks its first line, # @package _global_",
+            "experiment: its file sets epochs, model below `experiment`; its first line is expected to be "
+            "# @package _global_",
         ),
     ],
 )
@@ -274,7 +287,7 @@ def test_every_knob_has_a_default_and_cannot_be_deleted(key: str) -> None:
     for part in path:
         group = group[part]
     del group[leaf]
-    with pytest.raises(ConfigError, match=f"^{key} is missing: "):
+    with pytest.raises(ConfigError, match=f"^{key} is missing; expected "):
         Run.of(composed)
 
 
@@ -304,7 +317,9 @@ def test_an_argument_cannot_take_the_name_of_a_knob(monkeypatch: pytest.MonkeyPa
     def thief(epochs: int = 3, bins: int = 10) -> None: ...
 
     monkeypatch.setitem(NETWORKS, "thief", config.NETWORKS["ws3"].__class__(thief))  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="^thief's argument epochs has the name of a knob: give it another$"):
+    with pytest.raises(
+        ConfigError, match="^thief: its argument epochs has the name of an option; another name is expected$"
+    ):
         Run.of(nested(model__name="thief") | {"model": {"name": "thief", "epochs": 9}})
 
 
@@ -317,7 +332,7 @@ def test_an_argument_at_its_default_is_no_part_of_the_name(monkeypatch: pytest.M
     ]
     assert [run.cell_name for run in cells[:2]] == ["model=deep,aux=false,lr=0.001"] * 2
     assert cells[2].cell_name == "model=deep,aux=false,lr=0.001,depth=3"
-    with pytest.raises(ConfigError, match="^model.depth=0 is not allowed: a whole number >= 1$"):
+    with pytest.raises(ConfigError, match="^model.depth=0 is not allowed; expected a whole number >= 1$"):
         Run.of(nested() | {"model": {"name": "deep", "depth": 0}})
 
 

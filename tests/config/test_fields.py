@@ -53,10 +53,10 @@ def test_arguments_of_a_function(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "model.widths is missing: a list, each a whole number >= 1"),
-        ({"widths": [0]}, r"model.widths=\[0\] is not allowed: a list, each a whole number >= 1"),
-        ({"widths": [1], "rate": "1"}, "model.rate=1 is not allowed: a number"),
-        ({"widths": [1], "norm": True}, "model.norm=true is not allowed: a text, or null"),
+        ({}, "model.widths is missing; expected a list of items, each a whole number >= 1"),
+        ({"widths": [0]}, r"model.widths=\[0\] is not allowed; expected a list of items, each a whole number >= 1"),
+        ({"widths": [1], "rate": "1"}, "model.rate=1 is not allowed; expected a number"),
+        ({"widths": [1], "norm": True}, "model.norm=true is not allowed; expected a string, or null"),
         ({"widths": 0, "ratio": 1}, "model.ratio is unknown: did you mean model.rate?"),
         ({"widths": [1], "rest": 1}, "model.rest is unknown: no such argument"),
     ],
@@ -91,14 +91,17 @@ class Outer(Group):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"inner": {"size": 0}}, "inner.size=0 is not allowed: a whole number >= 1"),
-        ({"inner": {}}, "inner.size is missing: a whole number >= 1"),
-        ({"inner": {"size": 1, "names": ["a", 3]}}, 'inner.names=["a",3] is not allowed: a list, each a text, or null'),
-        ({"inner": 3}, "inner=3 is not allowed: a group of keys"),
-        ({}, "inner is missing: a group of keys"),
+        ({"inner": {"size": 0}}, "inner.size=0 is not allowed; expected a whole number >= 1"),
+        ({"inner": {}}, "inner.size is missing; expected a whole number >= 1"),
+        (
+            {"inner": {"size": 1, "names": ["a", 3]}},
+            'inner.names=["a",3] is not allowed; expected a list of items, each a string, or null',
+        ),
+        ({"inner": 3}, "inner=3 is not allowed; expected a group of keys"),
+        ({}, "inner is missing; expected a group of keys"),
         ({"inner": {"size": 0, "nothing": 1}}, "inner.nothing is unknown: a hint"),
         ({"inner": {"size": 1}, "rates": 1}, "rates is unknown: did you mean rate?"),
-        (3, "=3 is not allowed: a group of keys"),
+        (3, "=3 is not allowed; expected a group of keys"),
     ],
 )
 def test_an_error_names_its_option(values: object, message: str) -> None:

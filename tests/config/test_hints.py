@@ -23,18 +23,22 @@ OF_HYDRA = {"hydra.run.dir", "hydra.launcher.n_jobs"}
         ("data.batch_size=9", "data.batch_size is unknown: did you mean batch_size?"),
         ("trainer.gpus=1", "trainer.gpus is unknown: did you mean trainer.accelerator?"),
         ("paths.output_dir=x", "paths.output_dir is unknown: did you mean hydra.run.dir?"),
-        ("ckpt_path=x", "ckpt_path is unknown: a run starts from its seed. digitcmp evaluate RUN scores a saved"),
-        ("data.num_workers=4", "data.num_workers is unknown: the pairs are in memory, there are no data workers."),
+        (
+            "ckpt_path=x",
+            "ckpt_path is unknown: a run always starts from its seed. digitcmp evaluate RUN scores a saved",
+        ),
+        ("data.num_workers=4", "data.num_workers is unknown: the pairs are in memory; there are no data workers."),
         ("debug=true", "debug=true is unknown: did you mean debug=fdr?"),
         ("debug=default", "debug=default is unknown: did you mean debug=fdr?"),
-        ("debug=3", "debug=3 is unknown: expected fdr, limit, overfit, profiler."),
+        ("debug=3", "debug=3 is unknown; expected fdr, limit, overfit, profiler."),
         ("trainer=gpus", "trainer=gpus is unknown: did you mean trainer=gpu?"),
         ("model=al4", "model=al4 is unknown: did you mean model=ws3 aux=true?"),
         ("data=cifar", "data=cifar is unknown: did you mean data=cifar10?"),
         ("callbacks=[early_stoping]", "callbacks=early_stoping is unknown: did you mean callbacks=early_stopping?"),
         (
             "callbacks.early_stopping.patience=5",
-            "callbacks.early_stopping.patience is unknown: early_stopping is not chosen. Add callbacks=early_stopping.",
+            "callbacks.early_stopping.patience is unknown: early_stopping is not selected. "
+            "Add callbacks=early_stopping.",
         ),
         (
             "callbacks.patience=5",
@@ -44,9 +48,12 @@ OF_HYDRA = {"hydra.run.dir", "hydra.launcher.n_jobs"}
         (
             "callbacks.early_stopping.strictly=true",
             "callbacks.early_stopping.strictly is unknown: the file of early_stopping has monitor, mode, min_delta, "
-            "patience, check_finite. +callbacks.early_stopping.strictly=VALUE adds an argument.",
+            "patience, check_finite. Type +callbacks.early_stopping.strictly=VALUE to add an argument.",
         ),
-        ("callbacks=[{patience:3}]", 'callbacks=[{"patience":3}] is not allowed: each needs a _target_, the name of'),
+        (
+            "callbacks=[{patience:3}]",
+            'callbacks=[{"patience":3}] is not allowed: every item needs a _target_, the name',
+        ),
     ],
 )
 @pytest.mark.parametrize("sweep", [False, True])

@@ -214,11 +214,17 @@ def test_a_failing_reader_leaves_no_folder(lab: Path, train: Train) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"name": "bar"}, "data.name=bar is not allowed: mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
-        ({"cls": "SVHN"}, "data.cls=SVHN is not allowed: bars is known by its name"),
+        (
+            {"name": "bar"},
+            "data.name=bar is not allowed; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, ",
+        ),
+        ({"cls": "SVHN"}, "data.cls=SVHN is not allowed: the data set bars needs none"),
         ({"arguments": {"nois": 1}}, "data.arguments.nois is unknown: did you mean data.arguments.noise?"),
-        ({"arguments": {"noise": 1}}, "data.arguments.noise=1 is not allowed: a number from 0 to below 1"),
-        ({"name": "nothing", "arguments": {"noise": 0}}, "data.arguments.noise is unknown: nothing takes no arguments"),
+        ({"arguments": {"noise": 1}}, "data.arguments.noise=1 is not allowed; expected a number from 0 to below 1"),
+        (
+            {"name": "nothing", "arguments": {"noise": 0}},
+            "data.arguments.noise is unknown: nothing accepts no arguments",
+        ),
     ],
 )
 def test_options_of_a_reader_are_checked(lab: Path, data: dict, message: str) -> None:
@@ -237,7 +243,7 @@ def test_options_of_a_reader_are_checked(lab: Path, data: dict, message: str) ->
             "from digitcmp.models.heads import register\n@register\ndef mlp(shape): ...",
             "head 'mlp' is registered twice",
         ),
-        ("from digitcmp.data.tasks import TASKS\nTASKS['leq'] = 3", "a module replaces the task leq; expected a name"),
+        ("from digitcmp.data.tasks import TASKS\nTASKS['leq'] = 3", "a module replaces the task leq; an unused name"),
     ],
 )
 def test_a_name_that_is_taken_is_a_line(lab: Path, code: str, message: str) -> None:
@@ -256,4 +262,4 @@ def test_an_optimizer_and_a_task_are_trained_and_recorded(lab: Path, train: Trai
     plain = fingerprint.files(Run.of(nested()))
     assert not any(name.endswith("/parts.py") for name in plain)
     refused = train("plugins=[parts]", "optimizer=sign", "momentum=0.1", "dry_run=true", code=1).stderr
-    assert refused == "momentum=0.1 is not allowed: an argument of optimizer=rmsprop|sgd\n"
+    assert refused == "momentum=0.1 is not allowed: only optimizer=rmsprop|sgd accepts it\n"

@@ -107,7 +107,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     Image.new("L", (14, 14), 255).save(lab / "blank.png")
     missing = python(lab, "-m", "digitcmp", "evaluate", run, "data.test_pairs=10", code=2).stderr
     assert "needs the backbone flat" in missing and missing.count("\n") == 1
-    assert "of the module mylab.nets, which is not imported: add --plugins mylab.nets after digitcmp" in missing
+    assert "of the module mylab.nets, which is not imported. Add --plugins mylab.nets after digitcmp" in missing
     python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "evaluate", run, "data.test_pairs=10")
 
 
@@ -165,10 +165,10 @@ def test_an_installed_package_announces_its_modules(lab: Path) -> None:
     [
         (
             "[no.lab]",
-            "plugins: no.lab cannot be imported (ModuleNotFoundError: No module named 'no'); expected a module",
+            "plugins: no.lab cannot be imported (ModuleNotFoundError: No module named 'no'); a module is expected",
         ),
-        ("mylab.nets", "plugins=mylab.nets is not allowed: a list, each a text"),
-        ("[3]", "plugins=[3] is not allowed: a list, each a text"),
+        ("mylab.nets", "plugins=mylab.nets is not allowed; expected a list of items, each a string"),
+        ("[3]", "plugins=[3] is not allowed; expected a list of items, each a string"),
     ],
 )
 def test_a_module_that_is_not_there_is_a_line(train: Train, plugins: str, message: str) -> None:

@@ -301,7 +301,7 @@ def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> No
         pass
     save_npz(tmp_path / "own.npz", n=61)
     with (
-        pytest.raises(RunError, match="own.npz is not what it was when the sweep began"),
+        pytest.raises(RunError, match="own.npz has changed since the sweep started"),
         process.guarded(Run.of(config), folder, worker=True),
     ):
         pytest.fail("it would be trained")
@@ -638,7 +638,7 @@ UNFIT: dict[str, tuple[Callable[[Path], Any], str]] = {
         changed(train_labels=lambda x: x.astype(np.uint64) + np.uint64(2**63)),
         "train_labels has the label 92233720368547758",
     ),
-    "missing": (lambda file: None, "data.file=own.npz is not allowed: there is no such file or folder"),
+    "missing": (lambda file: None, "data.file=own.npz does not exist; a file or folder is expected"),
     "too small for ws3": (
         lambda file: save_npz(file, side=4),
         "model=ws3 cannot be trained: ValueError: images of 4x4 are too small for ws3; expected at least 5x5",
@@ -707,23 +707,23 @@ def test_an_unfit_folder_is_refused_in_a_line_before_training(
     [
         (
             ["data=npz"],
-            "data.name=npz is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+            "data.name=npz is not allowed; expected mnist, fashion_mnist, kmnist, digits, or another name with either",
         ),
-        (["data.file=x.npz"], "data.file=x.npz is not allowed: mnist is known by its name"),
-        (["data.cls=SVHN"], "data.cls=SVHN is not allowed: mnist is known by its name"),
-        (["+data.arguments.split=a"], 'data.arguments={"split":"a"} is not allowed: mnist is known by its name'),
-        (["data=svhn", "data.file=x.npz"], "data.name=svhn is not allowed: "),
+        (["data.file=x.npz"], "data.file=x.npz is not allowed: the data set mnist needs none"),
+        (["data.cls=SVHN"], "data.cls=SVHN is not allowed: the data set mnist needs none"),
+        (["+data.arguments.split=a"], 'data.arguments={"split":"a"} is not allowed: the data set mnist needs none'),
+        (["data=svhn", "data.file=x.npz"], "data.name=svhn is not allowed; expected "),
         (
             ["data=folder", "data.file=.", "+data.arguments.a=1"],
-            'data.arguments={"a":1} is not allowed: only with data.cls',
+            'data.arguments={"a":1} is not allowed: it needs data.cls',
         ),
-        (["data.side=0"], "data.side=0 is not allowed: a whole number >= 1, or null"),
-        (["data.side=4"], "data.side=4 is not allowed: ws3 needs images of at least 5x5"),
+        (["data.side=0"], "data.side=0 is not allowed; expected a whole number >= 1, or null"),
+        (["data.side=4"], "data.side=4 is not allowed: ws3 needs images of at least 5x5. Set data.side=5 or larger."),
         (
             ["data=digits"],
-            "data.train_pairs=1000 is not allowed: with 1000 validation pairs at most 0; digits has 1201",
+            "data.train_pairs=1000 is not allowed: digits has 1201",
         ),
-        (["data=torch", "data.cls=Nothing"], "data=torch is unknown: expected cifar10, digits, "),
+        (["data=torch", "data.cls=Nothing"], "data=torch is unknown; expected cifar10, digits, "),
         (["data.name=x", "data.cls=Nothing"], "data.cls=Nothing is unknown; expected a class of torchvision.datasets"),
         (["data.name=x", "data.cls=VOCDetection"], "torchvision's VOCDetection: "),
     ],
