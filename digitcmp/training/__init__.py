@@ -1,1 +1,1 @@
-"""One run, from its configuration to its result."""
+"""Training: one run, from its configuration to its result."""

@@ -1,4 +1,4 @@
-"""The parts of a run, made from its configuration: data, module, callbacks, loggers, trainer."""
+"""The parts of a run, built from its configuration: data, module, callbacks, loggers and trainer."""
 
 import copy
 import inspect
@@ -48,7 +48,18 @@ Kind = TypeVar("Kind")
 
 
 class Parts(NamedTuple):
-    """What a run is made of. Nothing has been written or trained yet."""
+    """The parts of a run, before anything is written or trained.
+
+    Attributes:
+        data: the pairs.
+        module: the LightningModule.
+        trainer: Lightning's Trainer.
+        events: the TensorBoard logger.
+        metrics: the logger of metrics.csv.
+        loggers: the loggers of the option `logger`.
+        best: the callback that saves the best weights, None with checkpoint=last.
+        pictures: whether to draw figures for TensorBoard.
+    """
 
     data: PairData
     module: DigitComparison
@@ -66,7 +77,7 @@ class Parts(NamedTuple):
 
 
 class CheckpointWriter(TorchCheckpointIO):
-    """Write a checkpoint beside its place first; Lightning's would leave half of one in /tmp when it is killed."""
+    """Write checkpoints completely or not at all. Lightning's writer leaves partial files in /tmp when it is killed."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -75,9 +86,17 @@ class CheckpointWriter(TorchCheckpointIO):
 
 
 def assemble(run: Run, folder: Path, console: Console) -> Parts:
-    """Return the parts of a run that trains in this folder and shows itself on this console.
+    """Return the parts of a run.
 
-    Raises RunError for what cannot be built or trained, DataError, MisconfigurationException.
+    Args:
+        run: the run's configuration.
+        folder: the run's folder.
+        console: where the progress is printed, nothing if it is quiet.
+
+    Raises:
+        RunError: if a part cannot be built or the network cannot be trained.
+        DataError: if the data set cannot be loaded.
+        MisconfigurationException: if Lightning rejects the options.
     """
     data = PairData(
         seed=run.seed,
@@ -107,23 +126,24 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         trainer = Trainer(
             **options | {"enable_progress_bar": bool(options["enable_progress_bar"])},
             default_root_dir=folder,
-            devices=1,  # on a machine with several GPUs Lightning would take them all, for one small network
+            devices=1,  # Lightning would use all GPUs
             max_epochs=run.epochs,
             logger=[events, metrics, *loggers],
             callbacks=[*average, *([best] if best else []), *progress, *callbacks, *release],
         )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"trainer: {' '.join(str(error).split())}") from error
-    if trainer.precision != run.trainer.precision:  # Lightning takes another where the device has not this one
+    if trainer.precision != run.trainer.precision:  # Lightning replaces a precision that the device lacks
         raise RunError(
-            f"trainer.precision={run.trainer.precision} is not allowed: on this device it would be {trainer.precision}"
+            f"trainer.precision={run.trainer.precision} is not supported by this device; "
+            f"Lightning would use {trainer.precision}"
         )
     draws = (not console.quiet) if run.pictures is None else run.pictures
     return Parts(data, module, trainer, events, metrics, loggers, best, draws)
 
 
 def build_module(run: Run, data: PairData) -> DigitComparison:
-    """Return the module of a run for these pairs. Raises RunError for a network that cannot be built or trained."""
+    """Return the module of a run for these pairs. Raise RunError if the network cannot be built or trained."""
     require_memory(run, data.images)
     mean, std = data.moments if run.normalize else (0.0, 1.0)
     try:
@@ -159,13 +179,13 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
             aux_labels=run.aux_labels,
         )
         try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
-    except Exception as error:  # whatever a network of one's own raises
+    except Exception as error:  # a third-party network can raise anything
         raise RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
     return module
 
 
 def build_logger(spec: Mapping[str, Any], folder: Path) -> Logger:
-    """Return a logger; an argument of null is left to the logger's own default. Raises RunError."""
+    """Return a logger. Null arguments keep the logger's default. Raise RunError if it cannot be created."""
     spec = {name: value for name, value in spec.items() if value is not None}
     with mlflow_store() if spec["_target_"].endswith("MLFlowLogger") else nullcontext():
         return instantiate("logger", spec, Logger, {"save_dir": str(folder)})
@@ -174,15 +194,16 @@ def build_logger(spec: Mapping[str, Any], folder: Path) -> Logger:
 def instantiate(
     key: str, spec: Mapping[str, Any], kind: Callable[..., Kind], given: Mapping[str, Any] | None = None
 ) -> Kind:
-    """Return the object that a `_target_` with its arguments describes.
+    """Return an instance of a `_target_` with its arguments.
 
     Args:
-        key: the option that holds it, for errors.
+        key: the option, for error messages.
         spec: the `_target_` and its arguments.
-        kind: the class that it must be an instance of.
-        given: arguments that it gets if it accepts them and neither the spec nor a default of its own sets them.
+        kind: the required class.
+        given: further arguments, passed if the target accepts them and neither the spec nor a default sets them.
 
-    Raises RunError.
+    Raises:
+        RunError: if the instance cannot be created or is not of the required class.
     """
     target = spec["_target_"]
     trusted = (
@@ -191,27 +212,29 @@ def instantiate(
         else {"_execution_whitelist_": [name for target in targets(spec) for name in (target, f"{target}.*")]}
     )
     try:
-        made = hydra.utils.get_class(target)
-        extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(made, name)}
-        if issubclass(made, ThroughputMonitor) and "batch_size_fn" not in spec:  # a function, which no yaml can hold
+        target_class = hydra.utils.get_class(target)
+        extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(target_class, name)}
+        if (
+            issubclass(target_class, ThroughputMonitor) and "batch_size_fn" not in spec
+        ):  # YAML cannot contain a function
             extra["batch_size_fn"] = lambda batch: len(batch.target)
-        made = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
-    except Exception as error:  # whatever its constructor raises
+        instance = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
+    except Exception as error:  # a third-party constructor can raise anything
         reason = str(error.__cause__ or error).partition("\n")[0]
-        raise RunError(f"{key}: {target} cannot be made: {reason}") from error
-    if not isinstance(made, kind):  # type: ignore[arg-type]
+        raise RunError(f"{key}: {target} cannot be created: {reason}") from error
+    if not isinstance(instance, kind):  # type: ignore[arg-type]
         raise RunError(f"{key}: {target} is not a lightning {kind.__name__}")
-    return made
+    return instance
 
 
 def lacks(function: Callable[..., Any], name: str) -> bool:
-    """Return whether a function or class has a parameter of this name without a default value, or with None."""
+    """Return whether a function or class has a parameter of this name whose default is missing or None."""
     parameter = inspect.signature(function).parameters.get(name)
     return parameter is not None and parameter.default in (None, parameter.empty)
 
 
 def targets(value: Any) -> Iterator[str]:
-    """Yield the name of every `_target_` in a spec, those of its arguments included."""
+    """Yield every `_target_` in a spec, including those of its arguments."""
     if isinstance(value, Mapping):
         yield from (str(value[key]) for key in value if key == "_target_")
         for item in value.values():
@@ -222,38 +245,40 @@ def targets(value: Any) -> Iterator[str]:
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
-    """Raise RunError for callbacks that cannot work: two averages of the weights, an unknown score, a resumed fit."""
+    """Raise RunError for callbacks that resume a fit, average the weights twice or monitor an unknown score."""
     if any(isinstance(callback, OnExceptionCheckpoint) for callback in callbacks):
-        raise RunError("callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, a run starts anew")
+        raise RunError(
+            "callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, and a run always starts from its seed"
+        )
     averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging | StochasticWeightAveraging)]
     if len(averages) + (run.ema is not None) > 1:
         first = f"ema={run.ema}" if run.ema is not None else type(averages[0]).__name__
         raise RunError(
-            f"callbacks: {first} and {type(averages[-1]).__name__} both average the weights; one average is allowed"
+            f"callbacks: {first} and {type(averages[-1]).__name__} both average the weights; one of them is expected"
         )
     if not all(type(callback).__module__.startswith("lightning.") for callback in callbacks):
-        return  # one from elsewhere may log scores of its own
+        return  # a third-party callback may log further scores
     scores = names(aux=run.aux)
     for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
         if isinstance(monitor, str) and monitor not in scores:
             near = get_close_matches(monitor, scores, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(scores)}"
-            raise RunError(f"callbacks: {type(callback).__name__} monitors {monitor}, an unknown score: {hint}")
+            hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(scores)}"
+            raise RunError(f"callbacks: {type(callback).__name__} monitors the unknown score {monitor}: {hint}")
 
 
 def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> dict[str, Any]:
-    """Return the arguments of Lightning's Trainer that the run's `trainer` group sets."""
+    """Return the arguments of Lightning's Trainer from the run's `trainer` group, profiler and plugins created."""
     options = run.trainer.model_dump(exclude={"max_epochs"})
-    kind = options["profiler"]
-    if isinstance(kind, str):
-        options["profiler"] = PROFILERS[kind](dirpath=folder, filename=f"{kind}-profile")
-    elif kind is not None:
-        options["profiler"] = instantiate("trainer.profiler", kind, Profiler, {"dirpath": str(folder)})
+    profiler = options["profiler"]
+    if isinstance(profiler, str):
+        options["profiler"] = PROFILERS[profiler](dirpath=folder, filename=f"{profiler}-profile")
+    elif profiler is not None:
+        options["profiler"] = instantiate("trainer.profiler", profiler, Profiler, {"dirpath": str(folder)})
     plugins = [instantiate("trainer.plugins", spec, object) for spec in options["plugins"]]
     if environments := [plugin for plugin in plugins if isinstance(plugin, ClusterEnvironment)]:
         raise RunError(f"trainer.plugins: {type(environments[0]).__name__} is not allowed: a run is one process")
-    plugins += [LightningEnvironment()]  # one process a run, in a SLURM job too
+    plugins += [LightningEnvironment()]  # one process per run, in a SLURM job too
     if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
         plugins += [CheckpointWriter()]
     options["plugins"] = plugins
@@ -266,24 +291,24 @@ def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> di
 
 
 def require_memory(run: Run, images: ImageSpec) -> None:
-    """Raise RunError for a network that is larger than the free memory, before a byte of it is taken."""
+    """Raise RunError if training the network needs more than the free memory, before any of it is allocated."""
     sized = {} if run.bins is None else {"bins": run.bins}
     try:
         with torch.random.fork_rng(), torch.device("meta"):
             network = PairModel(run.model.name, run.model.arguments | sized, run.head, run.aux, images)
-    except Exception:  # it is not made for that, or cannot be made at all, which is reported when it is made
+    except Exception:  # it does not support meta tensors, or building it reports the error
         return
     params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
     needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
     if needed > free:
         raise RunError(
-            f"model={run.model.name} has {params:,} parameters, which take {needed / 1e9:,.1f} GB to train: "
+            f"model={run.model.name} has {params:,} parameters and needs {needed / 1e9:,.1f} GB to train; "
             f"{free / 1e9:,.1f} GB are free"
         )
 
 
 def try_batches(network: PairEnsemble, rows: int) -> None:
-    """Show a copy of the network the smallest batch that it will train on, of `rows` pairs, and one to evaluate."""
+    """Run a copy of the network on its smallest training batch, of `rows` pairs, and on one pair in evaluation mode."""
     with torch.random.fork_rng(), torch.no_grad():
         trial = copy.deepcopy(network)
         trial.train()(torch.zeros(rows, 2, *network.images.shape))

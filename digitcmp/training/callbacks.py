@@ -1,4 +1,4 @@
-"""What a run adds to Lightning's callbacks: its progress on the terminal, and loggers that outlive the fit."""
+"""Callbacks of every run: the progress on the terminal, and loggers that outlive the fit."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from digitcmp.training.loggers import MetricsTable
 
 
 class ReleaseLoggers(Callback):
-    """Take loggers from the Trainer when the fit ends: it would end them before their final scores, without a guard."""
+    """Remove loggers from the Trainer when the fit ends. It would close them before the final scores are logged."""
 
     def __init__(self, loggers: Sequence[Logger]) -> None:
         self.loggers = loggers
@@ -22,13 +22,13 @@ class ReleaseLoggers(Callback):
 
 
 class EpochProgress(Callback):
-    """Show the accuracies of each epoch once it has ended: in a bar on a terminal, as a line elsewhere."""
+    """Print the accuracies of each epoch: in a progress bar on a terminal, otherwise one line per epoch."""
 
     def __init__(self, console: Console, metrics: MetricsTable, epochs: int) -> None:
         self.console = console
         self.metrics = metrics
         self.epochs = epochs
-        self.shown = 0
+        self.last_epoch = 0  # the last one that was printed
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
         self.bar = Progress(*columns, console=console, auto_refresh=False)
 
@@ -38,17 +38,17 @@ class EpochProgress(Callback):
         self.task = self.bar.add_task("epochs", total=self.epochs)
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.show()  # the epoch before: its train scores are logged after the callbacks of its end
+        self.report()  # train scores are logged after on_train_epoch_end
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        self.show()
+        self.report()
 
-    def show(self) -> None:
-        """Show the last epoch, unless it has been shown."""
+    def report(self) -> None:
+        """Print the scores of the last epoch if they are not printed yet."""
         epoch = max(self.metrics.rows, default=0)
-        if epoch == self.shown:
+        if epoch == self.last_epoch:
             return
-        self.shown, row = epoch, self.metrics.rows[epoch]
+        self.last_epoch, row = epoch, self.metrics.rows[epoch]
         line = "  ".join(f"{stage} {row[f'{stage}_acc']:.3f}" for stage in STAGES if f"{stage}_acc" in row)
         if self.console.is_terminal:
             self.bar.update(self.task, completed=epoch, description=f"accuracy: {line}", refresh=True)
@@ -56,7 +56,7 @@ class EpochProgress(Callback):
             print(f"epoch {epoch}/{self.epochs}  accuracy: {line}", flush=True)
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        self.bar.stop()  # which shows the cursor again
+        self.bar.stop()  # restores the cursor
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         self.bar.stop()

@@ -1,4 +1,4 @@
-"""What a run writes while it trains, as Lightning's loggers: metrics.csv and TensorBoard events."""
+"""Lightning loggers of every run: metrics.csv and TensorBoard events."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch.utils.tensorboard  # noqa: F401  # Lightning would import it in the middle of the fit
+import torch.utils.tensorboard  # noqa: F401  # otherwise Lightning imports it during the fit
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from digitcmp.fields import shown
@@ -17,13 +17,13 @@ from digitcmp.runs.folder import lock
 
 
 class MetricsTable(Logger):
-    """Write metrics.csv: one row an epoch, counted from 1, with the train, validation and test scores.
+    """Write metrics.csv: one row per epoch, counted from 1, with the train, validation and test scores.
 
-    An epoch with several evaluations keeps the scores of the last one, an epoch without any leaves gaps. A loss that is
-    not finite raises FloatingPointError, which ends the training.
+    An epoch with several evaluations keeps the scores of the last one. An epoch without an evaluation has gaps. A loss
+    that is not finite ends the training with a FloatingPointError.
 
     Args:
-        file: where the table is written; the folder must exist.
+        file: metrics.csv, in an existing folder.
 
     Attributes:
         rows: the written rows, by epoch.
@@ -34,7 +34,7 @@ class MetricsTable(Logger):
         self.file = file
         self.stream: TextIO | None = None
         self.rows: dict[int, dict[str, float]] = {}
-        self.row: dict[str, float] = {}  # of the epoch that has not ended
+        self.row: dict[str, float] = {}  # the current epoch
 
     @property
     def name(self) -> None:
@@ -45,10 +45,14 @@ class MetricsTable(Logger):
         return None
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: config.yaml has them."""
+        """Do nothing: config.yaml contains them."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add scores to the row of their epoch, and write it with the train scores, which come last."""
+        """Add scores to the row of their epoch. The train scores come last and write the row.
+
+        Raises:
+            FloatingPointError: if a loss is not finite.
+        """
         scores = {name: rounded(metrics[name]) for name in names() if name in metrics}
         if not scores:
             return
@@ -56,14 +60,14 @@ class MetricsTable(Logger):
         for name, value in scores.items():
             if name.endswith("_loss") and not math.isfinite(value):
                 stage = name.removesuffix("_loss")
-                raise FloatingPointError(f"the {stage} loss is {value} in epoch {epoch}: training diverged, lower lr")
+                raise FloatingPointError(f"the {stage} loss is {value} in epoch {epoch}: training diverged. Lower lr.")
         self.row |= scores
         if "train_loss" in scores:
             self.write(epoch, {name: self.row[name] for name in names() if name in self.row})
             self.row = {}
 
     def write(self, epoch: int, row: dict[str, float]) -> None:
-        """Write a row of the table, the first one below its header."""
+        """Write a row of the table, and the header before the first one."""
         if self.stream is None:
             self.stream = self.file.open("w", newline="")
             columns = ["epoch", *names(aux="train_digit_acc" in row)]
@@ -79,31 +83,31 @@ class MetricsTable(Logger):
 
 
 class EventsLogger(TensorBoardLogger):
-    """Write TensorBoard events directly into the run's folder, so that TensorBoard names the run by its path."""
+    """Write TensorBoard events into the run's folder. TensorBoard then shows the run by its path."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, name="", version="", default_hp_metric=False)
 
     def save(self) -> None:
-        self.experiment.flush()  # and no hparams.yaml: config.yaml says more
+        self.experiment.flush()  # no hparams.yaml: config.yaml is more complete
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log the scores under tags that put the stages of a score into one group: train_acc as acc/train_acc."""
+        """Log the scores, with the stages of a score in one group: train_acc as acc/train_acc."""
         scores = names()
         super().log_metrics({tag(name) if name in scores else name: value for name, value in metrics.items()}, step)
 
     def finalize(self, status: str) -> None:
-        if status != "success":  # else there is a result to log before the file is closed
+        if status != "success":  # after a success, log_result closes the file
             super().finalize(status)
 
     def lay_out(self, aux: bool) -> None:
-        """Lay out one chart for each score under Custom Scalars, with a line for each stage."""
+        """Define a chart for each score under Custom Scalars, with a line for each stage."""
         scores = COMPARISON + DIGITS if aux else COMPARISON
         charts = {score: ["Multiline", [tag(f"{stage}_{score}") for stage in STAGES]] for score in scores}
         self.experiment.add_custom_scalars({"train, validation and test": charts})
 
     def log_result(self, result: Mapping[str, Any], hparams: Mapping[str, Any]) -> None:
-        """Log a row of the HParams table, which shows a boolean as 0 or 1 and has no cell for null: so as words."""
+        """Log a row of the HParams table. Booleans and null are logged as words, because the table cannot show them."""
         numbers = {key: value for key, value in hparams.items() if type(value) in (int, float)}
         words = {key: shown(value) for key, value in hparams.items() if key not in numbers}
         scores = [name for name in ("test_acc", "val_acc", *DIGITS) if result[name] is not None]
@@ -113,9 +117,9 @@ class EventsLogger(TensorBoardLogger):
 
 @contextmanager
 def mlflow_store() -> Iterator[None]:
-    """Hold MLflow's folder alone while a store or an experiment is looked up and made: it would be made twice.
+    """Lock MLflow's store while it or an experiment is created. Otherwise two processes create it twice.
 
-    MLflow accepts a folder only with `MLFLOW_ALLOW_FILE_STORE`, which is set unless the user has.
+    Set `MLFLOW_ALLOW_FILE_STORE`, without which MLflow rejects a folder, unless the user has set it.
     """
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     with lock(Path.cwd(), name=".digitcmp.mlflow.lock"):

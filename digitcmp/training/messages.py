@@ -1,4 +1,4 @@
-"""Errors as one line in the words of this project, those of Hydra and OmegaConf too."""
+"""One-line messages for errors, including those of Hydra and OmegaConf."""
 
 import re
 import shlex
@@ -17,50 +17,51 @@ from digitcmp.config.run import CONF, HELP, TARGETS, known_keys
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.fields import unknown
 
-MENDABLE = (  # errors that whoever typed the command can resolve
+MENDABLE = (  # errors that the user can resolve
     *(ConfigError, RunError, FloatingPointError, OSError),
     *(HydraException, OmegaConfBaseException, yaml.YAMLError),
 )
 
 
 def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
-    """Return an error as one line.
+    """Return the message of an error in one line.
 
     Args:
         error: an error of this project, of Hydra or of OmegaConf.
-        typed: the overrides that led to it, by default those of the command line.
+        typed: the overrides that caused it, by default those of the command line.
     """
     typed = sys.argv[1:] if typed is None else typed
-    text = str(error).partition("Config search path")[0]
-    if unset := re.match(r"Could not override '([^']+)'", text):
+    message = str(error).partition("Config search path")[0]
+    if unset := re.match(r"Could not override '([^']+)'", message):
         return unknown_option(unset[1])
-    if present := re.match(r"Could not append to config\. An item is already at '([^']+)'", text):
+    if present := re.match(r"Could not append to config\. An item is already at '([^']+)'", message):
         return f"+{present[1]} is not allowed: {present[1]} exists. Type it without the +."
-    missing = re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text)
+    missing = re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message)
     if missing and (known := files(missing[1])):
-        options = re.search(r"Available options in '\w+':([^'\"]*)", text)  # those of --config-dir too
+        # Hydra's list includes the files of --config-dir
+        options = re.search(r"Available options in '\w+':([^'\"]*)", message)
         return hints.unknown_choice(missing[1], missing[2], {*known, *(options[1].split() if options else ())})
-    if several := re.match(r"Ambiguous value for argument '([^']+)'", text):
-        return f"{several[1]} is not allowed: one value is expected. Add -m to sweep several; [a,b] is a list."
-    if text.startswith("Config group override must be a string or a list"):
+    if several := re.match(r"Ambiguous value for argument '([^']+)'", message):
+        return f"{several[1]} is not allowed: one value is expected. Add -m to sweep several; a list is [a,b]."
+    if message.startswith("Config group override must be a string or a list"):
         for key, _, value in (override.partition("=") for override in typed):
             if files(key) and value not in files(key):
                 return hints.unknown_choice(key, value, files(key))
     if isinstance(error, HydraException) and isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
-        text += f": {str(error.__cause__).partition(chr(10))[0]}"
+        message += f": {str(error.__cause__).partition(chr(10))[0]}"
     if isinstance(error, OmegaConfBaseException):
-        text = text.partition("\n")[0]
+        message = message.partition("\n")[0]
     if isinstance(error, OverrideParseException):
-        text = f"{error.override} cannot be parsed: {text.partition(chr(10))[0]}"
-        if "'='" in text:
-            text += "; a value with = in it needs quotes: \"key='a=b'\" in a shell"
+        message = f"{error.override} cannot be parsed: {message.partition(chr(10))[0]}"
+        if "'='" in message:
+            message += ". Quote a value that contains =, in a shell as \"key='a=b'\"."
     if not isinstance(error, MENDABLE):
-        text += f": {shlex.join(typed)}"
-    return " ".join(text.split()) or type(error).__name__
+        message += f": {shlex.join(typed)}"
+    return " ".join(message.split()) or type(error).__name__
 
 
 def unknown_option(key: str) -> str:
-    """Return the message about an option that Hydra cannot set."""
+    """Return the error message for an option that Hydra cannot set."""
     group, _, option = key.partition(".")
     if group == "trainer" and option in TRAINER_REFUSED:
         return f"{key} is not allowed: {TRAINER_REFUSED[option]}"
@@ -70,30 +71,33 @@ def unknown_option(key: str) -> str:
 
 
 def unknown_argument(group: str, name: str, *path: str) -> str:
-    """Return the message about an argument of a callback or a logger that is not chosen or whose file lacks it.
+    """Return the error message for an argument of a callback or logger that is not selected or lacks the argument.
 
     Args:
         group: 'callbacks' or 'logger'.
-        name: the name of its file, if it is one.
+        name: the name of its file, or a mistyped one.
         path: the keys below it, usually one argument.
     """
     key, known = ".".join((group, name, *path)), files(group)
     if name in known and (not path or path[0] in known[name]):
-        return f"{key} is unknown: {name} is not chosen. Add {group}={name}."
+        return f"{key} is unknown: {name} is not selected. Add {group}={name}."
     if name in known:
         arguments = ", ".join(argument for argument in known[name] if argument != "_target_")
-        return f"{key} is unknown: the file of {name} has {arguments}. +{key}=VALUE adds an argument."
-    meant = [other for other in known if not path and name in known[other]]
-    if near := meant or get_close_matches(name, known, n=1):
-        argument = name if meant else ".".join(path)
-        whole = f"{group}.{near[0]}.{argument}".rstrip(".")
-        return f"{key} is unknown: did you mean {whole}? It needs {group}={near[0]}."
-    return f"{key} is unknown: expected {group}=NAME or {group}=[NAME,...] of {', '.join(known)}."
+        return f"{key} is unknown: the file of {name} has {arguments}. Type +{key}=VALUE to add an argument."
+    owners = [other for other in known if not path and name in known[other]]
+    if near := owners or get_close_matches(name, known, n=1):
+        argument = name if owners else ".".join(path)
+        suggestion = f"{group}.{near[0]}.{argument}".rstrip(".")
+        return f"{key} is unknown: did you mean {suggestion}? It needs {group}={near[0]}."
+    return f"{key} is unknown; expected {group}=NAME or {group}=[NAME,...] with names from {', '.join(known)}."
 
 
 @cache
 def files(group: str) -> dict[str, list[str]]:
-    """Return the files of a folder of conf/ by name, each with the keys of its entry of that name, {} for no folder."""
+    """Return the files of a folder of conf/: the name of each, and the keys of its entry of that name.
+
+    Return {} if there is no such folder.
+    """
     if not re.fullmatch(r"\w+", group):
         return {}
     paths = sorted((CONF / group).glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""What a trained network gets wrong, as figures for TensorBoard."""
+"""Figures of a trained network's errors, for TensorBoard."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +26,8 @@ def draw(batch: Batch, output: PairOutput, network: nn.Module, names: Sequence[s
 
     Args:
         batch: the pairs.
-        output: the network's output; its digit logits must be of the classes.
-        network: the network, whose first layer is drawn.
+        output: the network's output. Its digit logits, if there are any, must be those of the classes.
+        network: the network; its first convolutions are drawn.
         names: the names of the classes, in their order.
         task: the question that the network answers.
     """
@@ -41,7 +41,7 @@ def draw(batch: Batch, output: PairOutput, network: nn.Module, names: Sequence[s
     channels = 1 if batch.pairs.ndim == 4 else batch.pairs.shape[2]
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
     kernels = [layer.weight for layer in layers if layer.in_channels == channels]
-    if kernels:  # of each branch's first layer
+    if kernels:  # the first layer of each branch
         figures["first-layer filters"] = filters(torch.cat(kernels).detach().mean(dim=1).cpu().numpy())
     return figures
 
@@ -53,41 +53,39 @@ def save(figure: Figure, file: Path) -> None:
 
 
 def pixels(figure: Figure) -> UInt8[np.ndarray, "h w 4"]:
-    """The figure as an RGBA image."""
+    """Return the figure as an RGBA image."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
 
 
 def mistakes(batch: Batch, output: PairOutput, names: Sequence[str], task: Task) -> Figure:
-    """The wrong answers given with the most confidence: both images, the truth, the answer and its probability."""
+    """Draw the most confident wrong answers: both images, the true statement and its predicted probability."""
     probability = output.compare.sigmoid()
     wrong = (output.compare > 0) != batch.target.bool()
     confidence = torch.where(wrong, (probability - 0.5).abs(), -1)
     rows, columns = GALLERY
     chosen = confidence.argsort(descending=True)[: min(rows * columns, int(wrong.sum()))]
     figure, axes = blank(8.0, 5.6)
-    axes.set_title(
-        f"{int(wrong.sum())} of {len(wrong)} pairs wrong; the most confident of them", color=INK, fontsize=10
-    )
+    axes.set_title(f"{int(wrong.sum())} of {len(wrong)} pairs wrong; the most confident ones", color=INK, fontsize=10)
     side = batch.pairs.shape[-1]
     gap, height, width = max(1, side // 14), side * 22 // 14, side * 34 // 14
     canvas = np.full((rows * height, columns * width, 3), 255, np.uint8)
     for i, pair in enumerate(chosen.tolist()):
         top, left = i // columns * height, i % columns * width
         for image, x in zip(batch.pairs[pair].numpy(), (left, left + side + gap), strict=True):
-            shown = 255 - image[..., None] if image.ndim == 2 else np.moveaxis(image, 0, 2)  # gray as dark on light
-            canvas[top : top + side, x : x + side] = shown
+            rgb = 255 - image[..., None] if image.ndim == 2 else np.moveaxis(image, 0, 2)  # gray as dark on light
+            canvas[top : top + side, x : x + side] = rgb
         first, second = (names[digit] for digit in batch.digits[pair].tolist())
-        said = f"{statements.probability(task.yes, first, second)} = {probability[pair]:.3f}"
+        caption = f"{statements.probability(task.yes, first, second)} = {probability[pair]:.3f}"
         if output.digits is not None:
-            said += "\nseen as {} and {}".format(
+            caption += "\npredicted {} and {}".format(
                 *(names[digit] for digit in output.digits[pair].argmax(dim=1).tolist())
             )
         axes.text(
             left + side,
             top + side + 0.5,
-            said,
+            caption,
             fontsize=7 if max(map(len, names)) < 4 else 4.5,
             color=INK,
             ha="center",
@@ -99,7 +97,7 @@ def mistakes(batch: Batch, output: PairOutput, names: Sequence[str], task: Task)
 
 
 def error_table(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
-    """Error rate of the comparison for every (first, second) pair of digits, in percent."""
+    """Draw the error rate of the comparison for every (first, second) pair of digits, in percent."""
     first, second = batch.digits.T.numpy()
     wrong = ((output.compare > 0) != batch.target.bool()).numpy()
     errors, counts = np.zeros((2, len(names), len(names)))
@@ -108,44 +106,44 @@ def error_table(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figur
     rate = 100 * errors / np.maximum(counts, 1)
     figure, axes = heatmap(rate, [[f"{value:.0f}" if value else "" for value in row] for row in rate], names)
     axes.set(xlabel="second digit", ylabel="first digit")
-    axes.set_title("wrong comparisons, % of the pairs of these digits", color=INK, fontsize=10)
+    axes.set_title("error rate of the comparison by digits, %", color=INK, fontsize=10)
     return figure
 
 
 def confusion(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
-    """How often each digit is named as which, in percent of its images."""
+    """Draw the confusion matrix of the digit head, in percent of each digit's images."""
     assert output.digits is not None
     matrix = MulticlassConfusionMatrix(len(names))(output.digits.argmax(dim=2).flatten(), batch.digits.flatten())
     counts = matrix.numpy()
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    text = [[f"{value:.0f}" if value >= 0.5 else "" for value in row] for row in share]
-    figure, axes = heatmap(share - np.diag(share.diagonal()), text, names)  # the colour shows the errors
-    axes.set(xlabel="named digit", ylabel="true digit")
-    axes.set_title("digits as the auxiliary head names them, %", color=INK, fontsize=10)
+    labels = [[f"{value:.0f}" if value >= 0.5 else "" for value in row] for row in share]
+    figure, axes = heatmap(share - np.diag(share.diagonal()), labels, names)  # the colour shows the errors
+    axes.set(xlabel="predicted digit", ylabel="true digit")
+    axes.set_title("digits predicted by the auxiliary head, %", color=INK, fontsize=10)
     return figure
 
 
 def calibration(batch: Batch, output: PairOutput, task: Task) -> Figure:
-    """Draw the share of pairs whose answer is yes against the probability of it that the network gives, in ten bins."""
+    """Draw the share of pairs whose answer is yes against its predicted probability, in ten bins."""
     probability = output.compare.sigmoid().numpy()
     bins = np.minimum((10 * probability).astype(int), 9)
     counts = np.bincount(bins, minlength=10)
     full = counts > 0
-    said = np.bincount(bins, probability, 10)[full] / counts[full]
+    predicted = np.bincount(bins, probability, 10)[full] / counts[full]
     true = np.bincount(bins, batch.target.numpy(), 10)[full] / counts[full]
     error = BinaryCalibrationError(n_bins=10)(output.compare.sigmoid(), batch.target.int()).item()
     figure, axes = blank(4.4, 4.0)
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
-    axes.scatter(said, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
-    axes.plot(said, true, color=ACCENT, linewidth=1)
+    axes.scatter(predicted, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
+    axes.plot(predicted, true, color=ACCENT, linewidth=1)
     statement = statements.shown(task.yes)
-    axes.set(xlabel=f"probability given to: {statement}", ylabel="share where it is true", aspect="equal")
+    axes.set(xlabel=f"predicted probability of: {statement}", ylabel="share where it is true", aspect="equal")
     axes.set_title(f"expected calibration error {error:.3f}; area: pairs", color=INK, fontsize=10)
     return figure
 
 
 def filters(kernels: Float[np.ndarray, "n h w"]) -> Figure:
-    """The kernels of convolutions on the image, side by side; blue positive, red negative."""
+    """Draw the kernels of convolutions on the image side by side; blue is positive, red negative."""
     columns = min(8, len(kernels))
     rows = -(-len(kernels) // columns)
     side = kernels.shape[1] + 1
@@ -161,18 +159,21 @@ def filters(kernels: Float[np.ndarray, "n h w"]) -> Figure:
     return figure
 
 
-def heatmap(values: np.ndarray, text: list[list[str]], names: Sequence[str]) -> tuple[Figure, Axes]:
-    """A square for every two classes, a text in each, darker blue for more; names longer than a number are slanted."""
+def heatmap(values: np.ndarray, labels: list[list[str]], names: Sequence[str]) -> tuple[Figure, Axes]:
+    """Draw a table of (K, K) values for K classes, with a label in each cell and darker blue for larger values.
+
+    Class names longer than two characters are slanted.
+    """
     size = 0.7 + 0.35 * max(len(names), 10)
     long = max(map(len, names)) > 2
     figure, axes = blank(size + 0.2 + 0.6 * long, size + 0.4 * long, left=0.6 + 0.6 * long, bottom=0.5 + 0.4 * long)
     largest = 1.3 * max(values.max(), 1)
     axes.imshow(values, cmap="Blues", vmin=0, vmax=largest)
-    for row, line in enumerate(text):
-        for column, word in enumerate(line):
-            if word:
+    for row, line in enumerate(labels):
+        for column, label in enumerate(line):
+            if label:
                 color = "white" if values[row, column] > 0.6 * largest else INK
-                axes.text(column, row, word, ha="center", va="center", fontsize=7, color=color)
+                axes.text(column, row, label, ha="center", va="center", fontsize=7, color=color)
     axes.set_xticks(
         range(len(names)), [name[:12] for name in names], rotation=45 * long, ha="right" if long else "center"
     )
@@ -181,7 +182,7 @@ def heatmap(values: np.ndarray, text: list[list[str]], names: Sequence[str]) -> 
 
 
 def blank(width: float, height: float, left: float = 0.6, bottom: float = 0.5) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches with one plot, and room for its labels."""
+    """Return an empty figure of this size in inches with one plot; left and bottom are the margins for labels."""
     figure = Figure(figsize=(width, height), dpi=110)
     axes = figure.add_axes(
         (left / width, bottom / height, 1 - (left + 0.1) / width, 1 - (bottom + 0.3) / height)

@@ -1,4 +1,4 @@
-"""What a single run says before and after it trains."""
+"""The lines that a single run prints before and after training."""
 
 import shlex
 from pathlib import Path
@@ -14,7 +14,7 @@ from digitcmp.models.scores import NOT_TOLD_APART, exceeds
 
 
 def header(run: Run, params: int, device: str) -> str:
-    """One line: the network with the paper's name of it, its parameters, data, seed, lr and device."""
+    """Return the first line of a run: network, parameters, data, seed, learning rate and device."""
     pairs = " + ".join(f"{n:,}" for n in (run.data.train_pairs, run.data.val_pairs, run.data.test_pairs))
     return (
         f"{run.label} (model={run.model.name} aux={str(run.aux).lower()}), {params:,} parameters; "
@@ -23,12 +23,12 @@ def header(run: Run, params: int, device: str) -> str:
 
 
 def finished(result: dict[str, Any], folder: Path) -> str:
-    """One line of a run that needs no training."""
-    return f"{folder} holds this run, finished: {result['label']}, test accuracy {result['test_acc']:.4f}"
+    """Return the line of a run that is finished already."""
+    return f"{folder} already holds this finished run: {result['label']}, test accuracy {result['test_acc']:.4f}"
 
 
 def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) -> None:
-    """The result beside the paper's number for its cell, and where to look further."""
+    """Print the result with the paper's value for its cell, the files and the TensorBoard command."""
     varied = {key: path_text(value) for key, value in run.cell.items() if key not in ("model", "aux", "lr")}
     published = paper.published(run.label) if paper.as_published(varied) else None
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
@@ -59,7 +59,7 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
 
 
 def trained(result: dict[str, Any]) -> str:
-    """Return how many epochs were trained, and whose weights were kept if not the last one's."""
+    """Return the number of epochs that were trained, and the epoch of the weights if it is not the last one."""
     epochs, kept = result["epochs_trained"], result["checkpoint_epoch"]
-    text = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    return text if kept == epochs else f"{text}, the weights of epoch {kept} kept,"
+    count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    return count if kept == epochs else f"{count}, with the weights of epoch {kept},"

@@ -1,4 +1,4 @@
-"""Standard output and error that may be closed, full or of few letters: what is trained is trained all the same."""
+"""Standard output and error that cannot stop a run if they are closed, full or lack a character."""
 
 import errno
 import io
@@ -12,7 +12,7 @@ NAMES = {"stdout": "standard output", "stderr": "standard error"}
 
 
 class Stream(io.FileIO):
-    """A standard stream that takes everything; `error` says why it no longer passes it on."""
+    """A standard stream that never fails. `error` is the reason why it has stopped writing, None while it writes."""
 
     error: OSError | None = None
 
@@ -27,10 +27,10 @@ class Stream(io.FileIO):
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Around a command: what it says cannot stop it, and a letter that a stream does not have becomes `?`.
+    """Guard the output of a command: a failing stream does not stop it, and unsupported characters become `?`.
 
-    At the end a line on standard error if something was lost; the exit status is then 1, but 0 if it was only that
-    nobody read on (`| head`).
+    If output was lost, print a line on standard error at the end and exit with 1, or with 0 if the reader of a pipe
+    has ended (`| head`).
     """
     open_closed()
     streams = {name: replaced(name) for name in NAMES if getattr(sys, name) is getattr(sys, f"__{name}__")}
@@ -42,28 +42,28 @@ def guarded() -> Iterator[None]:
     for name, stream in streams.items():
         getattr(sys, name).flush()
         if stream.error:
-            line = f"{NAMES[name]}: {stream.error.strerror}: not all was shown"
+            line = f"{NAMES[name]}: {stream.error.strerror}: the output is incomplete"
             if stream.error.errno != errno.EPIPE:
                 sys.exit(line)
             print(line, file=sys.stderr)
 
 
 def open_closed() -> None:
-    """Give standard input, output and error to the null device where they are closed: the next file would get them."""
+    """Open the null device for closed standard streams. Otherwise the next opened file would become one of them."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, this one
 
 
 def replaced(name: str) -> Stream:
-    """Put a Stream in the place of `stdout` or `stderr`."""
+    """Replace `stdout` or `stderr` by a Stream and return it."""
     current = getattr(sys, name)
     stream = Stream({"stdout": 1, "stderr": 2}[name], "w", closefd=False)
     encoding = getattr(current, "encoding", None)
     buffering = name == "stderr" or stream.isatty()
-    text = io.TextIOWrapper(io.BufferedWriter(stream), encoding, errors="replace", line_buffering=buffering)
-    setattr(sys, name, text)
-    setattr(sys, f"__{name}__", text)
+    wrapper = io.TextIOWrapper(io.BufferedWriter(stream), encoding, errors="replace", line_buffering=buffering)
+    setattr(sys, name, wrapper)
+    setattr(sys, f"__{name}__", wrapper)
     return stream

@@ -1,4 +1,4 @@
-"""Training one run, from its configuration to its result."""
+"""Train one run, from its configuration to its result."""
 
 import math
 import sys
@@ -40,11 +40,14 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
 
     Args:
         run: the run's configuration.
-        folder: where its files are written; made if it does not exist.
-        show: whether to show the run on the terminal.
+        folder: the run's folder, created if it does not exist.
+        show: whether to print the progress and the result.
+
+    Returns:
+        The content of result.json.
 
     Raises:
-        RunError: if torch, Lightning or the data reject the run, or the folder holds something else. Nothing has been
+        RunError: if torch, Lightning or the data reject the run, or if the folder holds other files. Nothing has been
             written then.
         FloatingPointError: if a loss is not finite.
     """
@@ -70,26 +73,28 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f": {error.filename}" if error.filename else ""
         raise RunError(f"{folder}: {error.strerror or error}{where}") from None
-    with optional("the table of the result"):
+    with optional("printing the result"):
         screen.summary(run, result, folder, console)
     return result
 
 
 def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
-    """Train, validate and test a few batches as Lightning's `fast_dev_run` does, and return the test scores."""
+    """Train, validate and test a few batches with Lightning's `fast_dev_run`, and return the test scores."""
     console.print(screen.header(run, parts.module.network.params, parts.device), highlight=False, soft_wrap=True)
     parts.trainer.fit(parts.module, parts.data)
     [scores] = parts.trainer.test(parts.module, parts.data, verbose=False)
     n = int(run.trainer.fast_dev_run)
     batches = "1 batch" if n == 1 else f"{n} batches"
-    console.print(f"fast_dev_run: trained, validated and tested {batches}; no result was recorded")
+    console.print(f"fast_dev_run: trained, validated and tested {batches}. No result was recorded.")
     return dict(scores)
 
 
 def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any]:
-    """Fit the parts of a run, write its files and return its result.
+    """Fit the parts of a run, write its files and return its result. result.json is written last.
 
-    result.json is the last file that is written, so that a kill after it changes nothing.
+    Raises:
+        RunError: if the folder holds other files, or if a callback stops the run before its first epoch has ended.
+        FloatingPointError: if a loss is not finite.
     """
     origin, files = provenance(), fingerprint.files(run)
     params = parts.module.network.params
@@ -104,7 +109,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     parts.trainer.fit(parts.module, parts.data)
     fit_seconds = time.perf_counter() - start
     if not parts.metrics.rows:
-        raise RunError(f"{folder}: no result: a callback stopped it before its first epoch had ended")
+        raise RunError(f"{folder}: no result, because a callback stopped the run before its first epoch had ended")
     last = max(parts.metrics.rows)
     kept = restore_best(parts, folder) if parts.best else last
     scores = parts.metrics.rows[kept] | evaluate(run, parts)
@@ -130,14 +135,14 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         "files": files,
     }
     parts.trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)
-    parts.trainer.strategy.checkpoint_io.teardown()  # waits for one that writes in the background
+    parts.trainer.strategy.checkpoint_io.teardown()  # waits for an asynchronous writer
     if parts.pictures:
         with optional("drawing the pictures for TensorBoard"):
             draw(parts, folder / PICTURES, last)
-    with optional("TensorBoard's row of the result"):
+    with optional("logging the result in TensorBoard"):
         parts.events.log_result(result, {"label": run.label, "params": params} | run.settings)
     for logger in parts.loggers:
-        with optional(f"{type(logger).__name__}'s row of the result"):
+        with optional(f"logging the result with {type(logger).__name__}"):
             logger.log_metrics({f"final/{name}": result[name] for name in ("test_acc", "val_acc")})
             logger.finalize("success")
     return record_result(folder, result)
@@ -146,12 +151,13 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
 def restore_best(parts: Parts, folder: Path) -> int:
     """Load the weights of the best validation accuracy into the network, and return their epoch.
 
-    Raises RunError if there was no evaluation.
+    Raises:
+        RunError: if there was no evaluation.
     """
     assert parts.best is not None
     file = Path(parts.best.best_model_path)
     if not file.is_file():
-        raise RunError(f"{folder}: no result: a callback stopped it before its first evaluation")
+        raise RunError(f"{folder}: no result, because a callback stopped the run before its first evaluation")
     checkpoint = torch.load(file, map_location=parts.module.device, weights_only=True)
     parts.module.load_state_dict(checkpoint["state_dict"])
     file.unlink()
@@ -159,28 +165,29 @@ def restore_best(parts: Parts, folder: Path) -> int:
 
 
 def found(run: Run, parts: Parts) -> dict[str, Any]:
-    """Return `found_lr` and `found_batch_size` where a callback of Lightning chose others than the run names."""
+    """Return `found_lr` and `found_batch_size`, each only if a callback of Lightning changed the run's own value."""
     chosen = {"lr": parts.module.hparams["lr"], "batch_size": parts.data.batch_size}
     return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
 
 
 def evaluate(run: Run, parts: Parts) -> dict[str, float]:
-    """Return the scores of all validation and test pairs by the network's weights as they are now, by name.
+    """Return the scores of the network on all validation and test pairs, by name.
 
-    Raises FloatingPointError if a loss is not finite.
+    Raises:
+        FloatingPointError: if a loss is not finite.
     """
     results: dict[str, float] = {}
     for stage in ("val", "test"):
         pairs = parts.data.sets[stage]
         scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, run.task, run.aux_labels)
         if not math.isfinite(scores["loss"]):
-            raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged, lower lr")
+            raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged. Lower lr.")
         results |= {f"{stage}_{name}": rounded(value) for name, value in scores.items()}
     return results
 
 
 def predict(parts: Parts, batch: Batch) -> PairOutput:
-    """Return what the network says of these pairs, in the precision that it was trained in."""
+    """Return the network's output for these pairs, computed in the precision of its training."""
     precision = parts.trainer.precision_plugin
     pairs = precision.convert_input(batch.pairs.to(parts.module.device))
     with torch.inference_mode(), precision.forward_context():
@@ -190,11 +197,11 @@ def predict(parts: Parts, batch: Batch) -> PairOutput:
 
 
 def draw(parts: Parts, folder: Path, epoch: int) -> None:
-    """Draw what the network gets wrong in the test pairs, into a folder and for TensorBoard."""
+    """Draw the network's errors on the test pairs, as files in a folder and for TensorBoard."""
     network, names = parts.module.network.networks[0], parts.data.images.names
     test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
     output = predict(parts, test)
-    if not parts.data.aux_labels.comparable:  # the digit head names no classes
+    if not parts.data.aux_labels.comparable:  # the digit head does not predict the classes
         output = output._replace(digits=None)
     for name, figure in pictures.draw(test, output, network, names, TASKS[parts.data.task]).items():
         pictures.save(figure, folder / f"{name}.png")
@@ -203,12 +210,13 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
 
 @contextmanager
 def tracking(loggers: Sequence[Logger]) -> Iterator[None]:
-    """Start the loggers that report to a service before the run writes anything, and end them with the run.
+    """Start the loggers of services before the run writes anything, and finish all loggers with the run.
 
-    Weights & Biases keeps one run a process, which must be over before the next run of a sweep. Loggers that write
-    files into the run's folder start later, when the folder is the run's.
+    Weights & Biases allows one run per process, so it must finish before the next run of a sweep. Loggers that write
+    into the run's folder start later, after the folder was claimed.
 
-    Raises RunError for a logger that cannot start.
+    Raises:
+        RunError: if a logger cannot start.
     """
     started: list[Logger] = []
     status = "failed"
@@ -218,8 +226,8 @@ def tracking(loggers: Sequence[Logger]) -> Iterator[None]:
                 continue
             try:
                 with mlflow_store() if isinstance(logger, MLFlowLogger) else nullcontext():
-                    getattr(logger, "experiment", None)  # Lightning's loggers start when it is first used
-            except Exception as error:  # whatever a service raises
+                    getattr(logger, "experiment", None)  # the first use starts a logger of Lightning
+            except Exception as error:  # a service can raise anything
                 raise RunError(
                     f"logger: {type(logger).__name__} cannot start: {' '.join(str(error).split())}"
                 ) from error
@@ -228,7 +236,7 @@ def tracking(loggers: Sequence[Logger]) -> Iterator[None]:
         status = "success"
     finally:
         for logger in loggers:
-            with optional(f"the end of {type(logger).__name__}"):
+            with optional(f"finishing {type(logger).__name__}"):
                 if status == "failed":
                     logger.finalize(status)
                 if isinstance(logger, WandbLogger) and logger in started:
@@ -236,9 +244,9 @@ def tracking(loggers: Sequence[Logger]) -> Iterator[None]:
 
 
 @contextmanager
-def optional(what: str) -> Iterator[None]:
+def optional(action: str) -> Iterator[None]:
     """Guard non-essential output: print its failure on stderr and keep the result."""
     try:
         yield
-    except Exception as error:  # whatever a drawing, a terminal or a writer of events raises
-        print(f"{what} failed ({' '.join(f'{type(error).__name__}: {error}'.split())})", file=sys.stderr)
+    except Exception as error:  # a figure, a terminal or a logger can raise anything
+        print(f"{action} failed ({' '.join(f'{type(error).__name__}: {error}'.split())})", file=sys.stderr)

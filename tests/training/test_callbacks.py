@@ -93,12 +93,14 @@ def test_a_rate_that_a_callback_sets_stays(tmp_path: Path) -> None:
 
 def test_a_stop_before_the_first_evaluation_has_no_best_epoch(tmp_path: Path) -> None:
     quiet = "callbacks=[{_target_:test_callbacks.Quiet,epochs:1}]"
-    with pytest.raises(RunError, match="no result: a callback stopped it before its first evaluation"):
+    with pytest.raises(RunError, match="a callback stopped the run before its first evaluation"):
         train(tmp_path, "epochs=4", "trainer.check_val_every_n_epoch=2", "checkpoint=best", quiet)
 
 
 def test_a_precision_that_the_device_has_not_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"precision=16-mixed is not allowed: on this device it would be bf16-mixed"):
+    with pytest.raises(
+        RunError, match=r"precision=16-mixed is not supported by this device; Lightning would use bf16-mixed"
+    ):
         train(tmp_path / "out", "trainer.precision=16-mixed")
 
 
@@ -130,7 +132,7 @@ def test_stochastic_weight_averaging(tmp_path: Path, model: str) -> None:
 def test_a_timer(tmp_path: Path) -> None:
     timer = "callbacks=[{{_target_:" + LIGHTNING + ".Timer,duration:{{{}}}}}]"
     assert train(tmp_path / "days", "epochs=2", timer.format("days:1"))["epochs_trained"] == 2
-    with pytest.raises(RunError, match="a callback stopped it before its first epoch had ended"):
+    with pytest.raises(RunError, match="a callback stopped the run before its first epoch had ended"):
         train(tmp_path / "none", "epochs=2", timer.format("seconds:0"))
 
 
@@ -148,14 +150,14 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
-        ("{_target_:mine.NoSuch}", "callbacks: mine.NoSuch cannot be made: "),
-        (f"{{_target_:{LIGHTNING}.Timer,second:3}}", "Timer cannot be made: .*unexpected keyword argument 'second'"),
+        ("{_target_:mine.NoSuch}", "callbacks: mine.NoSuch cannot be created: "),
+        (f"{{_target_:{LIGHTNING}.Timer,second:3}}", "Timer cannot be created: .*unexpected keyword argument 'second'"),
         ("{_target_:builtins.dict}", "callbacks: builtins.dict is not a lightning Callback"),
         (
             f"{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_los}}",
-            "EarlyStopping monitors val_los, an unknown score: did you mean val_loss\\?",
+            "EarlyStopping monitors the unknown score val_los: did you mean val_loss\\?",
         ),
-        (f"{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:f1}}", "monitors f1, an unknown score: there are train_loss"),
+        (f"{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:f1}}", "monitors the unknown score f1: expected train_loss"),
         (
             f"{{_target_:{LIGHTNING}.StochasticWeightAveraging,swa_lrs:0.1}},{{_target_:{LIGHTNING}.EMAWeightAveraging}}",
             "StochasticWeightAveraging and EMAWeightAveraging both average the weights",
@@ -169,7 +171,7 @@ def test_a_callback_that_cannot_be_made_is_refused(tmp_path: Path, callback: str
 
 
 def test_a_callback_without_a_target_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^callbacks=\[\{.*\}\] is not allowed: each with a _target_"):
+    with pytest.raises(ConfigError, match=r"^callbacks=\[\{.*\}\] is not allowed: every item needs a _target_"):
         digitcmp.train("callbacks=[{monitor:val_acc}]")
 
 

@@ -125,7 +125,7 @@ def processes_in(folder: Path) -> list[str]:
 
 def test_a_run_that_fails_is_a_failed_run(train: Run, tmp_path: Path) -> None:
     done = train(*BOTH, *SMALL, "logger.wandb.offline=true", "optimizer=sgd", "lr=1e9", code=1)
-    assert "training diverged, lower lr" in done.stderr.splitlines()[-1]
+    assert "training diverged. Lower lr." in done.stderr.splitlines()[-1]
     [found] = wandb_runs(tmp_path).values()
     assert found["exit"] == 1 and wandb.run is None
     assert [run["exit"] for run in mlflow_runs(tmp_path).values()] == ["FAILED"]
@@ -153,8 +153,8 @@ def test_a_service_that_fails_at_the_end_costs_no_result(
     done = train(*BOTH, place, *SMALL, "hydra.run.dir=run")
     monkeypatch.undo()
     wandb.finish()
-    assert "MLFlowLogger's row of the result failed (ConnectionError: no route to host)\n" in done.stderr
-    assert "the end of WandbLogger failed (ConnectionError: no route to host)\n" in done.stderr
+    assert "logging the result with MLFlowLogger failed (ConnectionError: no route to host)\n" in done.stderr
+    assert "finishing WandbLogger failed (ConnectionError: no route to host)\n" in done.stderr
     assert read_result(tmp_path / "run")
 
 

@@ -25,7 +25,7 @@ def words(figure: object) -> list[str]:
 def test_mistakes_come_in_the_order_of_their_confidence() -> None:
     figure = pictures.mistakes(BATCH, OUTPUT, NAMES, LEQ)
     assert figure.axes[0].get_title().startswith("2 of 4 pairs wrong")
-    assert words(figure) == ["P(1 ≤ 2) = 0.000\nseen as 7 and 2", "P(7 ≤ 3) = 0.881\nseen as 7 and 3"]
+    assert words(figure) == ["P(1 ≤ 2) = 0.000\npredicted 7 and 2", "P(7 ≤ 3) = 0.881\npredicted 7 and 3"]
 
 
 def test_error_rates_by_digits() -> None:
@@ -52,7 +52,7 @@ def test_names_and_colours_of_other_classes() -> None:
     batch = Batch(pairs, torch.tensor([0.0]), torch.tensor([[2, 1]]))
     output = PairOutput(torch.tensor([9.0]), torch.tensor([[[9.0, 0, 0], [0, 9.0, 0]]]))
     figure = pictures.mistakes(batch, output, names, LEQ)
-    assert words(figure) == ["P(Coat ≤ Sneaker) = 1.000\nseen as Bag and Sneaker"]
+    assert words(figure) == ["P(Coat ≤ Sneaker) = 1.000\npredicted Bag and Sneaker"]
     canvas = figure.axes[0].images[0].get_array()
     assert canvas[0, 0].tolist() == [255, 0, 0] and canvas[0, 6].tolist() == [255, 255, 255]
     drawn = pictures.draw(batch, output, nn.Sequential(nn.Conv2d(3, 4, 3)), names, LEQ)
@@ -92,4 +92,4 @@ def test_the_statement_is_the_tasks(task: Task, caption: str, axis: str) -> None
     """Also of a task that has a question and no words for its answers."""
     output = OUTPUT._replace(digits=None)
     assert words(pictures.mistakes(BATCH, output, NAMES, task))[0] == caption
-    assert pictures.calibration(BATCH, output, task).axes[0].get_xlabel() == f"probability given to: {axis}"
+    assert pictures.calibration(BATCH, output, task).axes[0].get_xlabel() == f"predicted probability of: {axis}"

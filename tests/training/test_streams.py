@@ -12,8 +12,8 @@ from conftest import ROOT
 from digitcmp.runs.result import read_result
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
-BROKEN_PIPE = "standard output: Broken pipe: not all was shown\n"
-FULL = "No space left on device: not all was shown\n"
+BROKEN_PIPE = "standard output: Broken pipe: the output is incomplete\n"
+FULL = "No space left on device: the output is incomplete\n"
 
 
 def shell(folder: Path, redirection: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -152,7 +152,7 @@ BAD = ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=50
 def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
     done = train(bad, code=1)
     key, value = bad.split("=")
-    assert done.stderr.startswith(f"{key}={value} is not allowed: ")
+    assert done.stderr.startswith(f"{key}={value} is not allowed")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -165,38 +165,41 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("-m epochs=2 +a.epochs=3,9", "a is unknown: python train.py --help lists every key"),
         ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
         ("epoch=3", "epoch is unknown: did you mean epochs?"),
-        ("data.arguments={a:1}", 'data.arguments={"a":1} is not allowed: mnist is known by its name'),
-        ("model.width=3", "model.width is unknown: ws3 takes regularization"),
-        ("-m model=ws2,ws3 model.width=3", "model.width is unknown: ws2 takes hidden"),
+        ("data.arguments={a:1}", 'data.arguments={"a":1} is not allowed: the data set mnist needs none'),
+        ("model.width=3", "model.width is unknown: ws3 accepts regularization"),
+        ("-m model=ws2,ws3 model.width=3", "model.width is unknown: ws2 accepts hidden"),
         ("head=ordinal head.temprature=2", "head.temprature is unknown: did you mean head.temperature?"),
-        ("head.temperature=2", "head.temperature is unknown: mlp takes no arguments"),
-        ("head=ordinal head.temperature=0", "head.temperature=0 is not allowed: a number > 0"),
+        ("head.temperature=2", "head.temperature is unknown: mlp accepts no arguments"),
+        ("head=ordinal head.temperature=0", "head.temperature=0 is not allowed; expected a number > 0"),
         ("+epochs=3", "+epochs is not allowed: epochs exists. Type it without the +."),
         ("++data.foo=2", "data.foo is unknown: python train.py --help lists every key"),
-        ("+model.depht=2", "model.depht is unknown: ws3 takes regularization"),
-        ("~schedule", "schedule is missing: constant, cosine, one_cycle"),
-        ("~data.re_pair", "data.re_pair is missing: true or false"),
-        ("~model", "model=null is not allowed: a file of conf/model"),
-        ("-m trainer.fast_dev_run=true", "trainer.fast_dev_run is not allowed in a sweep: it records no result"),
-        ("trainer.limit_train_batches=1.5", "trainer.limit_train_batches=1.5 is not allowed: a whole number of batch"),
-        ("+trainer.logger=false", "trainer.logger is not allowed: logger=NAME is the option"),
+        ("+model.depht=2", "model.depht is unknown: ws3 accepts regularization"),
+        ("~schedule", "schedule is missing; expected constant, cosine, one_cycle"),
+        ("~data.re_pair", "data.re_pair is missing; expected true or false"),
+        ("~model", "model=null is not allowed; expected a file of conf/model"),
+        ("-m trainer.fast_dev_run=true", "trainer.fast_dev_run is not allowed in a sweep: it records no result. Leave"),
+        (
+            "trainer.limit_train_batches=1.5",
+            "trainer.limit_train_batches=1.5 is not allowed; expected a whole number of batch",
+        ),
+        ("+trainer.logger=false", "trainer.logger is not allowed: use logger=NAME"),
         ("-m +trainer.devices=2,3", "trainer.devices is not allowed: a run is one process on one device"),
-        ("data.file=a=b.npz", "a value with = in it needs quotes: \"key='a=b'\""),
+        ("data.file=a=b.npz", "Quote a value that contains =, in a shell as \"key='a=b'\"."),
         ("+trainer.typo=1", "trainer.typo is unknown: python train.py --help lists every key"),
         ("trainer.accelerator=mps", "`MPSAccelerator` can not run on your system"),
         ("model=false", "model=false is unknown: expected convnet, convnet2, "),
         ("data=inf", "data=inf is unknown: expected cifar10, "),
-        ("threads={}", "threads={} is not allowed: a whole number from 1 to 1000"),
+        ("threads={}", "threads={} is not allowed; expected a whole number from 1 to 1000"),
         ("lr=${oc.env:NOPE}", "Environment variable 'NOPE' not found"),
         ("hydra.run.dir=${nope}", "Interpolation key 'nope' not found"),
         ("lr=[1", "lr=[1 cannot be parsed: no viable alternative at input '[1'"),
         ("seed=1,2", "seed=1,2 is not allowed: one value is expected. Add -m to sweep several"),
-        ("-m seed=interval(0,3)", "seed=interval(0,3) is not allowed: a grid takes a list, range() or choice()"),
+        ("-m seed=interval(0,3)", "seed=interval(0,3) is not allowed; expected a list, range() or choice()"),
         ("model=ws9", "model=ws9 is unknown: did you mean model=ws3?"),
-        ("model.name=ws9", "model.name=ws9 is not allowed: fcnn1, "),
+        ("model.name=ws9", "model.name=ws9 is not allowed; expected fcnn1, "),
         (
             "data.name=cifar",
-            "data.name=cifar is not allowed: mnist, fashion_mnist, kmnist, digits, or another name with either",
+            "data.name=cifar is not allowed; expected mnist, fashion_mnist, kmnist, digits, or another name with",
         ),
         ("hydra.run.dir=/proc/mine", "No such file or directory: '/proc/mine'"),
     ],
@@ -212,7 +215,8 @@ def test_an_experiment_without_its_first_line_is_refused(train: Run, tmp_path: P
     (tmp_path / "mine/experiment/mine.yaml").write_text("epochs: 2\nmodel: fcnn1\n")
     refused = train("--config-dir=mine", "experiment=mine", code=1)
     assert refused.stderr == (
-        "the experiment sets epochs, model under `experiment`: its file lacks its first line, # @package _global_\n"
+        "experiment: its file sets epochs, model below `experiment`; its first line is expected to be "
+        "# @package _global_\n"
     )
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 
@@ -232,7 +236,7 @@ def test_a_network_that_cannot_train_is_refused_in_a_line(
     for bad, message in (
         (["data.train_pairs=21"], "model=mine cannot be trained: ValueError: Expected more than 1 value per channel"),
         (["+model.depth=0"], "model=mine cannot be trained: ZeroDivisionError: "),
-        (["+model.depth=2.5"], "model.depth=2.5 is not allowed: a whole number"),
+        (["+model.depth=2.5"], "model.depth=2.5 is not allowed; expected a whole number"),
         (["+model.depht=2"], "model.depht is unknown: did you mean model.depth?"),
     ):
         refused = train("--config-dir=conf", "model=mine", *bad, code=1).stderr
@@ -282,7 +286,7 @@ def test_a_run_says_what_the_majority_answer_would_score(train: Run, tmp_path: P
 
 def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     done = train(*QUICK, "lr=1e12", "hydra.run.dir=out", code=1)
-    assert "the val loss is nan in epoch 1: training diverged, lower lr" in done.stderr
+    assert "the val loss is nan in epoch 1: training diverged. Lower lr." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out/result.json").exists()
 
@@ -291,8 +295,8 @@ def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
     ("broken", "message"),
     [
         ("training.pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
-        ("training.loggers.EventsLogger.log_result", "TensorBoard's row of the result failed (ValueError: no ink)\n"),
-        ("training.screen.summary", "the table of the result failed (ValueError: no ink)\n"),
+        ("training.loggers.EventsLogger.log_result", "logging the result in TensorBoard failed (ValueError: no ink)\n"),
+        ("training.screen.summary", "printing the result failed (ValueError: no ink)\n"),
     ],
 )
 def test_what_is_only_looked_at_costs_no_result(
@@ -345,7 +349,7 @@ def test_options_that_change_no_result(train: Run, tmp_path: Path) -> None:
     """A profiler and the search for what is not a number are there, and are no part of the run's identity."""
     train(*QUICK, "hydra.run.dir=out", "trainer.profiler=simple", "trainer.detect_anomaly=true")
     assert "training_step" in (tmp_path / "out/fit-simple-profile.txt").read_text()
-    assert "holds this run, finished" in train(*QUICK, "hydra.run.dir=out").stdout
+    assert "already holds this finished run" in train(*QUICK, "hydra.run.dir=out").stdout
 
 
 def test_gradients_are_clipped_in_mixed_precision(train: Run, tmp_path: Path) -> None:
@@ -376,7 +380,7 @@ def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: 
     files = sorted((tmp_path / "theirs").rglob("*"))
     for force in ("true", "false"):
         refused = train(*QUICK, "hydra.run.dir=theirs", f"force={force}", code=1).stderr
-        assert refused.endswith(f"theirs holds a {name} that is no run's: choose another folder\n")
+        assert refused.endswith(f"theirs contains {name}, which no run wrote. Choose another folder.\n")
         assert len(refused.splitlines()) == 1
     assert file.read_text() == "mine" and sorted((tmp_path / "theirs").rglob("*")) == files
 
@@ -389,7 +393,9 @@ def test_a_manifest_of_others_is_refused(train: Run, tmp_path: Path, line: str) 
     for file in files:
         file.write_text(f"result.json\n{line}\n")
     refused = train(*QUICK, "hydra.run.dir=theirs", code=1).stderr
-    assert refused.endswith(f"theirs holds a .manifest that is no run's, it lists {line!r}: choose another folder\n")
+    assert refused.endswith(
+        f"theirs contains a .manifest that no run wrote: it lists {line!r}. Choose another folder.\n"
+    )
     assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == files
 
 
@@ -399,7 +405,7 @@ def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Ru
     whole = (out / "metrics.csv").read_bytes()
     (out / "metrics.csv").write_bytes(whole + b"\n")
     refused = train(*QUICK, "seed=1", "hydra.run.dir=out", code=1).stderr
-    assert "out holds a damaged run with seed=0, not seed=1: choose another folder" in refused
+    assert "out holds a damaged run with seed=0, not seed=1. Choose another folder" in refused
     assert (out / "metrics.csv").read_bytes() == whole + b"\n"
     train(*QUICK, "hydra.run.dir=out")
     assert (out / "metrics.csv").read_bytes() == whole
@@ -407,7 +413,7 @@ def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Ru
     (out / "result.json").write_text("")
     (out / "config.yaml").unlink()
     refused = train(*QUICK, "hydra.run.dir=out", code=1).stderr
-    assert refused.endswith("out holds a damaged run without its config.yaml: force=true trains it again\n")
+    assert refused.endswith("out holds a damaged run without config.yaml. Set force=true to train it again.\n")
     train(*QUICK, "hydra.run.dir=out", "force=true")
     assert (out / "metrics.csv").read_bytes() == whole
 
@@ -457,5 +463,5 @@ def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: py
     }
     assert (
         train("task=same", "head=ordinal", code=1).stderr
-        == "head=ordinal is not allowed: it fits task=leq|shuffled_leq alone\n"
+        == "head=ordinal is not allowed: it works with task=leq|shuffled_leq only\n"
     )
