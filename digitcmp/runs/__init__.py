@@ -1,1 +1,1 @@
-"""A run on disk: its folder, its result, the code that made it and its checkpoint."""
+"""Runs on disk: folder, manifest, result, fingerprint of the code, checkpoint."""

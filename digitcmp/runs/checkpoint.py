@@ -1,4 +1,4 @@
-"""The network of a checkpoint, ready to be asked: `digitcmp.load(path).predict(pairs)`."""
+"""Load the network of a checkpoint for inference: `digitcmp.load(path).predict(pairs)`."""
 
 import io
 import json
@@ -26,20 +26,30 @@ from digitcmp.models.heads import HEADS
 from digitcmp.models.network import PairEnsemble
 from digitcmp.runs.folder import CHECKPOINT, RESULT
 
-FORMER = (  # the hyperparameters of an older checkpoint that are arguments of its network
+FORMER = (  # hyperparameters of older checkpoints that are arguments of the network
     *("backbone", "arguments", "head", "aux", "mean", "std", "seed", "bins", "tta", "ensemble", "images"),
 )
 
 
 class Prediction(NamedTuple):
-    """For B pairs: the probability of the answer yes, and P(digit) of both images if the network names digits."""
+    """The prediction for B pairs.
+
+    Attributes:
+        probability: of the answer yes, (B,).
+        digits: P(digit) of both images, (B, 2, classes); None if the network does not predict digits.
+    """
 
     probability: Float[np.ndarray, "batch"]
     digits: Float[np.ndarray, "batch 2 classes"] | None
 
 
 class Comparer(nn.Module):
-    """A trained network that answers in probabilities; `hparams` is what DigitComparison was made with."""
+    """A trained network that predicts probabilities.
+
+    Args:
+        network: the network.
+        hparams: the arguments of its DigitComparison.
+    """
 
     def __init__(self, network: PairEnsemble, hparams: Mapping[str, Any]) -> None:
         super().__init__()
@@ -49,56 +59,59 @@ class Comparer(nn.Module):
 
     @property
     def label(self) -> str:
-        """The paper's name of the network where it has one: AL4."""
-        made_of = self.network.arguments
-        return paper.label(made_of["backbone"], made_of["aux"], made_of["head"])
+        """The paper's name for the network, AL4, or a name in its style."""
+        arguments = self.network.arguments
+        return paper.label(arguments["backbone"], arguments["aux"], arguments["head"])
 
     @property
     def task(self) -> str:
         """The name of the question that it was trained to answer."""
-        return self.hparams.get("task", "leq")  # older checkpoints know no other
+        return self.hparams.get("task", "leq")  # older checkpoints have no other
 
     @property
     def aux_labels(self) -> str:
-        """The name of the labels that its digit head was taught."""
+        """The name of the labels of its auxiliary loss."""
         return self.hparams.get("aux_labels", "digits")
 
     @property
     def images(self) -> ImageSpec:
-        """What the images are that it was trained on."""
+        """The size, channels and classes of the images that it was trained on."""
         return self.network.images
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
-        """Pairs of raw pixels 0..255 -> probability of yes (B,), with aux also P(digit) (B, 2, classes)."""
+        """Return the probability of yes (B,) for pairs with pixels 0..255, and with aux P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
-        if output.digits is None or self.aux_labels != "digits":  # other labels name no digit
+        if output.digits is None or self.aux_labels != "digits":  # other labels are not classes
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 
     def predict(self, pairs: np.ndarray | Tensor | Sequence) -> Float[np.ndarray, "batch"]:
-        """Return the probability of yes, by default P(first <= second), for pairs of images with pixels 0..255.
+        """Return the probability of yes, by default P(first <= second).
 
-        Pairs of MNIST are (B, 2, 14, 14), light on a dark ground.
+        Args:
+            pairs: pixels 0..255, (B, 2, H, W) or in colour (B, 2, 3, H, W), of the size in `images`. Pairs of MNIST are
+                (B, 2, 14, 14), light on a dark ground.
 
-        In colour (B, 2, 3, H, W); `images` says the size. Raises ValueError for another shape or range.
+        Raises:
+            ValueError: for another shape or range.
         """
         return self.predict_digits(pairs).probability
 
     def predict_digits(self, pairs: np.ndarray | Tensor | Sequence) -> Prediction:
-        """What `predict` says, and the distribution over digits of every image if the network was trained with aux.
+        """Return the probability of yes, and P(digit) of every image if the network was trained with aux.
 
-        Raises ValueError as `predict` does.
+        The argument and the errors are those of `predict`.
         """
         if not isinstance(pairs, Tensor):
             pairs = torch.from_numpy(np.array(pairs, dtype=np.float32))
         if pairs.shape[1:] != (2, *self.images.shape):
             shape = ", ".join(map(str, ("B", 2, *self.images.shape)))
-            raise ValueError(f"pairs have the shape ({shape}), these {tuple(pairs.shape)}")
+            raise ValueError(f"pairs have the shape {tuple(pairs.shape)}; ({shape}) is expected")
         pairs = pairs.detach().cpu().float()
         if len(pairs):
             low, high = pairs.min().item(), pairs.max().item()
             if not (low >= 0 and high <= 255) or 0 < high <= 1:
-                raise ValueError(f"pairs hold gray values from 0 to 255, these go from {low:g} to {high:g}")
+                raise ValueError(f"pairs have values from {low:g} to {high:g}; gray values from 0 to 255 are expected")
         with torch.inference_mode():
             batches = [self(batch) for batch in pairs.split(EVALUATION_ROWS)]
         probability, *digits = (torch.cat(parts).numpy() for parts in zip(*batches, strict=True))
@@ -106,14 +119,18 @@ class Comparer(nn.Module):
 
 
 def load(path: str | Path) -> Comparer:
-    """The network of a checkpoint that train.py wrote, or of a run's folder, on the CPU.
+    """Return the network of a checkpoint on the CPU. The file is read as data and cannot run code.
 
-    The file is read as data and cannot run code. Raises CheckpointError.
+    Args:
+        path: a checkpoint of train.py, or a run's folder.
+
+    Raises:
+        CheckpointError: if there is no checkpoint, if it is damaged, or if it needs a plugin that is not imported.
     """
     file = locate(Path(path))
     try:
         content = file.read_bytes()
-        refuse_damage(file, content)
+        reject_damage(file, content)
         with warnings.catch_warnings(action="ignore"):
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
@@ -129,17 +146,17 @@ def load(path: str | Path) -> Comparer:
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from None
     except UnpicklingError:
-        raise CheckpointError(f"{file} is no checkpoint, or one that holds code, which is never run") from None
-    except Exception as error:  # what is damaged or not ours raises a dozen different errors
+        raise CheckpointError(f"{file} is not a checkpoint, or contains pickled code (rejected)") from None
+    except Exception as error:  # damaged and third-party files raise many errors
         reason = shorten(f"{type(error).__name__}: {error}", 120)
         raise CheckpointError(f"{file} is damaged or not a checkpoint of train.py ({reason})") from None
     if not np.isfinite(blank).all():
-        raise CheckpointError(f"{file} answers with {blank[0]}: its weights are damaged")
+        raise CheckpointError(f"{file} is damaged: its network returns {blank[0]}; a finite probability is expected")
     return comparer
 
 
 def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
-    """Raise CheckpointError for a backbone, a head or a task that no imported module registers."""
+    """Raise CheckpointError if the backbone, head or task is not registered by an imported module."""
     network = hparams["network"]
     needed: tuple[tuple[str, Any, Container[str]], ...] = (
         ("backbone", network["backbone"], NETWORKS),
@@ -149,17 +166,18 @@ def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
     for kind, name, known in needed:
         if isinstance(name, str) and name not in known:
             module = hparams.get("modules", {}).get(kind)  # older checkpoints do not record it
-            defined = f"of the module {module}, which is not imported" if module else "which is not registered"
+            origin = f" of the module {module}" if module else ""
             raise CheckpointError(
-                f"{file} needs the {kind} {name}, {defined}: add --plugins {module or 'MODULE'} after digitcmp, "
-                f"or import {module or 'the module that defines it'}"
+                f"{file} needs the {kind} {name}{origin}, which is not imported. Add --plugins {module or 'MODULE'} "
+                f"after digitcmp, or import {module or 'its module'}."
             )
 
 
 def current_form(hparams: Mapping[str, Any], weights: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the hyperparameters and weights of an older checkpoint, whose module was the network itself.
+    """Return the hyperparameters and weights of an older checkpoint in the current form.
 
-    It held the average of the weights beside the trained ones, where a run had `ema`.
+    In older checkpoints the module was the network itself. With `ema`, they contain the averaged weights as well as the
+    trained ones.
     """
     average = {key: tensor for key, tensor in weights.items() if key.startswith("average.module.")}
     if average:
@@ -169,36 +187,36 @@ def current_form(hparams: Mapping[str, Any], weights: Mapping[str, Tensor]) -> t
     return dict(hparams) | {"network": network}, dict(weights)
 
 
-def refuse_damage(file: Path, content: bytes) -> None:
-    """Raise CheckpointError unless every CRC of the zip archive is right, and that of the run's result.json.
+def reject_damage(file: Path, content: bytes) -> None:
+    """Raise CheckpointError if a checksum of the zip archive or in the run's result.json is wrong.
 
-    torch writes the archive's CRCs and does not check them: a flipped bit in a weight would pass for the weight.
+    torch does not check the archive's checksums, so a flipped bit would change a weight unnoticed.
     """
     if zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if damaged := archive.testzip():
-                raise CheckpointError(f"{file} is damaged: the CRC of its {damaged} is wrong")
+                raise CheckpointError(f"{file} is damaged: the checksum of its {damaged} is wrong")
     folder = file.absolute().parent.parent
     if file.absolute() != folder / CHECKPOINT:
         return
     try:
-        vouched = json.loads((folder / RESULT).read_bytes())["checkpoint_crc"]
-    except (OSError, ValueError, KeyError, TypeError):  # no finished run
+        recorded = json.loads((folder / RESULT).read_bytes())["checkpoint_crc"]
+    except (OSError, ValueError, KeyError, TypeError):  # not a finished run
         return
-    if (crc := checksum(content)) != vouched:
-        raise CheckpointError(f"{file} is damaged: its CRC is {crc}, {vouched} in {folder / RESULT}")
+    if (crc := checksum(content)) != recorded:
+        raise CheckpointError(f"{file} is damaged: its checksum is {crc}; {folder / RESULT} has {recorded}")
 
 
 def locate(path: Path) -> Path:
-    """The file that a path means: itself, or the checkpoint in a run's folder. Raises CheckpointError."""
+    """Return the checkpoint at a path: the file itself, or the one in a run's folder. Raise CheckpointError."""
     try:
         if path.is_dir():
             file = path / CHECKPOINT
             if not file.is_file():
-                raise CheckpointError(f"{path} holds no {CHECKPOINT}: a run's folder or its checkpoint is wanted")
+                raise CheckpointError(f"{path} contains no {CHECKPOINT}; a run's folder or its checkpoint is expected")
             return file
         if not path.is_file():
-            raise CheckpointError(f"{path}: there is no such file")
-    except OSError as error:  # a folder that may not be searched
+            raise CheckpointError(f"{path} does not exist; a run's folder or its checkpoint is expected")
+    except OSError as error:  # a folder without permission
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
     return path

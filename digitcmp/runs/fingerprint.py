@@ -1,4 +1,4 @@
-"""The code that made a run's numbers, as a digest of each file."""
+"""Digests of the files of code that produce a run's numbers."""
 
 import ast
 import hashlib
@@ -18,7 +18,7 @@ from digitcmp.models.heads import HEADS
 from digitcmp.models.optimizers import OPTIMIZERS
 
 PACKAGE = Path(__file__).parents[1]
-EVERY_RUN = (  # the files that every run goes through; augmentation and the networks are added as a run has them
+EVERY_RUN = (  # the files that every run uses; those of its options are added
     *("seeds.py", "training/assembly.py", "training/loggers.py", "training/process.py", "training/train.py"),
     *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/labels.py"),
     *("data/npz.py", "data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
@@ -29,10 +29,10 @@ EVERY_RUN = (  # the files that every run goes through; augmentation and the net
 
 
 def files(run: Run) -> dict[str, str]:
-    """Return the digest of every file that makes this run's numbers: {'models/network.py': '1a2b3c4d', ...}.
+    """Return the digests of the files that produce this run's numbers: {'models/network.py': '1a2b3c4d', ...}.
 
-    They are the files that every run goes through and the files in which its backbone, head, task, optimizer and data
-    reader are defined. A network that was typed at a prompt has no file.
+    The files are those that every run uses, and those that define its backbone, head, task, optimizer, auxiliary labels
+    and data reader. A definition from an interactive prompt has no file.
     """
     paths = [PACKAGE / name for name in EVERY_RUN]
     paths += [PACKAGE / "data/augmentation.py"] if run.data.augment else []
@@ -41,13 +41,13 @@ def files(run: Run) -> dict[str, str]:
     if run.data.name in READERS:
         definitions.append(READERS[run.data.name].read)
     for definition in definitions:
-        if inspect.isfunction(definition) or inspect.isclass(definition):  # others are names, or written in C
+        if inspect.isfunction(definition) or inspect.isclass(definition):  # other definitions are names or written in C
             paths += sources(inspect.unwrap(definition).__module__)
-    return {title(path): digest(path) for path in sorted(set(paths))}
+    return {recorded_name(path): digest(path) for path in sorted(set(paths))}
 
 
 def sources(module: str) -> list[Path]:
-    """Return the file of a module of this package; of a module elsewhere, every Python file of its package."""
+    """Return the file of a module of this package, or every Python file of a third-party module's package."""
     file = getattr(sys.modules[module], "__file__", None)
     if file is None:
         return []
@@ -58,32 +58,32 @@ def sources(module: str) -> list[Path]:
     return sorted(top.rglob("*.py"))
 
 
-def title(path: Path) -> str:
-    """Return a file's name in a fingerprint: 'models/network.py', of a file elsewhere 'mylab/nets.py'."""
+def recorded_name(path: Path) -> str:
+    """Return the name of a file in a fingerprint: 'models/network.py', or 'mylab/nets.py' for a third-party file."""
     return path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else path.parents[1]).as_posix()
 
 
-def definition(title: str) -> str:
-    """Return the file of a title, or the function or class that an earlier version recorded a part of."""
-    if title.endswith(("]", ".py")):
-        return title
-    file, colon, name = title.rpartition(":")
-    return f"{file}:{name.split('.')[0]}" if colon else ".".join(title.split(".")[:2])
+def definition(recorded: str) -> str:
+    """Return the file of a recorded name, or in older results the function or class that it is a part of."""
+    if recorded.endswith(("]", ".py")):
+        return recorded
+    file, colon, name = recorded.rpartition(":")
+    return f"{file}:{name.split('.')[0]}" if colon else ".".join(recorded.split(".")[:2])
 
 
 def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return the names of the files that do not have the same digest in both, sorted."""
+    """Return the sorted names of the files whose digests differ or are missing on one side."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 def code(digests: dict[str, str]) -> str:
-    """Return 12 hexadecimal digits for all of a run's code."""
+    """Return the digest of all of a run's code: 12 hexadecimal digits."""
     return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()[:12]
 
 
 @cache
 def digest(path: Path) -> str:
-    """Return 8 hexadecimal digits for the code of a file, as it was when this process first asked.
+    """Return the digest of a file's code: 8 hexadecimal digits. Later edits of the file do not change it.
 
     Comments, docstrings, annotations and formatting do not count.
     """
@@ -95,8 +95,8 @@ class Stripped(ast.NodeTransformer):
     """Remove docstrings and annotations from a syntax tree."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if text else self.generic_visit(node)
+        is_docstring = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_docstring else self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None

@@ -1,7 +1,7 @@
-"""A run's folder: the names of its files, its lock, its configuration.
+"""A run's folder: the names of its files, its lock and its configuration.
 
-A run folder holds config.yaml, metrics.csv, checkpoints/last.ckpt, TensorBoard events, .manifest with the names of the
-run's files and, once the run is finished, result.json.
+A run folder holds config.yaml, metrics.csv, checkpoints/last.ckpt, TensorBoard events and .manifest, which lists the
+run's files. A finished run also has result.json.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from digitcmp.config.run import Run, Settings, flatten
 from digitcmp.files import write
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
-BEST = "checkpoints/best.ckpt"  # while a run with checkpoint=best trains
-ERROR = ".digitcmp.error"  # why a run of a sweep failed
+BEST = "checkpoints/best.ckpt"  # only while a run with checkpoint=best trains
+ERROR = ".digitcmp.error"  # the error of a failed run of a sweep
 LOCK, MANIFEST, PICTURES = ".digitcmp.lock", ".manifest", "pictures"
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 
 
 def run_folders(roots: Iterable[Path]) -> list[Path]:
-    """Return the run folders under these folders, sorted: those of sweeps, `CELL/seed=N`, and any with a result."""
+    """Return the sorted run folders below these folders: those of sweeps, `CELL/seed=N`, and those with a result."""
     roots = list(roots)
     sweeps = {folder for root in roots for folder in root.rglob("seed=*") if IN_A_SWEEP.search(folder.as_posix())}
     return sorted(
@@ -43,16 +43,16 @@ def lock(folder: Path, seconds: float = -1.0, name: str = LOCK) -> Iterator[None
 
     Args:
         folder: the run folder, created if it does not exist.
-        seconds: how long to wait for a process that holds the lock, -1 for as long as it takes.
-        name: the name of the locked file.
+        seconds: how long to wait for another process that holds the lock, -1 for no limit.
+        name: the name of the lock file.
 
     Raises:
-        TimeoutError: if the other process still holds the lock.
+        TimeoutError: if another process still holds the lock.
         OSError: if the file system does not support locks.
     """
-    from filelock import FileLock  # a dry run need not wait for it
+    from filelock import FileLock  # slow import
 
-    made = not folder.exists()
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
     # a soft lock would outlive a killed process
@@ -60,22 +60,22 @@ def lock(folder: Path, seconds: float = -1.0, name: str = LOCK) -> Iterator[None
         try:
             yield
         finally:
-            with suppress(OSError):  # a waiting process makes a new one; Windows removes it by itself
+            with suppress(OSError):  # a waiting process creates a new one
                 file.unlink()
             with suppress(OSError):
-                if made:
+                if is_new:
                     folder.rmdir()
 
 
 def remove_old_lock(folder: Path) -> None:
-    """Remove the lock of a process that was killed after its run was finished."""
+    """Remove the lock file of a process that was killed after it had finished its run."""
     if (folder / LOCK).exists():
         with suppress(OSError), lock(folder, seconds=0.0):
             pass
 
 
 def read_settings(folder: Path) -> Settings | None:
-    """Return the settings in config.yaml, None if the file is missing or is not a run's."""
+    """Return the settings in config.yaml, None if the file is missing or not written by a run."""
     if not (folder / CONFIG).is_file():
         return None
     try:
@@ -85,8 +85,8 @@ def read_settings(folder: Path) -> Settings | None:
 
 
 def data_source(folder: Path) -> dict[str, Any]:
-    """Return the arguments of `datasets.load` for a run's data set; those of MNIST if config.yaml cannot be read."""
-    from digitcmp.data import datasets  # a dry run need not wait for it
+    """Return the arguments of `datasets.load` for a run's data set, those of MNIST if config.yaml cannot be read."""
+    from digitcmp.data import datasets  # slow import
 
     try:
         config = yaml.safe_load((folder / CONFIG).read_text())["data"]

@@ -1,4 +1,4 @@
-"""The files that a run may write and remove, listed in .manifest before the run writes any of them."""
+"""The files that a run may write and remove. .manifest lists them before the run writes any of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from digitcmp.runs.folder import BEST, CHECKPOINT, CONFIG, ERROR, MANIFEST, METR
 from digitcmp.runs.result import checked_result
 
 PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters")
-NAME = re.compile(  # of a file in a manifest
+NAME = re.compile(  # the names that a manifest may contain
     r"(result\.json|config\.yaml|checkpoints/(last|best)\.ckpt)(\.[^/*?\[\]]+\.partial)?"
     r"|metrics\.csv|pictures/[\w -]+\.png|fit-\w+-profile\.txt|events\.out\.tfevents\.\*\.[^/*?\[\]]+\.\*"
 )
 
 
 def claim(folder: Path, run: Run) -> None:
-    """Make a folder this run's: remove the files of earlier runs and list the files that this run will write.
+    """Claim a folder for this run: remove the files of earlier runs and list the files that this run will write.
 
-    Raises RunError, before anything is removed, if the folder holds a third-party file with one of those names.
+    Raises:
+        RunError: if the folder holds a third-party file with one of these names. Nothing has been removed then.
     """
     process = f"{socket.gethostname()}.{os.getpid()}"
     names = [RESULT, METRICS, CONFIG, CHECKPOINT]
@@ -30,16 +31,16 @@ def claim(folder: Path, run: Run) -> None:
     names += [BEST] if run.checkpoint == "best" else []
     names += [f"{PICTURES}/{picture}.png" for picture in PICTURE_NAMES]
     names += [f"{name}.{process}.partial" for name in (RESULT, CONFIG, CHECKPOINT, BEST)]
-    names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard puts the time there
+    names += [f"events.out.tfevents.*.{process}.*"]  # TensorBoard inserts the time
     ours = recorded_names(folder, run, names)
     for name in names:
         if name not in ours and (other := next(folder.glob(name), None)):
-            raise RunError(f"{folder} holds a {other.relative_to(folder)} that is no run's: choose another folder")
-    for name in sorted(ours, key=lambda name: name != RESULT):  # the result first
+            raise RunError(f"{folder} contains {other.relative_to(folder)}, which no run wrote. Choose another folder.")
+    for name in sorted(ours, key=lambda name: name != RESULT):  # the result first: a run without it is unfinished
         for file in folder.glob(name):
             file.unlink()
     (folder / ERROR).unlink(missing_ok=True)
-    with (folder / MANIFEST).open("w") as stream:  # before any of them is written
+    with (folder / MANIFEST).open("w") as stream:
         stream.write("".join(f"{name}\n" for name in names))
         stream.flush()
         os.fsync(stream.fileno())
@@ -48,8 +49,10 @@ def claim(folder: Path, run: Run) -> None:
 def recorded_names(folder: Path, run: Run, names: list[str]) -> list[str]:
     """Return the file names that earlier runs recorded in the folder's manifest.
 
-    Runs of older versions have no manifest: return `names` for the folder of such a run, none for any other folder.
-    Raises RunError if the manifest lists a name that no run writes.
+    Runs of older versions have no manifest. Return `names` for the folder of such a run, [] for any other folder.
+
+    Raises:
+        RunError: if the manifest lists a name that no run writes.
     """
     try:
         known = (folder / MANIFEST).read_text("utf-8").splitlines()
@@ -58,5 +61,7 @@ def recorded_names(folder: Path, run: Run, names: list[str]) -> list[str]:
     except (OSError, UnicodeError):
         known = [""]
     if strange := [name for name in known if not NAME.fullmatch(name)]:
-        raise RunError(f"{folder} holds a {MANIFEST} that is no run's, it lists {strange[0]!r}: choose another folder")
+        raise RunError(
+            f"{folder} contains a {MANIFEST} that no run wrote: it lists {strange[0]!r}. Choose another folder."
+        )
     return known

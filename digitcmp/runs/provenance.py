@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit of this code and the versions of the packages that numbers depend on."""
+"""The origin of a result: the commit of this code and the versions of packages that affect numbers."""
 
 import os
 import subprocess
@@ -9,31 +9,31 @@ from pathlib import Path
 
 @cache
 def provenance() -> dict[str, str]:
-    """Return `git_commit` of this code, with -dirty if it has been changed since, and `versions` of its packages."""
+    """Return `git_commit` of this code, with -dirty if it was changed, and the `versions` of packages."""
     return {"git_commit": git_commit(Path(__file__)), "versions": versions()}
 
 
 @cache
 def versions() -> str:
-    """Return the versions of Python and of the packages that numbers depend on."""
-    from importlib.metadata import version  # a dry run need not wait for it
+    """Return the versions of Python and of the packages that affect numbers, in one string."""
+    from importlib.metadata import version  # slow import
 
     packages = (f"{name} {version(name)}" for name in ("torch", "lightning", "numpy"))
     return ", ".join([f"python {sys.version.split()[0]}", *packages])
 
 
 def git_commit(file: Path) -> str:
-    """Return the commit of the file's repository, with -dirty if something differs, `unknown` without a repository."""
-    # the code runs already, so that git need not guard against another owner's
+    """Return the commit of the file's repository, with -dirty if it was changed, `unknown` without a repository."""
+    # git rejects repositories of other owners, but this code is running already
     git = ["git", "-c", "safe.directory=*", "-C", str(file.parent)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
-    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run_git(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*git, *arguments], capture_output=True, text=True, env=environment)
 
     try:
-        if ask("ls-files", "--error-unmatch", file.name).returncode:  # a repository around an installed copy
+        if run_git("ls-files", "--error-unmatch", file.name).returncode:  # an installed copy inside a repository
             return "unknown"
-        return ask("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").stdout.strip() or "unknown"
-    except FileNotFoundError:  # no git on this machine
+        return run_git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").stdout.strip() or "unknown"
+    except FileNotFoundError:  # git is not installed
         return "unknown"

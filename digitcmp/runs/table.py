@@ -1,4 +1,4 @@
-"""Finished runs as tables: one row per run, per epoch, per evaluation."""
+"""Tables of finished runs: one row per run, per epoch or per evaluation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run_table(roots: Iterable[Path]) -> pd.DataFrame:
-    """Return one row per finished run: its result without the checksum, and `path`, its folder."""
+    """Return one row per finished run: its result without the checksum, and `path`, the run's folder."""
     import pandas as pd
 
     results = []
@@ -29,7 +29,7 @@ def run_table(roots: Iterable[Path]) -> pd.DataFrame:
     rows = []
     for folder, result in results:
         if result:
-            facts = {NETWORK: json.dumps(result[NETWORK])} if NETWORK in result else {}  # a text, as in a CSV file
+            facts = {NETWORK: json.dumps(result[NETWORK])} if NETWORK in result else {}  # a string, as in a CSV file
             rows.append(result | facts | {"path": str(folder)})
     table = pd.DataFrame(rows)
     return table.drop(columns=CHECKSUM, errors="ignore")
@@ -45,7 +45,7 @@ def curve_table(table: pd.DataFrame) -> pd.DataFrame:
         by_header.setdefault(header, []).extend(f"{i},{line}" for line in lines if line)
     if not by_header:
         return pd.DataFrame()
-    frames = []  # parsed together, since parsing each file takes a millisecond
+    frames = []  # parsing each file separately is slow
     for header, lines in by_header.items():
         frames.append(pd.read_csv(StringIO("\n".join([f"run,{header}", *lines]))))
     curves = pd.concat(frames, ignore_index=True).sort_values("run", kind="stable", ignore_index=True)
@@ -54,26 +54,32 @@ def curve_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def evaluation_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the results of digitcmp.evaluate beside these runs (rows of `run_table`), one row per evaluation.
+    """Return the results of `digitcmp evaluate` in the folders of these runs, one row per evaluation.
 
-    The columns of the run are `cell`, `run_seed` and `own_pairs`, whether it was evaluated on its own test pairs.
-    Results of a checkpoint that has been replaced are left out. So are damaged files, which are named on stderr.
+    Damaged files and evaluations of a replaced checkpoint are left out. Damaged files are reported on stderr.
+
+    Args:
+        table: rows of `run_table`.
+
+    Returns:
+        The columns of the evaluation, with `cell` and `run_seed` of the run, and `own_pairs`, whether the pairs are the
+        run's own test pairs.
     """
     import pandas as pd
 
-    found = []
+    rows = []
     for run in table.itertuples():
         files = Path(run.path).glob("evaluation,*.json")
-        for file in sorted(files, key=lambda file: file.stem):  # the first of a name before its ',2'
+        for file in sorted(files, key=lambda file: file.stem):  # NAME before NAME,2
             try:
                 result = json.loads(file.read_text())
-                if result["checkpoint_crc"] != run.checkpoint_crc:  # of a run that was trained here before
+                if result["checkpoint_crc"] != run.checkpoint_crc:  # of an earlier run in this folder
                     continue
                 own = result["seed"] == (run.seed if pd.isna(run.data_seed) else run.data_seed)
             except (ValueError, KeyError, TypeError):
-                print(f"{file} is damaged: left out", file=sys.stderr)
+                print(f"{file} is damaged and left out", file=sys.stderr)
                 continue
             if "positions" in result:
-                result["positions"] = json.dumps(result["positions"])  # a text, as in a CSV file
-            found.append({"cell": run.cell, "run_seed": run.seed, "own_pairs": own} | result)
-    return pd.DataFrame(found)
+                result["positions"] = json.dumps(result["positions"])  # a string, as in a CSV file
+            rows.append({"cell": run.cell, "run_seed": run.seed, "own_pairs": own} | result)
+    return pd.DataFrame(rows)

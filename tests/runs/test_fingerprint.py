@@ -152,7 +152,7 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
     ws3 = next(file for file in results if "model=ws3" in str(file)).parent
     alone = ("model=ws3", f"hydra.run.dir='{ws3}'")
     assert "models/backbones/conv.py" in start(checkout, *alone, code=1).stderr
-    assert "holds this run, finished" in start(checkout, *alone, "stale=keep").stdout
+    assert "already holds this finished run" in start(checkout, *alone, "stale=keep").stdout
     assert "4 finished before" in start(checkout, *sweep, "stale=keep").stdout
     assert written([file.parent for file in results]) == before
 
@@ -186,6 +186,6 @@ def test_results_of_earlier_versions_are_told_apart_from_stale_ones(train: Train
         result["versions"] = result["versions"].replace("torch ", "torch 1.")
         file.write_text(json.dumps(result))
     again = train(*sweep)
-    assert "2 runs in multirun/sweep, 2 finished before\n1 finished without a record of the code" in again.stdout
-    assert "\n1 finished by an earlier version, whose record of the code cannot be compared" in again.stdout
+    assert "2 runs in multirun/sweep, 2 finished before\n1 finished without a record of their code" in again.stdout
+    assert "\n1 finished by an earlier version; their code cannot be compared" in again.stdout
     assert "\n2 finished with torch 1." in again.stdout and again.stderr == ""
