@@ -1,4 +1,4 @@
-"""What Hydra calls: the check before a run, the sweeper, and the launcher on this machine."""
+"""Plugins of Hydra: the check before a run, the sweeper, and the launcher for this machine."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ from digitcmp.training import messages, process
 
 
 def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
-    """The project's own part of a composed configuration."""
+    """Return a composed configuration without Hydra's part."""
     plain = OmegaConf.to_container(
         OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=resolve
     )
@@ -35,10 +35,10 @@ def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
 
 
 class CheckConfig(Callback):
-    """Ends a single run whose configuration is not allowed before its folder is made, or whose folder cannot be."""
+    """Check a single run before its folder is created, and exit if the configuration or the folder is invalid."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        try:  # what a callback raises Hydra makes a warning, so this one exits
+        try:  # Hydra turns a callback's exception into a warning, so exit instead
             run = Run.of(without_hydra(config, resolve=True))
             if run.dry_run:
                 print(f"would train {run.label}, {run.cell_name}, seed {run.seed}, into {config.hydra.run.dir}")
@@ -49,21 +49,22 @@ class CheckConfig(Callback):
 
 
 class LocalLauncher(JoblibLauncher):
-    """Hydra's joblib launcher, with no more workers than runs, which end with the sweep even if it is killed."""
+    """Hydra's joblib launcher, with at most as many workers as runs. The workers end with a killed sweep."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         n_jobs = cores() if self.joblib.get("n_jobs", -1) < 0 else self.joblib["n_jobs"]
-        # loky starts every worker at once; with one, joblib would train in this process, which a run may take along
+        # with one worker, joblib would train in this process, which a killed run would end
         self.joblib["n_jobs"] = n_jobs if n_jobs == 1 else max(2, min(n_jobs, len(job_overrides)))
         self.joblib |= {"initializer": process.end_with, "initargs": (os.getpid(),)}
         return super().launch(job_overrides, initial_job_idx)
 
 
 class GridSweeper(Sweeper):
-    """Trains the union of some grids, each run in the folder of its cell and seed, and only what is not finished.
+    """Train the unfinished runs of a union of grids, each run in the folder of its cell and seed.
 
-    grids: a list of {key: values}, values as on the command line ('ws2,ws3', 'range(10)'). What stands on the
-    command line replaces a grid's own values for that key.
+    Args:
+        grids: a list of {key: values} with values as on the command line ('ws2,ws3', 'range(10)'). Typed overrides
+            replace a grid's values of the same key.
     """
 
     def __init__(self, grids: Sequence[Mapping[str, Any]]) -> None:
@@ -77,7 +78,7 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Plan the runs and train them. Exits with 1 if any failed."""
+        """Plan the runs and train them. Exit with 1 if a run failed."""
         root = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.loader)
         groups = self.loader.list_groups("")
@@ -90,21 +91,21 @@ class GridSweeper(Sweeper):
 
     @property
     def workers(self) -> int:
-        """The runs that the launcher trains at once, 0 for one on each core."""
+        """The number of runs that the launcher trains at once, 0 for one on each core."""
         launcher = self.config.hydra.launcher
         if launcher._target_.endswith("BasicLauncher"):
             return 1
         return max(launcher.get("n_jobs") or 0, 0)
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
-        """The configuration with these files. Raises ConfigError for a sweep that would be swept by this one."""
+        """Return the configuration for these choices of files. Raise ConfigError if one of them is a sweep."""
         config = self.loader.load_sweep_config(self.config, list(choices))
         if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
-            raise ConfigError(f"{' '.join(choices)} is not allowed: a sweep of its own, start it alone")
+            raise ConfigError(f"{' '.join(choices)} is not allowed inside a sweep: it is a sweep. Start it alone.")
         return without_hydra(config, resolve=False)
 
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
-        """Train these and return an error or None for each."""
+        """Train these jobs and yield an error or None for each."""
         folders = [f"hydra.sweep.subdir='{job.folder.relative_to(self.config.hydra.sweep.dir)}'" for job in jobs]
         overrides = [[*grid.hydra_overrides(job.overrides), folder] for job, folder in zip(jobs, folders, strict=True)]
         for returned in self.launcher.launch(overrides, initial_job_idx=0):

@@ -1,6 +1,6 @@
-"""A sweep as a SLURM job array: Hydra's submitit launcher, with every job of the array waited for.
+"""A sweep as a SLURM job array: Hydra's submitit launcher, which here waits for every job of the array.
 
-submitit ends the waiting at the first job that is lost, or never learns of it where SLURM keeps no accounts.
+submitit stops waiting at the first lost job, and does not notice a lost job if SLURM keeps no accounting.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from digitcmp.config.run import CONF
 
-with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra says that there is no submitit_slurm
+with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra reports the missing launcher
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
 
     class ArrayLauncher(SlurmLauncher):
-        """The submitit launcher; a job without result is a failure like any other."""
+        """The submitit launcher. A job without a result counts as failed."""
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             import submitit
@@ -30,7 +30,10 @@ with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra says 
 
 
 def results(job: Any, lag: float = 15) -> list[JobReturn]:
-    """Wait until the job has left its result, or SLURM no longer knows it and `lag` seconds (of NFS) have passed."""
+    """Wait for a job and return its result.
+
+    A job is lost if SLURM has not listed it for `lag` seconds, the delay of a network file system.
+    """
     gone = None
     while not job.paths.result_pickle.exists():
         if queued(job.job_id):
@@ -38,14 +41,16 @@ def results(job: Any, lag: float = 15) -> list[JobReturn]:
         elif gone is None:
             gone = time.monotonic()
         elif time.monotonic() - gone > lag:
-            return [failure(f"SLURM lost job {job.job_id}; its log: {job.paths.stdout}")]
+            return [failure(f"SLURM lost job {job.job_id}. Read its log, {job.paths.stdout}.")]
         time.sleep(2)
     outcome, result = job._get_outcome_and_result()
-    return [result if outcome == "success" else failure(f"{result.splitlines()[-1]}; its log: {job.paths.stdout}")]
+    return [
+        result if outcome == "success" else failure(f"{result.splitlines()[-1]}. Read its log, {job.paths.stdout}.")
+    ]
 
 
 def queued(job: str) -> bool:
-    """Whether SLURM still has the job, waiting or running. True too while SLURM does not answer."""
+    """Return whether SLURM lists the job as waiting or running, or does not answer."""
     status = subprocess.run(["squeue", "--noheader", f"--jobs={job}"], capture_output=True, text=True)
     if status.returncode:
         return "Invalid job id" not in status.stderr

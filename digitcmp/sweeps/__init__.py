@@ -1,1 +1,1 @@
-"""Which runs a sweep is, and training them until all are done."""
+"""Sweeps: plan the runs, train them, and report their progress."""

@@ -1,4 +1,4 @@
-"""How long runs will take: from runs of the same kind on this machine, else from the committed reports."""
+"""Estimates of how long runs take, from runs of the same kind on this machine or in the committed reports."""
 
 import csv
 import itertools
@@ -14,62 +14,66 @@ from typing import Any
 from digitcmp.config.run import CONF
 from digitcmp.runs.folder import RESULT
 
-Kind = tuple[str, str, str, str]  # what a step costs by: model, aux, precision, width or other arguments
-ENOUGH = 300  # results of this machine are read, no more
-STEP = 3e-3  # seconds, of a kind that nobody has trained
-OVERHEAD = 0.15  # seconds of a run beyond its fit, until the sweep has measured it
+Kind = tuple[str, str, str, str]  # runs whose steps cost the same: model, aux, precision, sizes
+ENOUGH = 300  # the largest number of results that are read
+STEP = 3e-3  # seconds per step of an unknown kind
+OVERHEAD = 0.15  # seconds of a run beyond its fit, until the sweep has measured them
 
 
 class Estimate:
     """Predict how long runs take, from runs of the same kind and from the speed of the sweep in progress."""
 
     def __init__(self) -> None:
-        self.measured: dict[Kind, list[float]] = {}  # seconds per step, of runs finished before the sweep
-        self.ratios: dict[Kind, list[float]] = {}  # measured over predicted seconds, of runs that the sweep finished
+        self.measured: dict[Kind, list[float]] = {}  # seconds per step of runs finished before the sweep
+        self.ratios: dict[Kind, list[float]] = {}  # measured / predicted seconds of runs of the sweep
         self.overhead = OVERHEAD
 
     def learn(self, result: Mapping[str, Any]) -> None:
-        """Record how long a run took that was finished before the sweep (its result)."""
+        """Record the seconds of a run that was finished before the sweep, from its result."""
         self.measured.setdefault(kind(result), []).append(float(result["fit_seconds"]) / steps(result))
 
     def learn_folder(self, folder: Path) -> None:
-        """Record the finished runs in a folder of sweeps, if it exists."""
+        """Record the finished runs in a folder of sweeps. The folder may be missing."""
         for file in itertools.islice(folder.rglob(RESULT), ENOUGH):
             try:
                 self.learn(json.loads(file.read_text()))
-            except (ValueError, KeyError, TypeError, OSError):  # another's, or damaged: the report says so
+            except (ValueError, KeyError, TypeError, OSError):  # third-party or damaged; the report names it
                 continue
 
     def correct(self, result: Mapping[str, Any]) -> None:
-        """Record how long a run of the sweep in progress took (its result), which corrects every prediction."""
+        """Record the seconds of a run of the sweep in progress, from its result. This corrects all predictions."""
         self.ratios.setdefault(kind(result), []).append(float(result["fit_seconds"]) / self.predicted(result))
 
     def seconds(self, settings: Mapping[str, Any]) -> float:
         """Return the seconds that a run with these settings takes, at the speed of the sweep in progress.
 
-        A kind that the sweep has finished runs of is corrected by their median, any other by the median over kinds.
+        The correction is the median over the sweep's runs of the same kind, or the median over kinds if there are none.
         """
         ratios = {key: median(values) for key, values in self.ratios.items()}
         speed = ratios.get(kind(settings)) or median(ratios.values() or [1.0])
         return self.predicted(settings) * speed + self.overhead
 
     def predicted(self, settings: Mapping[str, Any]) -> float:
-        """Return the seconds that the fit of a run takes alone on a core, from what was known before the sweep."""
+        """Return the seconds of a fit alone on a core, as estimated before the sweep."""
         reported = reports()
-        here = {key: min(seconds) for key, seconds in self.measured.items()}  # a short run is mostly its start
+        here = {key: min(seconds) for key, seconds in self.measured.items()}  # the start dominates short runs
         speed = [seconds / reported[key] for key, seconds in here.items() if key in reported]
         step = here.get(kind(settings)) or reported.get(kind(settings), STEP) * (median(speed) if speed else 1)
         return steps(settings) * step
 
 
 def kind(settings: Mapping[str, Any]) -> Kind:
-    """Settings of a run, as values or as a row of a csv, less those that do not change what a step costs."""
+    """Return the kind of a run: the settings that determine the cost of a step.
+
+    Args:
+        settings: the settings of a run, as values or as the strings of a CSV file.
+    """
     size = ",".join(size_text(settings.get(key)) for key in ("hidden", "width", "bins"))
     return str(settings["model"]), str(settings["aux"]), str(settings["precision"]), size
 
 
 def size_text(value: Any) -> str:
-    """16, 16.0 and '16.0' are one size, None, '' and nan none."""
+    """Return a size as a string: '16' for 16, 16.0 and '16.0', '' for None, '' and nan."""
     try:
         return f"{float(value):g}".replace("nan", "")
     except (TypeError, ValueError):
@@ -78,7 +82,7 @@ def size_text(value: Any) -> str:
 
 @cache
 def reports() -> dict[Kind, float]:
-    """The least that a step took in the committed reports, whose sweeps shared a machine, by kind."""
+    """Return the minimum seconds per step in the committed reports, by kind. Their sweeps used one machine."""
     least: dict[Kind, float] = {}
     for file in CONF.parent.glob("multirun/*/report/runs.csv"):
         with file.open() as stream:
@@ -88,25 +92,25 @@ def reports() -> dict[Kind, float]:
 
 
 def steps(settings: Mapping[str, Any]) -> int:
-    """Steps of the optimizer in a run, counted for every network of an ensemble (older reports have no such column)."""
-    networks = int(settings.get("ensemble", 1))
+    """Return the optimizer steps of a run, counted for every network of an ensemble."""
+    networks = int(settings.get("ensemble", 1))  # older reports lack the column
     epochs = int(settings.get("epochs_trained") or settings["epochs"])
     return networks * epochs * math.ceil(int(settings["train_pairs"]) / int(settings["batch_size"]))
 
 
 def cores() -> int:
-    """Return the cores that this process may use, as a sweep's workers count them: affinity, container, environment."""
-    from joblib.externals.loky import cpu_count  # takes a sixth of a second
+    """Return the number of cores for a sweep's workers, with the limits of affinity, container and environment."""
+    from joblib.externals.loky import cpu_count  # slow import
 
     return int(cpu_count())
 
 
 def total(seconds: Iterable[float], workers: int) -> float:
-    """The time until runs of so many seconds are done, side by side."""
+    """Return the seconds until runs of these durations are finished by this number of workers."""
     durations = list(seconds)
     return max(sum(durations) / max(workers, 1), max(durations, default=0.0))
 
 
 def clock(seconds: float) -> str:
-    """3725 -> 1:02:05; never nothing."""
+    """Return seconds as hours, minutes and seconds, at least one second: 3725 -> 1:02:05."""
     return str(timedelta(seconds=max(round(seconds), 1)))

@@ -1,4 +1,4 @@
-"""Which runs a sweep is: the union of some grids, each a product of alternatives."""
+"""The runs of a sweep: a union of grids, each the product of its keys' values."""
 
 import copy
 import itertools
@@ -18,8 +18,8 @@ from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
 from digitcmp.sweeps.job import Job
 
-Grid = Mapping[str, Any]  # {key: values}, values as on the command line: 'ws2,ws3', 'range(10)'
-COMMANDS = (
+Grid = Mapping[str, Any]  # {key: values} with values as on the command line: 'ws2,ws3', 'range(10)'
+COMMANDS = (  # Hydra's flags that train nothing
     "--cfg",
     "-c",
     "--help",
@@ -32,26 +32,26 @@ COMMANDS = (
 )
 
 ARGUMENTS = re.compile(r"(model\.|head_arguments\b|data\.arguments\b)")  # options without a key in conf/config.yaml
-OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # and not of a run
+OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # options of a sweep, not of a run
 
 
 def with_multirun(arguments: Sequence[str]) -> list[str]:
     """Return the command line with its flags first, and with -m if its experiment is a sweep.
 
-    Hydra needs to know that before it reads the file, and takes no settings on both sides of a flag.
+    Hydra needs -m before it reads the experiment, and rejects overrides on both sides of a flag.
     """
     if any(argument.partition("=")[0] in COMMANDS for argument in arguments):
         return list(arguments)
     program, *given = arguments
-    found = flags(given)
-    given = [argument for argument in given if argument not in found]
+    config_flags = flags(given)
+    given = [argument for argument in given if argument not in config_flags]
     settings = [argument for argument in given if argument not in ("-m", "--multirun")]
-    multirun = ["-m"] if len(settings) < len(given) or is_sweep(settings, found) else []
-    return [program, *found, *multirun, *settings]
+    multirun = ["-m"] if len(settings) < len(given) or is_sweep(settings, config_flags) else []
+    return [program, *config_flags, *multirun, *settings]
 
 
 def is_sweep(settings: Sequence[str], flags: Sequence[str]) -> bool:
-    """Return whether the experiment among these settings has grids."""
+    """Return whether these settings include an experiment with grids."""
     directories = [CONF]
     for flag, value in itertools.pairwise([*flags, ""]):
         if flag.partition("=")[0] in ("--config-dir", "-cd"):
@@ -61,13 +61,13 @@ def is_sweep(settings: Sequence[str], flags: Sequence[str]) -> bool:
         try:
             if yaml.load(file.read_bytes(), yaml.CSafeLoader)["hydra"]["sweeper"]["grids"]:
                 return True
-        except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):  # not there, or Hydra says what is wrong
+        except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):  # missing, or Hydra reports the error
             continue
     return False
 
 
 def flags(arguments: Sequence[str]) -> list[str]:
-    """Return the flags on a command line that say where Hydra finds its files, with their values."""
+    """Return the flags on a command line that locate Hydra's files, with their values."""
     found = []
     for argument, value in itertools.pairwise([*arguments, ""]):
         flag, equals, _ = argument.partition("=")
@@ -77,11 +77,12 @@ def flags(arguments: Sequence[str]) -> list[str]:
 
 
 def hydra_overrides(arguments: Iterable[str]) -> list[str]:
-    """Return the command line as Hydra takes it, which knows only the keys that a file of conf/ has.
+    """Return the command line in a form that Hydra accepts.
 
-    A list of targets gets a key of its own, because `callbacks` is a group to Hydra: `callbacks=[{_target_:CLASS}]`
-    becomes `++typed_callbacks=[{_target_:CLASS}]`. Arguments of a head, a model and a data set get the prefix `++`,
-    which adds a key or replaces it: `head.temperature=2` becomes `++head_arguments.temperature=2`.
+    Hydra accepts only keys that a file of conf/ has. Arguments of a head, a model and a data set therefore get the
+    prefix `++`, which adds or replaces a key: `head.temperature=2` becomes `++head_arguments.temperature=2`. A list of
+    targets gets another key, because `callbacks` is a group to Hydra: `callbacks=[{_target_:CLASS}]` becomes
+    `++typed_callbacks=[{_target_:CLASS}]`.
     """
     result = []
     for argument in arguments:
@@ -98,13 +99,13 @@ def hydra_overrides(arguments: Iterable[str]) -> list[str]:
 
 
 def as_typed(override: str) -> str:
-    """Return an override of `hydra_overrides` as a user types it."""
+    """Return an override of `hydra_overrides` in the form that a user types."""
     override = override.replace("++typed_", "", 1).replace("++head_arguments.", "head.", 1)
     return override.removeprefix("++") if ARGUMENTS.match(override.removeprefix("++")) else override
 
 
 def typed(value: Any) -> str:
-    """Return a value of Python's or NumPy's as Hydra reads it on a command line."""
+    """Return a value of Python or NumPy in Hydra's syntax of the command line."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{typed(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -123,42 +124,50 @@ def plan(
     groups: Iterable[str],
     compose: Callable[[tuple[str, ...]], dict[str, Any]],
 ) -> list[Job]:
-    """Every run of a sweep once, each with its folder under `root`.
+    """Return the jobs of a sweep, each run once.
 
-    arguments: what was typed, which replaces a grid's values for a key; sweep: the sweep's name. compose: the
-    configuration with these choices of files; `groups` are the folders to choose from. Raises ConfigError for the first
-    key or value that is not allowed.
+    Args:
+        grids: the grids of the sweep.
+        arguments: the typed overrides. They replace a grid's values of the same key.
+        sweep: the name of the sweep.
+        root: the folder of the sweep.
+        parser: Hydra's parser of overrides.
+        groups: the folders of conf/.
+        compose: returns the configuration for some choices of files.
+
+    Raises:
+        ConfigError: for the first key or value that is not allowed.
     """
-    typed = alternatives(arguments, parser)
+    typed_values = alternatives(arguments, parser)
     for key in OF_A_SWEEP:
-        if len(several := typed.get(key, [])) > 1:
-            texts = ",".join(shown(override.value()) for override in several)
-            raise ConfigError(f"{key}={texts} is not allowed: a sweep has one")
+        if len(several := typed_values.get(key, [])) > 1:
+            listed = ",".join(shown(override.value()) for override in several)
+            raise ConfigError(f"{key}={listed} is not allowed: a sweep has one {key}; one value is expected")
     jobs: dict[Path, Job] = {}
     for grid in grids:
         values = alternatives(hydra_overrides(f"{key}={value}" for key, value in grid.items()), parser)
-        given = typed
-        if "experiment" in values:  # a recipe to sweep, not the sweep that was typed; its runs stay in this one
-            given = typed | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
+        given = typed_values
+        if "experiment" in values:  # the grid sweeps recipes; their runs stay in this sweep
+            given = typed_values | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
         for overrides in itertools.product(*(values | given).values()):
             files = tuple(str(override.input_line) for override in overrides if is_choice(override, groups))
             settings = [override for override in overrides if not is_choice(override, groups)]
-            # composing takes 50 ms, setting a value none: compose once for every choice of files
+            # composing is slow, so compose once for every choice of files
             run = Run.of(with_values(compose(files), settings))
             if run.trainer.fast_dev_run:
-                raise ConfigError("trainer.fast_dev_run is not allowed in a sweep: it records no result")
+                raise ConfigError("trainer.fast_dev_run is not allowed in a sweep: it records no result. Leave it out.")
             folder = root / run.cell_name / f"seed={run.seed}"
             jobs[folder] = Job.planned([str(override.input_line) for override in overrides], run, folder)
     return list(jobs.values())
 
 
 def is_choice(override: Override, groups: Iterable[str]) -> bool:
-    """Whether an override changes which files a configuration is composed of."""
+    """Return whether an override selects a file of conf/ or deletes a key."""
     return override.is_delete() or override.key_or_group.split("/")[0] in groups
 
 
 def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, list[Override]]:
-    """What a sweep makes of each key. Raises ConfigError for an interval, which no grid holds."""
+    """Return the values of each key as overrides. Raise ConfigError for an interval."""
     values = {}
     for override in parser.parse_overrides(arguments):
         key = override.get_key_element()
@@ -167,12 +176,16 @@ def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, lis
         elif override.is_discrete_sweep():
             values[key] = parser.parse_overrides([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
-            raise ConfigError(f"{override.input_line} is not allowed: a grid takes a list, range() or choice()")
+            raise ConfigError(f"{override.input_line} is not allowed; expected a list, range() or choice()")
     return values
 
 
 def with_values(config: Mapping[str, Any], overrides: Iterable[Override]) -> dict[str, Any]:
-    """A copy of a nested configuration with these values set, mappings merged, and interpolations resolved."""
+    """Return a copy of a nested configuration with these values set, mappings merged and interpolations resolved.
+
+    Raises:
+        ConfigError: if a key is below an option that is not a group, or if + adds an existing key.
+    """
     result = dict(copy.deepcopy(config))
     for override in overrides:
         *path, key = override.key_or_group.split(".")
@@ -180,7 +193,7 @@ def with_values(config: Mapping[str, Any], overrides: Iterable[Override]) -> dic
         for part in path:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
-                raise ConfigError(f"{override.key_or_group} is unknown: {part} is no group of keys")
+                raise ConfigError(f"{override.key_or_group} is unknown: {part} is not a group of keys")
         if override.is_add() and key in node:
             raise ConfigError(
                 f"{override.input_line} is not allowed: {override.key_or_group} exists. Type it without the +."

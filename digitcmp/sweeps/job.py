@@ -1,4 +1,4 @@
-"""A run of a sweep: what to type for it, its folder, and what this sweep has written there."""
+"""A job: one run of a sweep, with its overrides and its folder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,14 @@ from digitcmp.runs.result import read_result
 
 @dataclass(frozen=True)
 class Job:
-    """A run of the sweep: what to type for it, its folder, and when the files there were written."""
+    """One run of a sweep.
+
+    Attributes:
+        overrides: the overrides that configure the run.
+        run: its configuration.
+        folder: its folder.
+        old: the times of the files that were there before the sweep, in nanoseconds; None for a missing file.
+    """
 
     overrides: list[str]
     run: Run
@@ -20,25 +27,25 @@ class Job:
 
     @classmethod
     def planned(cls, overrides: list[str], run: Run, folder: Path) -> "Job":
-        return cls(overrides, run, folder, {name: written(folder / name) for name in (CONFIG, RESULT, ERROR)})
+        return cls(overrides, run, folder, {name: modified(folder / name) for name in (CONFIG, RESULT, ERROR)})
 
     def wrote(self, name: str) -> bool:
-        """Whether this sweep's run has written this file of its folder."""
-        return written(self.folder / name) not in (None, self.old.get(name))
+        """Return whether this sweep has written this file of the folder."""
+        return modified(self.folder / name) not in (None, self.old.get(name))
 
     @property
     def unfinished(self) -> bool:
-        """Whether this sweep's run has no result yet."""
+        """Whether the run has no result of this sweep yet."""
         return not (self.wrote(RESULT) and read_result(self.folder))
 
     @property
     def error(self) -> str | None:
-        """Why this sweep's run failed, None if it did not."""
+        """The error of the run in this sweep, None if it has not failed."""
         return (self.folder / ERROR).read_text("utf-8").strip() if self.wrote(ERROR) else None
 
     @property
     def cell(self) -> str:
-        """The paper's name of the cell, and the cell's own name."""
+        """The label of the network and the name of the cell."""
         return f"{self.run.label:<6} {self.run.cell_name}"
 
     @property
@@ -47,6 +54,6 @@ class Job:
         return f"{self.cell} seed={self.run.seed}"
 
 
-def written(file: Path) -> int | None:
-    """When the file was written, in nanoseconds; None if there is none."""
+def modified(file: Path) -> int | None:
+    """Return the time of a file's last change in nanoseconds, None if the file is missing."""
     return file.stat().st_mtime_ns if file.exists() else None

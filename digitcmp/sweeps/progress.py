@@ -1,4 +1,4 @@
-"""A sweep on the screen while it runs: each run that ends, and a live line of what runs and how long it will take."""
+"""The progress of a sweep on the terminal: each run that ends, the running runs and the remaining time."""
 
 import os
 import signal
@@ -19,9 +19,16 @@ from digitcmp.sweeps.job import Job
 
 
 class SweepProgress:
-    """A thread that looks for results and failures, whichever launcher trains the runs.
+    """A thread that reports results and failures of runs. It reads the run folders, so it works with any launcher.
 
-    jobs: what is to be trained, of `total` runs in all. On a terminal there is a bar, elsewhere a line for each run.
+    It shows a progress bar on a terminal and prints a line for each run elsewhere.
+
+    Args:
+        jobs: the runs to train.
+        total_runs: the number of all runs of the sweep.
+        estimate: predicts the seconds of a run.
+        stop_on_failure: whether to end the sweep when a run fails.
+        workers: the number of runs that are trained at once, 0 for one on each core.
     """
 
     def __init__(
@@ -32,12 +39,12 @@ class SweepProgress:
         self.total, self.before = total_runs, total_runs - len(jobs)
         self.estimate, self.stop_on_failure = estimate, stop_on_failure
         self.workers = workers or cores()
-        self.at_once = 0  # the most runs that were seen training at once
+        self.at_once = 0  # the largest number of runs that trained at once
         cells = [job.run.cell for job in jobs]
         keys = dict.fromkeys(key for cell in cells for key in cell if key not in ("model", "aux", "head"))
         self.varied = [key for key in keys if len({shown(cell.get(key)) for cell in cells}) > 1]
         self.began: dict[Path, float] = {}
-        self.trained = 0.0  # seconds of the fits that ended
+        self.trained = 0.0  # seconds of the finished fits
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.console = Console(highlight=False)
@@ -64,7 +71,7 @@ class SweepProgress:
         self.look()
 
     def look(self) -> None:
-        """Report the runs that have finished or failed since the last look, and update the bar."""
+        """Report the runs that have finished or failed since the last call, and update the bar."""
         for job in self.waiting:
             if job.wrote(CONFIG):
                 self.began.setdefault(job.folder, time.monotonic())
@@ -85,11 +92,11 @@ class SweepProgress:
             self.bar.update(self.task, completed=self.total - len(self.waiting), description=self.status, refresh=True)
 
     def learn(self, job: Job, seconds: float) -> None:
-        """Correct the estimate by what the runs of this sweep take beyond their fits.
+        """Update the estimated overhead of a run beyond its fit.
 
         Args:
             job: a run that has just ended.
-            seconds: how long its fit took.
+            seconds: the seconds of its fit.
         """
         now = time.monotonic()
         self.trained += seconds
@@ -107,18 +114,18 @@ class SweepProgress:
             print(f"{count} {job.title}  {outcome}{self.left}", flush=True)
 
     def short(self, job: Job) -> str:
-        """A run by its label, what tells it from the others, and its seed: 'AL4  lr=0.002 seed=3'."""
+        """Return a run's label, the settings that vary in the sweep, and its seed: 'AL4  lr=0.002 seed=3'."""
         settings = [f"{key}={shown(job.run.settings.get(key))}" for key in self.varied]
         return " ".join([f"{job.run.label:<6}", *settings, f"seed={job.run.seed}"])
 
     @property
     def running(self) -> list[Job]:
-        """The runs that have begun and not ended."""
+        """The runs that have started and not ended."""
         return [job for job in self.waiting if job.folder in self.began]
 
     @property
     def status(self) -> str:
-        """'2 running, 1 failed, 0:01:12 left'"""
+        """The text beside the bar: '2 running, 1 failed, 0:01:12 left'."""
         parts = [f"{len(self.running)} running"] if self.began else ["starting workers"]
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
@@ -126,7 +133,7 @@ class SweepProgress:
 
     @property
     def left(self) -> str:
-        """', 0:01:12 left', at the speed of the runs that have ended; '' if no run is waiting."""
+        """The remaining time, ', 0:01:12 left', '' if no run is waiting."""
         if not self.waiting:
             return ""
         now = time.monotonic()

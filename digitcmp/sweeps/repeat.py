@@ -19,7 +19,7 @@ from digitcmp.runs.folder import CONFIG
 from digitcmp.runs.result import RESULT_KEYS
 from digitcmp.sweeps.grid import OF_A_SWEEP, typed
 
-NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # keys that change no number of a run
+NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # options that change no number of a run
 PREFIX = ["python", "train.py"]
 
 
@@ -27,10 +27,10 @@ def command(run: Mapping[str, Any]) -> str:
     """Return the command that trains a run again.
 
     Args:
-        run: A row of `runs.read`, or of a report's runs.csv.
+        run: a row of `run_table`, or of a report's runs.csv.
 
     Raises:
-        RunError: The run's folder is gone, and its settings alone do not tell its configuration.
+        RunError: if the run's folder is missing and its settings do not determine its configuration.
     """
     file = Path(run["path"]) / CONFIG
     config = yaml.safe_load(file.read_text("utf-8")) if file.is_file() else from_settings(run)
@@ -38,9 +38,10 @@ def command(run: Mapping[str, Any]) -> str:
 
 
 def overrides(config: Mapping[str, Any]) -> list[str]:
-    """Return what to type for a nested configuration as config.yaml has it: every key not at its default.
+    """Return the overrides of a nested configuration: every key that differs from its default, lr and seed.
 
-    The learning rate and the seed are always typed.
+    Args:
+        config: the configuration, nested like config.yaml.
     """
     model, data = config["model"]["name"], config["data"]["name"]
     result = []
@@ -63,36 +64,36 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
             continue
         for name, item in value.items():
             default = base[key].get(name)
-            if key == "model" and name in ("lr", "lr_aux"):  # the run's lr is typed
+            if key == "model" and name in ("lr", "lr_aux"):  # the run's lr replaces them
                 continue
             if key == "model" and model in NETWORKS and name in NETWORKS[model].arguments.model_fields:
                 default = base[key].get(name, NETWORKS[model].arguments.model_fields[name].default)
             if different(item, default):
                 plus = "" if name in base[key] and not isinstance(item, dict) else "++"
                 result.append(f"{plus}{key}.{name}={value_text(item)}")
-        if key == "model":  # those of the default network, where there is no file for this one
+        if key == "model":  # a backbone without a file inherits the default's arguments
             result += [f"~model.{name}" for name in base["model"] if name not in value]
     return result
 
 
 def value_text(value: Any) -> str:
-    """Return a value as Hydra reads it, a plain word without quotes."""
+    """Return a value in Hydra's syntax. A plain word has no quotes."""
     is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value)
     return str(value) if is_word and isinstance(yaml.safe_load(str(value)), str) else typed(value)
 
 
 def different(value: Any, default: Any) -> bool:
-    """Return whether a value is not its default; an empty list is as good as None."""
+    """Return whether a value differs from its default. Empty lists and mappings count as None."""
     return (value or None if isinstance(value, list | dict) else value) != (
         default or None if isinstance(default, list | dict) else default
     )
 
 
 def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nested configuration that the settings of a run describe.
+    """Return the nested configuration of a run from its settings.
 
     Raises:
-        RunError: They do not tell it, as the texts of callbacks do not.
+        RunError: if the settings do not determine it, as with callbacks.
     """
     where = f"{run['cell']}/seed={run['seed']}"
     config: dict[str, Any] = {key: dict(value) if key in groups() else value for key, value in config_yaml().items()}
@@ -101,7 +102,7 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     file = CONF / "data" / f"{run.get('dataset')}.yaml"
     if file.exists():
         config["data"] |= yaml.safe_load(file.read_text("utf-8"))
-    takes = NETWORKS[run["model"]].arguments.model_fields if run["model"] in NETWORKS else {}
+    accepted = NETWORKS[run["model"]].arguments.model_fields if run["model"] in NETWORKS else {}
     for key, value in settings(run):
         group, name = places.get(key, ["", key])
         if key.startswith("head_"):
@@ -113,7 +114,7 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
             level = config
         else:
             level = next((config[group] for group in ("data", "trainer") if name in config[group]), config["model"])
-        if level is not config["model"] or name == "name" or name in takes:
+        if level is not config["model"] or name == "name" or name in accepted:
             level[name] = value
     try:
         known = Run.of(config)
@@ -122,38 +123,40 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     except (ConfigError, OSError):
         pass
     raise RunError(
-        f"{where} has no config.yaml here, and its row of runs.csv does not tell all of it; "
-        "a run whose folder is there is expected. Make the report beside its runs."
+        f"{where} has no config.yaml, and its row of runs.csv is incomplete; "
+        "a run whose folder exists is expected. Make the report in the folder of its runs."
     )
 
 
 def settings(run: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the settings of a row that a configuration can hold, with the types of Python."""
+    """Yield the settings of a row that a configuration can contain, as Python values."""
     for key, value in run.items():
         if key in (*RESULT_KEYS, "path", "data_crc", "callbacks", "data_arguments", "trainer_plugins"):
-            continue  # what follows from it, or is a text of something else
+            continue  # a result, or the text of a list
         if hasattr(value, "item"):
             value = value.item()
         if isinstance(value, float) and math.isnan(value):
             continue
-        if isinstance(value, float) and value.is_integer():  # a column with gaps is of floats
+        if isinstance(value, float) and value.is_integer():  # a column with gaps has floats
             value = int(value)
         yield key, value
 
 
 def find_run(runs: Any, cell: str, seed: str) -> dict[str, Any]:
-    """Return the row of a run by its cell's name, or the name of its folder, and its seed.
+    """Return the row of a run.
 
     Args:
-        runs: One row per run, like `runs.read`.
+        runs: a table of one row per run, like `run_table`.
+        cell: the name of its cell.
+        seed: its seed.
 
     Raises:
-        RunError: There is no such run.
+        RunError: if there is no such run.
     """
     rows = runs[(runs.cell == cell) & (runs.seed.astype(str) == seed)]
     if rows.empty:
         if near := get_close_matches(cell, dict.fromkeys(runs.cell), n=1, cutoff=0.3):
             seeds = sorted(runs.seed[runs.cell == near[0]])
-            raise RunError(f"{cell} seed {seed}: no such run. The nearest cell is {near[0]}, seeds {path_text(seeds)}")
-        raise RunError(f"{cell} seed {seed}: no such run. The columns cell and seed of runs.csv name them")
+            raise RunError(f"{cell} seed {seed}: no such run. Did you mean {near[0]}, seeds {path_text(seeds)}?")
+        raise RunError(f"{cell} seed {seed}: no such run; values of the columns cell and seed of runs.csv are expected")
     return dict(rows.iloc[0])

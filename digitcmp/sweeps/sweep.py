@@ -1,4 +1,4 @@
-"""A sweep: skip the finished runs, train the others, list the failed ones and print the table."""
+"""A sweep: skip the finished runs, train the others, list the failed ones and print a table."""
 
 import shlex
 import signal
@@ -18,7 +18,7 @@ from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.launch import Launch, LaunchQueue
 from digitcmp.sweeps.progress import SweepProgress
 
-Finished = tuple[Job, dict[str, Any]]  # with what `remarks_on` reads of its result: all keys take 7 KB a run
+Finished = tuple[Job, dict[str, Any]]  # with the keys of its result that `remarks_on` needs, to save memory
 
 
 def sweep(
@@ -38,14 +38,14 @@ def sweep(
         launch: trains jobs and returns an error or None for each.
         root: the sweep's folder.
         force: whether to train finished runs again.
-        dry_run: whether to print the runs and their number only.
+        dry_run: whether to print the plan and train nothing.
         stop_on_failure: whether to stop at the first run that fails.
-        options: the arguments to type in addition to a run's own in order to train it alone.
+        options: the arguments that the command of a single run needs besides its overrides.
         workers: the number of runs that are trained at once, 0 for one on each core that this process may use.
 
     Raises:
-        RunError: if a folder holds another configuration.
-        StaleError: if other code finished a run.
+        RunError: if a folder holds a run with other settings.
+        StaleError: if other code finished a run and `stale` is ask.
         OSError: if a folder cannot be read or written.
     """
     estimate = Estimate()
@@ -68,13 +68,13 @@ def sweep(
     try:
         with stop_signals():
             for job in to_do:
-                job.folder.mkdir(parents=True, exist_ok=True)  # an empty folder counts as a missing run in a report
+                job.folder.mkdir(parents=True, exist_ok=True)  # a report counts an empty folder as a missing run
             with progress:
                 failures = LaunchQueue(to_do, launch).run()
     except SystemExit:
         if stop_on_failure and progress.failed:
-            sys.exit("stopped at the first failure: start the sweep again to train what is not finished")
-        print("stopped: start the sweep again to train what is not finished", file=sys.stderr)
+            sys.exit("stopped at the first failure. Start the sweep again to train the unfinished runs.")
+        print("stopped. Start the sweep again to train the unfinished runs.", file=sys.stderr)
         raise
     print_table(root)
     if failures:
@@ -83,7 +83,7 @@ def sweep(
 
 
 def sort_jobs(jobs: Sequence[Job], force: bool) -> tuple[list[Job], list[Finished], list[StaleError]]:
-    """Return the jobs to train, the finished ones, and an error for each that other code finished."""
+    """Return the jobs to train, the finished jobs, and an error for each job that other code finished."""
     to_do: list[Job] = []
     finished: list[Finished] = []
     stale: list[StaleError] = []
@@ -103,13 +103,13 @@ def sort_jobs(jobs: Sequence[Job], force: bool) -> tuple[list[Job], list[Finishe
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """End the program at Ctrl-C or a kill within this block, and restore the handlers after it.
+    """End the program at Ctrl-C or SIGTERM within this block, and restore the handlers after it.
 
-    Once the program ends, further signals stay ignored: they must not keep the launcher from ending its workers.
+    Further signals are ignored while the program ends, because the launcher is ending its workers.
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in handlers.items():
-        if handler != signal.SIG_IGN:  # as for a shell's background jobs
+        if handler != signal.SIG_IGN:  # background jobs of a shell ignore it
             signal.signal(number, stop)
     ending = False
     try:
@@ -124,14 +124,14 @@ def stop_signals() -> Iterator[None]:
 
 
 def stop(number: int, _: object) -> None:
-    """Handle the first Ctrl-C or kill: ignore further ones and end the program."""
+    """End the program at the first Ctrl-C or SIGTERM, and ignore further ones."""
     for following in (signal.SIGINT, signal.SIGTERM):
         signal.signal(following, signal.SIG_IGN)
     sys.exit(128 + number)
 
 
 def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) -> None:
-    """Print the runs that failed on stderr, each with its error and the command that trains it alone."""
+    """Print the failed runs on stderr, each with its error and the command that trains it alone."""
     print(f"\n{len(failures)} not finished:", file=sys.stderr)
     for job, error in failures:
         command = shlex.join([*program(), "-m", *map(as_typed, job.overrides), *options])
@@ -139,12 +139,12 @@ def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) 
 
 
 def program() -> list[str]:
-    """Return the program that was started, as it is typed: digitcmp train, or python train.py."""
+    """Return the program as it was typed: digitcmp train, or python train.py."""
     return ["digitcmp", "train"] if sys.argv[0] == "digitcmp train" else ["python", "train.py"]
 
 
 def print_table(root: Path) -> None:
-    """Print the sweep's cells, with mean test accuracies beside the paper's, and the remarks on its data."""
+    """Print a table of the sweep's cells with the paper's values, and the remarks on its data."""
     from rich.console import Console
 
     from digitcmp.report.pages import tables  # pandas takes a second, which a dry run need not wait for
@@ -155,13 +155,13 @@ def print_table(root: Path) -> None:
         print()
         tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
         if DATA_REMARKS in results.runs:
-            for text in results.runs[DATA_REMARKS].dropna().unique():
-                print(f"data: {text}")
+            for remark in results.runs[DATA_REMARKS].dropna().unique():
+                print(f"data: {remark}")
         print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
 
 
 def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate, workers: int) -> None:
-    """Print the cells of a sweep, their finished runs, and the time that the others will take on this machine."""
+    """Print the cells of a sweep, their finished runs, and the estimated time of the others."""
     every, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
     for cell, n in every.items():
         print(f"{n - left[cell]:>4} of {n} finished  {cell}")
@@ -174,5 +174,5 @@ def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate, wo
 
 
 def at_once(workers: int) -> str:
-    """Return how many runs are trained at once, in words."""
-    return "one run after the other" if workers == 1 else f"{workers} runs at once"
+    """Return the number of runs that are trained at once, in words."""
+    return "one run at a time" if workers == 1 else f"{workers} runs at once"

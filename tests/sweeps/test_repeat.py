@@ -93,6 +93,5 @@ def test_the_command_is_printed(tmp_path: Path) -> None:
     assert done.stdout.endswith("python train.py model=ws1 data=mnist seed=2 lr=0.0008\n")
     refused = report(alone, "--command", "model=ws1,aux=false,lr=0.0009", "2", code=2)
     assert refused.stderr == (
-        "model=ws1,aux=false,lr=0.0009 seed 2: no such run. "
-        "The nearest cell is model=ws1,aux=false,lr=0.0008, seeds 0-1-2\n"
+        "model=ws1,aux=false,lr=0.0009 seed 2: no such run. Did you mean model=ws1,aux=false,lr=0.0008, seeds 0-1-2?\n"
     )

@@ -85,7 +85,7 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
     for label, model in (("AL3", "ws2"), ("AL4", "ws3")):
         (at,) = (i for i, line in enumerate(lines) if line.startswith(f"  {label}"))
         assert f"model={model},aux=true,lr=1e+30" in lines[at]
-        assert "seed=0: the val loss is nan in epoch 1: training diverged, lower lr" in lines[at]
+        assert "seed=0: the val loss is nan in epoch 1: training diverged. Lower lr." in lines[at]
         python, script, *arguments = shlex.split(lines[at + 1])
         assert (python, script) == ("python", "train.py")
         alone = train(*arguments, "dry_run=true").stdout.splitlines()
@@ -95,7 +95,7 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
 
 def test_the_time_is_for_the_cores_that_a_sweep_may_use(command: Run) -> None:
     sweep = ("-m", "model=ws2", "seed=range(20)", "dry_run=true")
-    alone = "one run after the other"
+    alone = "one run at a time"
     assert command(*sweep, LOKY_MAX_CPU_COUNT="1").stdout.rstrip().endswith(alone)
     assert command(*sweep, "hydra/launcher=basic").stdout.rstrip().endswith(alone)
     assert command(*sweep, "hydra.launcher.n_jobs=3").stdout.rstrip().endswith("3 runs at once")
@@ -148,7 +148,7 @@ def test_another_sweeper_chooses_its_own_folders(train: Run, tmp_path: Path) -> 
 
 def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
     refused = train("-m", "model=ws2", "sweep=x,y", code=1)
-    assert refused.stderr == "sweep=x,y is not allowed: a sweep has one\n"
+    assert refused.stderr == "sweep=x,y is not allowed: a sweep has one sweep; one value is expected\n"
     assert train("-m", "model=ws2", "force=true,false", code=1).stderr.startswith("force=true,false is not allowed")
     assert not list(tmp_path.iterdir())
 
@@ -156,13 +156,13 @@ def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
 def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
     refused = train("-m", "experiment=smoke,table1", code=1)
     assert len(refused.stderr.splitlines()) == 1  # Hydra 1.4 has words of its own for it
-    assert "experiment=smoke is not allowed: a sweep of its own" in refused.stderr or "hydra.sweeper" in refused.stderr
+    assert "experiment=smoke is not allowed inside a sweep" in refused.stderr or "hydra.sweeper" in refused.stderr
     assert "4 runs, 0 finished" in train("-m", "experiment=best,best_unlabelled", "seed=0,1", "dry_run=true").stdout
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_allowed_stops_a_sweep_before_it_starts(train: Run, tmp_path: Path) -> None:
-    assert train("-m", "epochs=25,0", code=1).stderr.startswith("epochs=0 is not allowed: ")
+    assert train("-m", "epochs=25,0", code=1).stderr.startswith("epochs=0 is not allowed; expected ")
     assert list(tmp_path.iterdir()) == []
 
 
