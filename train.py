@@ -1,4 +1,4 @@
-"""Train one network on one draw of pairs (python train.py model=ws3 aux=true), or sweep with -m: `digitcmp train`."""
+"""Train one run (python train.py model=ws3 aux=true), or a sweep with -m. The same as `digitcmp train`."""
 
 from digitcmp.commands.train import main
 from digitcmp.training import streams

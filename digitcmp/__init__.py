@@ -1,9 +1,9 @@
-"""What do weight sharing and an auxiliary loss do for a network? Pairs of digits, compared.
+"""Networks that compare pairs of digits, to measure the effects of weight sharing and an auxiliary loss.
 
 result = digitcmp.train("model=ws3", "aux=true", seed=3)
 digitcmp.load(result["folder"]).predict(pairs)
 
-runs = digitcmp.sweeps(model="ws3", aux=[True, False], seed=range(3), sweep="mine")
+runs = digitcmp.sweep(model="ws3", aux=[True, False], seed=range(3), sweep="mine")
 digitcmp.effects("multirun/mine")
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import load as load
 
 __all__ = ["curves", "effects", "load", "results", "sweep", "train"]
-MODULES = {  # imported when they are first used: torch takes seconds
+MODULES = {  # imported on first use, because torch imports slowly
     "curves": "frames",
     "effects": "frames",
     "load": "runs.checkpoint",

@@ -8,17 +8,17 @@ from digitcmp.errors import RunError
 from digitcmp.report.results import Results
 from digitcmp.runs.table import curve_table
 
-INTERNAL = ["contrast"]  # columns of effects that are objects of the report
+INTERNAL = ["contrast"]  # columns that contain objects of the report
 
 
 def results(folder: str | Path) -> pd.DataFrame:
     """Return one row per finished run: every setting, every score, and `path`, the run's folder.
 
     Args:
-        folder: A sweep's folder, a run's, or that of a report whose runs are gone.
+        folder: the folder of a sweep or a run, or a report whose runs were deleted.
 
     Raises:
-        RunError: The folder does not exist or holds no finished run.
+        RunError: if the folder does not exist or holds no finished run.
     """
     return load(folder).runs
 
@@ -27,7 +27,7 @@ def curves(folder: str | Path) -> pd.DataFrame:
     """Return metrics.csv of every run: one row per run and epoch, with `path`, `cell` and `seed`.
 
     Raises:
-        RunError: As `results`.
+        RunError: as `results`.
     """
     return curve_table(load(folder).runs)
 
@@ -38,13 +38,13 @@ def effects(folder: str | Path) -> pd.DataFrame:
     The rows and columns are those of the report's effects.csv.
 
     Raises:
-        RunError: As `results`.
+        RunError: as `results`.
     """
     return load(folder).effects.drop(columns=INTERNAL)
 
 
 def load(folder: str | Path) -> Results:
-    """Read the runs of a folder. Raises RunError if it does not exist or holds no finished run."""
+    """Return the runs of a folder. Raise RunError if it does not exist or holds no finished run."""
     if not Path(folder).is_dir():
         raise RunError(f"{folder} is not a folder; a folder of runs is expected")
     loaded = Results.load([Path(folder)])

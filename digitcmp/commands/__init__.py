@@ -1,1 +1,1 @@
-"""The commands of `digitcmp`, a file each."""
+"""The commands of `digitcmp`, one file each."""

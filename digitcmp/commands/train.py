@@ -1,4 +1,4 @@
-"""Train one network on one draw of pairs (digitcmp train model=ws3 aux=true), or sweep with -m."""
+"""Train one run (digitcmp train model=ws3 aux=true), or a sweep with -m."""
 
 import math
 import sys

@@ -248,7 +248,7 @@ def test_command(al4: Path) -> None:
         (True, ["--host", "192.0.2.7"], "--host 192.0.2.7 --port 8000 is not available: "),
         (True, ["--host", "a..b"], "--host a..b --port 8000 is not available: "),
         (True, ["--host", ""], "--host is empty; 127.0.0.1, 0.0.0.0 or another address of this machine is expected"),
-        (False, ["--port", "taken"], "gone.ckpt: there is no such file"),
+        (False, ["--port", "taken"], "gone.ckpt does not exist"),
     ],
 )
 def test_what_fails_ends_with_2_and_a_line(

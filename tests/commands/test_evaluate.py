@@ -190,4 +190,7 @@ def test_help_says_what_every_key_does(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 def test_no_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, tmp_path / "last.ckpt") == 2
-    assert capsys.readouterr().err == f"{tmp_path / 'last.ckpt'}: there is no such file\n"
+    assert (
+        capsys.readouterr().err
+        == f"{tmp_path / 'last.ckpt'} does not exist; a run's folder or its checkpoint is expected\n"
+    )

@@ -121,7 +121,11 @@ def test_what_fails_ends_with_2_and_a_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for saved, file, message in (
-        (tmp_path / "last.ckpt", tmp_path / "model.onnx", "last.ckpt: there is no such file\n"),
+        (
+            tmp_path / "last.ckpt",
+            tmp_path / "model.onnx",
+            "last.ckpt does not exist; a run's folder or its checkpoint is expected\n",
+        ),
         (exported["fcnn1"][0], tmp_path / "nowhere" / "model.onnx", "model.onnx"),
         (exported["fcnn1"][0], Path("/dev/null"), "/dev/null exists and is not a regular .onnx file; "),
     ):

@@ -96,7 +96,7 @@ def test_predict_digits(network: Comparer, plain: Path) -> None:
     [
         (np.zeros((2, 14, 14)), r"the shape \(B, 2, 14, 14\), these \(2, 14, 14\)"),
         (np.zeros((5, 2, 28, 28)), r"these \(5, 2, 28, 28\)"),
-        (np.full((1, 2, 14, 14), -1), "gray values from 0 to 255, these go from -1 to -1"),
+        (np.full((1, 2, 14, 14), -1), "values from -1 to -1; gray values from 0 to 255 are expected"),
         (torch.full((1, 2, 14, 14), 256), "these go from 256 to 256"),
         (np.full((1, 2, 14, 14), 0.5), "these go from 0.5 to 0.5"),  # someone's 0..1
         (np.full((1, 2, 14, 14), np.nan), "these go from nan to nan"),
@@ -119,17 +119,17 @@ class Malicious:
 
 
 BAD = {
-    "missing": "there is no such file",
-    "folder": "holds no checkpoints/last.ckpt: a run's folder or its checkpoint is wanted",
+    "missing": "does not exist",
+    "folder": "contains no checkpoints/last.ckpt; a run's folder or its checkpoint is expected",
     "empty": "is damaged or not a checkpoint of train.py",
-    "text": "is no checkpoint",
+    "text": "is not a checkpoint, or",
     "truncated": "is damaged or not a checkpoint of train.py",
     "other": "is damaged or not a checkpoint of train.py",
     "unknown": "needs the backbone ws9, which is not registered: add --plugins MODULE",
     "mismatch": "is damaged or not a checkpoint of train.py .*state_dict",
-    "nan": "answers with nan: its weights are damaged",
-    "malicious": "is no checkpoint, or one that holds code, which is never run",
-    "malicious pickle": "is no checkpoint, or one that holds code, which is never run",
+    "nan": "is damaged: its network returns nan; a finite probability is expected",
+    "malicious": "is not a checkpoint, or contains pickled code (rejected)",
+    "malicious pickle": "is not a checkpoint, or contains pickled code (rejected)",
 }
 
 
@@ -381,7 +381,7 @@ def test_bad_arguments_end_with_2_and_a_line(
     damage("malicious", tmp_path / "bad.ckpt", al4)
     assert run(monkeypatch, tmp_path / "bad.ckpt", *pictures) == 2
     assert capsys.readouterr().err == (
-        f"{tmp_path / 'bad.ckpt'} is no checkpoint, or one that holds code, which is never run\n"
+        f"{tmp_path / 'bad.ckpt'} is not a checkpoint, or contains pickled code (rejected)\n"
     )
 
 

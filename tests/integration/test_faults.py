@@ -101,7 +101,7 @@ def completes(folder: Path, whole: Numbers) -> bool:
     code, text = once(folder, *RUN)
     assert code == 0, text
     assert "damaged" not in text  # a result is written last, so what a kill leaves has none or is whole
-    assert ("holds this run, finished" in text) == there
+    assert ("already holds this finished run" in text) == there
     assert numbers(out) == whole
     events = [file.name for file in out.glob("events.out.tfevents.*")]
     left = {file.name for file in out.rglob("*") if file.is_file() and file.suffix != ".png"}
@@ -252,7 +252,7 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
     damaged = tmp_path / "out" / file
     os.truncate(damaged, int(keep * damaged.stat().st_size))
     code, text = once(tmp_path, *RUN)
-    assert code == 0 and f"out/{file} is damaged: the run counts as not finished" in text
+    assert code == 0 and f"out/{file} is damaged. The run counts as not finished." in text
     assert numbers(tmp_path / "out") == whole
 
 
@@ -313,7 +313,7 @@ def test_a_run_that_raises(tmp_path: Path) -> None:
     """One of three: the others finish, it is listed with its command, and the exit code says so."""
     three = ("-m", *QUICK, "lr=1e-3,1e30,2e-3", "hydra/launcher=basic")
     code, text = once(tmp_path, *three)
-    assert code == 1 and "1 not finished:" in text and "lower lr" in text
+    assert code == 1 and "1 not finished:" in text and "Lower lr" in text
     assert "lr=1e+30" in shlex.split(text.splitlines()[-1])
     results = sorted(tmp_path.rglob(RESULT))
     assert len(results) == 2
@@ -324,7 +324,7 @@ def test_a_run_that_raises(tmp_path: Path) -> None:
 
 def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     code, text = once(tmp_path, *RUN, "lr=1e30")
-    assert code == 1 and "the val loss is nan in epoch 1: training diverged, lower lr" in text
+    assert code == 1 and "the val loss is nan in epoch 1: training diverged. Lower lr." in text
     assert not completes(tmp_path, whole)
 
 
@@ -533,7 +533,7 @@ def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: 
             time.sleep(0.01)  # the second one comes while the workers are being ended
         out, err = process.communicate(timeout=300)
         assert process.returncode == code, out + err
-        assert err == "stopped: start the sweep again to train what is not finished\n"
+        assert err == "stopped. Start the sweep again to train the unfinished runs.\n"
         until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
     out, err = (again := start(*sweep)).communicate(timeout=300)
     assert again.returncode == 0, out + err

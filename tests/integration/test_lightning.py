@@ -208,7 +208,7 @@ def test_the_screen_says_how_many_epochs_were_trained_and_whose_weights_are_kept
     )
     result = json.loads((tmp_path / "out/result.json").read_text())
     trained, kept = result["epochs_trained"], result["checkpoint_epoch"]
-    assert kept == trained - 1 and f"{trained} epochs, the weights of epoch {kept} kept, in " in done.stdout
+    assert kept == trained - 1 and f"{trained} epochs, with the weights of epoch {kept}, in " in done.stdout
 
 
 def test_gradients_accumulate_on_schedule(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_found_batch_size_is_used_and_recorded(tmp_path: Path) -> None:
 
 
 def test_a_timer_stops_between_batches(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="a callback stopped it before its first epoch had ended"):
+    with pytest.raises(RunError, match="a callback stopped the run before its first epoch had ended"):
         train(tmp_path, "epochs=2", callbacks=[callback("Timer", duration={"seconds": 0}), HOOKS])
 
 
@@ -307,7 +307,9 @@ def noting() -> Any:
 
 
 def test_a_checkpoint_on_an_exception_would_resume_a_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="OnExceptionCheckpoint is not allowed: it resumes a fit, a run starts anew"):
+    with pytest.raises(
+        RunError, match="OnExceptionCheckpoint is not allowed: it resumes a fit, and a run always starts"
+    ):
         train(tmp_path / "out", callbacks=[callback("OnExceptionCheckpoint", dirpath=str(tmp_path))])
     assert not list(tmp_path.iterdir())
 
@@ -620,7 +622,7 @@ def test_a_logger_that_is_not_installed_is_a_line(tmp_path: Path, name: str, mon
         raise ModuleNotFoundError(f"No module named '{name}'")
 
     monkeypatch.setattr(f"lightning.pytorch.loggers.{kind}.__init__", missing)
-    with pytest.raises(RunError, match=f"^logger: lightning.pytorch.loggers.{kind} cannot be made: .*{name}"):
+    with pytest.raises(RunError, match=f"^logger: lightning.pytorch.loggers.{kind} cannot be created: .*{name}"):
         train(tmp_path / "out", f"logger={name}")
 
 
@@ -644,4 +646,6 @@ def test_a_misspelt_callback_is_a_line(train: Run) -> None:
     refused = train("callbacks=early_stopping", "callbacks.early_stopping.patence=5", code=1).stderr
     assert "patence" in refused and "+callbacks.early_stopping.patence=VALUE" in refused and refused.count("\n") == 1
     refused = train("checkpoint=best", "trainer.limit_val_batches=0", code=1).stderr
-    assert refused == "trainer.limit_val_batches=0 is not allowed: above 0 with checkpoint=best\n"
+    assert (
+        refused == "trainer.limit_val_batches=0 is not allowed: checkpoint=best needs an evaluation; expected above 0\n"
+    )

@@ -78,7 +78,7 @@ def test_a_knob(project: Path) -> None:
     assert losses["0.0"] != losses["0.5"]
     line = [sys.executable, "train.py", "noise=-1"]
     refused = subprocess.run(line, cwd=project, capture_output=True, text=True)
-    assert refused.returncode == 1 and refused.stderr == "noise=-1 is not allowed: a number >= 0\n"
+    assert refused.returncode == 1 and refused.stderr == "noise=-1 is not allowed; expected a number >= 0\n"
 
 
 def test_an_experiment(project: Path) -> None:
