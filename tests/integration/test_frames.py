@@ -32,10 +32,10 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     """Lists and ranges are swept; a failed run and an unknown option are errors of their kind."""
     monkeypatch.chdir(tmp_path)
     small = {"data": {"train_pairs": 40, "val_pairs": 40, "test_pairs": 40}, "epochs": 1, "sweep": "mine"}
-    runs = digitcmp.sweeps(model="ws2", aux=[True, False], seed=range(2), **small)
+    runs = digitcmp.sweep(model="ws2", aux=[True, False], seed=range(2), **small)
     assert len(runs) == 4 and set(runs.label) == {"WS2", "AL3"} and (tmp_path / "multirun/mine").is_dir()
     assert "4 runs in multirun/mine, 0 finished before" in capfd.readouterr().out
     with pytest.raises(ConfigError, match="^lrr is unknown: did you mean lr?"):
-        digitcmp.sweeps(lrr=1)
+        digitcmp.sweep(lrr=1)
     with pytest.raises(RunError, match="the val loss is nan"):
-        digitcmp.sweeps("hydra/launcher=basic", model="ws2", lr=1e30, **small | {"sweep": "bad"})
+        digitcmp.sweep("hydra/launcher=basic", model="ws2", lr=1e30, **small | {"sweep": "bad"})
