@@ -136,7 +136,7 @@ def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tu
 def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> type[Group]:
     """Return the arguments of a function as a group, with the names, types and defaults of its signature.
 
-    Types may be strings (`from __future__ import annotations`), which pydantic looks up in the function's module. An
+    Types may be strings (`from __future__ import annotations`). pydantic looks them up in the function's module. An
     argument without a type accepts any value.
 
     Args:

@@ -1,4 +1,4 @@
-"""A sweep as a SLURM job array: Hydra's submitit launcher, which here waits for every job of the array.
+"""A sweep as a SLURM job array: Hydra's submitit launcher, changed to wait for every job of the array.
 
 submitit stops waiting at the first lost job, and does not notice a lost job if SLURM keeps no accounting.
 """

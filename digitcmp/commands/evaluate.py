@@ -28,7 +28,7 @@ LEAST = {"data.test_pairs": 1, "seed": 0}  # the smallest allowed whole number
 FILES = ("npz", "folder")  # data sets with a data.file
 BOOLEANS = ("tta", "order")
 TEST_PAIRS = 1000  # for a checkpoint without result.json
-KEYS = {  # beside `data`
+KEYS = {  # all but `data`
     "data.test_pairs": "number of test pairs; default: the run's",
     "data.file": "new path of the run's .npz or folder; with data=npz or data=folder, your own",
     "data.root": "torchvision's folder; default: the run's",
@@ -55,7 +55,7 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="digitcmp evaluate",
         description="Score a saved run on its own test pairs, or on other pairs.\n"
-        "Writes the scores beside the run, as evaluation,...json.",
+        "The scores are written into the run's folder as evaluation,...json.",
         epilog="keys:\n" + "\n".join(f"  {key:<17}{line}" for key, line in help_lines().items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -141,7 +141,9 @@ def main() -> None:
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
     if foreign := output.foreign_file(out, texts):
-        parser.exit(2, f"{out} contains {foreign}, which no report wrote. Choose another folder with --out FOLDER.\n")
+        parser.exit(
+            2, f"{out} contains {foreign}, a file that no report wrote. Choose another folder with --out FOLDER.\n"
+        )
     try:
         output.write(out, texts)
     except OSError as error:

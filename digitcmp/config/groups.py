@@ -17,7 +17,7 @@ NO_EFFECT = "cannot change a result, and is not part of a run's identity"
 IF_SET = "part of a run's identity unless it has its default"
 ARGUMENTS = "data.arguments."  # the prefix of an argument's key
 ONE_PROCESS = "a run is one process on one device; a sweep trains a run on every core"
-TRAINER_REFUSED = {  # options of lightning.Trainer that a run rejects -> the reason
+TRAINER_REJECTED = {  # options of lightning.Trainer that a run rejects -> the reason
     **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"), ONE_PROCESS),
     "default_root_dir": "hydra.run.dir=FOLDER sets the folder of a run",
     "barebones": "it disables the loggers that write metrics.csv",
@@ -148,12 +148,12 @@ class TrainerConfig(Group):
 
     @model_validator(mode="before")
     @classmethod
-    def refuse(cls, config: Any) -> Any:
-        """Reject the options of TRAINER_REFUSED, and replace Lightning's short names of precisions."""
+    def reject_options(cls, config: Any) -> Any:
+        """Reject the options of TRAINER_REJECTED, and replace Lightning's short names of precisions."""
         if not isinstance(config, Mapping):
             return config
         for key in config:
-            if reason := TRAINER_REFUSED.get(key):
+            if reason := TRAINER_REJECTED.get(key):
                 raise ConfigError(f"trainer.{key} is not allowed: {reason}")
         precision = str(config.get("precision"))
         return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config

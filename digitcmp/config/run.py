@@ -22,7 +22,7 @@ from digitcmp.config import hints, plugins, rules
 from digitcmp.config.groups import (
     IF_SET,
     NO_EFFECT,
-    TRAINER_REFUSED,
+    TRAINER_REJECTED,
     DataConfig,
     ModelConfig,
     Target,
@@ -246,7 +246,7 @@ def known_keys() -> Iterator[str]:
 
 def reject_synonyms(config: Mapping[str, Any]) -> None:
     """Raise ConfigError for an unknown option that other projects have, or that is nested too deeply."""
-    known = {*known_keys(), *groups(), *(f"trainer.{option}" for option in TRAINER_REFUSED)}
+    known = {*known_keys(), *groups(), *(f"trainer.{option}" for option in TRAINER_REJECTED)}
     for key, value in config.items():
         if key in groups() and isinstance(value, Mapping):
             options = {f"{key}.{name}": item for name, item in value.items()}

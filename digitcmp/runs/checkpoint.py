@@ -168,7 +168,7 @@ def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
             module = hparams.get("modules", {}).get(kind)  # older checkpoints do not record it
             origin = f" of the module {module}" if module else ""
             raise CheckpointError(
-                f"{file} needs the {kind} {name}{origin}, which is not imported. Add --plugins {module or 'MODULE'} "
+                f"{file} needs the {kind} {name}{origin}, but it is not imported. Add --plugins {module or 'MODULE'} "
                 f"after digitcmp, or import {module or 'its module'}."
             )
 

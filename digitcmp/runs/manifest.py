@@ -35,7 +35,9 @@ def claim(folder: Path, run: Run) -> None:
     ours = recorded_names(folder, run, names)
     for name in names:
         if name not in ours and (other := next(folder.glob(name), None)):
-            raise RunError(f"{folder} contains {other.relative_to(folder)}, which no run wrote. Choose another folder.")
+            raise RunError(
+                f"{folder} contains {other.relative_to(folder)}, a file that no run wrote. Choose another folder."
+            )
     for name in sorted(ours, key=lambda name: name != RESULT):  # the result first: a run without it is unfinished
         for file in folder.glob(name):
             file.unlink()

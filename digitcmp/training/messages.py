@@ -12,7 +12,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp.config import hints
-from digitcmp.config.groups import TRAINER_REFUSED
+from digitcmp.config.groups import TRAINER_REJECTED
 from digitcmp.config.run import CONF, HELP, TARGETS, known_keys
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.fields import unknown
@@ -63,8 +63,8 @@ def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
 def unknown_option(key: str) -> str:
     """Return the error message for an option that Hydra cannot set."""
     group, _, option = key.partition(".")
-    if group == "trainer" and option in TRAINER_REFUSED:
-        return f"{key} is not allowed: {TRAINER_REFUSED[option]}"
+    if group == "trainer" and option in TRAINER_REJECTED:
+        return f"{key} is not allowed: {TRAINER_REJECTED[option]}"
     if group in TARGETS and option:
         return unknown_argument(group, *option.split("."))
     return hints.unknown(key) or unknown(key, known_keys(), HELP)

@@ -80,8 +80,8 @@ def end_with(parent: int) -> None:
 def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
     """Guard a run that Hydra started. A single run exits with one line for an error that the user can resolve.
 
-    A worker of a sweep ignores Ctrl-C, which the sweep handles, and writes its error into the run's folder. An empty
-    folder of a single run is removed.
+    A worker of a sweep ignores Ctrl-C, because the sweep handles it, and writes its error into the run's folder. An
+    empty folder of a single run is removed.
 
     Args:
         run: the run's configuration.
@@ -133,9 +133,7 @@ def training(run: Run) -> Iterator[None]:
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 with torch 2.14
     warnings.filterwarnings("ignore", "The `srun` command is available")  # if SLURM is installed
     warnings.filterwarnings("ignore", "When using the `ThroughputMonitor`, you need to define a `flops_per_batch`")
-    warnings.filterwarnings(
-        "ignore", "You passed `Trainer.accelerator="
-    )  # for another precision, which the run rejects
+    warnings.filterwarnings("ignore", "You passed `Trainer.accelerator=")  # the run rejects a replaced precision
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     threads = torch.get_num_threads()
     torch.set_num_threads(run.threads)

@@ -298,7 +298,7 @@ def test_every_option_of_the_trainer_is_honoured_or_refused_with_a_reason() -> N
 
     options = list(inspect.signature(Trainer).parameters)
     taken = groups_of.TrainerConfig.model_fields
-    assert set(options) == taken.keys() | groups_of.TRAINER_REFUSED.keys()
+    assert set(options) == taken.keys() | groups_of.TRAINER_REJECTED.keys()
     assert config.config_yaml()["trainer"].keys() == taken.keys()
     for option in options:
         if option not in taken:

@@ -23,7 +23,7 @@ from torch.optim.swa_utils import get_ema_avg_fn
 import digitcmp
 from digitcmp.config import groups as groups_of
 from digitcmp.config import run as config
-from digitcmp.config.groups import TRAINER_REFUSED
+from digitcmp.config.groups import TRAINER_REJECTED
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.training import assembly
 
@@ -350,10 +350,10 @@ def counts(tmp_path: Path, *overrides: str, **trainer: Any) -> dict[str, int]:
 def test_every_option_of_the_trainer_is_tested_here() -> None:
     source = Path(__file__).read_text()
     for option in inspect.signature(Trainer).parameters:
-        assert option in TRAINER_REFUSED or f"{option}=" in source or f'"{option}"' in source, option
+        assert option in TRAINER_REJECTED or f"{option}=" in source or f'"{option}"' in source, option
 
 
-@pytest.mark.parametrize("option", sorted(TRAINER_REFUSED))
+@pytest.mark.parametrize("option", sorted(TRAINER_REJECTED))
 def test_an_option_that_a_run_cannot_have_is_refused(tmp_path: Path, option: str) -> None:
     with pytest.raises(ConfigError, match=rf"^trainer\.{option} is not allowed: \w"):
         train(tmp_path / "out", **{f"+trainer.{option}": 2})

@@ -555,7 +555,8 @@ def test_a_report_takes_no_place_but_its_own(tmp_path: Path) -> None:
         (out / name).write_text("mine")
     refused = report(tmp_path / "sweep", "--out", out, code=2)
     assert (
-        refused.stderr == f"{out} contains report.md, which no report wrote. Choose another folder with --out FOLDER.\n"
+        refused.stderr
+        == f"{out} contains report.md, a file that no report wrote. Choose another folder with --out FOLDER.\n"
     )
     assert sorted(file.name for file in out.iterdir()) == ["notes.partial", "report.md"]
     (out / "report.md").unlink()

@@ -187,8 +187,8 @@ def test_bad_values_leave_nothing(train: Run, tmp_path: Path, bad: str) -> None:
         ("data.file=a=b.npz", "Quote a value that contains =, in a shell as \"key='a=b'\"."),
         ("+trainer.typo=1", "trainer.typo is unknown: python train.py --help lists every key"),
         ("trainer.accelerator=mps", "`MPSAccelerator` can not run on your system"),
-        ("model=false", "model=false is unknown: expected convnet, convnet2, "),
-        ("data=inf", "data=inf is unknown: expected cifar10, "),
+        ("model=false", "model=false is unknown; expected convnet, convnet2, "),
+        ("data=inf", "data=inf is unknown; expected cifar10, "),
         ("threads={}", "threads={} is not allowed; expected a whole number from 1 to 1000"),
         ("lr=${oc.env:NOPE}", "Environment variable 'NOPE' not found"),
         ("hydra.run.dir=${nope}", "Interpolation key 'nope' not found"),
@@ -380,7 +380,7 @@ def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: 
     files = sorted((tmp_path / "theirs").rglob("*"))
     for force in ("true", "false"):
         refused = train(*QUICK, "hydra.run.dir=theirs", f"force={force}", code=1).stderr
-        assert refused.endswith(f"theirs contains {name}, which no run wrote. Choose another folder.\n")
+        assert refused.endswith(f"theirs contains {name}, a file that no run wrote. Choose another folder.\n")
         assert len(refused.splitlines()) == 1
     assert file.read_text() == "mine" and sorted((tmp_path / "theirs").rglob("*")) == files
 
