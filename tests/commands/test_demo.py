@@ -197,7 +197,7 @@ def test_names_of_this_machine(server: demo.Server) -> None:
 def test_files_are_refused(kind: str, server: demo.Server, tmp_path: Path) -> None:
     broken(kind, tmp_path / "file.png")
     status, _, body = request(server, "POST", "/compare", (tmp_path / "file.png").read_bytes(), BINARY)
-    assert status == 413 and f"{2 * demo.SIDE**2} bytes are expected" in json.loads(body)["error"]
+    assert status == 413 and f"{2 * demo.SIDE**2} are expected" in json.loads(body)["error"]
 
 
 def test_garbage_of_the_right_size(server: demo.Server) -> None:
