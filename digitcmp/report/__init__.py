@@ -1,1 +1,1 @@
-"""From a folder of runs to tables, statistics and figures: `digitcmp report multirun/table1`."""
+"""The report of a folder of runs: tables, statistics and figures."""

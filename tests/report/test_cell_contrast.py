@@ -30,7 +30,7 @@ def test_any_two_cells_are_paired_by_seed(tmp_path: Path) -> None:
         (
             "AL4",
             "WS5",
-            "'WS5' is no cell of this report; a title, label or name of a cell is expected. did you mean 'WS",
+            "'WS5' is not a cell of this report; a title, label or name of a cell is expected. Did you mean 'WS",
         ),
         ("AL4", "al4", "'AL4' and 'al4' are the same cell; two cells are expected"),
     ],
@@ -64,5 +64,5 @@ def test_it_is_printed_and_nothing_is_written(tmp_path: Path) -> None:
     assert "AL4 − WS1  +0.141" in done.stdout
     assert not (tmp_path / "report").exists()
     refused = report(tmp_path, "--contrast", "AL4", "AL9", code=2)
-    assert refused.stderr.count("\n") == 1 and "did you mean" in refused.stderr
+    assert refused.stderr.count("\n") == 1 and "Did you mean" in refused.stderr
     assert report(tmp_path, "--contrast", "AL4", "WS1", "--open", code=2).stderr.startswith("--contrast prints")

@@ -1,1 +1,1 @@
-"""Comparisons between cells: the contrasts of a set of runs, planned, measured and corrected."""
+"""Contrasts between cells: plan, measure and correct them."""

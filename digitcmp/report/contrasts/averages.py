@@ -15,7 +15,7 @@ from digitcmp.report.loading.settings import default
 from digitcmp.report.pages.formats import readable
 from digitcmp.report.statistics import rule, stats
 
-LARGE = 50  # effects, beyond which a reader needs averages first
+LARGE = 50  # with more effects, the report begins with averages
 MAIN, TWO_WAY = "main effect", "two-way interaction"
 COLUMNS = ("order", "effect", "contexts", "n", "mean", "ci_low", "ci_high", "p", "p_holm", "verdict")
 
@@ -23,16 +23,16 @@ COLUMNS = ("order", "effect", "contexts", "n", "mean", "ci_low", "ci_high", "p",
 def averages(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the main effect of each level of each factor, and the interaction of each pair of levels of two factors.
 
-    A main effect is the mean of the differences between a level and the first over all settings of the other factors
-    at which both are finished. An interaction is the mean of the differences of two such differences. Means are taken
-    for each seed, over the settings; the interval and p are of the seeds that all these settings have.
+    A main effect is the mean difference between a level and the first, over all settings of the other factors at which
+    both are finished. An interaction is the mean difference between two such differences. Means are over the settings,
+    for each seed. The interval and p are over the seeds that all these settings have.
 
     Args:
         frame: Rows of `conditions`.
 
     Returns:
-        COLUMNS: `contexts` counts the settings, `p_holm` is Holm's p among the effects of the same order. An effect
-        that one setting has is no average and has no row.
+        COLUMNS. `order` is MAIN or TWO_WAY, `contexts` the number of settings, and `p_holm` Holm's p among the effects
+        of the same order. An effect at a single setting is not an average and has no row.
     """
     if frame.empty:
         return pd.DataFrame(columns=list(COLUMNS))
@@ -57,7 +57,11 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def planned(frame: pd.DataFrame) -> Iterator[tuple[str, str, Contrast]]:
-    """Yield the order, the name and every contrast that is a part of an average, main effects first."""
+    """Yield the order, the name and each contrast that is part of an average, main effects first.
+
+    Args:
+        frame: Rows of `conditions`.
+    """
     conditions = distinct(frame)
     varying = [factor for factor in factors(conditions) if frame[factor.column].nunique() > 1]
     for factor in varying:
@@ -73,7 +77,7 @@ def planned(frame: pd.DataFrame) -> Iterator[tuple[str, str, Contrast]]:
 
 
 def difference(key: str, high: Condition, low: Condition) -> str:
-    """Name the difference between the levels that two conditions have of a setting: 'batch_size 5 − 20'."""
+    """Return the name of the difference between the levels of a setting in two conditions: 'batch_size 5 − 20'."""
     if key == "aux":
         return "AL"
     if key == "shared":
@@ -87,7 +91,7 @@ def difference(key: str, high: Condition, low: Condition) -> str:
 
 
 def accuracies(samples: Samples, condition: Condition) -> dict[int, float]:
-    """Return the test accuracy of each seed of a condition, none if its runs cannot be paired."""
+    """Return the test accuracy of a condition by seed. Empty if its runs are missing or ambiguous."""
     try:
         sample = samples.of(condition)
     except ValueError:
@@ -96,7 +100,7 @@ def accuracies(samples: Samples, condition: Condition) -> dict[int, float]:
 
 
 def measured(groups: dict[tuple[str, str], list[dict[int, float]]]) -> list[dict[str, object]]:
-    """Return a row for each average over two or more settings with two or more seeds in common."""
+    """Return a row for each average over at least two settings with at least two seeds in common."""
     rows: list[dict[str, object]] = []
     for (order, name), contexts in groups.items():
         seeds: Sequence[int] = sorted(set.intersection(*({*context} for context in contexts)))

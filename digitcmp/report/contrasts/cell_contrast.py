@@ -1,4 +1,4 @@
-"""The contrast between two cells that the user names, paired by seed."""
+"""The contrast between two given cells, paired by seed."""
 
 from __future__ import annotations
 
@@ -20,42 +20,45 @@ from digitcmp.report.results import Results
 FAMILY = "requested"
 
 
-def find_cell(results: Results, text: str) -> str:
-    """Return the name of the cell with this title, label or name; upper and lower case are the same.
+def find_cell(results: Results, given: str) -> str:
+    """Return the name of the cell with a given title, label or name, in upper or lower case.
 
     Raises:
-        ConfigError: There is none, or there are several.
+        ConfigError: There is no such cell, or several.
     """
     names: dict[str, list[str]] = {}
     for cell, title, label in zip(results.cells.cell, results.titles(), results.cells.label, strict=True):
         for name in {cell, title, label}:
             names.setdefault(name, []).append(cell)
-    found = names.get(text) or [cell for name in names if name.lower() == text.lower() for cell in names[name]]
+    found = names.get(given) or [cell for name in names if name.lower() == given.lower() for cell in names[name]]
     if not found:
-        near = get_close_matches(text, names, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"the first is {results.titles()[0]!r}"
-        raise ConfigError(f"{text!r} is no cell of this report; a title, label or name of a cell is expected. {hint}")
+        near = get_close_matches(given, names, n=1, cutoff=0.4)
+        hint = f"Did you mean {near[0]!r}?" if near else f"The first cell is {results.titles()[0]!r}."
+        raise ConfigError(
+            f"{given!r} is not a cell of this report; a title, label or name of a cell is expected. {hint}"
+        )
     if len({*found}) > 1:
         titles = dict(zip(results.cells.cell, results.titles(), strict=True))
         several = listed([repr(titles[cell]) for cell in dict.fromkeys(found)])
-        raise ConfigError(f"{text!r} names {len({*found})} cells; one is expected. Choose from {several}")
+        raise ConfigError(f"{given!r} names {len({*found})} cells; one is expected. Choose from {several}")
     return found[0]
 
 
 def contrast(results: Results, first: str, second: str) -> tuple[pd.DataFrame, list[str]]:
-    """Measure the test accuracy of one cell less that of another, over the seeds that both have.
+    """Measure the test accuracy of one cell minus that of another, over their common seeds.
 
     Args:
+        results: The runs.
         first: The title, label or name of a cell.
         second: The title, label or name of the cell that is subtracted.
 
     Returns:
-        A row as of `effects.effects`, and a line for each cell with seeds that the other lacks.
+        A frame with one row of `effects.effects`, and a line for each cell with seeds that the other lacks.
 
     Raises:
-        ConfigError: A name is not that of one cell, both are the same cell, or they share fewer than two seeds.
+        ConfigError: A name is not that of one cell, both cells are the same, or they share fewer than two seeds.
     """
-    cells = [find_cell(results, text) for text in (first, second)]
+    cells = [find_cell(results, given) for given in (first, second)]
     titles = dict(zip(results.cells.cell, results.titles(), strict=True))
     names = [titles[cell] for cell in cells]
     if cells[0] == cells[1]:
@@ -81,13 +84,13 @@ def contrast(results: Results, first: str, second: str) -> tuple[pd.DataFrame, l
 
 
 def show(results: Results, first: str, second: str, console: Console) -> None:
-    """Print the contrast between two cells. Raises ConfigError as `contrast` does."""
+    """Print the contrast between two cells. Raise ConfigError if it cannot be measured."""
     row, notes = contrast(results, first, second)
     if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
         raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
     cells = results.runs.cell.isin([find_cell(results, first), find_cell(results, second)])
     tables.show(tables.cells(replace(results, runs=results.runs[cells].reset_index(drop=True))), console)
-    console.print("\npaired by seed, the first cell less the second:", markup=False)
+    console.print("\npaired by seed, the first cell minus the second:", markup=False)
     tables.show(tables.effects(row), console)
     for note in notes:
         console.print(note, markup=False)

@@ -1,4 +1,4 @@
-"""Conditions: the settings of a cell as text, without its learning rate, which belongs to the recipe."""
+"""Conditions: the settings of a cell as text, without the learning rate, because it belongs to the recipe."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from digitcmp.report.pages.formats import readable
 
 DATA_SET = ("cls", "data_arguments", "data_crc", "side")  # settings that are part of a data set
 
-Condition = dict[str, str]  # each setting's level, '' for the default; with `lr` where that is the factor
+Condition = dict[str, str]  # the level of each setting, '' for the default; `lr` is a key only if it is the factor
 
 
 def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
@@ -24,11 +24,11 @@ def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame
         missing: The folders of runs that are not finished.
 
     Returns:
-        One row per run: its settings as text, '' for the default, then `lr seed test_acc`; test_acc is nan for a run
-        that is not finished.
+        One row per run: its settings as text, '' for the default, then `lr seed test_acc`. test_acc is nan for an
+        unfinished run.
     """
     records = runs.to_dict("records")
-    cells = {run["cell"]: run for run in records}  # the settings in a name may be abbreviated
+    cells = {run["cell"]: run for run in records}  # the name of a folder may abbreviate settings
     for folder in missing:
         if folder.parent.name.startswith("model="):
             named = settings_in_name(folder)
@@ -44,10 +44,10 @@ def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame
 
 
 def join_data_sets(frame: pd.DataFrame) -> pd.DataFrame:
-    """Make each data set one level of `dataset`, however many settings it takes to define it.
+    """Make each data set one level of `dataset`, even if several settings define it.
 
-    Files of one name are told apart by their checksum. A setting in DATA_SET that has one level in each data set is
-    dropped.
+    Files of the same name are distinguished by their checksum. A setting in DATA_SET is dropped if it has one level in
+    each data set.
     """
     if "dataset" not in frame:
         return frame
@@ -62,13 +62,13 @@ def join_data_sets(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def distinct(frame: pd.DataFrame, with_lr: bool = False) -> list[Condition]:
-    """Return the different conditions among the rows of `conditions`, in order."""
+    """Return the distinct conditions among the rows of `conditions`, in their order."""
     others = ["seed", "test_acc"] if with_lr else ["lr", "seed", "test_acc"]
     return frame.drop(columns=others).drop_duplicates().to_dict("records")
 
 
 def group_by(conditions: Iterable[Condition], keys: Sequence[str]) -> list[list[Condition]]:
-    """Group conditions that have the same levels of these settings, in order of the first of each group."""
+    """Group conditions with the same levels of some settings, in the order of their first members."""
     groups: dict[tuple[str, ...], list[Condition]] = {}
     for condition in conditions:
         groups.setdefault(tuple(condition[key] for key in keys), []).append(condition)
@@ -76,17 +76,17 @@ def group_by(conditions: Iterable[Condition], keys: Sequence[str]) -> list[list[
 
 
 def levels_of(conditions: Iterable[Condition], key: str) -> list[str]:
-    """Return the different levels of a setting, in order."""
+    """Return the distinct levels of a setting, in their order."""
     return list(dict.fromkeys(condition[key] for condition in conditions))
 
 
 def identity(condition: Condition) -> tuple[str, ...]:
-    """Return a condition as a hashable value, comparable with those from the same frame."""
+    """Return a condition as a hashable value. Only those from the same frame can be compared."""
     return tuple(condition.values())
 
 
 def network(condition: Condition) -> tuple[str, bool]:
-    """Return the model, and whether it is trained with the auxiliary loss."""
+    """Return the model of a condition, and True if it is trained with the auxiliary loss."""
     return condition["model"], condition["aux"] == "true"
 
 
@@ -96,10 +96,9 @@ def settings(condition: Condition) -> Condition:
 
 
 def condition_name(condition: Condition, varied: Iterable[str]) -> str:
-    """Name a condition by its label and by the settings among `varied` that are not at their default.
+    """Return the name of a condition, such as 'AL4+ordinal augment'.
 
-    Returns:
-        For example 'AL4+ordinal augment'.
+    It is the label and the settings among `varied` that are not at their default.
     """
     head = condition["head"] if "head" in varied else ""
     names = [paper.label(*network(condition), head or "mlp")]

@@ -1,4 +1,4 @@
-"""Contrasts between conditions: the levels of one factor, and the interaction of two."""
+"""Contrasts between conditions: the effects of one factor and the interactions of two."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,15 @@ Key = tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]
 
 
 class Contrast(NamedTuple):
-    """The test accuracy summed over the conditions in `plus` less that summed over those in `minus`, over `scale`.
+    """The sum of the test accuracies of `plus` minus the sum of those of `minus`, divided by `scale`.
 
     Attributes:
-        varied: The settings in which they differ.
-        name: The name of the effect, if it does not follow from the conditions.
+        family: The family of the effect.
+        varied: The settings in which the conditions differ.
+        plus: The conditions of the first side.
+        minus: The conditions of the second side.
+        scale: The divisor.
+        name: The name of the effect, '' if it follows from the conditions.
     """
 
     family: str
@@ -36,12 +40,12 @@ class Contrast(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """The contrast whatever its family and the order of its conditions."""
+        """The two sets of conditions, without their order and the family."""
         return frozenset(map(identity, self.plus)), frozenset(map(identity, self.minus))
 
     @property
     def effect(self) -> str:
-        """Its name: 'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)', or the name given."""
+        """The name of the effect: 'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)', or `name`."""
         if self.name:
             return self.name
         plus = [condition_name(condition, self.varied) for condition in self.plus]
@@ -52,11 +56,11 @@ class Contrast(NamedTuple):
 
     @property
     def context(self) -> str:
-        """The settings that all conditions have, 'epochs=50,test_pairs=5000'; of a factorial its models too."""
+        """The common settings, 'epochs=50,test_pairs=5000'. That of a factorial design includes the models."""
         return self.context_without()
 
     def context_without(self, *hidden: str) -> str:
-        """Return the context without some settings."""
+        """Return the context without the given settings."""
         left_out = {"model", "aux", "lr", *self.varied, *hidden}
         common = [f"{key}={value}" for key, value in sorted(self.plus[0].items()) if value and key not in left_out]
         if self.family in ORDERS:
@@ -68,24 +72,24 @@ class Contrast(NamedTuple):
 
     @property
     def claim(self) -> float:
-        """The size that the paper claims, of its networks on its task by its recipe; nan elsewhere."""
+        """The size that the paper claims, nan unless all conditions have its networks, task and recipe."""
         sides = (*self.plus, *self.minus)
         recipe = all(paper.as_published(settings(side)) for side in sides)
         return CLAIMS.get(self.family, np.nan) if recipe and self.on_the_papers_task else np.nan
 
     @property
     def another_recipe(self) -> bool:
-        """Whether the paper makes a claim about these networks on this task, but they are trained otherwise."""
+        """True if the paper claims a size for these networks on this task, but they are trained by another recipe."""
         return self.family in CLAIMS and self.on_the_papers_task and bool(np.isnan(self.claim))
 
     @property
     def on_the_papers_task(self) -> bool:
-        """Whether all conditions are of the paper's networks on its task, however they are trained."""
+        """True if all conditions have the paper's networks and task, by any recipe."""
         return all(paper.claimed(*network(side), settings(side)) for side in (*self.plus, *self.minus))
 
     @property
     def papers(self) -> list[paper.Published]:
-        """The paper's own values of `plus` and `minus`, in this order; empty if it lacks one."""
+        """The paper's values of `plus` and then `minus`, empty if one is missing."""
         sides = (*self.plus, *self.minus)
         labels = [paper.label(*network(side)) for side in sides]
         values = [value for value in map(paper.published, labels) if value]
@@ -94,14 +98,14 @@ class Contrast(NamedTuple):
 
     @property
     def published(self) -> float:
-        """The same contrast between the paper's own means; nan if it lacks one."""
+        """The same contrast between the paper's means, nan if one is missing."""
         means = [value.mean for value in self.papers]
         n = len(self.plus)
         return (sum(means[:n]) - sum(means[n:])) / self.scale if means else np.nan
 
     @property
     def published_interval(self) -> tuple[float, float]:
-        """The 95 % interval of `published`, by the paper's standard deviations and numbers of runs; nan if unknown."""
+        """The 95 % interval of `published` from the paper's standard deviations and numbers of runs, or nan."""
         known = [(value.std / self.scale, value.n) for value in self.papers if value.std is not None]
         if not known or len(known) < len(self.papers):
             return np.nan, np.nan
@@ -110,7 +114,7 @@ class Contrast(NamedTuple):
 
 
 def single_effects(planned: Sequence[Condition], factor: Factor) -> Iterator[Contrast]:
-    """Yield each level of a factor less the first, everything else equal."""
+    """Yield the contrast of each level of a factor with the first, all other settings equal."""
     for group in comparable(planned, factor):
         by_level = {condition[factor.column]: condition for condition in group}
         first, *others = levels(factor, group)
@@ -120,9 +124,9 @@ def single_effects(planned: Sequence[Condition], factor: Factor) -> Iterator[Con
 
 
 def interactions(planned: Sequence[Condition], first: Factor, second: Factor) -> Iterator[Contrast]:
-    """Yield how much more one factor adds at a level of the other than at its first.
+    """Yield the interactions of two factors: how much more one adds at a level of the other than at its first.
 
-    All four cells must be planned.
+    An interaction is yielded only if all its four cells are planned.
     """
     family = BACKBONE_INTERACTION if "backbone" in (first.family, second.family) else INTERACTION
     for group in comparable(planned, first, second):

@@ -1,7 +1,7 @@
-"""How fast and how far each run learns, from its curve, and what sharing and the auxiliary loss change in that.
+"""The convergence of each run from its learning curve, and the effects of sharing and the auxiliary loss on it.
 
-An epoch that was never reached is unknown, not large: such a run is censored. Where a run of a contrast is censored,
-no mean is taken. The sign test still counts who was earlier, since any epoch reached is earlier than one never reached.
+A run that never reaches an accuracy is censored: its epoch is unknown, not large. If a run of a contrast is censored,
+no mean is given. The sign test still counts which seed was earlier, because any epoch is earlier than none.
 """
 
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ from digitcmp.report.contrasts.samples import Samples, pair
 from digitcmp.report.statistics import stats
 from digitcmp.report.statistics.collapse import base_rate
 
-GAIN = 0.9  # the share of a run's own gain that it reaches
+GAIN = 0.9  # the share of its own gain that a run reaches at epochs_to_gain
 CURVE = ("cell", "seed", "epoch", "train_acc", "val_acc", "test_acc")  # the columns of seed_curves.csv
 EPOCHS = {"epochs_to_75": 0.75, "epochs_to_80": 0.80}  # outcomes: the test accuracy to reach
 AT_TRAIN = {"test_at_train_85": 0.85, "test_at_train_90": 0.90}  # outcomes: the training accuracy to reach
 OUTCOMES = (*EPOCHS, "epochs_to_gain", "area", "gap", *AT_TRAIN)
-SHORTENED = ("max_steps", "max_time", "limit_train_batches", "overfit_batches", "found_batch_size")  # unusual epochs
+SHORTENED = ("max_steps", "max_time", "limit_train_batches", "overfit_batches", "found_batch_size")  # other epochs
 NUMBERS = ("plus", "minus", "mean", "ci_low", "ci_high", "p", "p_holm", "p_sign", "lr")
 COUNTS = ("n", "reached_plus", "reached_minus", "less", "more")
 COLUMNS = (
@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 class Named(NamedTuple):
-    """A contrast, its name, and its learning rate where it is at an equal rate, else ''."""
+    """A contrast, its name, and its learning rate if both sides have one rate, else ''."""
 
     contrast: Contrast
     effect: str
@@ -52,12 +52,12 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         curves: CURVE, one row per run and evaluated epoch.
 
     Returns:
-        `cell seed` and OUTCOMES, one row per run, in the order of `runs` and with its index. The epochs are the first
-        with a test accuracy of .75 and of .80, and the first with GAIN of the way from the share of the majority answer
-        to the accuracy of the last epoch. `area` is the mean test accuracy over the epochs, `gap` the training less
-        the test accuracy of the last epoch. test_at_train is the test accuracy of the first epoch with that training
-        accuracy. What is not reached is inf, what cannot be known nan. `batch_ms` is the wall time of a batch in
-        milliseconds, evaluation included.
+        `cell seed`, OUTCOMES and `batch_ms`, one row per run, with the index and order of `runs`. epochs_to_75 and
+        epochs_to_80 are the first epoch with that test accuracy. epochs_to_gain is the first epoch at GAIN of the way
+        from the share of the majority answer to the accuracy of the last epoch. `area` is the mean test accuracy over
+        the epochs. `gap` is the training accuracy minus the test accuracy of the last epoch. test_at_train is the test
+        accuracy of the first epoch with that training accuracy. An outcome is inf if it is not reached, nan if it is
+        unknown. `batch_ms` is the wall time per batch in milliseconds, evaluation included.
     """
     ordered = curves.sort_values("epoch", kind="stable")
     by_run = {key: curve for key, curve in ordered.groupby(["cell", "seed"], sort=False)}
@@ -84,9 +84,9 @@ def of_curve(
 
     Args:
         epoch: The evaluated epochs, ascending.
-        train: The training accuracy of each, nan if it is not recorded.
-        test: The test accuracy of each.
-        base: The share of the majority answer, nan if it is not known.
+        train: The training accuracy of each epoch, nan if it is not recorded.
+        test: The test accuracy of each epoch.
+        base: The share of the majority answer, nan if it is unknown.
     """
     row = {name: first(epoch, test >= level) for name, level in EPOCHS.items()}
     gain = test[-1] - base
@@ -100,29 +100,29 @@ def of_curve(
 
 
 def first(values: Float[np.ndarray, " epoch"], reached: np.ndarray) -> float:
-    """Return the value of the first epoch that is reached; inf if none is."""
+    """Return the value at the first epoch with `reached`, inf if there is none."""
     return float(values[reached.argmax()]) if reached.any() else np.inf
 
 
 def batch_time(run: dict[str, Any], epochs: int) -> float:
-    """Return the wall time of a batch in milliseconds; nan if an epoch is not all pairs once."""
+    """Return the wall time per batch in milliseconds, nan if an epoch is not one pass over all pairs."""
     if any(run.get(key) is not None and run.get(key) == run.get(key) for key in SHORTENED):
         return np.nan
     return float(1000 * run["fit_seconds"] / (epochs * -(-run["train_pairs"] // run["batch_size"])))
 
 
 def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """Return what the auxiliary loss and sharing change in each outcome, paired by seed.
+    """Return the effects of the auxiliary loss and sharing on each outcome, paired by seed.
 
     Args:
         runs: One row per finished run.
         curves: As in `outcomes`.
 
     Returns:
-        COLUMNS, one row per outcome and contrast; of networks with several learning rates one at each common rate. plus
-        and minus are the means of the two sides, `mean` that of their difference with its 95 % t-interval, all nan if
-        an epoch was not reached in a run. test_at_train is of the seeds that reach it in both. `less` and `more` count
-        the seeds with a smaller and with a larger outcome in `plus`, p_sign is the exact p of the sign test. p_holm is
+        COLUMNS, one row per outcome and contrast, and per common learning rate for networks with several. `plus` and
+        `minus` are the means of the two sides, `mean` is that of their difference, with its 95 % t-interval. All are
+        nan if a run is censored. test_at_train uses the seeds that reach it on both sides. `less` and `more` count the
+        seeds with a smaller and a larger outcome in `plus`, and p_sign is the exact p of the sign test. p_holm is
         Holm's p inside the outcome and family. Contrasts that cannot be paired have no row.
     """
     measured = outcomes(runs, curves)
@@ -151,7 +151,7 @@ def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def named_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[Named]:
-    """Yield the contrasts of the auxiliary loss and sharing with their names, and those at equal learning rates."""
+    """Yield the contrasts of the auxiliary loss and sharing, and then those at equal learning rates."""
     planned = distinct(frame)
     for family in CLAIMS:
         found = []
@@ -167,7 +167,7 @@ def named_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[Named]:
 def compare(
     outcome: str, plus: Float[np.ndarray, " seed"], minus: Float[np.ndarray, " seed"]
 ) -> dict[str, float | int | None]:
-    """Return the numbers of a row of `convergence` that follow from an outcome of both sides, by seed."""
+    """Return the statistics of a row of `convergence` from an outcome of both sides, by seed."""
     reached = np.isfinite(plus) & np.isfinite(minus)
     row: dict[str, float | int | None] = {"n": len(plus)}
     row |= {"reached_plus": int(np.isfinite(plus).sum()), "reached_minus": int(np.isfinite(minus).sum())}
@@ -185,17 +185,17 @@ def compare(
 
 
 def sign_test(less: int, more: int) -> float:
-    """Return the exact two-sided p of the sign test; seeds without a difference do not count."""
+    """Return the exact two-sided p of the sign test. Seeds without a difference are not counted."""
     return min(1.0, 2 * float(bdtr(min(less, more), less + more, 0.5))) if less + more else 1.0
 
 
 class Sides:
-    """The parameters and the time of a batch of each condition.
+    """The number of parameters and the time per batch of each condition.
 
     Args:
         runs: One row per run.
         frame: Its rows of `conditions`, with the same index.
-        batch_ms: The time of a batch of each run.
+        batch_ms: The time per batch of each run, in milliseconds.
     """
 
     def __init__(self, runs: pd.DataFrame, frame: pd.DataFrame, batch_ms: pd.Series) -> None:
@@ -203,7 +203,7 @@ class Sides:
         self.times = Samples(frame.assign(test_acc=batch_ms.fillna(np.inf)))
 
     def of(self, contrast: Contrast) -> dict[str, float]:
-        """Return the mean of each side of a contrast between two conditions."""
+        """Return the means of both sides of a contrast between two conditions."""
         row: dict[str, float] = {}
         for name, samples in (("params", self.params), ("batch_ms", self.times)):
             paired = pair(contrast, samples)

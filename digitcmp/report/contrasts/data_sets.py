@@ -1,7 +1,7 @@
 """The effects of the auxiliary loss and sharing on each question, and their means over networks.
 
-A question is a task on a data set. Accuracies of two questions are never subtracted from each other: what is compared
-is what an ingredient adds to each.
+A question is a task on a data set. Accuracies of two questions are never subtracted. The report compares the effects
+of the auxiliary loss and of sharing between questions instead.
 """
 
 import itertools
@@ -25,7 +25,7 @@ def question(condition: Condition) -> Question:
 
 
 def question_names(questions: Iterable[Question]) -> dict[Question, str]:
-    """Name questions by what differs between them: 'mnist', 'same' or 'same, fashion_mnist'.
+    """Return a name for each question from the levels that differ: 'mnist', 'same' or 'same, fashion_mnist'.
 
     Returns:
         The names, sorted by the number of levels that are not at their default.
@@ -39,9 +39,9 @@ def question_names(questions: Iterable[Question]) -> dict[Question, str]:
 
 
 def means_over_networks(planned: Sequence[Condition]) -> Iterator[Contrast]:
-    """Yield the mean effects of the auxiliary loss and sharing on each question, and the differences from the first.
+    """Yield the mean effects of the auxiliary loss and sharing on each question, and their differences from the first.
 
-    A mean is over the networks that are planned on all questions.
+    A mean is over the networks that are planned for all questions.
     """
     names = question_names(map(question, planned))
     if len(names) < 2:
@@ -53,7 +53,7 @@ def means_over_networks(planned: Sequence[Condition]) -> Iterator[Contrast]:
             count = Counter(itertools.chain(*by_pair.values()))
             several = [levels for levels in names if count[levels] > 1]
             pairs = [on_each for on_each in by_pair.values() if on_each.keys() >= {*several}]
-            if len(several) < 2 or len(pairs) < 2:  # the mean of a single network is its effect
+            if len(several) < 2 or len(pairs) < 2:  # the mean over one network is its effect
                 continue
             plus = {levels: [on_each[levels].plus[0] for on_each in pairs] for levels in several}
             minus = {levels: [on_each[levels].minus[0] for on_each in pairs] for levels in several}
@@ -69,7 +69,7 @@ def means_over_networks(planned: Sequence[Condition]) -> Iterator[Contrast]:
 def effects_by_pair(
     planned: Sequence[Condition], family: str, networks: Sequence[str]
 ) -> list[dict[tuple[str, ...], dict[Question, Contrast]]]:
-    """Return the effects of a family for each set of the other settings, by pair of networks and question."""
+    """Return the contrasts of a family, by pair of networks and question, for each set of the other settings."""
     found: dict[tuple[str, ...], dict[tuple[str, ...], dict[Question, Contrast]]] = {}
     for factor in factors(planned):
         if factor.family != family:
@@ -83,16 +83,16 @@ def effects_by_pair(
 
 
 def by_dataset(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the effects of the auxiliary loss and sharing on each question, and the differences from the first.
+    """Return the effects of the auxiliary loss and sharing on each question, and their differences from the first.
 
     Args:
         table: Rows of `effects`.
 
     Returns:
-        `factor effect settings dataset less n mean ci_low ci_high p_holm`, one row per question and pair of networks,
-        or mean of several. `dataset` names the question: the data set, the task, or both. `less` is '', or the first
-        question if the row is the difference from it. p_holm is Holm's p inside the family of that contrast. Empty if
-        there is one question.
+        `factor effect settings dataset less n mean ci_low ci_high p_holm`, one row per question and pair of networks
+        or mean over networks. `dataset` is the name of the question: the data set, the task, or both. `less` is '', or
+        the name of the first question if the row is the difference from it. p_holm is Holm's p inside the family of the
+        contrast. Empty if there is only one question.
     """
     table = table[table.refused.isna()]
     known = {row.contrast.key: row for row in table.itertuples()}
@@ -108,7 +108,7 @@ def by_dataset(table: pd.DataFrame) -> pd.DataFrame:
             shared |= {"factor": row.effect, "effect": f"mean of {len(contrast.plus)}"}
         shared |= {"dataset": names[question(contrast.plus[0])]}
         rows.append(shared | {"less": ""} | statistics(row))
-        for first, name in names.items():  # the first that it is compared with
+        for first, name in names.items():  # the first question with such a difference
             if more := known.get(difference(contrast, first).key):
                 rows.append(shared | {"less": name} | statistics(more))
                 break
@@ -116,7 +116,7 @@ def by_dataset(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def difference(contrast: Contrast, first: Question) -> Contrast:
-    """Return how much larger a contrast is than the same on another question."""
+    """Return the contrast between a contrast and the same contrast on another question."""
     levels = {key: level for key, level in zip(QUESTION, first, strict=True) if key in contrast.plus[0]}
     plus = [side | levels for side in contrast.plus]
     minus = [side | levels for side in contrast.minus]
@@ -124,5 +124,5 @@ def difference(contrast: Contrast, first: Question) -> Contrast:
 
 
 def statistics(row: Any) -> dict[str, Any]:
-    """Return the numbers of a row of `effects` that `by_dataset` has."""
+    """Return the statistics of a row of `effects` that `by_dataset` includes."""
     return {name: getattr(row, name) for name in ("n", "mean", "ci_low", "ci_high", "p_holm")}

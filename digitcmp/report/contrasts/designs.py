@@ -1,4 +1,4 @@
-"""Factorial designs: two levels of each of three or more factors, all combinations."""
+"""Factorial designs: all combinations of two levels of three or more factors."""
 
 import itertools
 from collections import Counter
@@ -15,8 +15,8 @@ class Design(NamedTuple):
     """A 2^k design.
 
     Attributes:
-        varied: The settings of its k factors.
-        cells: Its 2^k conditions, from all factors at their first level to all at their second.
+        varied: The settings of the k factors.
+        cells: The 2^k conditions, from all factors at their first level to all at their second.
     """
 
     varied: list[str]
@@ -26,7 +26,8 @@ class Design(NamedTuple):
 def designs(planned: Sequence[Condition]) -> Iterator[Design]:
     """Yield the 2^k designs with k >= 3 among these conditions.
 
-    More than half of a design is planned: a half or less is another design, such as one factor at a time.
+    A design is yielded only if more than half of its cells are planned. Fewer cells are another design, such as one
+    factor at a time.
     """
     for models in model_groups(planned):
         ours = [condition for condition in planned if condition["model"] in models]
@@ -42,7 +43,7 @@ def designs(planned: Sequence[Condition]) -> Iterator[Design]:
 
 
 def model_groups(planned: Sequence[Condition]) -> list[tuple[str, ...]]:
-    """Return the models of a design each: a network with its counterpart without sharing, or a network alone."""
+    """Return the models of each design: a network and its counterpart without sharing, or one network."""
     models = levels_of(planned, "model")
     groups: list[tuple[str, ...]] = []
     for factor in factors(planned):
@@ -53,7 +54,7 @@ def model_groups(planned: Sequence[Condition]) -> list[tuple[str, ...]]:
 
 
 def is_crossed(planned: Sequence[Condition], key: str) -> bool:
-    """Return whether more than half of these conditions have a counterpart that differs in this setting alone."""
+    """Return True if more than half of these conditions have a counterpart that differs only in this setting."""
     rest = [tuple(level for other, level in condition.items() if other != key) for condition in planned]
     count = Counter(rest)
     return 2 * sum(count[others] > 1 for others in rest) > len(planned)
@@ -62,8 +63,8 @@ def is_crossed(planned: Sequence[Condition], key: str) -> bool:
 def factorial_contrasts(design: Design) -> Iterator[Contrast]:
     """Yield the main effects and the interactions of every order of a 2^k design.
 
-    A main effect is the mean difference over the other factors' cells. An interaction is a difference of differences:
-    how much more a factor adds where the other is on, and so on, again the mean over the cells of the rest.
+    A main effect is the mean difference over all cells of the other factors. An interaction is how much more a factor
+    adds where another is on, again the mean over all cells of the other factors.
     """
     varied, cells = design
     low, high = cells[0], cells[-1]

@@ -1,6 +1,6 @@
-"""The effect of each factor on the test accuracy, paired by seed, beside the paper's claim.
+"""The effect of each factor on the test accuracy, paired by seed, with the paper's claim.
 
-Contrasts between conditions are planned, then measured, then corrected for their number: a table, one row each.
+Contrasts are planned, then measured, then corrected for their number. The result is a table with one row each.
 """
 
 import itertools
@@ -30,14 +30,11 @@ from digitcmp.report.contrasts.samples import Paired, Samples, pair
 from digitcmp.report.statistics import robust, rule, stats
 
 FIRST = (*ORDERS, MEAN, BETWEEN, "auxiliary loss", "sharing", "branches")  # families at the head of the table
-LAST = (
-    INTERACTION,
-    BACKBONE_INTERACTION,
-    MATCHED_INTERACTION,
-)  # apart: the number of networks must not count against other factors
+# families of their own, so that the number of networks does not enlarge the p of other factors
+LAST = (INTERACTION, BACKBONE_INTERACTION, MATCHED_INTERACTION)
 NUMBERS = ("n", "mean", "ci_low", "ci_high", "p", "p_holm", "claim", "published")
 TRIMMED = ("trimmed", "trimmed_low", "trimmed_high")
-ROBUST = ("p_flip", *TRIMMED, "loo_low", "loo_high")  # beside the t-interval
+ROBUST = ("p_flip", *TRIMMED, "loo_low", "loo_high")  # the robust statistics
 COLUMNS = (
     *("family", "effect", "context", *NUMBERS, "verdict", "refused", "q", *ROBUST, "fragile"),
     *("errors_removed", "published_low", "published_high"),
@@ -45,20 +42,20 @@ COLUMNS = (
 
 
 def effects(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame:
-    """Return one row per contrast between cells that are equal but for its factors and the learning rate.
+    """Return one row per contrast between cells that are equal except for its factors and the learning rate.
 
     Args:
-        runs: One row per finished run, like `run_table`, each once.
+        runs: One row per finished run, like `run_table`, without duplicates.
         missing: The folders of runs that are not finished.
 
     Returns:
-        COLUMNS, and `contrast`, a Contrast. p_holm is Holm's p inside the family, q Benjamini and Hochberg's over all
-        rows; `published` is the contrast between the paper's means, with its interval. p_flip is the p of the paired
-        permutation test, trimmed the 20 % trimmed mean with its interval, loo_low and loo_high are the smallest and
-        the largest mean when one seed is left out, `fragile` lists the seeds without which the verdict changes.
-        errors_removed is the share of the errors of `minus` that `plus` does not make. Where the grid is unpaired,
-        incomplete or ambiguous, `refused` gives the reason and the numbers are nan. A contrast that no sweep planned
-        has no row.
+        COLUMNS and `contrast`, a Contrast. p_holm is Holm's p inside the family, q that of Benjamini and Hochberg over
+        all rows. `published` is the contrast between the paper's means, with its interval. p_flip is the p of the
+        paired permutation test, `trimmed` the 20 % trimmed mean with its interval. loo_low and loo_high are the
+        smallest and the largest mean if one seed is left out, and `fragile` lists the seeds without which the verdict
+        changes. errors_removed is the share of the errors of `minus` that `plus` does not make. If the runs are
+        unpaired, incomplete or ambiguous, `refused` is the reason and the numbers are nan. A contrast that no sweep
+        planned has no row.
     """
     frame = conditions(runs, missing)
     return corrected(measured(planned(frame), Samples(frame)))
@@ -71,8 +68,8 @@ def planned(frame: pd.DataFrame) -> pd.DataFrame:
         frame: Rows of `conditions`.
 
     Returns:
-        Columns `family effect context claim published contrast`, sorted by family, then by context, contrasts without
-        the auxiliary loss first.
+        Columns `family effect context claim published contrast`, sorted by family and context. Contrasts without the
+        auxiliary loss are first.
     """
     rows = []
     for contrast in contrasts(frame):
@@ -84,7 +81,7 @@ def planned(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def contrasts(frame: pd.DataFrame) -> Iterator[Contrast]:
-    """Yield every contrast that these runs (rows of `conditions`) plan."""
+    """Yield each contrast that the runs of a frame of `conditions` plan."""
     planned = distinct(frame)
     factorials = list(designs(planned))
     for design in factorials:
@@ -110,7 +107,7 @@ def contrasts(frame: pd.DataFrame) -> Iterator[Contrast]:
 
 
 def family_place(family: str) -> tuple[int, int, str]:
-    """Return the key by which families are sorted: FIRST, the others by name, LAST."""
+    """Return the sort key of a family: FIRST, then the others by name, then LAST."""
     if family in FIRST:
         return 0, FIRST.index(family), family
     if family in LAST:
@@ -119,12 +116,17 @@ def family_place(family: str) -> tuple[int, int, str]:
 
 
 def always_aux(contrast: Contrast) -> bool:
-    """Return whether all conditions of a contrast have the auxiliary loss."""
+    """Return True if all conditions of a contrast have the auxiliary loss."""
     return all(side["aux"] for side in (*contrast.plus, *contrast.minus))
 
 
 def measured(table: pd.DataFrame, samples: Samples) -> pd.DataFrame:
-    """Add the numbers of each planned contrast alone, and `paired`, a Paired; or nan and the reason in `refused`."""
+    """Add the uncorrected statistics of planned contrasts.
+
+    Returns:
+        The table with more columns, among them `paired`, a Paired. If a contrast cannot be measured, they are nan and
+        `refused` is the reason.
+    """
     rows: list[dict[str, Any]] = []
     for contrast in table.contrast:
         try:
@@ -137,7 +139,7 @@ def measured(table: pd.DataFrame, samples: Samples) -> pd.DataFrame:
 
 
 def statistics(paired: Paired) -> dict[str, Any]:
-    """Return the numbers of paired accuracies: of the t-interval, and ROBUST.
+    """Return the t-interval, its p and the statistics in ROBUST of paired accuracies.
 
     Raises:
         ValueError: There are fewer than two seeds.
@@ -154,10 +156,10 @@ def statistics(paired: Paired) -> dict[str, Any]:
 
 
 def errors_removed(contrast: Contrast, paired: Paired) -> float | None:
-    """Return the share of the errors of `minus` that `plus` does not make, of the means over seeds.
+    """Return the share of the errors of `minus` that `plus` does not make, from the means over seeds.
 
     Returns:
-        Negative if errors are added. None unless both sides are means over conditions: an interaction removes none.
+        A share, negative if errors are added. None for an interaction, because its sides are not means over conditions.
     """
     if {len(contrast.plus), len(contrast.minus)} != {contrast.scale}:
         return None
@@ -166,14 +168,14 @@ def errors_removed(contrast: Contrast, paired: Paired) -> float | None:
 
 
 def corrected(table: pd.DataFrame) -> pd.DataFrame:
-    """Add to measured contrasts what is corrected for their number, and the verdicts that follow."""
+    """Add the statistics that are corrected for the number of contrasts, and the verdicts."""
     paired = table.paired
     table = table.reindex(columns=[*COLUMNS, "contrast"])
     table = table.astype(dict.fromkeys([*NUMBERS, *ROBUST, "q", "errors_removed"], float))
     table = table.astype({"n": "Int64"})
     tested = table[table.p.notna()]
     table.loc[tested.index, "q"] = stats.benjamini_hochberg(tested.p.to_numpy())
-    places: dict[Any, tuple[Any, int]] = {}  # of each row: the p-values of its family, and which is its own
+    places: dict[Any, tuple[Any, int]] = {}  # by row: the p-values of its family, and the place of its own
     for _, family in tested.groupby("family"):
         values = family.p.to_numpy()
         table.loc[family.index, "p_holm"] = stats.holm(values)
@@ -192,10 +194,10 @@ def judge(row: Any, paired: Paired, family: Any, place: int) -> tuple[str, str |
     """Return the verdict on a row of `corrected`, and the seeds without which it changes.
 
     Args:
-        row: The row, complete but for these two.
-        paired: Its accuracies by seed.
-        family: The p-values of its family, None if it has none.
-        place: The place of its own among them.
+        row: The row, without these two columns.
+        paired: The accuracies by seed.
+        family: The p-values of the family, None if the row has no p.
+        place: The place of the row's p in `family`.
     """
     first = rule.verdict(row.mean, row.ci_low, row.ci_high, row.p_holm, row.claim)
     other = rule.robust_verdict(
@@ -206,9 +208,9 @@ def judge(row: Any, paired: Paired, family: Any, place: int) -> tuple[str, str |
         left = robust.leave_one_out(paired.plus - paired.minus)
         p_holm = stats.holm_with(family, place, left.p)
         for i, seed in enumerate(paired.seeds):
-            kind = rule.verdict(left.mean[i], left.low[i], left.high[i], p_holm[i], row.claim)
-            if kind != first:
-                without.append((seed, kind))
+            second = rule.verdict(left.mean[i], left.low[i], left.high[i], p_holm[i], row.claim)
+            if second != first:
+                without.append((seed, second))
     words = rule.in_words(first, row.mean, other, without)
     if row.contrast.another_recipe:
         words = f"another recipe: {words}"
@@ -216,7 +218,7 @@ def judge(row: Any, paired: Paired, family: Any, place: int) -> tuple[str, str |
 
 
 def differing(contexts: Iterable[str]) -> list[str]:
-    """Return each context as a reader needs it: without the settings that all contexts have."""
+    """Return each context without the settings that all contexts share."""
     settings = [context.split(",") for context in contexts]
     common = set.intersection(*map(set, settings)) if settings else set()
     return [", ".join(setting for setting in row if setting not in common) for row in settings]

@@ -1,4 +1,4 @@
-"""The factors of a set of conditions: settings that vary, and the networks' relations to each other."""
+"""The factors of a set of conditions: settings that vary, and relations between networks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,8 +9,8 @@ from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of,
 from digitcmp.report.pages.formats import readable
 
 QUESTION = ("task", "dataset")  # settings that make up the question
-NO_FACTOR = ("task",)  # settings between whose levels accuracies are not compared: they answer different questions
-FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # the others have their setting's name
+NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
+FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # others are named after their setting
 
 
 class Factor(NamedTuple):
@@ -19,7 +19,7 @@ class Factor(NamedTuple):
     Attributes:
         family: The family of its effects.
         column: The setting.
-        levels: The levels that belong to the family, first the one that the others are compared with; () for all.
+        levels: The levels that belong to the family, the first being the reference. () for all levels.
     """
 
     family: str
@@ -28,10 +28,7 @@ class Factor(NamedTuple):
 
 
 def factors(planned: Sequence[Condition]) -> list[Factor]:
-    """Return every factor of these conditions, with the relations that the networks declare.
-
-    Settings in NO_FACTOR are none.
-    """
+    """Return the factors of these conditions, without NO_FACTOR, and the relations that the networks declare."""
     columns = list(planned[0])
     found = [Factor(FAMILIES.get(key, key), key) for key in columns if key not in ("model", "shared", *NO_FACTOR)]
     if "shared" in columns:
@@ -46,7 +43,7 @@ def factors(planned: Sequence[Condition]) -> list[Factor]:
 
 
 def levels(factor: Factor, group: Sequence[Condition]) -> list[str]:
-    """Return the levels of a factor in a group of conditions, first the one that the others are compared with."""
+    """Return the levels of a factor in a group of conditions, the reference first."""
     present = levels_of(group, factor.column)
     if factor.levels:
         return [level for level in factor.levels if level in present]
@@ -57,12 +54,12 @@ def levels(factor: Factor, group: Sequence[Condition]) -> list[str]:
 
 
 def related(*models: str) -> bool:
-    """Return whether one network is the other without sharing, or merged: no comparison of backbones."""
+    """Return True if one network is the other without sharing, or merged. Then they are not two backbones."""
     return any({*models} in ({name, other.unshared}, {name, other.merged}) for name, other in NETWORKS.items())
 
 
 def comparable(planned: Sequence[Condition], *factors: Factor) -> list[list[Condition]]:
-    """Group the conditions that are equal in all but these factors, if each factor has several levels among them."""
+    """Group the conditions that differ only in these factors. Each factor has several levels in each group."""
     for factor in factors:
         if factor.levels:
             planned = [condition for condition in planned if condition[factor.column] in factor.levels]

@@ -1,4 +1,7 @@
-"""Contrasts between kinds of backbones at equal sharing: WS3 − WS2 and WS1 − FCNN3 compare convolutional with dense."""
+"""Contrasts between kinds of backbones at equal sharing.
+
+For example, WS3 − WS2 and WS1 − FCNN3 compare convolutional with dense networks.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,17 +17,17 @@ Kind = tuple[str, str]  # a network that shares its weights, and the same withou
 
 
 def kinds(planned: Sequence[Condition]) -> list[Kind]:
-    """Return the kinds of backbones of which a network is planned, in the order of the registry."""
+    """Return the kinds of backbones with a planned network, in the order of the registry."""
     models = {*levels_of(planned, "model")}
     known = [(name, network.unshared) for name, network in NETWORKS.items() if network.unshared]
     return [kind for kind in known if not models.isdisjoint(kind)]
 
 
 def matched_contrasts(planned: Sequence[Condition]) -> Iterator[Contrast]:
-    """Yield each kind of backbone less the first, and how much more that is with the auxiliary loss.
+    """Yield the contrast of each kind of backbone with the first, and its interaction with the auxiliary loss.
 
-    Both are contrasts of two networks that share their weights, or of two that do not, and the mean of these two where
-    everything else is equal.
+    Each is yielded for two networks with sharing, for two without, and as the mean of both if all other settings are
+    equal.
     """
     first, *others = kinds(planned) or [("", "")]
     for other in others:
@@ -37,7 +40,7 @@ def matched_contrasts(planned: Sequence[Condition]) -> Iterator[Contrast]:
 
 
 def with_means(shared: Sequence[Contrast], unshared: Sequence[Contrast]) -> Iterator[Contrast]:
-    """Yield contrasts of networks with and without sharing, and the mean of each two that are equal but for that."""
+    """Yield contrasts of networks with sharing and without, and the mean of each two that differ only in sharing."""
     yield from shared
     yield from unshared
     partners = {recipe(contrast): contrast for contrast in unshared}
@@ -49,6 +52,6 @@ def with_means(shared: Sequence[Contrast], unshared: Sequence[Contrast]) -> Iter
 
 
 def recipe(contrast: Contrast) -> tuple[tuple[str, ...], ...]:
-    """Return the settings of all conditions but their networks."""
+    """Return the settings of all conditions of a contrast, without the networks."""
     sides = (*contrast.plus, *contrast.minus)
     return tuple(tuple(level for key, level in side.items() if key != "model") for side in sides)

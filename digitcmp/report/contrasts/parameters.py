@@ -1,4 +1,4 @@
-"""The effect of sharing at equal parameters: a network that shares its weights against a narrower one that does not."""
+"""The effect of sharing at equal parameters: a network with sharing against a narrower one without."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from digitcmp.report.statistics import stats
 if TYPE_CHECKING:
     from digitcmp.report.results import Results
 
-TOLERANCE = 0.02  # of the parameters of the unshared network
+TOLERANCE = 0.02  # the largest difference, as a share of the parameters of the network without sharing
 COLUMNS = ("effect", "params", "params_unshared", "n", "mean", "ci_low", "ci_high", "p")
 
 
 def equal_parameters(results: Results) -> pd.DataFrame:
     """Return the effect of sharing between networks of different widths that have the same number of parameters.
 
-    The cells are equal but for the model and the arguments of its network. Two networks of the same arguments are not
-    compared here: the effects have them.
+    The cells differ only in the model and the arguments of its network. Networks with the same arguments are left out,
+    because the table of effects has them.
 
     Returns:
-        COLUMNS, one row per pair of cells that share two seeds or more; p is not corrected. Empty if no cells match.
+        COLUMNS, one row per pair of cells with at least two common seeds. p is not corrected.
     """
     rows = []
     cells = list(zip(results.cells.to_dict("records"), results.changed_settings, results.titles(), strict=True))
@@ -54,7 +54,7 @@ def equal_parameters(results: Results) -> pd.DataFrame:
 
 
 def split(settings: Mapping[str, str], cell: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the arguments of a cell's network that are not at their default, and its other settings."""
+    """Return the changed arguments of a cell's network, and its other settings."""
     arguments = {key: settings[key] for key in NETWORKS[cell["model"]].arguments.model_fields if key in settings}
     others = {key: value for key, value in settings.items() if key not in {"model", "shared", *arguments}}
     return arguments, others

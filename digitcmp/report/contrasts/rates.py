@@ -1,7 +1,7 @@
 """The effects of the auxiliary loss and sharing at equal learning rates of both networks.
 
-Where a network was trained at several rates, its effect in general is ambiguous: each comparison would be between two
-different rates. At each rate that both have, it is not.
+If a network was trained at several rates, an effect could compare two different rates and is ambiguous. At each rate
+that both networks have, it is not.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ COLUMNS = ("family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_h
 
 
 class RateContrast(NamedTuple):
-    """A contrast at a learning rate that all its conditions have; its name tells it from others of its family."""
+    """A contrast at one learning rate, its name, unique in its family, and the rate."""
 
     contrast: Contrast
     effect: str
@@ -34,9 +34,9 @@ def equal_rates(frame: pd.DataFrame) -> pd.DataFrame:
         frame: Rows of `conditions`.
 
     Returns:
-        COLUMNS, one row per effect and rate, by ascending rate. p_holm is Holm's p inside the family, over all its
-        effects and rates. Where runs are missing, `refused` gives the reason and the numbers are nan. Empty unless a
-        network of an effect was trained at several rates.
+        COLUMNS, one row per effect and rate, by ascending rate. p_holm is Holm's p inside the family, over all effects
+        and rates. If runs are missing, `refused` is the reason and the numbers are nan. Empty unless a network was
+        trained at several rates.
     """
     samples = Samples(frame)
     rows: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ def equal_rates(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def rate_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[RateContrast]:
-    """Yield the contrasts of the auxiliary loss and sharing, once for each learning rate that both conditions have."""
+    """Yield the contrasts of the auxiliary loss and sharing at each learning rate that both conditions have."""
     planned = distinct(frame)
     for family in CLAIMS:
         found = []

@@ -1,4 +1,4 @@
-"""The test accuracies of each condition, and a contrast between them, paired by seed."""
+"""The test accuracies of conditions, paired by seed in a contrast."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from digitcmp.report.statistics import stats
 
 
 class Sample(NamedTuple):
-    """The test accuracies of a condition, by seed in ascending order."""
+    """The test accuracies of a condition, by ascending seed."""
 
     seeds: tuple[int, ...]
     accuracy: Float[np.ndarray, " seed"]
@@ -22,7 +22,7 @@ class Samples:
     """The test accuracies of each condition.
 
     Args:
-        frame: Rows of `conditions`, grouped once.
+        frame: Rows of `conditions`.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -34,7 +34,7 @@ class Samples:
         self.varied = {"lr", *(key for key in keys if frame[key].nunique() > 1)}
 
     def name(self, condition: Condition) -> str:
-        """Name a condition by the settings that vary among all runs."""
+        """Return the name of a condition, from the settings that vary among all runs."""
         return condition_name(condition, [key for key in condition if key in self.varied])
 
     def rates(self, condition: Condition) -> set[str]:
@@ -42,10 +42,10 @@ class Samples:
         return {lr for lr, _, _ in self.runs.get(tuple(condition.values()), [])}
 
     def of(self, condition: Condition) -> Sample:
-        """Return the sample of a condition, of one learning rate if it has `lr`.
+        """Return the sample of a condition, at one learning rate if the condition has `lr`.
 
         Raises:
-            ValueError: A run is missing, or there are several cells.
+            ValueError: A run is missing, or several cells have this condition.
         """
         known = self.runs.get(tuple(level for key, level in condition.items() if key != "lr"), [])
         if "lr" in condition:
@@ -66,7 +66,7 @@ class Samples:
 
 
 class Paired(NamedTuple):
-    """The two sides of a contrast, seed by seed: their difference is the contrast."""
+    """The two sides of a contrast by seed. The contrast is their difference."""
 
     seeds: tuple[int, ...]
     plus: Float[np.ndarray, " seed"]
@@ -74,14 +74,14 @@ class Paired(NamedTuple):
 
 
 def pair(contrast: Contrast, samples: Samples) -> Paired:
-    """Return the sums over the two sides of a contrast by seed, over its scale.
+    """Return the sum of each side of a contrast by seed, divided by its scale.
 
     Raises:
         ValueError: Its conditions cannot be paired by seed.
     """
     sides = {samples.name(side): side for side in (*contrast.plus, *contrast.minus)}
     by_seeds: dict[tuple[int, ...], list[str]] = {}
-    for name in sorted(sides):  # so that one reason reads the same everywhere
+    for name in sorted(sides):  # so that the same reason has the same text
         by_seeds.setdefault(samples.of(sides[name]).seeds, []).append(name)
     if len(by_seeds) > 1:
         groups = []
@@ -95,7 +95,7 @@ def pair(contrast: Contrast, samples: Samples) -> Paired:
 
 
 def measure(contrast: Contrast, samples: Samples) -> stats.Effect:
-    """Return the mean of a contrast over seeds, with its statistics.
+    """Return the mean of a contrast over seeds, its 95 % t-interval and p.
 
     Raises:
         ValueError: Its conditions cannot be paired by seed.

@@ -1,1 +1,1 @@
-"""Statistics of accuracies over seeds: pure functions of arrays, and the rules that follow from them."""
+"""Statistics of accuracies over seeds as pure functions, and the rules for verdicts and collapsed runs."""

@@ -1,4 +1,4 @@
-"""Runs that collapsed: a network that answers as if it saw no images, or falls far behind its cell's other seeds."""
+"""Collapsed runs: networks that are hardly better than the majority answer, or far below the other seeds."""
 
 import numpy as np
 import pandas as pd
@@ -7,8 +7,8 @@ from digitcmp.data.sources import SOURCES
 from digitcmp.data.tasks import TASKS
 
 CLASSES = 10  # for which a task knows the share of the majority answer
-STANDARD_ERRORS = 3  # above the base rate that a run must exceed
-DEVIATIONS, DROP = 5, 0.05  # below its cell's median at which a run counts as collapsed: both are exceeded
+STANDARD_ERRORS = 3  # a run up to this far above the base rate counts as collapsed
+DEVIATIONS, DROP = 5, 0.05  # a run further below the median of its cell than both counts as collapsed
 
 RULE = (
     f"A run counts as *collapsed* if its test accuracy is not more than {STANDARD_ERRORS} standard errors above the "
@@ -20,12 +20,12 @@ RULE = (
 
 
 def collapsed(runs: pd.DataFrame) -> pd.Series:
-    """Return which runs collapsed, by RULE.
+    """Return the runs that collapsed, by RULE.
 
-    The deviation of a few seeds can be close to 0 by chance; that of the test pairs is a floor.
+    The deviation of a few seeds can be close to 0 by chance. The standard error on the test pairs is its lower bound.
 
     Args:
-        runs: One row per run, with `cell test_acc test_pairs`, and `majority` where it is recorded.
+        runs: One row per run, with `cell test_acc test_pairs`, and `majority` if it is recorded.
 
     Returns:
         Booleans, with the index of `runs`.
@@ -40,7 +40,7 @@ def collapsed(runs: pd.DataFrame) -> pd.Series:
 
 
 def base_rate(runs: pd.DataFrame) -> pd.Series:
-    """Return the share of the majority answer among the test pairs of each run; nan where it is not known."""
+    """Return the share of the majority answer among the test pairs of each run, nan if it is unknown."""
     recorded = runs.majority.astype(float) if "majority" in runs else pd.Series(np.nan, runs.index)
     tasks = runs.task.fillna("leq") if "task" in runs else pd.Series("leq", runs.index)
     datasets = runs.dataset.fillna("mnist") if "dataset" in runs else pd.Series("mnist", runs.index)
@@ -50,5 +50,5 @@ def base_rate(runs: pd.DataFrame) -> pd.Series:
 
 
 def standard_error(accuracy: pd.Series, pairs: pd.Series) -> pd.Series:
-    """Return the binomial standard error of accuracies on this many pairs each."""
+    """Return the binomial standard error of each accuracy on its number of pairs."""
     return np.sqrt(accuracy * (1 - accuracy) / pairs)

@@ -1,9 +1,9 @@
-"""Robust companions of the t-interval of paired differences over seeds: pure functions of arrays.
+"""Robust statistics of paired differences over seeds, as pure functions of arrays.
 
-The estimate is the 20 % trimmed mean with Yuen's interval, not the Hodges-Lehmann estimate: of ten differences, two may
-be of collapsed runs and move neither the trimmed mean nor its interval far, but one already moves an end of Wilcoxon's
-interval, which rests on the ninth of 55 Walsh averages, of which ten contain that difference. The sign-flip test is
-exact and needs no normal distribution, but its statistic is the mean.
+The estimate is the 20 % trimmed mean with Yuen's interval. Two collapsed runs among ten hardly move it. The
+Hodges-Lehmann estimate was not chosen because one collapsed run already moves an end of Wilcoxon's interval: that end
+is the ninth of 55 Walsh averages, and ten of these contain the difference of that run. The sign-flip test is exact and
+assumes no normal distribution, but its statistic is the mean.
 """
 
 from typing import NamedTuple
@@ -14,8 +14,8 @@ from scipy.special import stdtr, stdtrit
 
 from digitcmp.report.statistics.stats import FEW, ROUNDING
 
-TRIMMED = 0.2  # share of the differences that is cut off at either end
-EXACT = 30  # seeds for which all sign flips are counted; two halves of 2^15 signs each
+TRIMMED = 0.2  # the share of the differences that is cut off at either end
+EXACT = 30  # the largest number of seeds for which all signs are counted, as two halves of 2^15
 Differences = Float[np.ndarray, " seed"]
 
 
@@ -28,7 +28,7 @@ class Trimmed(NamedTuple):
 
 
 class LeaveOneOut(NamedTuple):
-    """The mean, its 95 % t-interval and its two-sided p for each seed that is left out, in the order of the seeds."""
+    """The mean, its 95 % t-interval and its two-sided p without each seed, in the order of the seeds."""
 
     mean: Differences
     low: Differences
@@ -39,11 +39,11 @@ class LeaveOneOut(NamedTuple):
 def sign_flip_p(difference: Differences) -> float:
     """Return the exact two-sided p of the paired permutation test.
 
-    It is the share of the 2^n ways to flip the signs of the differences whose mean is at least as far from 0. The
-    smallest possible value is 2 / 2^n: .0625 for five seeds, .002 for ten.
+    It is the share of the 2^n combinations of signs for which the mean is at least as far from 0. The smallest possible
+    value is 2 / 2^n, that is .0625 for five seeds and .002 for ten.
 
     Returns:
-        nan for more than EXACT seeds.
+        The p, nan for more than EXACT seeds.
     """
     n = len(difference)
     observed = abs(difference.sum())
@@ -57,7 +57,7 @@ def sign_flip_p(difference: Differences) -> float:
 
 
 def signed_sums(values: Differences) -> Float[np.ndarray, " signs"]:
-    """Return the sums of n values with each of the 2^n combinations of signs."""
+    """Return the sum of n values for each of the 2^n combinations of signs."""
     sums = np.zeros(1)
     for value in values:
         sums = np.concatenate([sums + value, sums - value])
@@ -67,11 +67,11 @@ def signed_sums(values: Differences) -> Float[np.ndarray, " signs"]:
 def trimmed_mean(difference: Differences) -> Trimmed:
     """Return the mean without the g = floor(n / 5) smallest and g largest differences, with Yuen's t-interval.
 
-    Its standard error is that of the winsorized differences, sqrt((n - 1) s^2 / (h (h - 1))) for the h = n - 2 g that
-    are left, with h - 1 degrees of freedom.
+    The standard error is sqrt((n - 1) s^2 / (h (h - 1))), with s^2 the variance of the winsorized differences and
+    h = n - 2 g the number that is left. There are h - 1 degrees of freedom.
 
     Returns:
-        nan for fewer than FEW seeds, of which none is cut off.
+        The mean and its interval, nan for fewer than FEW seeds, because none would be cut off.
     """
     n = len(difference)
     if n < FEW:
@@ -86,7 +86,7 @@ def trimmed_mean(difference: Differences) -> Trimmed:
 
 
 def leave_one_out(difference: Differences) -> LeaveOneOut:
-    """Return the statistics of the mean of n >= 3 differences for each seed that is left out."""
+    """Return the statistics of the mean of n >= 3 differences without each seed."""
     n = len(difference)
     centred = difference - difference.mean()
     mean = (difference.sum() - difference) / (n - 1)

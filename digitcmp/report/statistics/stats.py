@@ -1,14 +1,14 @@
-"""Statistics of accuracies over seeds: pure functions of arrays."""
+"""Statistics of accuracies over seeds, as pure functions of arrays."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import stdtr, stdtrit  # Student's t without the second that scipy.stats takes to import
+from scipy.special import stdtr, stdtrit  # scipy.stats takes a second to import
 
 SIGNIFICANT = 0.05
-ROUNDING = 1e-9  # accuracies are ratios of counts: what differs by less is equal
-FEW = 5  # seeds, fewer of which give no interval where all differences are equal
+ROUNDING = 1e-9  # accuracies are ratios of counts; smaller differences are rounding errors
+FEW = 5  # with fewer seeds, equal differences give no interval
 
 
 class Effect(NamedTuple):
@@ -22,21 +22,21 @@ class Effect(NamedTuple):
 
 
 def half_width(std: float, n: int) -> float:
-    """Return half the 95 % t-interval of a mean, from the sample std of n values; nan for fewer than two."""
+    """Return half the width of the 95 % t-interval of a mean, from the sample std of n values. nan for n < 2."""
     return float(stdtrit(n - 1, 0.975)) * std / np.sqrt(n) if n > 1 else np.nan
 
 
 def interval(mean: float, std: float, n: int) -> tuple[float, float]:
-    """Return the 95 % t-interval of a mean accuracy, cut to [0, 1]; (nan, nan) for fewer than two values.
+    """Return the 95 % t-interval of a mean accuracy, cut to [0, 1]. (nan, nan) for n < 2.
 
-    The mean of accuracies lies in [0, 1], so what is cut off cannot have held it: the coverage stays.
+    Its coverage is unchanged, because a mean of accuracies lies in [0, 1].
     """
     low, high = np.clip([mean - half_width(std, n), mean + half_width(std, n)], 0, 1)
     return float(low), float(high)
 
 
 def welch_half_width(std: Float[np.ndarray, " cell"], n: Int[np.ndarray, " cell"]) -> float:
-    """Return half the 95 % t-interval of a sum or difference of means of independent cells, by Welch.
+    """Return half the width of Welch's 95 % t-interval of a sum or difference of means of independent cells.
 
     Args:
         std: The sample standard deviation of each cell.
@@ -50,18 +50,18 @@ def welch_half_width(std: Float[np.ndarray, " cell"], n: Int[np.ndarray, " cell"
 def paired_effect(a: Float[np.ndarray, " seed"], b: Float[np.ndarray, " same"]) -> Effect:
     """Return the mean of a - b over seeds with its 95 % t-interval and two-sided p.
 
-    Where every seed gives the same difference, the interval is that point, and p is 0, or 1 if the point is 0. Fewer
-    than FEW such seeds say nothing of the spread: interval and p are nan.
+    If all differences are equal, the interval is that point, and p is 0, or 1 if the point is 0. With fewer than FEW
+    such seeds the spread is unknown, and interval and p are nan.
 
     Raises:
-        ValueError: They have not the same length n >= 2.
+        ValueError: The lengths of a and b differ or are below 2.
     """
     n = len(a)
     if n != len(b):
         raise ValueError(f"{n} and {len(b)} seeds cannot be paired")
     if n < 2:
         raise ValueError(f"n = {n}: an interval needs at least 2 seeds")
-    difference = np.round(a - b, 12)  # an accuracy is a ratio of counts: what is smaller is rounding
+    difference = np.round(a - b, 12)  # remove rounding errors, so that equal differences compare equal
     if np.ptp(difference) == 0:
         mean = float(difference[0])
         if n < FEW:
@@ -81,9 +81,9 @@ def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
 
 
 def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarray, " other"]) -> np.ndarray:
-    """Return Holm's adjustment of the p-value at `place`, had it each of these other values.
+    """Return Holm's adjustment of the p-value at `place` for each of several other values of it.
 
-    It is `holm(p)[place]` with `p[place]` replaced, for all values at once.
+    This is `holm(p)[place]` with `p[place]` replaced by each of `others`.
     """
     rest = np.sort(np.delete(p, place))
     steps = np.concatenate([[0.0], np.maximum.accumulate(rest * np.arange(len(p), 1, -1))])
