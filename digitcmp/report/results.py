@@ -1,4 +1,4 @@
-"""The runs of some folders, finished or not, and every table that follows from them."""
+"""The runs of some folders and all tables that are computed from them."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from digitcmp.report.statistics import collapse, stats
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table
 
-TASK = ("cell", "dataset", "test_pairs", "tta")  # the keys that later evaluations of several seeds share
+TASK = ("cell", "dataset", "test_pairs", "tta")  # columns that group later evaluations over seeds
 
 
 @dataclass(frozen=True)
 class Results:
-    """The runs that a report is made from. Its tables are computed when they are first used.
+    """The runs of a report. Tables are computed on first use.
 
     Attributes:
-        roots: The folders that were read.
-        runs: One row per finished run, like `run_table`, in the paper's order, each once.
-        unfinished: The folders of runs that were begun and not finished.
-        planned: The folders of runs that were not begun.
-        archives: The reports whose CSV files were read because their runs are gone.
-        warnings: What the reader must know about the origin of these runs.
-        code: The functions behind each fingerprint in the column `code` of `runs`, with their digests.
-        duplicates: The folders of finished runs that another folder holds too, with the folder that counts.
+        roots: The folders of the runs.
+        runs: One row per finished run, like `run_table`, without duplicates, in the paper's order.
+        unfinished: The folders of runs that were started but not finished.
+        planned: The folders of runs that were never started.
+        archives: The folders of reports whose CSV files were read because their runs were deleted.
+        warnings: Warnings about the origin of the runs.
+        code: The functions of each fingerprint in the column `code` of `runs`, with their digests.
+        duplicates: The folders of duplicate runs, each with the folder whose run is used.
     """
 
     roots: Sequence[Path]
@@ -54,53 +54,53 @@ class Results:
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Results:
-        """Read the results in some folders; of a folder without a finished run, the CSV files of its report.
+        """Read the runs of some folders. A folder without a finished run is read from the CSV files of its report.
 
-        A run that is there twice counts once. Different results for the same configuration and seed are warned of.
+        Duplicate runs are used once. Different results of the same configuration and seed give a warning.
 
         Raises:
-            RunError: A runs.csv is not a report's.
+            RunError: A runs.csv is not that of a report.
         """
         roots = [sources.sweep_folder(root) for root in roots]
-        read = [sources.read_source(root) for root in roots]
-        table = pd.concat([source.runs for source in read], ignore_index=True)
+        found = [sources.read_source(root) for root in roots]
+        table = pd.concat([source.runs for source in found], ignore_index=True)
         if table.empty:
             return cls(roots, table)
         table, duplicates, warnings = sources.drop_repeated(sources.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
-        for source in read:
+        for source in found:
             code |= {key: functions for key, functions in source.code.items() if key in recorded}
         warnings += sources.unknown_networks(table)
         warnings += provenance_warnings(table, code)
         table = sources.sort_runs(table)
-        begun, planned = sources.missing_folders(roots, table, duplicates)
-        archives = [source.archive for source in read if source.archive]
-        return cls(roots, table, begun, planned, archives, warnings, code, duplicates)
+        unfinished, planned = sources.missing_folders(roots, table, duplicates)
+        archives = [source.archive for source in found if source.archive]
+        return cls(roots, table, unfinished, planned, archives, warnings, code, duplicates)
 
     @cached_property
     def changed_settings(self) -> list[dict[str, str]]:
-        """The settings of each cell that are not at their default, as text, without its learning rate."""
+        """The settings of each cell that are not at their default, as text, without the learning rate."""
         return [changed(run) for run in self.runs.drop_duplicates("cell").to_dict("records")]
 
     @cached_property
     def collapsed(self) -> pd.Series:
-        """Whether each run collapsed: `collapse.collapsed`."""
+        """The collapsed runs as booleans, one per run: `collapse.collapsed`."""
         return collapse.collapsed(self.runs)
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row per cell, in the order of the runs: means over its seeds.
+        """One row per cell, in the order of the runs, with means over seeds.
 
-        std is the sample standard deviation over seeds, ci_low and ci_high the 95 % t-interval of the mean cut to
-        [0, 1], all nan for a single seed. `collapsed` counts the runs that collapsed. head_loss is how much more
-        accurate the comparison of the two predicted digits is than the trained head, with its interval. The paper's
-        values stand beside cells of the paper's networks, data and epochs. Settings that differ between the cells have
-        a column each, between `paper_std` and `cell`, the name.
+        std is the sample standard deviation over seeds, and ci_low and ci_high are the 95 % t-interval of the mean, cut
+        to [0, 1]. These are nan for a single seed. `collapsed` counts collapsed runs. head_loss is the accuracy of
+        comparing the two predicted digits minus that of the trained head, with its interval. paper_mean and paper_std
+        are nan unless the cell has the paper's network, data and recipe. Each setting that differs between cells has a
+        column between `paper_std` and `cell`, the name of the cell.
         """
         settings = self.runs.drop(columns=list({*IDENTITY, *NO_SETTING} & {*self.runs})).map(readable)
         changed = {key for settings_of_cell in self.changed_settings for key in settings_of_cell}
-        # an argument that only some networks have is no difference where it is at its default
+        # an argument at its default is not a difference from networks without that argument
         varied = settings[[key for key in settings if settings[key].nunique() > 1 and key in changed]]
         rows = []
         groups = self.runs.assign(collapsed=self.collapsed).groupby("cell", sort=False)
@@ -113,12 +113,12 @@ class Results:
         return pd.DataFrame(rows)
 
     def titles(self, *without: str) -> list[str]:
-        """Name each cell by its label and the settings that tell it from the others of that label.
+        """Return the title of each cell: its label and the settings in which cells of that label differ.
 
         Args:
             without: Settings to leave out.
         """
-        hidden = {"model", "aux", "head", *without}  # the label names the head
+        hidden = {"model", "aux", "head", *without}  # the label stands for these
         settings = [{*condition.items()} for condition in self.changed_settings]
         common: dict[str, set[tuple[str, str]]] = {}
         for label, of_cell in zip(self.cells.label, settings, strict=True):
@@ -139,12 +139,12 @@ class Results:
 
     @cached_property
     def rate_effects(self) -> pd.DataFrame:
-        """The effects at equal learning rates, those without statistics too: `rates.equal_rates` of these runs."""
+        """The effects at equal learning rates, also those without statistics: `rates.equal_rates` of these runs."""
         return equal_rates(conditions.conditions(self.runs, [*self.unfinished, *self.planned]))
 
     @property
     def equal_rates(self) -> pd.DataFrame:
-        """The rows of `rate_effects` that have statistics; empty unless networks were trained at several rates."""
+        """The rows of `rate_effects` with statistics. Empty unless networks were trained at several rates."""
         return self.rate_effects[self.rate_effects.refused.isna()].drop(columns="refused")
 
     @cached_property
@@ -154,7 +154,7 @@ class Results:
 
     @cached_property
     def averages(self) -> pd.DataFrame:
-        """The averages of a design of many effects: `averages.averages`; empty for a few, or for several data sets."""
+        """The averages of a large design: `averages.averages`. Empty for a small design or for several data sets."""
         single = ~self.effects.family.isin([*contrast.ORDERS, "lr"])
         few = (single & self.effects.refused.isna()).sum() <= averages.LARGE
         frame = conditions.conditions(self.runs)
@@ -167,19 +167,19 @@ class Results:
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:
-        """The effects of the auxiliary loss and sharing on each data set: `data_sets.by_dataset`; empty for one."""
+        """The effects of the auxiliary loss and sharing on each data set: `data_sets.by_dataset`. Empty for one."""
         return data_sets.by_dataset(self.effects)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """The rows of metrics.csv with a test accuracy, of every run that is there: rows of `curve_table`."""
+        """The rows of metrics.csv with a test accuracy, of all runs with such a file: rows of `curve_table`."""
         here = self.runs[[(Path(path) / METRICS).exists() for path in self.runs.path]]
         metrics = curve_table(here)
         return metrics[metrics.test_acc.notna()] if len(metrics) else metrics
 
     @cached_property
     def seed_curves(self) -> pd.DataFrame:
-        """The accuracies of each run by epoch, `convergence.CURVE`; empty if no run is there, nor its curve."""
+        """The accuracies of each run by epoch, with the columns `convergence.CURVE`. Empty if no run has a curve."""
         tables = [self.metrics.reindex(columns=list(convergence.CURVE))]
         files = [archive / "seed_curves.csv" for archive in self.archives]
         tables += [read_csv(file) for file in files if file.exists()]
@@ -189,19 +189,19 @@ class Results:
 
     @cached_property
     def outcomes(self) -> pd.DataFrame:
-        """How fast and how far each run with a curve learns: `convergence.outcomes`."""
+        """The outcomes of each run with a curve: `convergence.outcomes`."""
         return convergence.outcomes(self.runs, self.seed_curves)
 
     @cached_property
     def convergence(self) -> pd.DataFrame:
-        """What the auxiliary loss and sharing change in that: `convergence.convergence`."""
+        """The effects of the auxiliary loss and sharing on these outcomes: `convergence.convergence`."""
         return convergence.convergence(self.runs, self.seed_curves)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
-        """Mean and std over seeds of every column of metrics.csv, and n: one row per cell and evaluated epoch.
+        """The mean and std over seeds of every column of metrics.csv, and n: one row per cell and evaluated epoch.
 
-        A cell that is in several folders has the curve of the first.
+        If several folders have a cell, its curve is that of the first folder.
         """
         tables = []
         if len(self.metrics):
@@ -217,11 +217,11 @@ class Results:
 
     @cached_property
     def selection(self) -> pd.DataFrame:
-        """One row per condition with several learning rates: the best by mean validation accuracy; empty without.
+        """The learning rate with the highest mean validation accuracy, one row per condition with several rates.
 
         `title` names the condition and `cells` lists its cells. `test_acc` is that of the selected rate. `oracle_lr`
-        and `oracle_test_acc` would be selected on the test pairs, for comparison only. `at_edge` is true if the
-        selected rate is the smallest or the largest tried.
+        and `oracle_test_acc` are those of the rate with the highest test accuracy, for comparison only. `at_edge` is
+        True if the selected rate is the smallest or largest tried. Empty if no condition has several rates.
         """
         titles = pd.Series([title.rpartition(" lr=")[0] for title in self.titles()], index=self.cells.index)
         rows = []
@@ -240,10 +240,10 @@ class Results:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """The cells of every series over three or more numbers of training pairs, and `series`, its name.
+        """The cells of each series over three or more numbers of training pairs, with `series`, its name.
 
-        The cells of a series are equal in all but train_pairs, and epochs, which keep the number of steps the same.
-        Cells with several lengths at one number of pairs are no series.
+        The cells of a series differ only in train_pairs and epochs. Cells with several numbers of epochs at one number
+        of pairs are not a series.
         """
         cells = self.cells.assign(series=self.titles("train_pairs", "epochs"))
         series = []
@@ -254,9 +254,9 @@ class Results:
 
     @cached_property
     def others(self) -> pd.DataFrame:
-        """Results published on the paper's task, if a cell of 1,000 MNIST pairs exceeds the worst; otherwise empty.
+        """Published results on the paper's task, with the columns `work mean std source n ci_low ci_high`.
 
-        Columns: `work mean std source n ci_low ci_high`.
+        Empty unless a cell with 1,000 MNIST pairs has a higher accuracy than the lowest of them.
         """
         works = paper.OTHERS | {"the paper's AL4": paper.ACCURACY["AL4"]}
         table = pd.DataFrame([{"work": work, **other._asdict()} for work, other in works.items()])
@@ -268,7 +268,7 @@ class Results:
 
     @property
     def functions(self) -> pd.DataFrame:
-        """The functions behind the fingerprints of the runs: columns `code function digest`."""
+        """The functions of the fingerprints of the runs, with the columns `code function digest`."""
         rows = []
         for code in sorted(self.code):
             rows += [(code, function, digest) for function, digest in self.code[code].items()]
@@ -276,16 +276,16 @@ class Results:
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
-        """The results of later evaluations by digitcmp.evaluate: rows of `evaluation_table`."""
+        """The results of `digitcmp evaluate`: rows of `evaluation_table`."""
         files = [archive / "evaluations.csv" for archive in self.archives]
         archived = [read_csv(file) for file in files if file.exists()]
         return pd.concat([evaluation_table(self.runs), *archived], ignore_index=True)
 
     @cached_property
     def tasks(self) -> pd.DataFrame:
-        """The later evaluations, one for each run and TASK; one with an order of the classes before one without.
+        """The later evaluations, one per run and TASK, if possible one with an order of the classes.
 
-        If the pairs are of another seed than the run's own, `dataset` says so.
+        If the pairs are drawn with another seed than the run's own, `dataset` includes that seed.
         """
         if self.evaluated.empty:
             return self.evaluated
@@ -297,11 +297,11 @@ class Results:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """Mean and spread over seeds of the later evaluations, one row per cell and task; empty if there are none.
+        """The mean and std over seeds of the later evaluations, one row per cell and TASK. Empty if there are none.
 
         Columns: `title dataset test_pairs tta n test_acc_mean test_acc_std ci_low ci_high`. If an order of the classes
-        was requested, also `order_mean order_std ordered orders`: Kendall's tau, in how many runs it is 1, and of how
-        many it is known.
+        was requested, also `order_mean order_std`, Kendall's tau, `ordered`, the number of runs in which it is 1, and
+        `orders`, the number of runs with an order.
         """
         if self.tasks.empty:
             return pd.DataFrame()

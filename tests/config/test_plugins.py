@@ -125,7 +125,7 @@ def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> N
         file.write_text(json.dumps(older))
     report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
     said = report.stdout + report.stderr
-    assert "flat is not registered, and its results do not say whether it shares weights" in said
+    assert "flat is not registered, and its results do not record whether it shares weights" in said
 
 
 def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:

@@ -113,4 +113,4 @@ def test_a_run_that_is_there_twice_counts_once() -> None:
     table = pd.DataFrame(runs, columns=["path", "config_hash", "test_acc"]).assign(**dict.fromkeys(scores, 0.5))
     once, _, [warning] = drop_repeated(table)
     assert list(once.path) == ["a", "c"]
-    assert warning.endswith("the first counts: test accuracy 0.8000 in a, 0.9000 in b")
+    assert warning.endswith("of which the first is used: test accuracy 0.8000 in a, 0.9000 in b")

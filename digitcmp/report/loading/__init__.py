@@ -1,1 +1,1 @@
-"""The runs of some folders as tables: read, completed, grouped into cells."""
+"""Read the runs of some folders as tables."""

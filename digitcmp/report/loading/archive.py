@@ -1,4 +1,4 @@
-"""The CSV files of a report, read in place of runs that are gone."""
+"""The CSV files of a report, which replace runs that were deleted."""
 
 from pathlib import Path
 
@@ -8,16 +8,16 @@ from digitcmp.errors import RunError
 from digitcmp.report.loading.settings import literal
 from digitcmp.runs.result import MAJORITY, RESULT_KEYS, SCORES
 
-TEXTS = {  # columns of texts, some of which look like numbers
+TEXTS = {  # columns of texts, even if a text looks like a number
     *({*RESULT_KEYS} - {"params", "fit_seconds", MAJORITY, *SCORES}),
     *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions"),
 }
-DERIVED = ["collapsed"]  # columns of runs.csv that follow from the others
-REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns of runs.csv
+DERIVED = ["collapsed"]  # columns of runs.csv that are computed from the others
+REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns that every runs.csv has
 
 
 def find_archive(root: Path) -> Path | None:
-    """Return the folder of a report in `root`, or `root` itself if it is one; None if there is no runs.csv."""
+    """Return `root`/report or `root`, the first of them that holds a runs.csv, or None."""
     for folder in (root / "report", root):
         if (folder / "runs.csv").exists():
             return folder
@@ -25,7 +25,7 @@ def find_archive(root: Path) -> Path | None:
 
 
 def read_csv(file: Path) -> pd.DataFrame:
-    """Read a CSV file of a report exactly as it was written: texts that look like numbers stay texts."""
+    """Read a CSV file of a report. Texts that look like numbers stay texts."""
     return pd.read_csv(file, dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values=[""])
 
 
@@ -33,24 +33,26 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
     """Read a report's runs.csv.
 
     Args:
-        file: The runs.csv. The report's curves.csv must lie beside it.
-        root: The folder of the sweep. The runs get the `path` that they would have in it.
+        file: The runs.csv. The curves.csv of the report is expected in the same folder.
+        root: The folder of the sweep. `path` is set to the folder that each run had in it.
 
     Returns:
         One row per run, like `runs.table.run_table`.
 
     Raises:
-        RunError: The file is not a report's.
+        RunError: The file is not that of a report.
     """
     try:
         table = read_csv(file)
         missing = [key for key in REQUIRED if key not in table]
-    except ValueError:  # the base class of pandas' own errors
+    except ValueError:  # the base class of pandas' errors
         missing = ["cell"]
     if missing:
-        raise RunError(f"{file} is no report's: it has no column {missing[0]}")
+        raise RunError(f"{file} has no column {missing[0]}; the runs.csv of a report is expected. Check the folder.")
     if not (file.parent / "curves.csv").exists():
-        raise RunError(f"{file.parent} holds a runs.csv but no curves.csv: a report needs both")
+        raise RunError(
+            f"{file.parent} has a runs.csv but no curves.csv; a report with both is expected. Restore the missing file."
+        )
     for key in set(table.select_dtypes("str")) - TEXTS:
         table[key] = table[key].map(lambda value: literal(value) if isinstance(value, str) else value)
     paths = [str(root / cell / f"seed={seed}") for cell, seed in zip(table.cell, table.seed, strict=True)]
@@ -58,7 +60,7 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
 
 
 def read_code(file: Path) -> dict[str, dict[str, str]]:
-    """Read a report's code.csv: the functions of each fingerprint with their digests; empty without the file."""
+    """Read a report's code.csv, the functions of each fingerprint with their digests. Empty without the file."""
     if not file.exists():
         return {}
     code = {}

@@ -1,4 +1,4 @@
-"""The runs of a cell as one row: their means, their spread and the paper's value."""
+"""The statistics of the runs of a cell, and the paper's value."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first c
 
 
 def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
-    """Return n, mean, sample standard deviation and 95 % interval of the test accuracies of some runs."""
+    """Return n, the mean, sample standard deviation and 95 % t-interval of the test accuracies of some runs."""
     n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
     low, high = stats.interval(mean, std, n)
     return {"n": n, "test_acc_mean": mean, "test_acc_std": std, "ci_low": low, "ci_high": high}
 
 
 def cell_means(group: pd.DataFrame) -> dict[str, Any]:
-    """Return what the runs of a cell have in common, and the means of their scores."""
+    """Return the row of a cell: the settings in IDENTITY and the means of its runs' scores."""
     first = group.iloc[0]
     row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
     for score in ("val_acc", "digit_acc", "argmax_acc"):
@@ -31,7 +31,7 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def head_loss(group: pd.DataFrame) -> dict[str, float]:
-    """Return how much more accurate argmax_acc of some runs is than test_acc, paired by seed; nan without aux."""
+    """Return the mean of argmax_acc minus test_acc of some runs and its 95 % t-interval, nan without argmax_acc."""
     row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
     argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
     row["head_loss"] = (argmax - test).mean()
@@ -42,7 +42,7 @@ def head_loss(group: pd.DataFrame) -> dict[str, float]:
 
 
 def paper_accuracy(label: str) -> tuple[float, float]:
-    """Return the mean and std that the paper has for a label, nan where it has none."""
+    """Return the paper's mean and std for a label, nan if it has none."""
     published = paper.published(label)
     if published is None:
         return np.nan, np.nan

@@ -1,4 +1,4 @@
-"""The code, versions and device that runs were made with, and what is mixed among them."""
+"""The code, versions and device of runs, and warnings if they are mixed."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ Version = frozenset[tuple[str, str]]  # the parts of one definition with their d
 
 
 def definition_versions(code: Code) -> dict[str, set[Version]]:
-    """Return the versions of each function and class behind these fingerprints, by its name."""
+    """Return the versions of each function and class in these fingerprints, by its name."""
     versions: dict[str, set[Version]] = {}
     for functions in code.values():
         parts: dict[str, set[tuple[str, str]]] = {}
@@ -26,7 +26,10 @@ def definition_versions(code: Code) -> dict[str, set[Version]]:
 
 
 def mixed_functions(code: Code) -> list[str]:
-    """Return the functions and methods that differ between the fingerprints that have them, or their class, sorted."""
+    """Return the sorted names of the functions and methods that differ between fingerprints.
+
+    A method is compared between the fingerprints that have its class.
+    """
     mixed: set[str] = set()
     for versions in definition_versions(code).values():
         differing = frozenset.union(*versions) - frozenset.intersection(*versions)
@@ -35,11 +38,11 @@ def mixed_functions(code: Code) -> list[str]:
 
 
 def provenance_warnings(table: pd.DataFrame, code: Code) -> list[str]:
-    """Return a warning for each way in which these runs are not of one origin.
+    """Return a warning for each way in which the origins of runs differ.
 
     Args:
         table: One row per run.
-        code: The functions behind the fingerprints in its column `code`.
+        code: The functions of the fingerprints in its column `code`.
     """
     warnings = []
     same_code = "code" in table and table.code.notna().all() and not mixed_functions(code)
@@ -49,12 +52,12 @@ def provenance_warnings(table: pd.DataFrame, code: Code) -> list[str]:
         counts = table[key].value_counts().sort_index()
         if len(counts) > 1:
             made = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
-            warnings.append(f"mixed {key} among these runs, which may round differently: {made}")
+            warnings.append(f"mixed {key} among these runs: {made}. Results may be rounded differently.")
     if mixed := mixed_functions(code):
-        warnings.append(f"mixed code among these runs, which may compute otherwise: {listed(mixed)}")
+        warnings.append(f"mixed code among these runs: {listed(mixed)}. Results may not be comparable.")
     unknown = table.code.isna().sum() if "code" in table else len(table)
     if 0 < unknown < len(table):
-        warnings.append(f"{unknown} of {len(table)} runs have no record of the code that made them")
+        warnings.append(f"{unknown} of {len(table)} runs have no record of the code that trained them")
     if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):
-        warnings.append(f"made with uncommitted changes: git_commit {', '.join(dirty)}")
+        warnings.append(f"runs trained with uncommitted changes: git_commit {', '.join(dirty)}")
     return warnings

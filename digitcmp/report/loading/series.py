@@ -1,4 +1,4 @@
-"""Series over the levels of a numeric setting: cells that are equal but for it."""
+"""Series over the levels of a numeric setting."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from digitcmp.report.statistics import stats
 if TYPE_CHECKING:
     from digitcmp.report.results import Results
 
-LEAST = 3  # levels of a series
-MOST = 12  # series that a figure can show; more are averaged over their settings
+LEAST = 3  # the smallest number of levels of a series
+MOST = 12  # the largest number of series in a figure; more are averaged over the other settings
 SAME_STEPS = 1.1  # the largest ratio between numbers of steps that count as equal
-OUTCOMES = {"batch_size": ("test_acc", "fit_seconds")}  # of a setting; of any other the test accuracy
+OUTCOMES = {"batch_size": ("test_acc", "fit_seconds")}  # by setting; that of other settings is test_acc
 NO_FACTOR = {"seed", "data_seed"}
 COLUMNS = ("factor", "series", "model", "aux", "level", "outcome", "n", "mean", "ci_low", "ci_high")
 
@@ -26,12 +26,12 @@ COLUMNS = ("factor", "series", "model", "aux", "level", "outcome", "n", "mean", 
 def series(results: Results) -> pd.DataFrame:
     """Return the mean of each outcome at each level of every numeric setting with three or more levels.
 
-    The cells of a series are equal in all other settings but the learning rate, which belongs to the recipe; of
-    batch_size and train_pairs there may also be series at an equal number of steps, with other epochs. If a setting has
-    more than MOST series, those of each network are averaged over all other settings, for each seed.
+    The cells of a series are equal in all other settings except the learning rate, which belongs to the recipe. For
+    batch_size and train_pairs there are also series with an equal number of steps and different epochs. If a setting
+    has more than MOST series, those of each network are averaged over all other settings, for each seed.
 
     Returns:
-        COLUMNS, one row per level and outcome: the mean over n seeds with its 95 % t-interval.
+        COLUMNS, one row per series, level and outcome: the mean over n seeds with its 95 % t-interval.
     """
     runs = results.runs
     records = runs.drop_duplicates("cell").to_dict("records")
@@ -53,7 +53,7 @@ def series(results: Results) -> pd.DataFrame:
 
 
 def numeric_levels(records: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
-    """Return the level of a setting in each cell in which it is a number."""
+    """Return the level of a setting in each cell, for the cells in which it is a number."""
     levels = {}
     for record in records:
         value = record[key]
@@ -72,7 +72,7 @@ def grouped(
 ) -> list[list[str]]:
     """Return the cells of each series of a setting, by level in ascending order."""
     steps = {r["cell"]: r["epochs"] * -(-r["train_pairs"] // r["batch_size"]) for r in records}
-    attempts = [[key, "lr"], [key]]  # with the learning rate that each cell has, else at an equal rate
+    attempts = [[key, "lr"], [key]]  # first at any learning rate, then at an equal one
     found: list[list[str]] = []
     for hidden in attempts:
         placed = {cell for members in found for cell in members}
@@ -97,12 +97,12 @@ def grouped(
 
 
 def is_series(members: Sequence[str], levels: Mapping[str, float]) -> bool:
-    """Return whether these cells have three or more levels, each once."""
+    """Return True if these cells have LEAST or more levels, each in one cell."""
     return len(members) >= LEAST and len({levels[cell] for cell in members}) == len(members)
 
 
 def step_classes(steps: Mapping[str, int]) -> dict[str, int]:
-    """Number the cells by their steps, the same number for about as many."""
+    """Return a class for each cell by its number of steps. Numbers of steps within SAME_STEPS share a class."""
     numbers, last, before = {}, 0, 0.0
     for cell, n in sorted(steps.items(), key=lambda item: item[1]):
         last += n > SAME_STEPS * before
@@ -113,7 +113,7 @@ def step_classes(steps: Mapping[str, int]) -> dict[str, int]:
 def series_names(
     found: Sequence[Sequence[str]], cells: Mapping[str, Mapping[str, str]], results: Results, key: str
 ) -> list[str]:
-    """Name each series by its label and the settings that tell it from the others."""
+    """Return the name of each series: its label and the settings in which the series differ."""
     labels = dict(zip(results.cells.cell, results.cells.label, strict=True))
     common = []
     for members in found:
@@ -134,7 +134,7 @@ def series_names(
 
 
 def rates(settings: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Return the learning rate among some settings."""
+    """Return the items of the learning rate among some settings."""
     return {item for item in settings if item[0] == "lr"}
 
 
@@ -142,7 +142,10 @@ def measured(runs: pd.DataFrame, key: str, name: str, outcomes: Sequence[str]) -
     """Return a row for each level and outcome of one series.
 
     Args:
-        runs: Its runs, one for each level and seed, with their `level`.
+        runs: The runs of the series, one per level and seed, with the column `level`.
+        key: The setting.
+        name: The name of the series.
+        outcomes: The columns of the outcomes.
     """
     first, rows = runs.iloc[0], []
     for outcome in outcomes:
@@ -161,7 +164,7 @@ def averaged(
 ) -> list[dict[str, Any]]:
     """Return a row for each level and outcome of each network, averaged over its series for each seed.
 
-    Of a network's series those count that have the most common levels.
+    Only the series of a network with the most common set of levels are averaged.
     """
     level = dict(zip(runs.cell, runs.level, strict=True))
     label = dict(zip(runs.cell, runs.label, strict=True))

@@ -1,4 +1,4 @@
-"""The settings of a run: those that are not at their default, and how a level of one is named."""
+"""The settings of runs that are not at their default, and the names of levels."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ NO_SETTING = {*RESULT_KEYS, "code", "path", "seed"}
 
 
 def literal(value: str) -> Any:
-    """Parse a value from its text as JSON: '0.002', 'true', '[300, 50]'. Any other text is returned as it is."""
+    """Return a value from its JSON text: '0.002', 'true', '[300, 50]'. Return any other text unchanged."""
     try:
         return json.loads(value)
     except ValueError:
@@ -22,7 +22,7 @@ def literal(value: str) -> Any:
 
 
 def default(key: str, model: str) -> Any:
-    """Return the default of a setting: that of the model's own argument, else of the key; None if it is unknown."""
+    """Return the default of a setting: that of the model's argument, else that of the key, else None."""
     arguments = NETWORKS[model].arguments.model_fields if model in NETWORKS else {}
     if key in arguments:
         return arguments[key].default
@@ -33,14 +33,14 @@ def default(key: str, model: str) -> Any:
 def changed(run: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of a run that are not at their default, as text.
 
-    `lr` is left out, since it belongs to the recipe. `shared` is always included.
+    `lr` is left out because it belongs to the recipe. `shared` is always included.
     """
     result = {}
     for key, value in run.items():
         if key in NO_SETTING or key == "lr":
             continue
         standard = default(key, run["model"])
-        if value != value:  # nan: only runs of other networks, or later ones, have this setting
+        if value != value:  # nan if only other networks or later runs have this setting
             value = standard
         if value != standard or key == "shared":
             result[key] = readable(value)
@@ -48,9 +48,9 @@ def changed(run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def settings_in_name(folder: Path) -> dict[str, Any]:
-    """Parse the settings in the name of a run's folder, `model=ws3,aux=true,lr=0.002/seed=3`.
+    """Return the settings in the name of a run's folder, `model=ws3,aux=true,lr=0.002/seed=3`.
 
-    Nothing else is known of a run that is not finished.
+    An unfinished run has no other record of its settings.
     """
     settings = {}
     for part in [*folder.parent.name.split(","), folder.name]:
@@ -60,7 +60,7 @@ def settings_in_name(folder: Path) -> dict[str, Any]:
 
 
 def level_name(key: str, value: str) -> str:
-    """Name a level of a setting within a cell's name.
+    """Return the name of a level within the name of a cell.
 
     Args:
         key: The setting.

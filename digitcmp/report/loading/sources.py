@@ -1,4 +1,4 @@
-"""Reading the runs of some folders: the steps of `Results.load`."""
+"""The steps of `Results.load`, which reads the runs of some folders."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ class Source(NamedTuple):
     Attributes:
         runs: One row per finished run, like `run_table`.
         code: The functions of each fingerprint with their digests.
-        archive: The folder of the report whose CSV files were read, None if the runs themselves are there.
+        archive: The folder of the report whose CSV files were read, None if the runs themselves were read.
     """
 
     runs: pd.DataFrame
@@ -34,16 +34,16 @@ class Source(NamedTuple):
 
 
 def sweep_folder(folder: Path) -> Path:
-    """Return the folder that a report belongs to: the one around `NAME/report`, any other folder itself."""
+    """Return NAME for the report NAME/report, any other folder unchanged."""
     is_report = folder.name == "report" and (folder / "runs.csv").exists()
     return folder.parent if is_report else folder
 
 
 def read_source(root: Path) -> Source:
-    """Read the finished runs of a folder, or the CSV files of its report if it has no finished run.
+    """Read the finished runs of a folder, or the CSV files of its report if there is no finished run.
 
     Raises:
-        RunError: Its runs.csv is not a report's.
+        RunError: The runs.csv is not that of a report.
     """
     table = run_table([root])
     register_networks(table)
@@ -52,7 +52,7 @@ def read_source(root: Path) -> Source:
         table = archive.read_runs(folder / "runs.csv", root)
         register_networks(table)
         return Source(table, archive.read_code(folder / "code.csv"), folder)
-    recorded = [key for key in ("files", "functions") if key in table]  # by file, or by function in older results
+    recorded = [key for key in ("files", "functions") if key in table]  # older results have `functions`
     if not recorded:
         return Source(table, {})
     code: dict[str, dict[str, str]] = {}
@@ -63,7 +63,7 @@ def read_source(root: Path) -> Source:
 
 
 def register_networks(table: pd.DataFrame) -> None:
-    """Register the networks of plugins that are not imported, by the facts that their results record."""
+    """Register the networks of plugins that are not imported, from the properties in their results."""
     for text in table[NETWORK].dropna().unique() if NETWORK in table else ():
         register_recorded(json.loads(text))
 
@@ -71,15 +71,15 @@ def register_networks(table: pd.DataFrame) -> None:
 def unknown_networks(table: pd.DataFrame) -> list[str]:
     """Return a warning for each network that is neither registered nor described by its results."""
     return [
-        f"{name} is not registered, and its results do not say whether it shares weights: it is compared as a backbone "
-        "of its own. Run digitcmp --plugins MODULE report with the module that registers it."
+        f"{name} is not registered, and its results do not record whether it shares weights. It is compared as another "
+        "backbone. Run digitcmp --plugins MODULE report with the module that registers it."
         for name in table.model.unique()
         if name not in NETWORKS
     ]
 
 
 def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
-    """Set settings that a run does not have to their defaults: it was made before they existed."""
+    """Set the missing settings of older runs, made before these settings existed, to their defaults."""
     table = table.copy()
     for key, value in defaults().items():
         if key in table and value is not None:
@@ -88,11 +88,11 @@ def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], list[str]]:
-    """Keep each run once, the first by path.
+    """Drop duplicate runs. The first by path is kept.
 
     Returns:
-        The table, the folder of each run that was dropped with the folder of the run that was kept, and a warning for
-        each run whose results differ.
+        The table, the folder of the kept run by the folder of each dropped run, and a warning for each run with
+        different results.
     """
     table = table.sort_values("path", kind="stable")
     distinct = table.drop_duplicates(["config_hash", *SCORES])
@@ -100,7 +100,7 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], 
     warnings = []
     for _, same in table[table.config_hash.isin(differing)].groupby("config_hash"):
         scores = ", ".join(f"{run.test_acc:.4f} in {run.path}" for run in same.itertuples())
-        warnings.append(f"the same run gave different results, the first counts: test accuracy {scores}")
+        warnings.append(f"the same run has different results, of which the first is used: test accuracy {scores}")
     once = table.drop_duplicates("config_hash")
     kept = dict(zip(once.config_hash, once.path, strict=True))
     dropped = table[table.config_hash.duplicated()]
@@ -109,7 +109,7 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], 
 
 
 def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
-    """Sort runs as the paper lists its cells, then by head, pairs, other settings, learning rate and seed."""
+    """Sort runs by the paper's order of cells, then by head, pairs, other settings, learning rate and seed."""
     first = ["head", "train_pairs"]
     others = sorted(set(table) - {"model", "aux", "lr", *first, *NO_SETTING})
     records = table.to_dict("records")
@@ -118,7 +118,7 @@ def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def place(run: Mapping[str, Any], settings: Sequence[str]) -> tuple[Any, ...]:
-    """Return the key by which `sort_runs` sorts a run."""
+    """Return the sort key of a run for `sort_runs`."""
     network = (run["model"], bool(run["aux"]))
     rank = paper.CELLS.index(network) if network in paper.CELLS else len(paper.CELLS)
     levels = [level_place(key, run[key]) for key in settings]
@@ -126,9 +126,9 @@ def place(run: Mapping[str, Any], settings: Sequence[str]) -> tuple[Any, ...]:
 
 
 def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
-    """Return the key by which levels of a setting are sorted.
+    """Return the sort key of a level of a setting.
 
-    Booleans and texts: the default first. Numbers by value, after null (nan beside numbers). Lists by length.
+    Booleans and texts sort with the default first, lists by length, and numbers by value after a missing value.
     """
     if isinstance(value, bool | np.bool_ | str):
         return int(value != defaults().get(key)), [], str(value)
@@ -139,16 +139,22 @@ def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
 def missing_folders(
     roots: Sequence[Path], table: pd.DataFrame, duplicates: Iterable[Path] = ()
 ) -> tuple[list[Path], list[Path]]:
-    """Return the folders of runs that are neither in the table nor duplicates: those begun, and those never begun."""
+    """Return the folders of unfinished runs and those of runs that were never started.
+
+    Args:
+        roots: The folders of the runs.
+        table: One row per finished run.
+        duplicates: The folders of duplicate runs, which are left out.
+    """
     done = {*table.path, *map(str, duplicates)}
     for cell, seed in zip(table.cell, table.seed, strict=True):
         done.add(f"{cell}/seed={seed}")
-    begun, planned = [], []
+    unfinished, planned = [], []
     for folder in run_folders(roots):
         if str(folder) in done or f"{folder.parent.name}/{folder.name}" in done:
             continue
         if (folder / CONFIG).exists():
-            begun.append(folder)
+            unfinished.append(folder)
         else:
             planned.append(folder)
-    return begun, planned
+    return unfinished, planned
