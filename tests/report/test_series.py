@@ -107,7 +107,7 @@ def test_a_panel_per_outcome_and_every_level_named(tmp_path: Path) -> None:
         for aux in (False, True):
             record(tmp_path, "ws3", 0.8 + 0.1 * aux, batch_size=batch_size, aux=aux)
     figure = levels.draw(Results.load([tmp_path]).series, palette(["ws3"]))["levels_batch_size"]
-    assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training a run"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training per run"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "10", "20", "50", "100"]
         assert axes.get_xscale() == "log"
@@ -123,7 +123,7 @@ def test_effects_at_equal_rates_have_a_panel_per_family() -> None:
             rows.append((family, effect, lr, 10, mean, mean - 0.01, mean + 0.01))
     table = pd.DataFrame(rows, columns=["family", "effect", "lr", "n", "mean", "ci_low", "ci_high"])
     figure = rates.draw_effects(table, {"AL4": "#d55e00"})
-    assert [axes.get_title() for axes in figure.axes] == ["what the auxiliary loss adds", "what sharing adds"]
+    assert [axes.get_title() for axes in figure.axes] == ["effect of the auxiliary loss", "effect of sharing"]
     [line] = [line for line in figure.axes[0].lines if line.get_label() == "AL4 − WS3"]
     assert np.asarray(line.get_ydata()) == pytest.approx([-0.05, 0.06, 0.17])
     assert line.get_color() == pytest.approx((0xD5 / 255, 0x5E / 255, 0))

@@ -1,7 +1,4 @@
-"""Figures for a paper, one file each: it prepares a frame from the tables of a report, then draws it.
-
-`draw` draws every figure that the tables can fill, `save` makes a file of one.
-"""
+"""The figures of a report, one module per figure: `prepare` makes its data, `draw` makes the figure."""
 
 import re
 from io import BytesIO
@@ -16,10 +13,10 @@ from digitcmp.report.results import Results
 
 
 def draw(results: Results) -> dict[str, Figure]:
-    """Draw every figure that the tables of a report can fill.
+    """Draw every figure for which the runs have data.
 
     Returns:
-        The figures by the name of their file.
+        The figures by the name of their file, without its ending.
     """
     colours = palette(results.cells.model)
     measured = results.effects[results.effects.refused.isna() & (results.effects.family != "lr")]
@@ -46,25 +43,22 @@ def draw(results: Results) -> dict[str, Figure]:
             drawn |= factorial.draw(results, colours)
         if len(results.averages):
             drawn["effects"] = effects.draw(effects.averaged(results.averages))
-        elif len(results.data_sets):  # the other effects are in the table
+        elif len(results.data_sets):  # the table has the other effects
             drawn["data_sets"] = data_sets.draw(results.data_sets)
-        elif len(measured):  # the single effects of a factorial are in its own figure
+        elif len(measured):  # the figure of a factorial design has its single effects
             drawn["effects"] = effects.draw((averaged if len(averaged) else measured).head(effects.MOST))
     return drawn
 
 
 def save(figure: Figure, form: str) -> bytes:
-    """Render a figure, to the same bytes whenever it is drawn.
+    """Return a figure as the bytes of a file. Equal figures give equal bytes.
 
     Args:
         figure: A figure of `draw`.
-        form: 'png', 'svg', or 'page' for an SVG whose marks keep their tips.
-
-    Returns:
-        The content of the file.
+        form: 'png', 'svg', or 'page' for an SVG with the tips of its marks.
     """
     metadata = {"Software": None} if form == "png" else dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    for artist in figure.findobj(lambda artist: artist.get_alpha() == 0):  # is there for its tip alone
+    for artist in figure.findobj(lambda artist: artist.get_alpha() == 0):  # invisible marks that carry a tip
         artist.set_visible(form == "page")
     with matplotlib.rc_context(STYLE), BytesIO() as file:
         figure.savefig(file, format="png" if form == "png" else "svg", metadata=metadata)

@@ -1,4 +1,4 @@
-"""Test accuracy of every cell: mean, its 95 % interval and each seed, beside the published results."""
+"""The figure of test accuracy: mean, 95 % interval and seeds of each cell, with the published results."""
 
 import math
 
@@ -20,11 +20,11 @@ from digitcmp.report.figures.style import (
 from digitcmp.report.pages.formats import spread
 from digitcmp.report.results import Results
 
-MOST = 55  # cells that have a row each in a figure not taller than a screen or two
+MOST = 55  # cells with a row each; more would make the figure too tall
 
 
 def prepare(results: Results) -> pd.DataFrame:
-    """Return one row per cell, then one per published result, with `title` and `published`."""
+    """Return one row per cell and then one per published result, with the columns `title` and `published`."""
     cells = results.cells.assign(title=results.titles(), published=False)
     if results.others.empty:
         return cells
@@ -33,7 +33,7 @@ def prepare(results: Results) -> pd.DataFrame:
 
 
 def draw(results: Results, colours: Palette) -> Figure:
-    """Draw the cells and the published results, one row each."""
+    """Draw the cells and the published results, one row each, or without names if there are more than MOST cells."""
     if len(results.cells) > MOST:
         return draw_sorted(results, colours)
     frame, runs = prepare(results), runs_by_cell(results.runs)
@@ -53,7 +53,7 @@ def draw(results: Results, colours: Palette) -> Figure:
     published = frame[frame.published]
     if len(published):
         axes.axhline(len(frame) - len(published) - 0.5, color="black", lw=0.6)
-        least = min(published.test_acc_mean.min(), results.runs.test_acc.min())  # three runs have wide intervals
+        least = min(published.test_acc_mean.min(), results.runs.test_acc.min())  # cuts wide intervals of three runs
         axes.set_xlim(least - 0.01, 1)
     axes.set_xlabel("test accuracy")
     figure.suptitle(f"mean and 95 % interval, {seeds(results.cells.n)} (dots)", fontsize=8)
@@ -64,7 +64,7 @@ def draw(results: Results, colours: Palette) -> Figure:
 
 
 def draw_sorted(results: Results, colours: Palette) -> Figure:
-    """Draw many cells without names, sorted by their accuracy."""
+    """Draw many cells without names, sorted by test accuracy."""
     cells = results.cells.sort_values("test_acc_mean", kind="stable").reset_index(drop=True)
     figure = Figure(figsize=(PAGE, 4.5))
     axes = figure.subplots()

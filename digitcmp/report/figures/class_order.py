@@ -1,4 +1,4 @@
-"""Where each run's comparisons put the classes: mean over seeds, each seed as a dot, a panel per data set."""
+"""The figure of class orders: the position of each class, mean and seeds, one panel per data set."""
 
 import json
 import math
@@ -12,14 +12,15 @@ from matplotlib.lines import Line2D
 from digitcmp.report.figures.style import COLUMN, PAGE, TIP, Palette, escaped, hide_rest, name_rows, seeds, shades
 from digitcmp.report.results import Results
 
-PANEL = ["dataset", "test_pairs", "tta", "names"]  # two files may be data sets of one name
+PANEL = ["dataset", "test_pairs", "tta", "names"]  # `names` tells apart data sets of the same name
 
 
 def prepare(results: Results) -> pd.DataFrame:
-    """Return one row per run and task: rows of `results.tasks` with an order of the classes.
+    """Return the rows of `results.tasks` that have an order of the classes, one per run and task.
 
-    `names` are the classes and `places` their positions; `title` names the cell by the settings that tell the cells of
-    a panel apart, which the data set usually does not.
+    Returns:
+        The rows with three more columns: `names`, the classes, `places`, their positions, and `title`, the name of the
+        cell. The title leaves out the data set if the cells of each panel are distinct without it.
     """
     runs = results.tasks.dropna(subset="positions")
     positions = [json.loads(text) for text in runs.positions]
@@ -34,7 +35,7 @@ def prepare(results: Results) -> pd.DataFrame:
 
 
 def styles(results: Results, frame: pd.DataFrame, colours: Palette) -> dict[str, dict[str, Any]]:
-    """Return how the mark of each title looks, in the order of the titles."""
+    """Return the style of the mark of each title, in the order of the titles."""
     cells = results.cells.set_index("cell").loc[frame.cell].assign(title=list(frame.title)).drop_duplicates("title")
     found: dict[str, dict[str, Any]] = dict.fromkeys(cells.title, {})
     for model, of_model in cells.groupby("model", sort=False):
@@ -46,14 +47,14 @@ def styles(results: Results, frame: pd.DataFrame, colours: Palette) -> dict[str,
 
 
 def draw(results: Results, colours: Palette) -> Figure:
-    """Draw the classes of each data set from top to bottom, and where each cell puts them."""
+    """Draw the position of each class for each cell, with the classes from top to bottom."""
     frame = prepare(results)
     looks = styles(results, frame, colours)
     titles = list(looks)
     panels = [rows for _, rows in frame.groupby(PANEL, sort=False)]
     columns = min(3, len(panels))
     lines, most = math.ceil(len(panels) / columns), max(map(len, frame.names))
-    row = 0.2 * max(1, len(titles) / 3)  # inches of a class
+    row = 0.2 * max(1, len(titles) / 3)  # inches per class
     height = 0.7 + 0.14 * len(titles) / 3 + lines * (0.5 + row * most)
     figure = Figure(figsize=(max(COLUMN, PAGE * columns / 3), height))
     grid = figure.subplots(lines, columns, squeeze=False)

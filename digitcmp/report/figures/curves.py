@@ -1,4 +1,4 @@
-"""Test accuracy per epoch: Figs. 5, 6 and 7 of the paper where their cells are there, else one plain figure."""
+"""The learning curves: Figs. 5, 6 and 7 of the paper if their cells exist, otherwise one figure."""
 
 import itertools
 from collections.abc import Iterator
@@ -18,12 +18,16 @@ from digitcmp.report.results import Results
 SHARING = ("FCNN3", "WS1", "WS2", "WS3")
 FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}
 PANELS = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}  # of Fig. 5
-FEW = 10  # cells whose curves can be told apart
-MOST = 8  # figures like the paper's, of the first settings
+FEW = 10  # more curves cannot be told apart
+MOST = 8  # figures like the paper's; those of further settings are not drawn
 
 
 def draw(results: Results, colours: Palette) -> dict[str, Figure]:
-    """Draw the figures of the paper whose cells are there, by file name; if there are none, a few cells in one."""
+    """Draw the figures of the paper whose cells exist. If none do, draw one figure of at most FEW cells.
+
+    Returns:
+        The figures by the name of their file.
+    """
     drawn: dict[str, Figure] = {}
     if results.curves.cell.value_counts().max() < 2:
         return drawn
@@ -39,7 +43,7 @@ def draw(results: Results, colours: Palette) -> dict[str, Figure]:
 
 
 def widths(results: Results) -> dict[str, pd.DataFrame]:
-    """Return the cells of each panel of Fig. 5 with `title`: a network without the auxiliary loss in several widths."""
+    """Return the cells of each panel of Fig. 5, with `title`: the widths of a network without the auxiliary loss."""
     if "hidden" not in results.cells:
         return {}
     chosen = ["hidden" in condition and "aux" not in condition for condition in results.changed_settings]
@@ -56,7 +60,7 @@ def widths(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of other settings."""
+    """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of the other settings."""
     contexts = []
     for condition in results.changed_settings:
         contexts.append(", ".join(level_name(key, value) for key, value in settings(condition).items()))
@@ -69,7 +73,7 @@ def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def prepare(cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> list[tuple[Any, Any, pd.DataFrame]]:
-    """Return the cells in the order in which they are drawn, each with its shade and its curve."""
+    """Return the cells in drawing order, each with its shade and its curve."""
     by_cell = {cell: curve for cell, curve in curves[curves.cell.isin(cells.cell)].groupby("cell", sort=False)}
     prepared = []
     for _, group in cells.groupby(["model", "aux"], sort=False):
@@ -79,7 +83,7 @@ def prepare(cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> list
 
 
 def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, colours: Palette, heading: str) -> None:
-    """Draw the curves of some cells: mean, and one standard deviation to either side.
+    """Draw the curves of some cells: the mean, and a band of one standard deviation on either side.
 
     Args:
         cells: Rows of the table of cells, with `title`.
@@ -99,12 +103,15 @@ def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, colours: Pale
 
 
 def curve_seeds(results: Results, cells: pd.DataFrame) -> str:
-    """Describe how many seeds the curves of these cells have: those of the first folder if a cell is in several."""
+    """Return the number of seeds of the curves of these cells as text.
+
+    If several folders have a cell, its curve is that of the first folder.
+    """
     return seeds(results.curves[results.curves.cell.isin(cells.cell)].n)
 
 
 def draw_widths(panels: dict[str, pd.DataFrame], results: Results, colours: Palette) -> Figure:
-    """Draw Fig. 5, a panel per network."""
+    """Draw Fig. 5, one panel per network."""
     figure = Figure(figsize=(PAGE * len(panels) / 3, 2.5))
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (model, cells) in zip(grid, panels.items(), strict=True):
@@ -115,7 +122,7 @@ def draw_widths(panels: dict[str, pd.DataFrame], results: Results, colours: Pale
 
 
 def draw_cells(cells: pd.DataFrame, results: Results, colours: Palette, context: str = "") -> Figure:
-    """Draw the curves of some cells beside the paper's results, as in Figs. 6 and 7."""
+    """Draw the curves of some cells with the paper's results on the right, as in Figs. 6 and 7."""
     figure = Figure(figsize=(COLUMN, 3.0))
     axes = figure.subplots()
     draw_curves(axes, cells, results, colours, "")

@@ -1,4 +1,4 @@
-"""The effects of the auxiliary loss and sharing on each data set: pairs of networks and their mean."""
+"""The figure of the effects of the auxiliary loss and sharing on each data set."""
 
 import itertools
 
@@ -19,19 +19,19 @@ from digitcmp.report.figures.style import (
     sign_ticks,
 )
 
-MOST = 75  # marks below each other in a figure not taller than a screen or two
+MOST = 75  # marks below each other; more would make the figure too tall
 COLOURS, MARKERS = ("#332288", "#44aa99", "#882255", "#b8a800", "#117733"), ("o", "s", "D", "^", "v", "P", "X")
 
 
 def prepare(table: pd.DataFrame) -> pd.DataFrame:
-    """Place the effects on each data set in rows, the means last.
+    """Return the effects on each data set with their rows in the figure, the means over networks last.
 
     Args:
         table: Rows of `data_sets.by_dataset`.
 
     Returns:
-        The effects themselves, without the differences between data sets, with `label`, the `row` of the label within
-        its factor, and the height `y`.
+        The rows without the differences between data sets, with three more columns: `label`, `row`, the place of the
+        label within its factor, and `y`, the height of the mark.
     """
     frame = table[table.less == ""]
     labels = []
@@ -47,10 +47,14 @@ def prepare(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw the effects on each data set (rows of `data_sets.by_dataset`), a panel per factor."""
+    """Draw the effects on each data set, one panel per factor.
+
+    Args:
+        table: Rows of `data_sets.by_dataset`.
+    """
     frame = prepare(table)
     frame = frame[frame.row < MOST / max(1, frame.dataset.nunique())]
-    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)  # 5 x 7 different ones
+    styles = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)  # 35 different pairs
     marks = dict(zip(dict.fromkeys(frame.dataset), styles, strict=False))
     factors = list(dict.fromkeys(frame.factor))
     width = PAGE if len(factors) > 1 else 0.6 * PAGE

@@ -1,4 +1,4 @@
-"""Each effect with its 95 % interval, by family, beside 0 and the paper's claim."""
+"""The figure of effects: each with its 95 % interval, by family, with the paper's claim."""
 
 import math
 import re
@@ -13,17 +13,18 @@ from digitcmp.report.contrasts.effects import differing
 from digitcmp.report.figures.style import escaped, mark_interval, name_rows, seeds, show_zero, size
 from digitcmp.report.pages.verdicts import colour, kind
 
-MOST = 50  # rows of a figure that is not taller than a screen or two
+MOST = 50  # rows; more would make the figure too tall
 
 
 def prepare(table: pd.DataFrame) -> pd.DataFrame:
-    """Place effects from top to bottom.
+    """Return effects with their heights in the figure, from top to bottom.
 
     Args:
         table: Rows of the table of effects, sorted by family.
 
     Returns:
-        The rows with `label`, their height `y`, and the height `heading` of their family's name.
+        The rows with three more columns: `label`, `y`, the height of the mark, and `heading`, the height of the name
+        of the family.
     """
     labels = []
     for effect, context in zip(table.effect, differing(table.context), strict=True):
@@ -40,7 +41,14 @@ def prepare(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `averages.averages` as effects to draw: every main effect, then the clearest interactions."""
+    """Return the averages of a large design in the form of effects.
+
+    Args:
+        table: Rows of `averages.averages`.
+
+    Returns:
+        The main effects, and the interactions with the smallest p up to MOST rows.
+    """
     table = table.rename(columns={"order": "family"}).assign(context="", published=math.nan, claim=math.nan)
     main = table[table.family == MAIN].head(MOST)
     others = table[table.family != MAIN].sort_values("p", kind="stable").head(max(0, MOST - len(main)))
@@ -48,7 +56,7 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
-    """Return a mark for each colour among some verdicts, by the verdicts that have it."""
+    """Return a mark for each colour of some verdicts, by the names of the verdicts in that colour."""
     names_by_colour: dict[str, list[str]] = {}
     for verdict in verdicts:
         names = names_by_colour.setdefault(colour(verdict), [])
@@ -61,7 +69,11 @@ def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw effects (rows of the table of effects), one row each, and the names of their families."""
+    """Draw effects, one row each, below the names of their families.
+
+    Args:
+        table: Rows of the table of effects.
+    """
     frame = prepare(table)
     families = frame.drop_duplicates("family")
     figure = Figure(figsize=size(frame.label, 0.1 + 0.18 * (len(frame) + 1.4 * len(families))))

@@ -1,4 +1,4 @@
-"""The cells of a factorial design, and what the auxiliary loss and sharing add in each of its contexts."""
+"""The figure of a factorial design: its cells, and the effects of the auxiliary loss and sharing."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -27,20 +27,20 @@ from digitcmp.report.figures.style import (
 from digitcmp.report.loading.settings import level_name
 from digitcmp.report.results import Results
 
-MOST = 22  # rows of a figure not taller than a screen or two
-INGREDIENTS = ("aux", "model", "shared")  # the settings whose levels are marks, not rows
+MOST = 22  # rows; more would make the figure too tall
+INGREDIENTS = ("aux", "model", "shared")  # settings whose levels are marks; those of other settings are rows
 DOTTED: Any = {"color": "black", "lw": 0.9, "ls": ":"}
 
 
 class Prepared(NamedTuple):
-    """A design, ready to be drawn.
+    """The data of the figure of a design.
 
     Attributes:
         rows: The names of its rows, from top to bottom.
         families: The families of effects that have a panel.
-        cells: The table of cells with the height `y` of each.
-        effects: The table of effects with the height `y`, `row`, its `model`, and `aux` of what it is
-            compared with.
+        cells: The table of cells, with the height `y`.
+        effects: The table of effects, with the height `y`, `row`, `model`, the network of the first side, and `aux`,
+            True if the second side has the auxiliary loss.
     """
 
     rows: list[str]
@@ -50,7 +50,11 @@ class Prepared(NamedTuple):
 
 
 def draw(results: Results, colours: Palette) -> dict[str, Figure]:
-    """Draw each 2^k design with the auxiliary loss or sharing whose cells are all there, by file name."""
+    """Draw each complete 2^k design that varies the auxiliary loss or sharing.
+
+    Returns:
+        The figures by the name of their file.
+    """
     drawn: dict[str, Figure] = {}
     for design in designs(distinct(conditions(results.runs))):
         prepared = prepare(design, results)
@@ -61,10 +65,10 @@ def draw(results: Results, colours: Palette) -> dict[str, Figure]:
 
 
 def prepare(design: Design, results: Results) -> Prepared | None:
-    """Place the cells of a design and its single effects in rows, a row for the levels of all other factors.
+    """Return the cells and single effects of a design in rows, one row per combination of the other factors.
 
     Returns:
-        None if a cell is not there, or the design has neither the auxiliary loss nor sharing.
+        None if a cell is missing, or if the design varies neither the auxiliary loss nor sharing.
     """
     places = {frozenset(changed.items()): i for i, changed in enumerate(results.changed_settings)}
     keys = [frozenset((key, level) for key, level in cell.items() if level) for cell in design.cells]
@@ -76,7 +80,7 @@ def prepare(design: Design, results: Results) -> Prepared | None:
     groups = group_by(design.cells, others)
     cells, effects = [], []
     for y, group in enumerate(groups):
-        group.sort(key=lambda cell: cell["aux"])  # those without the auxiliary loss first
+        group.sort(key=lambda cell: cell["aux"])  # cells without the auxiliary loss first
         drawn = dict.fromkeys(CLAIMS, 0)
         for i, high in enumerate(group):
             cell = results.cells.iloc[place[identity(high)]].to_dict()
@@ -94,7 +98,7 @@ def prepare(design: Design, results: Results) -> Prepared | None:
 
 
 def single_effects(table: pd.DataFrame) -> dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Any]]:
-    """Return the effects of the auxiliary loss and sharing on one network by their two conditions."""
+    """Return the effects of the auxiliary loss and sharing by their two conditions."""
     found = {}
     for row in table[table.refused.isna() & table.family.isin(CLAIMS)].to_dict("records"):
         contrast = row["contrast"]
@@ -103,7 +107,7 @@ def single_effects(table: pd.DataFrame) -> dict[tuple[tuple[str, ...], tuple[str
 
 
 def row_name(condition: Condition, keys: Iterable[str]) -> str:
-    """Name the levels of some settings, one a line: 'MLP head,\\naugment'."""
+    """Return the names of the levels of some settings, one per line: 'MLP head,\\naugment'."""
     names = {key: level_name(key, condition[key]) for key in keys}
     if "head" in names:
         names["head"] = f"{condition['head'] or 'MLP'} head"
@@ -111,7 +115,7 @@ def row_name(condition: Condition, keys: Iterable[str]) -> str:
 
 
 def draw_design(prepared: Prepared, results: Results, colours: Palette) -> Figure:
-    """Draw the accuracy of the cells, and a panel of effects each for the auxiliary loss and sharing."""
+    """Draw the test accuracy of the cells and, one panel each, the effects of the auxiliary loss and sharing."""
     rows, families, cells, effects = prepared
     figure = Figure(figsize=(PAGE, 0.95 + 0.5 * len(rows)))
     ratios = [1.3] + [1.0] * len(families)

@@ -1,4 +1,4 @@
-"""Outcomes over the levels of a numeric setting: mean and 95 % interval of each series, a panel per outcome."""
+"""The figure of a numeric setting: mean and 95 % interval of each series by level, one panel per outcome."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,26 +12,26 @@ from matplotlib.ticker import NullLocator
 from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, seeds, shades
 from digitcmp.report.pages.formats import interval, readable
 
-NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "seconds of training a run"}
-SPREAD = 8  # the ratio of the largest to the smallest level beyond which an axis may be logarithmic
-TICKS = 9  # levels that an axis can name
-WIDTH = 0.02  # of the axis, that the marks of a level may take
+NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "seconds of training per run"}
+SPREAD = 8  # the largest ratio between levels for which the axis is always linear
+TICKS = 9  # more levels are not all named on the axis
+WIDTH = 0.02  # the width of the marks of a level, as a share of the axis
 
 
 def draw(table: pd.DataFrame, colours: Palette) -> dict[str, Figure]:
-    """Draw a figure for each factor.
+    """Draw one figure per factor.
 
     Args:
         table: Rows of `series.series`.
 
     Returns:
-        The figures by the name of their file.
+        The figures by the name of their file, without its ending.
     """
     return {f"levels_{factor}": draw_factor(str(factor), rows, colours) for factor, rows in table.groupby("factor")}
 
 
 def is_logarithmic(levels: Sequence[float]) -> bool:
-    """Return whether levels in ascending order span more than SPREAD, more evenly in their logarithms."""
+    """Return True if levels, ascending, span a ratio above SPREAD and are more even in their logarithms."""
     if levels[0] <= 0 or levels[-1] <= SPREAD * levels[0]:
         return False
     gaps, ratios = np.diff(levels), np.diff(np.log(levels))
@@ -39,7 +39,7 @@ def is_logarithmic(levels: Sequence[float]) -> bool:
 
 
 def styled(table: pd.DataFrame, colours: Palette) -> Iterator[tuple[str, pd.DataFrame, tuple[float, ...]]]:
-    """Yield the name, the rows and the colour of each series, with shades for several of one network."""
+    """Yield the name, the rows and the colour of each series. Series of one network have shades of its colour."""
     for (model, _), rows in table.groupby(["model", "aux"], sort=False):
         names = list(dict.fromkeys(rows.series))
         for name, shade in zip(names, shades(colours[str(model)], len(names)), strict=True):
@@ -75,13 +75,14 @@ def draw_factor(factor: str, table: pd.DataFrame, colours: Palette) -> Figure:
 def mark_levels(
     axes: Axes, points: pd.DataFrame, name: str, level: str, shade: tuple[float, ...], hollow: bool, form: str
 ) -> None:
-    """Draw the means of one series as marks on a line, each with its interval.
+    """Draw the means of one series as marks on a line, each with its 95 % interval.
 
     Args:
         points: Rows with `level mean ci_low ci_high n`, and their `place` on the axis.
-        level: The text before a level in a mark's tip.
-        hollow: Whether the marks are open and the line dashed.
-        form: The format of the values in a mark's tip.
+        name: The name of the series.
+        level: The prefix of a level in the tips, such as 'lr='.
+        hollow: True for open marks and a dashed line.
+        form: The format of the values in the tips.
     """
     points = points.sort_values("level")
     axes.vlines(points.place, points.ci_low, points.ci_high, color=shade, lw=1.1, alpha=0.75)
@@ -96,12 +97,12 @@ def mark_levels(
 
 
 def apart(places: pd.Series, levels: Sequence[float], share: float) -> pd.Series:
-    """Move marks of different series at the same levels apart.
+    """Shift the marks of a series along the axis, so that marks of several series at one level do not overlap.
 
     Args:
-        places: Levels.
-        levels: All levels, in ascending order.
-        share: How far to move them, from -0.5 to 0.5 of the width that the marks of a level may take.
+        places: The level of each mark.
+        levels: All levels, ascending.
+        share: The shift, from -0.5 to 0.5, as a share of WIDTH.
     """
     if is_logarithmic(levels):
         return places * (levels[-1] / levels[0]) ** (WIDTH * share)
@@ -109,7 +110,7 @@ def apart(places: pd.Series, levels: Sequence[float], share: float) -> pd.Series
 
 
 def show_means(axes: Axes, rows: pd.DataFrame) -> None:
-    """Make the vertical axis show all means, and of the intervals below them about as much as the means span."""
+    """Limit the vertical axis to all means and, below them, half of the range that the means span."""
     lowest, highest = rows["mean"].min(), rows["mean"].max()
     bottom = lowest - 0.5 * (highest - lowest) - 0.002
     if bottom > rows.ci_low.min():
@@ -117,7 +118,7 @@ def show_means(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def number_levels(axes: Axes, levels: Sequence[float]) -> None:
-    """Make the horizontal axis one of these levels in ascending order, logarithmic if they are."""
+    """Label the horizontal axis with levels, ascending, and make it logarithmic if `is_logarithmic` is true of them."""
     if is_logarithmic(levels):
         axes.set_xscale("log")
     if len(levels) <= TICKS:

@@ -1,4 +1,4 @@
-"""Test error by number of training pairs, with the published results."""
+"""The figure of test error by number of training pairs, with the published results."""
 
 from typing import Any
 
@@ -13,11 +13,15 @@ from digitcmp.report.figures.style import DASHED, OTHERS, PAGE, TIP, Palette, es
 from digitcmp.report.results import Results
 
 ERRORS = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002]  # ticks
-GAP = 0.04  # the least distance between two labels, as a part of the axis
+GAP = 0.04  # the smallest distance between two labels, as a share of the axis
 
 
 def published(results: Results) -> pd.DataFrame:
-    """Return the published results that stand beside these cells, `work mean`, the largest error last; maybe none."""
+    """Return the published results on the same task, as columns `work mean`, by descending accuracy.
+
+    Returns:
+        An empty frame if the runs are of another task or data set.
+    """
     others = results.others[["work", "mean"]]
     papers = [{"work": f"the paper's {name}", "mean": paper.ACCURACY[name].mean} for name in ("WS3", "AL4")]
     table = pd.concat([pd.DataFrame(papers), others], ignore_index=True).drop_duplicates("work", keep="last")
@@ -27,12 +31,12 @@ def published(results: Results) -> pd.DataFrame:
 
 
 def limits(errors: np.ndarray) -> tuple[float, float]:
-    """Return the ends of a logarithmic axis around these errors."""
+    """Return the lower and upper limit of a logarithmic axis that holds these errors."""
     return 0.8 * max(errors.min(), 1e-4), 1.25 * errors.max()
 
 
 def label_heights(errors: list[float], low: float, high: float) -> list[float]:
-    """Return where the labels of errors in ascending order stand on an axis, none on another."""
+    """Return the heights of the labels of errors, ascending, on an axis from `low` to `high`, so that none overlap."""
     heights, height = [], low
     for error in errors:
         height = max(error, height * (high / low) ** GAP)
@@ -41,7 +45,7 @@ def label_heights(errors: list[float], low: float, high: float) -> list[float]:
 
 
 def draw_series(axes: Axes, series: str, cells: pd.DataFrame, runs: pd.DataFrame, colour: str) -> None:
-    """Draw the mean error of a series with its 95 % interval, and each seed as a dot."""
+    """Draw the mean errors of a series with their 95 % intervals, and each seed as a dot."""
     first = cells.iloc[0]
     axes.plot(runs.train_pairs, 1 - runs.test_acc, ".", color=colour, ms=3, mew=0, alpha=0.6)
     style: Any = {"marker": "s" if first["head"] == "ordinal" else "o", "ms": 4.5, "mew": 1.2}
@@ -56,7 +60,13 @@ def draw_series(axes: Axes, series: str, cells: pd.DataFrame, runs: pd.DataFrame
 
 
 def draw_published(axes: Axes, table: pd.DataFrame, low: float, high: float) -> None:
-    """Draw the published results (rows of `published`) as levels, each with its name on the right."""
+    """Draw the published results as horizontal lines, each with its name on the right.
+
+    Args:
+        table: Rows of `published`.
+        low: The lower limit of the axis.
+        high: The upper limit.
+    """
     heights = label_heights([1 - mean for mean in table["mean"]], low, high)
     place = axes.get_yaxis_transform()
     for work, mean, height in zip(table.work, table["mean"], heights, strict=True):
@@ -66,7 +76,7 @@ def draw_published(axes: Axes, table: pd.DataFrame, low: float, high: float) -> 
 
 
 def draw(results: Results, colours: Palette) -> Figure:
-    """Draw a line for each series (rows of `pairs`), and the published results from 1,000 pairs."""
+    """Draw one line per series of `results.pairs`, and the published results from 1,000 pairs."""
     pairs, others = results.pairs, published(results)
     figure = Figure(figsize=(PAGE, 3.6))
     axes = figure.subplots()

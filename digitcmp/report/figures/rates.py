@@ -1,4 +1,4 @@
-"""Validation accuracy by learning rate, with the selected rate and the paper's; effects at equal rates."""
+"""The figures of learning rates: validation accuracy by rate, and effects at equal rates."""
 
 import math
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ from digitcmp.report.figures.style import (
 )
 from digitcmp.report.results import Results
 
-MOST = 40  # panels of a figure not taller than a screen or two
-MOST_EFFECTS = 24  # lines in both panels that can be told apart
+MOST = 40  # panels; more would make the figure too tall
+MOST_EFFECTS = 24  # lines in both panels; more cannot be told apart
 
 
 def draw(results: Results, colours: Palette) -> Figure:
-    """Draw the rates of each network with several, a panel each: mean over seeds, each seed as a dot."""
+    """Draw the validation accuracy by rate, mean and seeds, one panel per network with several rates."""
     selection, cells = results.selection.head(MOST), results.cells
     columns = min(5, math.ceil(len(selection) / (1 if len(selection) < 4 else 2)))
     lines = math.ceil(len(selection) / columns)
@@ -64,11 +64,11 @@ def draw(results: Results, colours: Palette) -> Figure:
 
 
 def draw_effects(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Draw effects at equal learning rates, a panel per family and a line per effect, beside 0 and the paper's claim.
+    """Draw effects at equal learning rates, one panel per family and one line per effect, with the paper's claim.
 
     Args:
         table: Columns `family effect lr n mean ci_low ci_high`.
-        labels: The colour of each label, 'AL4', of the networks.
+        labels: The colour of each network, by its label such as 'AL4'.
     """
     families = list(dict.fromkeys(table.family))
     longest = max(table[table.family == family].effect.nunique() for family in families)

@@ -1,7 +1,7 @@
-"""The style that all figures share, and the marks that several of them have.
+"""The style and the marks that the figures share.
 
-A backbone has one colour everywhere (Okabe and Ito's, safe for colour-blind readers); dashed lines and open marks are
-with the auxiliary loss. The gid of a mark is the tip that the page shows for it.
+Each backbone has one colour in all figures (Okabe and Ito's palette, safe for colour-blind readers). Dashed lines and
+open marks are with the auxiliary loss. The gid of a mark holds the tip that the page shows for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,8 +15,8 @@ from matplotlib.ticker import MaxNLocator
 
 from digitcmp.report.pages.formats import interval, spread
 
-STYLE: Any = {  # matplotlib types its keys one by one
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same file everywhere
+STYLE: Any = {  # Any, because matplotlib types every key separately
+    "font.family": "DejaVu Sans",  # installed with matplotlib, so that files are equal everywhere
     **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), 8),
     **dict.fromkeys(("legend.fontsize", "xtick.labelsize", "ytick.labelsize"), 7),
     **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
@@ -24,17 +24,17 @@ STYLE: Any = {  # matplotlib types its keys one by one
     **dict.fromkeys(("axes.grid", "axes.axisbelow", "figure.constrained_layout.use"), True),
     **{"grid.color": "#e6e6e6", "grid.linewidth": 0.5, "lines.linewidth": 1.3, "savefig.dpi": 200},
     **{"legend.handlelength": 1.8, "legend.borderaxespad": 0.3, "legend.labelspacing": 0.3},
-    "svg.hashsalt": "digitcmp",  # the same figure is the same file
+    "svg.hashsalt": "digitcmp",  # equal figures give equal files
 }
 COLUMN, PAGE = 3.4, 7.0  # widths in inches
-LETTER = 0.062  # inches of a letter of a label
-COLOURS = {  # merged: black and grey; dense: blues; convolutional: oranges; the shared one is the stronger
+LETTER = 0.062  # inches per letter of a label
+COLOURS = {  # merged black and grey, dense blue, convolutional orange; networks with sharing have the stronger colour
     **{"fcnn1": "#000000", "fcnn2": "#8c8c8c", "fcnn3": "#56b4e9", "ws1": "#e69f00", "ws2": "#0072b2"},
     **{"ws3": "#d55e00", "convnet": "#009e73", "convnet2": "#cc79a7"},
 }
-SPARE = ("#b8a800", "#882255", "#44aa99")  # for backbones that are not named above
-EFFECT = COLOURS["ws2"]  # of effects of any backbone
-OTHERS = "#7f7f7f"  # of results that others published
+SPARE = ("#b8a800", "#882255", "#44aa99")  # colours of other backbones
+EFFECT = COLOURS["ws2"]  # the colour of effects of any backbone
+OTHERS = "#7f7f7f"  # the colour of published results
 DASHED = (0, (3, 1.2))
 DOTTED = (0, (1, 1))
 TIP = "tip:"
@@ -43,13 +43,13 @@ Palette = Mapping[str, str]  # the colour of each backbone
 
 
 def palette(models: Iterable[str]) -> Palette:
-    """Return a colour for each backbone, also for those that have none in COLOURS."""
+    """Return the colour of each backbone, from COLOURS or else from SPARE."""
     unknown = sorted({*models} - COLOURS.keys())
     return COLOURS | {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
 
 
 def shades(colour: str, n: int) -> list[tuple[float, ...]]:
-    """Return n shades of a colour, from light to dark; one shade is the colour itself."""
+    """Return n shades of a colour as RGB, from light to dark. A single shade is the colour itself."""
     base = np.array(to_rgb(colour))
     if n == 1:
         return [tuple(base)]
@@ -58,29 +58,30 @@ def shades(colour: str, n: int) -> list[tuple[float, ...]]:
 
 
 def escaped(text: str) -> str:
-    """Return a text in which a dollar is a dollar and begins no formula."""
+    """Return a text with its dollar signs escaped, so that they do not begin a formula."""
     return text.replace("$", r"\$")
 
 
 def seeds(n: pd.Series | Sequence[int]) -> str:
-    """Describe numbers of seeds: 'n = 10 seeds', 'n = 2 to 3 seeds'."""
+    """Return numbers of seeds as text: 'n = 10 seeds' or 'n = 2 to 3 seeds'."""
     low, high = min(n), max(n)
     return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
 
 
 def size(labels: Iterable[str], rows: float) -> tuple[float, float]:
-    """Return the width and height in inches of a figure with these labels on the left and `rows` inches of rows."""
+    """Return the width and height in inches of a figure with these row labels and `rows` inches of rows."""
     return float(np.clip(2.2 + LETTER * max(map(len, labels)), COLUMN, PAGE)), 0.8 + rows
 
 
 def mark_interval(
     axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False, marker: str = "o"
 ) -> None:
-    """Draw a mean at height y and its 95 % interval, dotted if it is of two seeds.
+    """Draw a mean at height y and its 95 % interval, dotted for two seeds.
 
     Args:
-        row: Has `ci_low`, `ci_high` and `n`.
-        tip: The beginning of the mark's tip.
+        row: A row with `ci_low`, `ci_high` and `n`.
+        tip: The tip of the mark, before its interval and n.
+        hollow: True for an open mark.
     """
     axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6, ls=DOTTED if row.n == 2 else "-")
     limits = interval(row.ci_low, row.ci_high)
@@ -91,7 +92,7 @@ def mark_interval(
 
 
 def mark_cell(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.DataFrame, below: float = 0.22) -> None:
-    """Draw a cell at height y, and each of its seeds as a dot `below` it.
+    """Draw a cell at height y and each of its seeds as a dot, lower by `below`.
 
     Args:
         row: A row of the table of cells.
@@ -110,7 +111,7 @@ def runs_by_cell(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def name_rows(axes: Axes, labels: Sequence[str], bottom: float, top: float = -0.6) -> None:
-    """Make the vertical axis one of names, from top to bottom."""
+    """Label the rows of the vertical axis with names, from top to bottom."""
     axes.set_yticks(range(len(labels)), [escaped(label) for label in labels])
     axes.set_ylim(bottom, top)
     axes.tick_params(axis="y", length=0)
@@ -119,13 +120,13 @@ def name_rows(axes: Axes, labels: Sequence[str], bottom: float, top: float = -0.
 
 
 def separate_rows(axes: Axes, n: int) -> None:
-    """Draw a line between each two of n rows."""
+    """Draw the lines between n rows."""
     for y in range(1, n):
         axes.axhline(y - 0.5, color="#e6e6e6", lw=0.6)
 
 
 def show_zero(axes: Axes) -> None:
-    """Draw the line of no difference."""
+    """Draw a vertical line at 0, no difference."""
     axes.axvline(0, color="black", lw=0.8)
 
 
@@ -135,8 +136,8 @@ def sign_ticks(axes: Axes) -> None:
 
 
 def added_by(factor: str) -> str:
-    """Return the heading of a panel of effects: 'what sharing adds'."""
-    return f"what {factor} adds" if factor == "sharing" else f"what the {factor} adds"
+    """Return the heading of a panel of effects: 'effect of sharing'."""
+    return f"effect of {factor}" if factor == "sharing" else f"effect of the {factor}"
 
 
 def hide_rest(panels: Sequence[Axes], used: int) -> None:
