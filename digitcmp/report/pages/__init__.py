@@ -1,1 +1,1 @@
-"""The document of a report: its tables, its sections, and the files they are written to."""
+"""The document of a report: its tables, sections and files."""

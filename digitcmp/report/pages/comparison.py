@@ -1,4 +1,4 @@
-"""Two sweeps beside each other: what differs in configuration, code and versions, and what that did to the numbers."""
+"""The comparison of two sweeps: differences in configuration, code and versions, and in the test accuracy."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from digitcmp.report.pages.tables import Column, marked_interval, measure, name,
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import stats
 
-Row = tuple[str, str, str]  # what differs, and its value in each of two sweeps
+Row = tuple[str, str, str]  # the name of a property, and its value in each of two sweeps
 
 
 def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Compare two sweeps.
 
     Returns:
-        The differences `what first second`: settings, versions and code that each sweep has one value of.
-        The cells that both have, `cell n same first second mean ci_low ci_high p p_holm`: matched by all other
-        settings and the learning rate, paired by seed, second less first. `same` counts the seeds with the same test
-        accuracy; the statistics are nan for a single seed.
-        The names of the cells that only one has.
+        A frame of the differences, with the columns `what first second`: settings, versions and code with one value
+        in each sweep.
+        A frame of the common cells, with the columns `cell n same first second mean ci_low ci_high p p_holm`. Cells
+        are matched by all other settings and the learning rate. The differences are second minus first, paired by
+        seed. `same` counts the seeds with the same test accuracy. The statistics are nan for a single seed.
+        A list with a line for each cell that only one sweep has.
     """
     both = conditions(pd.concat([first.runs, second.runs], ignore_index=True))
     left, right = both[: len(first.runs)], both[len(first.runs) :]
@@ -43,7 +44,15 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
 
 
 def different_settings(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Row]:
-    """Return the settings that have one level in each of two sweeps (rows of `conditions`), and not the same."""
+    """Return the settings that have a single level in each of two sweeps, if the levels differ.
+
+    Args:
+        left: Rows of `conditions` of the first sweep.
+        right: Rows of `conditions` of the second sweep.
+
+    Returns:
+        The rows by setting.
+    """
     found = {}
     for key in [key for key in left if key not in ("seed", "test_acc")]:
         before, now = left[key].unique(), right[key].unique()
@@ -54,7 +63,7 @@ def different_settings(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Row
 
 
 def different_origins(first: Results, second: Results) -> list[Row]:
-    """Return the versions, commits and devices of two sweeps, and how many runs recorded their code, if they differ."""
+    """Return the differences in versions, commits, devices and in the number of runs that recorded their code."""
     rows = []
     for key in MADE_WITH:
         before, now = (", ".join(sorted(column(side.runs, key).unique())) for side in (first, second))
@@ -66,12 +75,12 @@ def different_origins(first: Results, second: Results) -> list[Row]:
 
 
 def column(runs: pd.DataFrame, key: str) -> pd.Series:
-    """Return the known values of a column that may not be there."""
+    """Return the known values of a column, an empty series if there is no such column."""
     return runs[key].dropna() if key in runs else pd.Series(dtype=str)
 
 
 def different_code(first: Code, second: Code) -> list[Row]:
-    """Return the functions and methods of definitions that both sweeps have whose digests differ."""
+    """Return the functions and methods with different digests, of the definitions that both sweeps have."""
     before, now = definition_versions(first), definition_versions(second)
     rows = []
     for definition in sorted(before.keys() & now.keys()):
@@ -83,7 +92,14 @@ def different_code(first: Code, second: Code) -> list[Row]:
 
 
 def paired_cells(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> pd.DataFrame:
-    """Return the cells that both sweeps (rows of `conditions`) have, matched by `keys`, as `compare` does."""
+    """Return the frame of common cells that `compare` describes.
+
+    Args:
+        left: Rows of `conditions` of the first sweep.
+        right: Rows of `conditions` of the second sweep.
+        keys: The settings that the cells are matched by.
+        varied: The settings that name a cell.
+    """
     rows = []
     for values, runs in left.merge(right, on=[*keys, "seed"], suffixes=("", "_second")).groupby(keys, sort=False):
         a, b = runs.test_acc.to_numpy(), runs.test_acc_second.to_numpy()
@@ -100,7 +116,7 @@ def paired_cells(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varie
 
 
 def cells_without(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> list[str]:
-    """Name the cells of a sweep that the other does not have."""
+    """Return the names of the cells of `left` that `right` does not have. The arguments are those of `paired_cells`."""
     there = set(right[keys].itertuples(index=False, name=None))
     names = []
     for cell in left.drop_duplicates(keys).to_dict("records"):
@@ -116,10 +132,12 @@ def show(first: Results, second: Results, console: Console) -> None:
     if differences.empty:
         console.print("the same configuration, code and versions")
     else:
-        tables.show(tables.table(differences, [name("what"), name("first", a), name("second", b)]), console)
+        tables.show(
+            tables.table(differences, [name("what", "difference"), name("first", a), name("second", b)]), console
+        )
     console.print()
     if cells.empty:
-        console.print("no cell and seed that both have")
+        console.print("no cell and seed in common")
     else:
         columns = [name("cell"), setting("n"), setting("same", "same accuracy"), measure(a, "first")]
         columns += [measure(b, "second"), measure("difference", "mean", "+.4f")]

@@ -1,4 +1,4 @@
-"""The section on convergence: its tables and what they mean."""
+"""The section on convergence: its tables and notes."""
 
 from typing import Any
 
@@ -20,26 +20,27 @@ HEADINGS = {
     "test_at_train_90": "at .90",
 }
 FORMATS = dict.fromkeys(("epochs_to_75", "epochs_to_80", "epochs_to_gain"), ".1f")
-MANY_CELLS = 60  # more than these have their convergence in the CSV files alone
+MANY_CELLS = 60  # with more cells, the convergence is in the CSV files only
 CELLS = (
-    "How fast and how far the runs of each cell learn: means over seeds. to .75, to .80: the first epoch with that "
-    "test accuracy; where a run never reaches it, the number of runs that do. to 90 % of its gain: the first epoch "
-    "with 90 % of the way from the share of the majority answer to the own last accuracy. mean over epochs: of the "
-    "test accuracy. gap: training less test accuracy of the last epoch; training accuracies are means over the steps "
-    "of the epoch. test at training .85, .90: the test accuracy of the first epoch with that training accuracy, of the "
-    "runs that reach it. ms a batch: wall time of training with its evaluations, over the number of batches."
+    "Means over seeds, from the test accuracy of each epoch. *to .75* and *to .80* are the first epoch with that test "
+    "accuracy. If a run never reaches it, the number of runs that do is given instead. *to 90 % of its gain* is the "
+    "first epoch at 90 % of the way from the share of the majority answer to the run's own last accuracy. *mean over "
+    "epochs* is that of the test accuracy. *gap* is the training accuracy minus the test accuracy of the last epoch; "
+    "a training accuracy is the mean over the steps of its epoch. *test at training .85* and *at .90* are the test "
+    "accuracy of the first epoch with that training accuracy, over the runs that reach it. *ms per batch* is the wall "
+    "time of training, evaluation included, divided by the number of batches."
 )
 DIFFERENCES = (
-    "The same, first side less second, paired by seed, with the 95 % t-interval. Where a run of either side never "
-    "reaches the accuracy there is no mean: earlier and later count the seeds, with the p of the sign test, in which a "
-    "run that never reaches it is later than one that does. Test accuracies at a training accuracy are of the seeds "
-    "that reach it on both sides. `convergence.csv` has p, Holm's p inside each outcome and family, the counts and the "
-    "time of a batch; `seed_curves.csv` has the curves."
+    "The same outcomes, first side minus second, paired by seed, with the 95 % t-interval. If a run of either side "
+    "never reaches an accuracy, no mean is given. Then *earlier* and *later* count the seeds, and p is that of the "
+    "sign test, in which a run that never reaches it is later than one that does. Test accuracies at a training "
+    "accuracy are over the seeds that reach it on both sides. `convergence.csv` also has p, Holm's p inside each "
+    "outcome and family, the counts and the time per batch. `seed_curves.csv` has the curves."
 )
 
 
 def parts(results: Results) -> list[Table | str]:
-    """Return the parts of the section; none without curves, or of more than MANY_CELLS cells."""
+    """Return the parts of the section, or nothing without curves or with more than MANY_CELLS cells."""
     if results.outcomes.empty or len(results.cells) > MANY_CELLS:
         return []
     found: list[Table | str] = [cells(results), CELLS]
@@ -47,7 +48,7 @@ def parts(results: Results) -> list[Table | str]:
 
 
 def cells(results: Results) -> Table:
-    """Return how fast and how far the runs of each cell learn."""
+    """Return the mean outcomes of each cell."""
     rows = []
     titles = dict(zip(results.cells.cell, results.titles(), strict=True))
     params = results.cells.set_index("cell").params
@@ -56,19 +57,19 @@ def cells(results: Results) -> Table:
         means = group[list(OUTCOMES)].where(reached).mean()
         row = {"cell": titles[cell], "n": len(group), "params": params[cell], "batch_ms": group.batch_ms.mean()}
         for outcome in OUTCOMES:
-            few = reached[outcome].sum() < len(group) and group[outcome].notna().all()
-            row[outcome] = f"{reached[outcome].sum()} of {len(group)}" if few else ""
-            if not few or (outcome in AT_TRAIN and reached[outcome].any()):
-                text = readable(means[outcome], FORMATS.get(outcome, ".3f"))
-                row[outcome] = f"{text} ({row[outcome]})" if few else text
+            censored = reached[outcome].sum() < len(group) and group[outcome].notna().all()
+            row[outcome] = f"{reached[outcome].sum()} of {len(group)}" if censored else ""
+            if not censored or (outcome in AT_TRAIN and reached[outcome].any()):
+                mean = readable(means[outcome], FORMATS.get(outcome, ".3f"))
+                row[outcome] = f"{mean} ({row[outcome]})" if censored else mean
         rows.append(row)
     columns = [name("cell"), setting("n"), *(setting(key, HEADINGS[key]) for key in OUTCOMES)]
-    columns += [measure("parameters", "params", ","), measure("ms a batch", "batch_ms", ".1f")]
+    columns += [measure("parameters", "params", ","), measure("ms per batch", "batch_ms", ".1f")]
     return table(pd.DataFrame(rows), columns)
 
 
 def differences(results: Results) -> Table:
-    """Return what the auxiliary loss and sharing change in each outcome, a column per outcome."""
+    """Return the effects of the auxiliary loss and sharing on the outcomes, one column per outcome."""
     frame = results.convergence.copy()
     frame["text"] = [difference(row) for row in frame.to_dict("records")]
     keys = ["family", "effect", "lr", "params_plus", "params_minus"]
@@ -83,7 +84,11 @@ def differences(results: Results) -> Table:
 
 
 def difference(row: dict[str, Any]) -> str:
-    """Format a row of `Results.convergence`: '-5.2 [-6.1, -4.3]', or who was earlier if an epoch is not reached."""
+    """Format a row of `Results.convergence`.
+
+    Returns:
+        The mean and its interval, '-5.2 [-6.1, -4.3]', or the counts of the sign test if an epoch is not reached.
+    """
     form = "+" + FORMATS.get(row["outcome"], ".3f")
     if row["mean"] != row["mean"]:
         if row["outcome"] in AT_TRAIN:

@@ -1,4 +1,4 @@
-"""The text of a report: its sections, with their tables, figures and notes."""
+"""The sections of a report, with their tables, figures and notes."""
 
 from __future__ import annotations
 
@@ -16,125 +16,132 @@ from digitcmp.report.results import Results
 from digitcmp.report.statistics import collapse, rule
 
 CAPTIONS = {
-    "accuracy": "Test accuracy of every cell. Filled: without the auxiliary loss, open: with it.",
-    "class_order": "Where the comparisons of their test images put the classes: how probably an image of each comes "
-    "after one of another. Bars: where they belong; squares: ordinal head; open: with the auxiliary loss.",
-    "data_sets": "What the auxiliary loss and sharing add to the test accuracy on each data set.",
-    "effects": "Differences in test accuracy, paired by seed, in the colours of the verdicts.",
-    "factorial": "Test accuracy, and what the auxiliary loss and sharing add to it, by the other factors. Filled: "
-    "without the auxiliary loss, open: with it.",
-    "pairs": "Test error by number of training pairs. Filled: without the auxiliary loss, open and dashed: with it; "
-    "squares: ordinal head.",
-    "levels": "By {}; the cells of a line are equal in all other settings but the learning rate, or a line is the mean "
-    "over the other settings. Dashed, open: with the auxiliary loss. An interval may reach below the axis.",
-    "equal_rates": "What the auxiliary loss and sharing add at equal learning rates of both networks.",
-    "learning_rates": "Mean validation accuracy by learning rate. Dashed: with the auxiliary loss. "
-    "A seed that collapsed below the axis shows only in the mean.",
+    "accuracy": "Test accuracy of each cell. Filled marks are without the auxiliary loss, open marks with it.",
+    "class_order": "Positions of the classes: the probability that the network puts an image of a class after an image "
+    "of another class. Bars are the correct positions. Squares are the ordinal head, open marks the auxiliary loss.",
+    "data_sets": "Effects of the auxiliary loss and sharing on test accuracy, for each data set.",
+    "effects": "Effects on test accuracy, paired by seed, in the colours of their verdicts.",
+    "factorial": "Test accuracy of each cell, and the effects of the auxiliary loss and sharing, by the levels of the "
+    "other factors. Filled marks are without the auxiliary loss, open marks with it.",
+    "pairs": "Test error by number of training pairs. Filled marks are without the auxiliary loss, open marks and "
+    "dashed lines with it. Squares are the ordinal head.",
+    "levels": "Means by {}. The cells of a line have all other settings in common except the learning rate. If there "
+    "are many such lines, each line is a mean over the other settings. Dashed lines and open marks are with the "
+    "auxiliary loss. An interval may extend below the axis.",
+    "equal_rates": "Effects of the auxiliary loss and sharing, with the same learning rate for both networks.",
+    "learning_rates": "Mean validation accuracy by learning rate. Dashed lines are with the auxiliary loss. "
+    "A collapsed seed below the axis is not drawn, but the mean includes it.",
     "figure5": "Fig. 5 of the paper: the dense networks by width and depth.",
     "figure6": "Fig. 6 of the paper: weight sharing.",
-    "figure7": "Fig. 7 of the paper: the auxiliary loss. Dashed: with it.",
-    "curves": "Test accuracy per epoch. Dashed: with the auxiliary loss.",
+    "figure7": "Fig. 7 of the paper: the auxiliary loss. Dashed lines are with it.",
+    "curves": "Test accuracy by epoch. Dashed lines are with the auxiliary loss.",
 }
 ACCURACY = (
-    "Test accuracy: mean ± sample standard deviation over seeds, and the 95 % t-interval of the mean, cut to [0, 1]. "
-    "validation: mean accuracy on the validation pairs. digits, argmax: test accuracy of the digit head, and of "
-    "comparing its two predicted digits. paper: the published value, where the paper has this network on this task; "
-    "difference: ours less the paper's."
+    "*test accuracy* is the mean ± sample standard deviation over seeds, with the 95 % t-interval of the mean, cut to "
+    "[0, 1]. *validation* is the mean accuracy on the validation pairs. *digits* is the test accuracy of the digit "
+    "head, *argmax* that of comparing its two predicted digits. *paper* is the published value, if the paper has this "
+    "network on this task. *difference* is our mean minus the paper's."
 )
 HEAD_LOSS = (
-    "the head's loss: how much more accurate the comparison of the two predicted digits (argmax) is than the trained "
-    "head, paired by seed, with the 95 % t-interval. Where it is large, the comparison head limits the network, not "
-    "its reading of the digits. Where the interval contains 0, no loss is seen."
+    "*the head's loss* is the accuracy of comparing the two predicted digits (*argmax*) minus the accuracy of the "
+    "trained head, paired by seed, with the 95 % t-interval. If it is large, the comparison head limits the network, "
+    "not the recognition of the digits. If the interval contains 0, no loss is seen."
 )
 EVALUATIONS = (
-    "The saved networks of these runs by `digitcmp evaluate`. tta: the mean over the images as they are and "
-    "shifted by a pixel."
+    "Evaluations of the saved networks by `digitcmp evaluate`. With *tta*, an output is the mean over the images and "
+    "their copies shifted by one pixel."
 )
 ORDER = (
-    "class order: Kendall's τ of the classes' numbers and of where the comparisons of their test images put them, 1 in "
-    "order; complete: in how many runs it is 1."
+    "*class order* is Kendall's τ between the numbers of the classes and their positions in the comparisons of test "
+    "images. It is 1 if all classes are in order. *complete* counts the runs in which it is 1."
 )
 OTHERS = (
-    "On the same task: mean ± standard deviation over n runs, and the 95 % t-interval of the mean that follows from "
-    "them, cut to [0, 1]."
+    "Published results on the same task: mean ± standard deviation over n runs. The 95 % t-interval of the mean is "
+    "computed from these and cut to [0, 1]."
 )
 PAIRS = "Test accuracy by number of training pairs."
 SELECTION = (
-    "Selected by the mean accuracy on the validation pairs alone. oracle: what choosing on the test pairs would have "
-    "given, for comparison only. (edge): the smallest or largest rate tried."
+    "The selected rate has the highest mean accuracy on the validation pairs. *oracle* is the rate that the test pairs "
+    "would select, for comparison only. *(edge)* marks the smallest or largest rate tried."
 )
 EQUAL_RATES = (
-    "What the auxiliary loss and sharing add to the test accuracy where both networks are trained at the same rate: "
-    "mean and 95 % t-interval, paired by seed. `equal_rates.csv` has n, p and Holm's p, which is corrected inside each "
-    "of the two families over all networks and rates."
+    "Effects of the auxiliary loss and sharing on test accuracy, with the same learning rate for both networks: mean "
+    "and 95 % t-interval, paired by seed. `equal_rates.csv` also has n, p and Holm's p. Holm's p is corrected inside "
+    "each of the two families, over all networks and rates."
 )
 DATA_SETS = (
-    "What the auxiliary loss and sharing add to the test accuracy on each data set, and how much more than on the "
-    "first: mean and 95 % t-interval, paired by seed. p is Holm's: of a mean among the differences between data sets, "
-    "of a pair of networks among all interactions."
+    "Effects of the auxiliary loss and sharing on test accuracy for each data set, and their differences from the "
+    "first data set: mean and 95 % t-interval, paired by seed. p is Holm's p. That of a mean over networks is "
+    "corrected among the differences between data sets, that of a pair of networks among all interactions."
 )
 EFFECTS = (
-    "Differences in mean test accuracy, paired by seed, between cells equal but for the factor and the learning rate, "
-    "which belongs to the recipe: each level less the default, or less the first. Interaction: how much more a factor "
-    "adds where the other is on. 95 % t-interval and two-sided p of each alone; Holm corrects p inside each family."
+    "An effect is a difference in mean test accuracy between cells, paired by seed. The cells are equal except for the "
+    "factor and the learning rate, which belongs to the recipe. Each level is compared with the default, or with the "
+    "first level. An interaction is how much more one factor adds at one level of another factor than at its first. "
+    "The 95 % t-interval and the two-sided p are those of each effect alone. Holm's p is corrected inside each family."
 )
 ROBUST = (
-    "trimmed: the 20 % trimmed mean with Yuen's 95 % interval (five or more seeds). p (flips): exact p of the paired "
-    "permutation test, over all signs of the differences; 2 / 2^n at least. one seed left out: the smallest and the "
-    "largest mean of the other seeds. errors removed: the share of the second side's mean error that the first does "
-    "not make."
+    "*trimmed* is the 20 % trimmed mean with Yuen's 95 % interval, from five seeds. *p (flips)* is the exact p of the "
+    "paired permutation test over all signs of the differences, at least 2 / 2^n. *one seed left out* gives the "
+    "smallest and the largest mean of the other seeds. *errors removed* is the share of the second side's mean error "
+    "that the first side does not make."
 )
 EQUAL_PARAMETERS = (
-    "A network that shares its weights less one that does not, whose width makes their parameters equal within 2 %: "
-    "difference in mean test accuracy, paired by seed, with its 95 % t-interval and uncorrected p."
+    "A network with sharing minus a network without, with widths that make their numbers of parameters equal within "
+    "2 %. The difference in mean test accuracy is paired by seed, with its 95 % t-interval and uncorrected p."
 )
 MANY_TESTS = (
-    "Effects tested: {effects}; families: {families}. Holm's p is corrected inside a family only; q "
-    "(Benjamini-Hochberg) is the false-discovery rate over all of them: among the effects with q below .05, one in "
-    "twenty is expected to be no effect."
+    "Effects tested: {effects}; families: {families}. Holm's p is corrected inside a family only. *q* is the "
+    "Benjamini-Hochberg false-discovery rate over all effects. Among the effects with q below .05, one in twenty is "
+    "expected to be no effect."
 )
 PAPERS = (
-    "paper's table: the same difference between the paper's means, with the 95 % interval by Welch from its standard "
-    "deviations and ten runs where Table I has them. Its claims, of its own networks on its task by its recipe: "
-    f"auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} ({paper.AUXILIARY_CLAIM.source}), sharing "
-    f"{paper.SHARING_CLAIM.effect:+.2f} ({paper.SHARING_CLAIM.source}); of the rest it claims no size."
+    "*paper's table* is the same difference between the paper's means. Its 95 % interval is Welch's, from the standard "
+    "deviations and ten runs, where Table I has them. The paper claims two sizes, for its own networks on its task by "
+    f"its recipe: auxiliary loss {paper.AUXILIARY_CLAIM.effect:+.2f} ({paper.AUXILIARY_CLAIM.source}), sharing "
+    f"{paper.SHARING_CLAIM.effect:+.2f} ({paper.SHARING_CLAIM.source}). It claims no size for other effects."
 )
 FACTORIAL = (
-    "main effect: the mean difference over all cells of the other factors (AL: the auxiliary loss). Interaction of two "
-    "factors: how much more one adds where the other is on; of three: how much more that is where the third is on."
+    "A *main effect* is the mean difference over all cells of the other factors (AL is the auxiliary loss). A *two-way "
+    "interaction* is how much more one factor adds where the other is on. A *higher interaction* is how much larger an "
+    "interaction is where a further factor is on."
 )
 AVERAGES = (
-    "The design has more than {} effects: first each main effect and two-way interaction, averaged over all settings "
-    "of the other factors for each seed. A main effect is a level less the default, or less the first; an interaction "
-    "is how much more one difference is where the other is made. 95 % t-interval and two-sided p over seeds; Holm "
-    "corrects p among the main effects, and among the interactions."
+    "The design has more than {} effects. This table averages each main effect and two-way interaction over all "
+    "settings of the other factors, for each seed. A main effect is a level minus the default, or minus the first "
+    "level. An interaction is how much larger one difference is where the other is made. The 95 % t-interval and the "
+    "two-sided p are over seeds. Holm's p is corrected among the main effects, and among the interactions."
 )
-SINGLE = "Every single contrast, between cells equal but for one factor or two:"
+SINGLE = "Each effect between cells that differ in one factor or two:"
 PLANNED = (
-    "Runs that a sweep planned and never began: {}. The same sweep started again trains them; if it was given up, `{}` "
-    "drops them."
+    "Runs that the sweep planned but never started: {}. Start the same sweep again to train them. If you do not want "
+    "them, `{}` removes their empty folders."
 )
-MOST_NAMES = 20  # names in a line, or lines of a kind, beyond which they are counted
+MOST_NAMES = 20  # more names in a line, or more lines of one type, are counted instead
 
 
 class Figure(NamedTuple):
-    """A figure, by its file's name, and what it shows."""
+    """A figure: the name of its file without the ending, and its caption."""
 
     name: str
     caption: str
 
 
 class Section(NamedTuple):
-    """What stands under a heading. Texts are Markdown with *emphasis* and `code` alone; a list is of such texts."""
+    """A heading with its tables, figures, paragraphs and lists of lines.
+
+    Paragraphs and lines are Markdown with no other markup than *emphasis* and `code`.
+    """
 
     title: str
     parts: Sequence[str | Table | Figure | list[str]]
 
 
 def sections(results: Results, figures: Iterable[str]) -> list[Section]:
-    """Return the sections of a report, the origin of its runs last.
+    """Return the sections of a report. The last one is the origin of its runs.
 
     Args:
+        results: The runs.
         figures: The names of the figures that were drawn.
     """
     names = list(figures)
@@ -144,12 +151,12 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Accuracy"].append(HEAD_LOSS)
     parts["Accuracy"] += captioned(names, "accuracy")
     if len(results.evaluations):
-        parts["Evaluated again"] = [tables.evaluations(results), EVALUATIONS]
+        parts["Later evaluations"] = [tables.evaluations(results), EVALUATIONS]
         if "order_mean" in results.evaluations:
-            parts["Evaluated again"].append(ORDER)
-        parts["Evaluated again"] += captioned(names, "class_order")
+            parts["Later evaluations"].append(ORDER)
+        parts["Later evaluations"] += captioned(names, "class_order")
     if len(results.others):
-        parts["What others published"] = [tables.others(results), OTHERS]
+        parts["Published results"] = [tables.others(results), OTHERS]
     if len(results.pairs):
         parts["Pairs"] = [tables.pairs(results), PAIRS, *captioned(names, "pairs")]
     if len(results.selection):
@@ -174,10 +181,10 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
     parts["Convergence"] = convergence_table.parts(results)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
     if results.unfinished:
-        parts["Not finished"] = [cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])]
+        parts["Unfinished runs"] = [cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])]
     if results.planned:
         drop = f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
-        parts["Never begun"] = [PLANNED.format(len(results.planned), drop)]
+        parts["Runs never started"] = [PLANNED.format(len(results.planned), drop)]
     if results.duplicates:
         parts["Duplicates"] = [duplicates(results)]
     parts["Runs"] = [origin(results)]
@@ -188,7 +195,7 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
 
 
 def collapsed_runs(results: Results) -> list[Any]:
-    """Return the rule on collapsed runs and their names; nothing if no run collapsed."""
+    """Return the rule for collapsed runs and a list of them, or nothing if no run collapsed."""
     titles = dict(zip(results.cells.cell, results.titles(), strict=True))
     lines = []
     for cell, runs in results.runs[results.collapsed].groupby("cell", sort=False):
@@ -197,14 +204,19 @@ def collapsed_runs(results: Results) -> list[Any]:
     return [collapse.RULE, lines] if lines else []
 
 
-def captioned(names: Sequence[str], *kinds: str) -> list[Any]:
-    """Return the figures of some kinds with their captions; a name is its kind, maybe with a context behind it."""
+def captioned(names: Sequence[str], *keys: str) -> list[Any]:
+    """Return figures with their captions.
+
+    Args:
+        names: The names of all figures. A name is a key of CAPTIONS, optionally followed by `_` and a context.
+        keys: The keys of the figures to return.
+    """
     found = []
     for name in names:
-        for kind in kinds:
-            if name.startswith(kind):
-                context = name.removeprefix(kind).lstrip("_")
-                caption = CAPTIONS[kind]
+        for key in keys:
+            if name.startswith(key):
+                context = name.removeprefix(key).lstrip("_")
+                caption = CAPTIONS[key]
                 named = caption.format(context) if "{}" in caption else f"{caption} {context}".strip()
                 found.append(Figure(name, named))
     return found
@@ -223,7 +235,7 @@ def effect_notes(results: Results) -> list[str]:
 
 
 def averages(results: Results, names: Sequence[str]) -> list[Any]:
-    """Return the averages of a large design, and what introduces its single contrasts."""
+    """Return the averages of a large design and the introduction to its single effects."""
     if results.averages.empty:
         return []
     table = tables.averages(results)
@@ -231,7 +243,7 @@ def averages(results: Results, names: Sequence[str]) -> list[Any]:
 
 
 def refused(results: Results) -> list[str]:
-    """Return a line for each reason why effects have no statistics, cut where there are many."""
+    """Return a line for each reason why effects have no statistics, at most MOST_NAMES lines."""
     lines = []
     rows = results.effects[results.effects.refused.notna()]
     for (context, reason), group in rows.groupby(["context", "refused"], sort=False):
@@ -241,26 +253,26 @@ def refused(results: Results) -> list[str]:
 
 
 def cut(names: Sequence[str], separator: str) -> str:
-    """Join names, and count those beyond the first MOST_NAMES."""
+    """Join the first MOST_NAMES names and add the number of the others."""
     more = len(names) - MOST_NAMES
     return separator.join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def cut_lines(lines: Sequence[str]) -> list[str]:
-    """Return lines, and in place of those beyond the first MOST_NAMES their number."""
+    """Return the first MOST_NAMES lines and a line with the number of the others."""
     more = len(lines) - MOST_NAMES
     return [*lines[:MOST_NAMES], f"and {more} more"] if more > 0 else list(lines)
 
 
 def duplicates(results: Results) -> list[str]:
-    """Return a line for each folder that holds a run of another folder."""
+    """Return a line for each folder that holds the same run as another folder."""
     return cut_lines(
-        [f"{folder}: the same run as {first}, counted once" for folder, first in results.duplicates.items()]
+        [f"{folder} holds the same run as {first}; it is counted once" for folder, first in results.duplicates.items()]
     )
 
 
 def markdown(results: Results, sections: Iterable[Section]) -> str:
-    """Return report.md."""
+    """Return the content of report.md."""
     warnings = [f"> **Warning:** {warning}\n" for warning in results.warnings]
     parts = [f"# {title(results)}\n", f"{conclusion(results)}\n", f"{question(results)}\n", *warnings]
     for section in sections:

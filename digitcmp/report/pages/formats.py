@@ -1,4 +1,4 @@
-"""Values as text, the same in every table, figure and message of a report."""
+"""The formats of values in the tables, figures and messages of a report."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def readable(value: Any, form: str = "") -> str:
-    """Turn a value into text.
+    """Return a value as text.
 
     Args:
         value: A setting, a count, a number or a list of these.
@@ -27,7 +27,7 @@ def readable(value: Any, form: str = "") -> str:
 
 
 def decimals(accuracy: float) -> str:
-    """Return the format of an accuracy: from 0.98 on, the fourth decimal is still a digit of the error."""
+    """Return the format of an accuracy: four decimals from 0.98 on, where errors are small, otherwise three."""
     return ".4f" if accuracy >= 0.98 else ".3f"
 
 

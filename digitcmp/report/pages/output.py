@@ -1,4 +1,4 @@
-"""The files of a report: which there are, whether they may be written somewhere, and writing them."""
+"""The files of a report: make them, check the folder, write them."""
 
 import os
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from digitcmp.report.pages.page import page
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import MANIFEST
 
-KINDS = (".csv", ".html", ".md", ".png", ".svg", ".tex")
+SUFFIXES = (".csv", ".html", ".md", ".png", ".svg", ".tex")
 CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
 
 
 def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Section]]:
-    """Make a report.
+    """Return the files of a report.
 
     Returns:
-        The content of its files by name, and its sections.
+        The content of each file by its name, and the sections of the report.
     """
     drawn = figures.draw(results)
     sections = document.sections(results, drawn)
@@ -52,7 +52,7 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
 
 
 def is_report(folder: Path) -> bool:
-    """Return whether a folder holds a report: a runs.csv with the hashes of runs."""
+    """Return True if a folder holds a report, that is a runs.csv with a column config_hash."""
     try:
         return "config_hash" in (folder / "runs.csv").read_text("utf-8").partition("\n")[0].split(",")
     except (OSError, UnicodeError):
@@ -60,28 +60,28 @@ def is_report(folder: Path) -> bool:
 
 
 def foreign_file(folder: Path, files: Mapping[str, bytes]) -> str | None:
-    """Return the name of a file in a folder that a report would replace although it is no report's."""
+    """Return the name of a file that a report would replace, or None. Files of an earlier report may be replaced."""
     if is_report(folder):
         return None
     return next((name for name in files if (folder / name).exists()), None)
 
 
 def earlier_files(folder: Path) -> set[str]:
-    """Return the names of the files of an earlier report, as its manifest lists them."""
+    """Return the names of the files of an earlier report, from its manifest."""
     try:
         names = (folder / MANIFEST).read_text("utf-8").splitlines()
     except (OSError, UnicodeError):
         return set()
-    return {name for name in names if Path(name).name == name and Path(name).suffix in KINDS}
+    return {name for name in names if Path(name).name == name and Path(name).suffix in SUFFIXES}
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write a report and remove the files that only an earlier report had.
 
-    Each file takes its place once all of them are on the disk.
+    All files are written under temporary names before the first one is renamed.
 
     Raises:
-        OSError: Nothing was replaced, unless that itself failed.
+        OSError: A file cannot be written. Then no file was replaced, unless the renaming failed.
     """
     earlier = earlier_files(folder)
     partials = {name: folder / f"{name}.{os.getpid()}.partial" for name in files}

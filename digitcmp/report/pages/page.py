@@ -1,4 +1,4 @@
-"""report.html: the report as one file, which loads nothing from elsewhere."""
+"""report.html: the report as one file that loads no other file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
 MISTAKES = "pictures/mistakes.png"  # in a run's folder
-COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # of either scheme
+COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # light and dark scheme
 COLOURS |= {"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"}
 COLOURS |= {"#5d636e": "var(--soft)"}
 CARDS = 12  # verdicts at the head of the page
-NARROW = 330  # points, up to which a figure leaves room for text or another figure beside it
+NARROW = 330  # points: the widest figure that has text or another figure beside it
 
 
 class Block(NamedTuple):
-    """A part of a section: a table alone, or figures and the notes beside them."""
+    """A part of a section: a table, or figures with the notes beside them."""
 
     table: tables.Table | None = None
     figures: list[document.Figure] | None = None
@@ -37,9 +37,11 @@ class Block(NamedTuple):
 
 
 def page(results: Results, sections: Iterable[document.Section], figures: Mapping[str, bytes]) -> str:
-    """Return report.html.
+    """Return the content of report.html.
 
     Args:
+        results: The runs.
+        sections: The sections of the report.
         figures: The figures by name, as `figures.save` returns them for a page.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
@@ -61,18 +63,18 @@ def page(results: Results, sections: Iterable[document.Section], figures: Mappin
 
 
 def prose(text: str) -> Markup:
-    """Return a text of a section as HTML: *emphasis* and `code`."""
+    """Return a paragraph or line of a section as HTML, with *emphasis* and `code`."""
     marked = re.sub(r"\*(.+?)\*", r"<em>\1</em>", str(escape(text)))
     return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", marked))
 
 
 def kind(verdict: str) -> str:
-    """Return the class of a verdict: 'smaller than claimed (+0.079)' -> 'smaller'."""
+    """Return the CSS class of a verdict: 'smaller' for 'smaller than claimed (+0.079)'."""
     return verdicts.kind(verdict).replace(" ", "-")
 
 
 def highlights(results: Results) -> pd.DataFrame:
-    """Return the effects at the head of the page: those that the paper claims, or the clearest ones."""
+    """Return the effects at the head of the page: those with a claim of the paper, else those with the smallest p."""
     if len(results.averages):
         main = results.averages[results.averages.order == MAIN].sort_values("p", kind="stable")
         return main.head(CARDS).assign(family=f"{MAIN}s, averaged", context="", claim=np.nan).sort_index()
@@ -87,7 +89,7 @@ def highlights(results: Results) -> pd.DataFrame:
 
 
 def blocks(section: document.Section) -> list[Block]:
-    """Return a section in blocks: each table alone, what stands between tables together."""
+    """Return the blocks of a section: one per table, and one for all parts between two tables."""
     found: list[Block] = []
     for part in section.parts:
         if isinstance(part, tables.Table):
@@ -102,21 +104,21 @@ def blocks(section: document.Section) -> list[Block]:
 
 
 def data(table: tables.Table) -> Markup:
-    """Return all rows of a table and the values they are sorted by as JSON, for a script element."""
+    """Return the rows and sort keys of a table as JSON, for a script element."""
     keys = [[key if isinstance(key, str) else number(key) for key in row] for row in table.keys]
     text = json.dumps([list(map(list, table.rows)), keys], separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
 
 
 def number(key: Any) -> float | str | None:
-    """Return a value as JSON has it: a number rounded to ten digits, None for one that is missing."""
+    """Return a value for JSON: numbers rounded to ten digits, None for missing values, otherwise text."""
     if isinstance(key, int | float | np.number) and not isinstance(key, bool):
         return float(f"{float(key):.10g}") if np.isfinite(key) else None
     return None if key is None else str(key)
 
 
 def drawing(svg: bytes) -> Markup:
-    """Return a figure as a part of the page: without addresses, in the page's colours, its marks with their tips."""
+    """Return a figure as inline SVG, without URLs, in the colours of the page, with the tips of its marks."""
     text = svg.decode()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
@@ -131,7 +133,7 @@ def drawing(svg: bytes) -> Markup:
 
 
 def mistakes(results: Results) -> list[tuple[str, str]]:
-    """Return the pictures of the mistakes of the best and the worst run, if there are any: captions and data URLs."""
+    """Return the captions and data URLs of the pictures of mistakes of the best and the worst run, where they exist."""
     order = results.runs.test_acc.sort_values(kind="stable").index
     pictures = []
     for place, i in {"best": order[-1], "worst": order[0]}.items():

@@ -1,4 +1,4 @@
-"""The summary of a report: its conclusion, the question and the networks, and the origin of its runs."""
+"""The summary of a report: its conclusion, question, networks and the origin of its runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from digitcmp.report.results import Results
 
 
 def conclusion(results: Results) -> str:
-    """Return what the report finds in one sentence."""
+    """Return the finding of the report as one sentence."""
     cells = results.cells
     best = cells.loc[cells.test_acc_mean.idxmax()]
     accuracy = spread(best.test_acc_mean, best.test_acc_std)
@@ -46,13 +46,13 @@ def conclusion(results: Results) -> str:
 
 
 def extent(rows: pd.DataFrame) -> str:
-    """Return the smallest and the largest mean among some effects."""
+    """Return the range of the means of some effects: '+0.041 to +0.111', or one number."""
     low, high = f"{rows['mean'].min():+.3f}", f"{rows['mean'].max():+.3f}"
     return low if low == high else f"{low} to {high}"
 
 
 def verdict_counts(rows: pd.DataFrame) -> str:
-    """Return how many effects have each verdict, without the sizes and the remarks of verdicts."""
+    """Return the number of effects with each verdict: 'as claimed in 2 of 4, undecided in 2'."""
     counts = Counter(re.split(r" \(|[;:]", verdict)[0] for verdict in rows.verdict).most_common()
     if len(counts) == 1:
         return str(counts[0][0])
@@ -61,7 +61,7 @@ def verdict_counts(rows: pd.DataFrame) -> str:
 
 
 def question(results: Results) -> str:
-    """Return the question that the networks answer, and the data and the number of runs that it was asked with."""
+    """Return the question that the networks answer, the data and the number of runs."""
     runs, n = results.runs, results.cells.n
     tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
     questions = " ".join(TASKS[task].question if task in TASKS else f"{task}?" for task in tasks)
@@ -76,7 +76,7 @@ def question(results: Results) -> str:
 
 
 def networks(results: Results) -> list[str]:
-    """Return a line on each network of these runs that is registered here."""
+    """Return a line about each registered network of these runs."""
     lines = []
     for model, rows in results.cells.groupby("model", sort=False):
         network = NETWORKS.get(str(model))
@@ -91,19 +91,21 @@ def networks(results: Results) -> list[str]:
 
 
 def origin(results: Results) -> list[str]:
-    """Return how to make the runs again, how many there are, and what they were made with."""
+    """Return the commands that train the runs again, the numbers of runs, and their versions, commits and devices."""
     lines = [command(results, root) for root in results.roots]
     runs, n = results.runs, results.cells.n
     per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
     counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
-    lines.append(f"{counts}, {len(results.planned)} never begun" if results.planned else counts)
-    lines.append(f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in all, {runs.fit_seconds.mean():.1f} s a run")
-    lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of a single run, a row of `runs.csv`")
+    lines.append(f"{counts}, {len(results.planned)} never started" if results.planned else counts)
+    lines.append(
+        f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run"
+    )
+    lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`")
     return lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
 
 
 def command(results: Results, root: Path) -> str:
-    """Return the command that makes the runs in a folder again, with their seeds unless the experiment has these."""
+    """Return the command that trains the runs of a folder again, with seeds if they differ from the experiment's."""
     name = root.resolve().name
     file = CONF / "experiment" / f"{name}.yaml"
     if not file.exists():
@@ -118,5 +120,5 @@ def command(results: Results, root: Path) -> str:
 
 
 def title(results: Results) -> str:
-    """Return the names of the folders."""
+    """Return the title of the report: the names of its folders."""
     return ", ".join(root.resolve().name for root in results.roots)

@@ -1,4 +1,4 @@
-"""The tables of a report to be read: each described once, for the terminal, Markdown, LaTeX and the page."""
+"""The tables of a report, defined once for the terminal, Markdown, LaTeX and the page."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ from digitcmp.report.contrasts.effects import differing
 from digitcmp.report.pages.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
-PUBLISHED = ("published", "published_low", "published_high")  # the paper's own effect with its interval
+PUBLISHED = ("published", "published_low", "published_high")  # the effect between the paper's means
 HEAD_LOSS = ("head_loss", "head_loss_low", "head_loss_high")
-TWO_SEEDS = "†"  # behind an interval of two seeds
+TWO_SEEDS = "†"  # follows an interval of two seeds
 TWO_SEEDS_NOTE = (
-    f"{TWO_SEEDS} of two seeds: the t-interval of two values reaches 12.7 standard errors to either side of "
-    "their mean, and says little."
+    f"{TWO_SEEDS} marks the interval of two seeds. It extends 12.7 standard errors to either side of the mean, and is "
+    "hardly informative."
 )
-
-
-LONG, FIRST = 150, 50  # rows of a table that is cut, and the rows that are left
+LONG, FIRST = 150, 50  # tables with more rows than LONG are cut to FIRST
 
 
 class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        heading: Its heading.
+        heading: The text above the column.
         read: Returns the text of a row.
         key: The key of the row's value that the column is sorted by.
-        left: Whether it is aligned to the left.
+        left: True to align the column to the left.
     """
 
     heading: str
@@ -44,10 +42,13 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The texts of a table, a row per row of a frame, and the values that each column is sorted by.
+    """A table as text, one row per row of a frame.
 
     Attributes:
-        file: The CSV file with all rows, '' if there is none. A long table of a file is cut where it is printed.
+        columns: The columns.
+        rows: The texts of each row, one per column.
+        keys: The values of each row that the columns are sorted by.
+        file: The CSV file with all rows, '' if there is none. A table with a file is printed cut if it is long.
     """
 
     columns: Sequence[Column]
@@ -57,18 +58,18 @@ class Table(NamedTuple):
 
     @property
     def first(self) -> Sequence[Sequence[str]]:
-        """The rows to print: the first FIRST of a table of more than LONG."""
+        """The rows to print: the first FIRST if there is a file and more than LONG rows."""
         return self.rows[:FIRST] if self.file and len(self.rows) > LONG else self.rows
 
     @property
     def rest(self) -> str:
-        """The sentence on the rows that are not printed, '' if there are none."""
-        n, shown = len(self.rows), len(self.first)
-        return f"The first {shown} of {n:,} rows; all of them are in the report's `{self.file}`." if shown < n else ""
+        """The note on rows that are not printed, '' if there are none."""
+        n, printed = len(self.rows), len(self.first)
+        return f"The first {printed} of {n:,} rows. The report's `{self.file}` has all of them." if printed < n else ""
 
 
 def table(frame: pd.DataFrame, columns: Sequence[Column], file: str = "") -> Table:
-    """Return a frame as a table of these columns, without those that are empty in every row."""
+    """Return a frame as a table with these columns. Columns that are empty in every row are left out."""
     records = frame.to_dict("records")
     texts = [[column.read(row) for row in records] for column in columns]
     filled = [(column, text) for column, text in zip(columns, texts, strict=True) if any(text)]
@@ -78,19 +79,19 @@ def table(frame: pd.DataFrame, columns: Sequence[Column], file: str = "") -> Tab
 
 
 def effect_format(row: dict[str, Any]) -> str:
-    """Return the format of an effect's interval: one more decimal where an end would otherwise read as the claim."""
+    """Return the format of an effect's interval, with a fourth decimal if an end would otherwise read as the claim."""
     ends = [f"{row['ci_low']:.3f}", f"{row['ci_high']:.3f}"]
     return "+.4f" if f"{row['claim']:.3f}" in ends else "+.3f"
 
 
 def marked_interval(row: dict[str, Any], form: str) -> str:
-    """Format the interval of a row, with a dagger if it is of two seeds."""
+    """Format the interval of a row, followed by TWO_SEEDS if n is 2."""
     text = interval(row["ci_low"], row["ci_high"], form)
     return f"{text} {TWO_SEEDS}" if text and row["n"] == 2 else text
 
 
 def p_values() -> list[Column]:
-    """Return the columns of p, alone and corrected."""
+    """Return the columns of p and of Holm's p."""
     return [
         Column("p", lambda row: p_value(row["p"]), "p"),
         Column("p (Holm)", lambda row: p_value(row["p_holm"]), "p_holm"),
@@ -98,7 +99,7 @@ def p_values() -> list[Column]:
 
 
 def companions() -> list[Column]:
-    """Return the columns beside the t-interval of an effect: robust numbers, and the share of errors removed."""
+    """Return the columns of the robust statistics, q and the share of errors removed."""
     return [
         Column("trimmed", lambda row: estimate(row, "trimmed", "trimmed_low", "trimmed_high"), "trimmed"),
         Column("p (flips)", lambda row: p_value(row["p_flip"]), "p_flip"),
@@ -109,7 +110,7 @@ def companions() -> list[Column]:
 
 
 def estimate(row: dict[str, Any], mean: str, low: str, high: str) -> str:
-    """Format an estimate with its interval: '+0.026 [+0.014, +0.038]', or '' if it is nan."""
+    """Format an estimate with its interval: '+0.026 [+0.014, +0.038]', or '' if the estimate is nan."""
     if row[mean] != row[mean]:
         return ""
     return f"{row[mean]:+.3f} {interval(row[low], row[high], '+.3f')}".rstrip()
@@ -126,17 +127,17 @@ def setting(key: str, heading: str = "") -> Column:
 
 
 def name(key: str, heading: str = "") -> Column:
-    """Return a column of names, which is aligned to the left."""
+    """Return a column of names, aligned to the left."""
     return setting(key, heading)._replace(left=True)
 
 
 def measure(heading: str, key: str, form: str = "") -> Column:
-    """Return a column of numbers in this format, or of accuracies by default."""
+    """Return a column of numbers in a format, by default that of accuracies."""
     return Column(heading, lambda row: readable(row[key], form or decimals(row[key])), key)
 
 
 def accuracy(mean: str = "test_acc_mean", std: str = "test_acc_std") -> list[Column]:
-    """Return the columns of n, of mean and standard deviation, and of the interval of the mean."""
+    """Return the columns of n, of the mean with its standard deviation, and of the interval of the mean."""
     return [
         setting("n"),
         Column("test accuracy", lambda row: spread(row[mean], row[std]), mean),
@@ -145,7 +146,7 @@ def accuracy(mean: str = "test_acc_mean", std: str = "test_acc_std") -> list[Col
 
 
 def cells(results: Results) -> Table:
-    """Return every cell beside the paper's value."""
+    """Return the table of all cells, with the paper's values."""
     frame = results.cells.assign(difference=results.cells.test_acc_mean - results.cells.paper_mean)
     keys = list(results.cells)
     varied = keys[keys.index("paper_std") + 1 : -1]
@@ -164,12 +165,12 @@ def cells(results: Results) -> Table:
 
 
 def collapsed_runs(row: dict[str, Any]) -> str:
-    """Format how many runs of a cell collapsed: '1 of 20', or '' if none did."""
+    """Format the number of collapsed runs of a cell: '1 of 20', or '' for none."""
     return f"{row['collapsed']} of {row['n']}" if row["collapsed"] else ""
 
 
 def effects(frame: pd.DataFrame) -> Table:
-    """Return every effect that is not refused, without the settings that all of them have.
+    """Return the table of all effects that have statistics. Settings that all of them share are left out.
 
     Args:
         frame: Rows of `effects.effects`.
@@ -185,12 +186,12 @@ def effects(frame: pd.DataFrame) -> Table:
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """Return the verdict of an effect without the size that it names, which has a column."""
+    """Return the verdict of an effect without its size, which has its own column."""
     return row["verdict"].replace(f" ({row['mean']:+.3f})", "")
 
 
 def averages(results: Results) -> Table:
-    """Return the main effects and two-way interactions of a large design."""
+    """Return the table of main effects and two-way interactions of a large design."""
     columns = [name("effect"), measure("mean", "mean", "+.4f"), name("verdict")]
     columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"))
     columns += [setting("n"), setting("contexts", "averaged over"), *p_values(), name("order")]
@@ -198,7 +199,7 @@ def averages(results: Results) -> Table:
 
 
 def equal_parameters(results: Results) -> Table:
-    """Return the effect of sharing at equal parameters."""
+    """Return the table of the effect of sharing at equal parameters."""
     columns = [name("effect"), measure("mean", "mean", "+.3f")]
     columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.3f"), "ci_low"))
     columns += [setting("n"), measure("p", "p", ".3f"), measure("parameters", "params", ",")]
@@ -207,7 +208,7 @@ def equal_parameters(results: Results) -> Table:
 
 
 def equal_rates(results: Results) -> Table:
-    """Return the effects at equal learning rates, a column per effect."""
+    """Return the effects at equal learning rates, one column per effect."""
     frame = results.equal_rates.copy()
     frame["text"] = [f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}".strip() for row in frame.to_dict("records")]
     wide = frame.pivot(index="lr", columns="effect", values="text").fillna("").reset_index()
@@ -215,7 +216,10 @@ def equal_rates(results: Results) -> Table:
 
 
 def data_sets(results: Results) -> Table:
-    """Return the effects of the auxiliary loss and sharing, a column per data set and per difference from the first."""
+    """Return the effects of the auxiliary loss and sharing.
+
+    There is one column per data set and one per difference from the first data set.
+    """
     headings, texts = [], []
     for row in results.data_sets.to_dict("records"):
         text = f"{row['mean']:+.3f} {marked_interval(row, '+.3f')}"
@@ -230,20 +234,20 @@ def data_sets(results: Results) -> Table:
 
 
 def pairs(results: Results) -> Table:
-    """Return the test accuracy by number of training pairs, a column per series."""
+    """Return the test accuracy by number of training pairs, one column per series."""
     frame = results.pairs.assign(value=list(map(spread, results.pairs.test_acc_mean, results.pairs.test_acc_std)))
     wide = frame.pivot(index="train_pairs", columns="series", values="value").fillna("").reset_index()
     return table(wide, [measure("pairs", "train_pairs", ","), *map(setting, dict.fromkeys(frame.series))])
 
 
 def others(results: Results) -> Table:
-    """Return the published results."""
+    """Return the table of published results."""
     sources = [row.source if row.work in paper.OTHERS else row.work for row in results.others.itertuples()]
     return table(results.others.assign(work=sources), [name("work"), *accuracy("mean", "std")])
 
 
 def evaluations(results: Results) -> Table:
-    """Return the later evaluations."""
+    """Return the table of later evaluations."""
     columns = [name("title", "cell"), name("dataset", "data"), measure("test pairs", "test_pairs", ",")]
     columns += [setting("tta"), *accuracy()]
     if "order_mean" in results.evaluations:
@@ -253,12 +257,12 @@ def evaluations(results: Results) -> Table:
 
 
 def complete_orders(row: dict[str, Any]) -> str:
-    """Format in how many runs the order of the classes is complete: '1 of 2', or '' if no order is known."""
+    """Format the number of runs with all classes in order: '1 of 2', or '' if no order is known."""
     return f"{row['ordered']} of {row['orders']}" if row["orders"] else ""
 
 
 def selection(results: Results) -> Table:
-    """Return the selected learning rates."""
+    """Return the table of selected learning rates."""
     columns = [name("title", "cell"), setting("rates"), setting("n"), Column("selected lr", selected_rate, "lr")]
     columns += [setting("paper_lr", "paper's lr"), measure("validation", "val_acc")]
     columns += [measure("test accuracy", "test_acc"), setting("oracle_lr", "oracle lr (test)")]
@@ -266,19 +270,19 @@ def selection(results: Results) -> Table:
 
 
 def selected_rate(row: dict[str, Any]) -> str:
-    """Format a selected learning rate: '0.002', or '0.008 (edge)' if it is the smallest or the largest tried."""
+    """Format a selected learning rate: '0.002', or '0.008 (edge)' if it is the smallest or largest rate tried."""
     return f"{readable(row['lr'])} (edge)" if row["at_edge"] else readable(row["lr"])
 
 
 def markdown(table: Table) -> str:
-    """Return a table in Markdown."""
+    """Return a table as Markdown."""
     rule = [":--" if column.left else "--:" for column in table.columns]
     rows = [[column.heading for column in table.columns], rule, *table.first]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (f"\n{table.rest}\n" if table.rest else "")
 
 
 def latex(table: Table, caption: str) -> str:
-    """Return a table in LaTeX. It needs the package booktabs."""
+    """Return a table as LaTeX code that needs the package booktabs."""
     special = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
     lines = []
     for row in ([column.heading for column in table.columns], *table.rows):
@@ -295,7 +299,7 @@ def latex(table: Table, caption: str) -> str:
 
 
 def show(table: Table, console: Console) -> None:
-    """Print a table on the terminal, never cut short."""
+    """Print a table on the terminal. Rows wider than the terminal are not cut."""
     printed = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for column in table.columns:
         printed.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)

@@ -1,6 +1,6 @@
-"""The kinds of verdicts on effects, and the colour that each has in the figures and on the page."""
+"""The kinds of verdicts, and the colour of each in the figures and on the page."""
 
-COLOURS = {  # as light as the page's light scheme needs them; the page replaces them in its dark scheme
+COLOURS = {  # for a light background; the page replaces them in its dark scheme
     "as claimed": "#12805c",
     "effect seen": "#12805c",
     "smaller": "#a05a00",
@@ -9,11 +9,11 @@ COLOURS = {  # as light as the page's light scheme needs them; the page replaces
     "no effect": "#5d636e",
     "undecided": "#5d636e",
 }
-OTHER = "#5d636e"  # of a verdict of another kind
+OTHER = "#5d636e"  # the colour of all other verdicts
 
 
 def kind(verdict: object) -> str:
-    """Return the kind of a verdict: 'smaller than claimed (+0.079)' -> 'smaller'; '' for another text or none."""
+    """Return the kind of a verdict: 'smaller' for 'smaller than claimed (+0.079)', '' if it is not a known verdict."""
     text = verdict if isinstance(verdict, str) else ""
     return next((name for name in COLOURS if text.startswith(name)), "")
 

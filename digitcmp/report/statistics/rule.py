@@ -1,4 +1,4 @@
-"""Verdicts on effects: whether one is seen, how it compares with the paper's claim, and what would change that."""
+"""Verdicts on effects: the rule, the robust verdict and the text."""
 
 from collections.abc import Iterable
 
@@ -6,18 +6,23 @@ import numpy as np
 
 from digitcmp.report.statistics.stats import ROUNDING, SIGNIFICANT
 
-MARGIN = 0.01  # in accuracy: a claim has two decimals
+MARGIN = 0.01  # of accuracy, because the claims have two decimals
 NO_INTERVAL = "no interval: all differences are equal"
-SIZED = ("smaller than claimed", "larger than claimed", "opposite to the claim")  # verdicts that name the size
+SIZED = (
+    "smaller than claimed",
+    "larger than claimed",
+    "opposite to the claim",
+)  # verdicts that are followed by the size
 
 RULE = (
-    f"Where the paper claims a size: *as claimed*: the mean is within {MARGIN} of the claim, and the 95 % interval "
-    "excludes 0 and is not wider than twice the claim. *smaller*, *larger than claimed*: the mean is further away, and "
-    "the interval excludes the claim and 0 (below 0: *opposite to the claim*). *no effect seen*: the interval contains "
-    f"0 and ends more than {MARGIN} below the claim. *undecided*: anything else. Elsewhere: *effect seen*: Holm's p is "
-    f"below {SIGNIFICANT}; else *no effect seen*. *another recipe*: the paper's networks on its task, trained "
-    "otherwise, so that its claim does not apply. *robust*: the verdict by the 20 % trimmed mean and its interval, "
-    "where it differs; *without seed*: the verdict when that seed is left out, where it differs (five or more seeds)."
+    f"Verdicts if the paper claims a size. *as claimed*: the mean is within {MARGIN} of the claim, and the 95 % "
+    "interval excludes 0 and is at most twice the claim wide. *smaller*, *larger than claimed*: the mean is further "
+    "away, and the interval excludes the claim and 0. *opposite to the claim*: the interval lies below 0. *no effect "
+    f"seen*: the interval contains 0 and ends more than {MARGIN} below the claim. *undecided*: anything else. *another "
+    "recipe*: the paper's networks on its task, trained by another recipe, so its claim does not apply. If nothing is "
+    f"claimed, the verdict is *effect seen* if Holm's p is below {SIGNIFICANT}, otherwise *no effect seen*. From five "
+    "seeds, *robust* gives the verdict by the 20 % trimmed mean and its interval, and *without seed* the verdict "
+    "without that seed, if it is another verdict."
 )
 
 
@@ -26,10 +31,10 @@ def verdict(mean: float, low: float, high: float, p_holm: float, claim: float) -
 
     Args:
         mean: The mean difference in accuracy.
-        low: The lower end of its 95 % interval; nan if there is none.
+        low: The lower end of its 95 % interval, nan if there is none.
         high: The upper end.
-        p_holm: Its corrected p, which decides if nothing is claimed.
-        claim: The size > 0 that the paper claims; nan if it claims none.
+        p_holm: Holm's p, used if nothing is claimed.
+        claim: The size > 0 that the paper claims, nan if it claims none.
     """
     if np.isnan(low):
         return NO_INTERVAL
@@ -48,13 +53,13 @@ def verdict(mean: float, low: float, high: float, p_holm: float, claim: float) -
 
 
 def robust_verdict(first: str, effect: tuple[float, float], robust: tuple[float, float, float], claim: float) -> str:
-    """Return the verdict by a robust estimate with its interval, '' if it does not differ from the `first`.
+    """Return the verdict by a robust estimate with its interval, '' if it is equal to `first`.
 
     Args:
         first: The verdict by the t-interval.
         effect: The t-interval.
-        robust: The robust estimate and its interval, which is nan if there is none.
-        claim: As in `verdict`. Without one, only the intervals are compared: whether they contain 0.
+        robust: The robust estimate and its interval, nan if there is none.
+        claim: As in `verdict`. If it is nan, the two intervals are only compared in that they contain 0 or not.
     """
     estimate, low, high = robust
     if np.isnan(low) or first == NO_INTERVAL:
@@ -71,13 +76,13 @@ def robust_verdict(first: str, effect: tuple[float, float], robust: tuple[float,
 
 
 def in_words(first: str, mean: float, robust: str = "", without: Iterable[tuple[int, str]] = ()) -> str:
-    """Return a verdict with its size and with what would change it.
+    """Return a verdict with its size and with the other verdicts.
 
     Args:
         first: The verdict by the t-interval.
         mean: The mean difference.
         robust: The robust verdict, if it differs.
-        without: The seeds that change the verdict when they are left out, each with the other verdict.
+        without: The seeds without which the verdict changes, each with the other verdict.
     """
     words = [f"{first} ({mean:+.3f})" if first in SIZED else first]
     seeds: dict[str, list[str]] = {}
