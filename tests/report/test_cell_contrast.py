@@ -65,4 +65,4 @@ def test_it_is_printed_and_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
     refused = report(tmp_path, "--contrast", "AL4", "AL9", code=2)
     assert refused.stderr.count("\n") == 1 and "Did you mean" in refused.stderr
-    assert report(tmp_path, "--contrast", "AL4", "WS1", "--open", code=2).stderr.startswith("--contrast prints")
+    assert report(tmp_path, "--contrast", "AL4", "WS1", "--open", code=2).stderr.startswith("--contrast writes")

@@ -46,7 +46,7 @@ def test_intervals_of_two_seeds_are_marked(tmp_path: Path) -> None:
     results = Results.load([tmp_path / "sweep"])
     assert column(tables.cells(results), "95 % interval") == ["[0.000, 1.000] †"]
     report(tmp_path / "sweep")
-    assert "† of two seeds" in (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert "† marks the interval of two seeds" in (tmp_path / "sweep" / "report" / "report.md").read_text()
 
 
 def test_pairs(tmp_path: Path) -> None:
@@ -280,9 +280,9 @@ def test_runs_that_never_began_are_told_apart(tmp_path: Path) -> None:
     assert (results.unfinished, results.planned) == ([begun], [planned])
     report(tmp_path / "sweep")
     text = (tmp_path / "sweep" / "report" / "report.md").read_text()
-    assert "1 missing, 1 never begun" in text and "- model=ws3,aux=false,lr=0.001/seed=1\n" in text
+    assert "1 missing, 1 never started" in text and "- model=ws3,aux=false,lr=0.001/seed=1\n" in text
     command = f"find {tmp_path / 'sweep'} -type d -empty -delete"
-    assert f"never began: 1. The same sweep started again trains them; if it was given up, `{command}`" in text
+    assert f"never started: 1. Start the same sweep again to train them. If you do not want them, `{command}`" in text
     subprocess.run(command.split(), check=True)
     results = Results.load([tmp_path / "sweep"])
     assert (results.unfinished, results.planned, len(results.runs)) == ([begun], [], 1)
@@ -307,7 +307,7 @@ def test_a_run_in_two_folders_is_named_as_a_duplicate(tmp_path: Path) -> None:
     assert results.duplicates == {single: first} and not results.unfinished
     done = report(tmp_path / "a", tmp_path / "b")
     assert "missing runs" not in done.stdout
-    assert f"{single}: the same run as {first}, counted once" in done.stdout.replace("\n", " ")
+    assert f"{single} holds the same run as {first}; it is counted once" in done.stdout.replace("\n", " ")
     assert "1 runs: 1 cells" in (tmp_path / "a/report/report.md").read_text()
 
 
@@ -342,8 +342,8 @@ def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
     report(before)
     record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88", "module.step.inner": "5"})
     record(sweep, "ws1", 0.9)  # an older result, that says nothing of its code
-    warnings = ["mixed code among these runs, which may compute otherwise: module.step.inner, stem.conv"]
-    warnings += ["1 of 4 runs have no record of the code that made them"]
+    warnings = ["mixed code among these runs: module.step.inner, stem.conv. Results may not be comparable."]
+    warnings += ["1 of 4 runs have no record of the code that trained them"]
     assert Results.load([sweep]).warnings == warnings
     report(sweep)
     assert Results.load([shutil.move(sweep / "report", tmp_path / "alone")]).warnings == warnings
@@ -536,9 +536,12 @@ def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("name,value\na,1\n", "/runs.csv is no report's: it has no column cell"),
-        ("", "/runs.csv is no report's: it has no column cell"),
-        ("cell,seed,test_acc,config_hash\n", " holds a runs.csv but no curves.csv: a report needs both"),
+        ("name,value\na,1\n", "/runs.csv has no column cell; the runs.csv of a report is expected. Check the folder."),
+        ("", "/runs.csv has no column cell; the runs.csv of a report is expected. Check the folder."),
+        (
+            "cell,seed,test_acc,config_hash\n",
+            " has a runs.csv but no curves.csv; a report with both is expected. Restore the missing file.",
+        ),
     ],
 )
 def test_csv_files_of_others_are_refused(tmp_path: Path, text: str, reason: str) -> None:
