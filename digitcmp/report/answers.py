@@ -111,7 +111,7 @@ def specific(report: Path) -> Answer:
     return Answer(f"selected on validation pairs: {rates}", "holds" if best.lr.nunique() > 1 else "does not hold")
 
 
-def best_level(key: str, papers: float, seconds: bool = False) -> Callable[[Path], Answer]:
+def best_level(key: str, papers: float, steps: bool = False) -> Callable[[Path], Answer]:
     """Answer whether the paper's level of a numeric setting is the best on validation pairs, for each network."""
 
     def answer(report: Path) -> Answer:
@@ -123,12 +123,12 @@ def best_level(key: str, papers: float, seconds: bool = False) -> Callable[[Path
             best, theirs = group.loc[group.val_acc_mean.idxmax()], group[group[key] == papers].iloc[0]
             gain = number(best.test_acc_mean - theirs.test_acc_mean)
             same += best[key] == papers
-            cost = f", in {best.fit_seconds / theirs.fit_seconds:.1f} times the seconds" if seconds else ""
-            texts.append(f"{label}: {best[key]:g} ({gain} test accuracy over {papers:g}{cost})")
+            cost = f", with {papers / best[key]:g} times the steps" if steps else ""
+            texts.append(f"{label} {best[key]:g} ({gain} over {papers:g}{cost})")
         verdict = (
             "holds" if same == len(texts) else f"holds in part ({same} of {len(texts)})" if same else "does not hold"
         )
-        return Answer("best on validation pairs: " + "; ".join(texts), verdict)
+        return Answer("best on validation pairs, with its gain in test accuracy: " + "; ".join(texts), verdict)
 
     return answer
 

@@ -106,7 +106,7 @@ CLAIMS = (
         "Batch size 20, a “trade-off between speed and accuracy”",
         "III",
         "batch_size",
-        best_level("batch_size", PAPERS_BATCH, seconds=True),
+        best_level("batch_size", PAPERS_BATCH, steps=True),
     ),
     Claim("The CNN gains little because it has no padding and the images are tiny", "IV", "resolution", padding),
     Claim("AL “provides stronger regularization”", "IV", "aux_labels", regularization),

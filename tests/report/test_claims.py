@@ -52,13 +52,14 @@ def test_a_claim_of_a_direction(tmp_path: Path, intervals: list[tuple[float, flo
 def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
     """The level of highest validation accuracy is not that of highest test accuracy."""
     cells = [
-        {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "test_acc_mean": 0.91, "fit_seconds": 2.0},
-        {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "test_acc_mean": 0.93, "fit_seconds": 4.0},
-        {"label": "AL4", "aux_weight": 10.0, "val_acc_mean": 0.91, "test_acc_mean": 0.95, "fit_seconds": 2.0},
+        {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "test_acc_mean": 0.91},
+        {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "test_acc_mean": 0.93},
+        {"label": "AL4", "aux_weight": 10.0, "val_acc_mean": 0.91, "test_acc_mean": 0.95},
     ]
-    answer = answers.best_level("aux_weight", 1.0, seconds=True)(write(tmp_path, "cells.csv", cells))
+    answer = answers.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells))
     assert answer.verdict == "does not hold"
-    assert answer.text.endswith("AL4: 3 (+.020 test accuracy over 1, in 2.0 times the seconds)")
+    assert answer.text.endswith("AL4 3 (+.020 over 1)")
+    assert answers.best_level("aux_weight", 10.0, steps=True)(tmp_path).text.endswith("with 3.33333 times the steps)")
 
 
 def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""The numbers of README.md and docs/results.md, recomputed from the unrounded CSV files of the committed reports."""
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from digitcmp.report.claims import claims_table, markdown
+
+RESULTS = re.sub(r"\s+", " ", (ROOT / "docs/results.md").read_text())
+README = (ROOT / "README.md").read_text()
+MULTIRUN = ROOT / "multirun"
+
+
+def number(value: float, sign: bool = True) -> str:
+    """Format a difference as the texts do: +.079, -.004, .003."""
+    rounded = Decimal(f"{value:.12g}").quantize(Decimal("0.001"), ROUND_HALF_UP)
+    return f"{rounded:{'+' if sign else ''}}".replace("0.", ".", 1)
+
+
+def interval(row: pd.Series) -> str:
+    """Format an effect as the texts do: '+.079 [.073, .085]'."""
+    return f"{number(row['mean'])} [{number(row.ci_low, sign=False)}, {number(row.ci_high, sign=False)}]"
+
+
+def effect(report: str, name: str, context: str = "", table: str = "effects.csv") -> pd.Series:
+    """Return the row of an effect; context: a part of its context, '' for none."""
+    rows = pd.read_csv(MULTIRUN / report / "report" / table, dtype={"context": str})
+    rows = rows[rows.effect == name]
+    if "context" in rows and table == "effects.csv":
+        texts = rows.context.fillna("")
+        rows = rows[texts.str.contains(context) if context else ~texts.str.contains("task=|dataset=")]
+    assert len(rows) >= 1, (report, name, context)
+    return rows.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("report", "name", "context"),
+    [
+        *(("table1", name, "") for name in ("AL1 − FCNN3", "AL2 − WS1", "AL3 − WS2", "AL4 − WS3", "WS2 − FCNN3")),
+        *(("table1", name, "") for name in ("WS3 − WS1", "AL3 − AL1", "AL4 − AL2", "FCNN3 − FCNN1")),
+        ("table1", "mean of WS3 − WS2 and WS1 − FCNN3", ""),
+        ("table1", "mean of AL4 − AL3 and AL2 − AL1", ""),
+        ("table1", "mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)", ""),
+        ("tasks", "auxiliary loss", ""),
+        ("tasks", "sharing", ""),
+        *(
+            ("tasks", name, f"task={task}")
+            for task in ("odd_sum", "same", "shuffled_leq")
+            for name in ("auxiliary loss", "sharing")
+        ),
+        ("transfer", "auxiliary loss", ""),
+        ("transfer", "sharing", ""),
+        *(
+            ("transfer", name, f"dataset={data}")
+            for data in ("digits", "fashion_mnist")
+            for name in ("auxiliary loss", "sharing")
+        ),
+        ("beyond_regularization", "AL4 dropout − AL4", ""),
+        ("beyond_regularization", "AL4 dropblock − AL4", ""),
+        ("beyond_regularization", "AL4 max_pool − AL4", ""),
+        ("beyond_regularization", "WS3 dropout − WS3", ""),
+        ("beyond_regularization", "WS3 dropblock − WS3", ""),
+        ("beyond_regularization", "WS3 max_pool − WS3", ""),
+    ],
+)
+def test_effects(report: str, name: str, context: str) -> None:
+    text = interval(effect(report, name, context))
+    assert text in RESULTS, (report, name, text)
+
+
+@pytest.mark.parametrize("effect_name", ["AL1 − FCNN3", "AL4 − WS3", "WS2 − FCNN3", "AL4 − AL2"])
+@pytest.mark.parametrize("lr", [5e-5, 5e-4, 2e-3, 8e-3])
+def test_equal_rates(lr: float, effect_name: str) -> None:
+    rows = pd.read_csv(MULTIRUN / "equal_rates/report/equal_rates.csv")
+    row = rows[(rows.effect == effect_name) & (rows.lr == lr)].iloc[0]
+    assert interval(row) in RESULTS
+
+
+@pytest.mark.parametrize("level", ["0.1", "3", "10", "30"])
+def test_lambda(level: str) -> None:
+    row = effect("lambda", f"aux_weight {level} − 1", table="averages.csv")
+    assert interval(row) in RESULTS
+
+
+@pytest.mark.parametrize(("name", "report"), [("padding 1 − 0", "resolution")])
+def test_resolution(name: str, report: str) -> None:
+    assert interval(effect(report, name, table="averages.csv")) in RESULTS
+
+
+def test_equal_parameters() -> None:
+    rows = pd.read_csv(MULTIRUN / "parameters/report/equal_parameters.csv")
+    low, high = number(rows["mean"].min(), sign=False), number(rows["mean"].max(), sign=False)
+    assert f"adds {low} to {high} in eight comparisons" in RESULTS and (rows.ci_low > 0).all() and len(rows) == 8
+    assert interval(rows.iloc[0]) in RESULTS
+
+
+def test_the_heads_loss() -> None:
+    cells = pd.read_csv(MULTIRUN / "equal_rates/report/cells.csv")
+    cells = cells[cells.label == "AL4"].set_index("lr")
+    for lr, text in ((5e-5, "by .185 for AL4"), (2e-3, "by .046 at 2e-3"), (8e-3, "by .011 at 8e-3")):
+        assert text.split()[1] == number(cells.loc[lr, "head_loss"], sign=False) and text in RESULTS
+
+
+def test_table_i() -> None:
+    rows = re.findall(r"^\| (\w+) \|.*\| \*\*(\S+)\*\* ± (\S+) \| (\S+) ± (\S+) \|$", README, flags=re.MULTILINE)
+    assert len(rows) == 10
+    for sweep, columns in (("table1", slice(1, 3)), ("authors", slice(3, 5))):
+        cells = pd.read_csv(MULTIRUN / sweep / "report/cells.csv").set_index("label")
+        for label, *numbers in ((row[0], *row[columns]) for row in rows):
+            cell = cells.loc[label]
+            assert numbers == [number(cell.test_acc_mean, False), number(cell.test_acc_std, False)], (sweep, label)
+
+
+def test_the_page_of_claims_is_that_of_the_reports() -> None:
+    table = claims_table(MULTIRUN)
+    page = (MULTIRUN / "claims.md").read_text()
+    assert page == markdown(table)
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| claim")]
+    for row in rows:
+        assert re.sub(r"\]\((\w+/report)", r"](multirun/\1", row) in README
+
+
+def test_every_experiment_has_its_report() -> None:
+    """The reference sweeps are committed; a recipe for one run and the check of the installation are none."""
+    names = {file.stem for file in (ROOT / "conf/experiment").glob("*.yaml")} - {"best", "best_unlabelled", "smoke"}
+    assert names - {"order"} <= {folder.name for folder in MULTIRUN.iterdir() if (folder / "report").is_dir()}
