@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +26,7 @@ from digitcmp.config.groups import (
     Target,
     TrainerConfig,
 )
+from digitcmp.config.notation import LONGEST, as_text, described, evaluated, path_text
 from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
@@ -62,12 +61,9 @@ RENAMED = {  # the key of a group -> its name as a setting
     "data.arguments": "data_arguments",
     "trainer.plugins": "trainer_plugins",
 }
-LONGEST, LONGEST_NAME = 60, 240  # characters of a setting in a folder's name; bytes of the name
+LONGEST_NAME = 240  # bytes of a folder's name
 DEFAULT_LR = 1e-3  # Adam's default, for a model whose file has none
 HELP = "python train.py --help lists every key"
-LIGHTNING = (
-    r"^(lightning\.pytorch|pytorch_lightning)\.callbacks\.(\w+\.)*"  # these callbacks are recorded by their class name
-)
 OBSERVERS = {  # callbacks that cannot change a result
     f"{package}.callbacks.{name}"
     for package in ("lightning.pytorch", "pytorch_lightning")
@@ -292,47 +288,6 @@ def head_settings(name: str, arguments: Mapping[str, Any]) -> Settings:
     }
 
 
-def evaluated(trainer: Mapping[str, Any]) -> str:
-    """Return when a run is evaluated and on how many batches, '' for every epoch on all validation pairs."""
-    parts = []
-    if (every := trainer.get("check_val_every_n_epoch", 1)) != 1:
-        parts.append(f"every {every} epochs")
-    for key in ("val_check_interval", "limit_val_batches"):
-        if trainer.get(key) is not None:
-            parts.append(f"with {key}={shown(trainer[key])}")
-    return " ".join(parts)
-
-
-def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return callbacks as a setting, 'EarlyStopping(monitor=val_acc,patience=3)', or None if there are none."""
-    calls = []
-    for callback in callbacks:
-        arguments = ",".join(f"{key}={quoted(value)}" for key, value in callback.items() if key != "_target_")
-        calls.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
-    return ", ".join(calls) or None
-
-
-def as_text(value: Any) -> Any:
-    """Return a mapping as a string, {'split': 'letters'} -> 'split=letters', a list of targets as `described`.
-
-    An empty mapping gives None. Return other values unchanged.
-    """
-    if isinstance(value, Mapping):
-        return ",".join(f"{key}={quoted(value[key])}" for key in sorted(value)) or None
-    if isinstance(value, list) and value and isinstance(value[0], Mapping):
-        return described(value)
-    return value
-
-
-def quoted(value: Any) -> str:
-    """Return a value as on the command line, with quotes around a string that YAML would read as another type."""
-    result = shown(value)
-    if isinstance(value, str):
-        with suppress(yaml.YAMLError):
-            return result if isinstance(yaml.safe_load(result), str) else f"'{result}'"
-    return result
-
-
 def identifies(kind: type[Group], key: str, value: Any) -> bool:
     """Return whether an option with this value is part of a run's identity."""
     field = kind.model_fields[key]
@@ -353,11 +308,3 @@ def config_yaml() -> dict[str, Any]:
 def defaults() -> Settings:
     """Return the settings of conf/config.yaml with the default data set."""
     return flatten(config_yaml()) | {"dataset": "mnist"}
-
-
-def path_text(value: Any) -> str:
-    """Return a setting's value for a folder's name: [300, 50] -> '300-50'."""
-    if isinstance(value, list | tuple):
-        return "-".join(map(path_text, value))
-    text = re.sub(r"[^\w.+-]", "_", value if isinstance(value, str) else json.dumps(value))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

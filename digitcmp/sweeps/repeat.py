@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups, path_text
+from digitcmp.config.notation import path_text
+from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.runs.folder import CONFIG

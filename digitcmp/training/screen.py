@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from digitcmp import paper
-from digitcmp.config.run import Run, path_text
+from digitcmp.config.notation import path_text
+from digitcmp.config.run import Run
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.scores import NOT_TOLD_APART, exceeds
 
