@@ -94,12 +94,12 @@ def test_predict_digits(network: Comparer, plain: Path) -> None:
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        (np.zeros((2, 14, 14)), r"the shape \(B, 2, 14, 14\), these \(2, 14, 14\)"),
-        (np.zeros((5, 2, 28, 28)), r"these \(5, 2, 28, 28\)"),
+        (np.zeros((2, 14, 14)), r"the shape \(2, 14, 14\); \(B, 2, 14, 14\) is expected"),
+        (np.zeros((5, 2, 28, 28)), r"the shape \(5, 2, 28, 28\)"),
         (np.full((1, 2, 14, 14), -1), "values from -1 to -1; gray values from 0 to 255 are expected"),
-        (torch.full((1, 2, 14, 14), 256), "these go from 256 to 256"),
-        (np.full((1, 2, 14, 14), 0.5), "these go from 0.5 to 0.5"),  # someone's 0..1
-        (np.full((1, 2, 14, 14), np.nan), "these go from nan to nan"),
+        (torch.full((1, 2, 14, 14), 256), "values from 256 to 256"),
+        (np.full((1, 2, 14, 14), 0.5), "values from 0.5 to 0.5"),  # someone's 0..1
+        (np.full((1, 2, 14, 14), np.nan), "values from nan to nan"),
         ("digits", "could not convert string to float"),
     ],
 )
@@ -125,11 +125,11 @@ BAD = {
     "text": "is not a checkpoint, or",
     "truncated": "is damaged or not a checkpoint of train.py",
     "other": "is damaged or not a checkpoint of train.py",
-    "unknown": "needs the backbone ws9, which is not registered: add --plugins MODULE",
+    "unknown": "needs the backbone ws9, but it is not imported. Add --plugins MODULE",
     "mismatch": "is damaged or not a checkpoint of train.py .*state_dict",
     "nan": "is damaged: its network returns nan; a finite probability is expected",
-    "malicious": "is not a checkpoint, or contains pickled code (rejected)",
-    "malicious pickle": "is not a checkpoint, or contains pickled code (rejected)",
+    "malicious": "is not a checkpoint, or contains pickled code \\(rejected\\)",
+    "malicious pickle": "is not a checkpoint, or contains pickled code \\(rejected\\)",
 }
 
 

@@ -451,7 +451,7 @@ def test_a_fast_dev_run_records_no_result(train: Run, tmp_path: Path, batches: b
     n = int(batches)
     called = Hooks.seen.counts
     assert (called["step"], called["validation_batch"], called["test"]) == (n, 2 * min(n, 1), 1)
-    assert "no result was recorded" in done.stdout and not (tmp_path / "out").exists()
+    assert "No result was recorded" in done.stdout and not (tmp_path / "out").exists()
 
 
 def test_a_fast_dev_run_from_python(tmp_path: Path) -> None:
@@ -640,7 +640,7 @@ def test_debugging_recipes(tmp_path: Path, name: str) -> None:
 
 def test_a_misspelt_callback_is_a_line(train: Run) -> None:
     refused = train("callbacks=early_stoping", code=1).stderr
-    assert "callbacks/early_stoping" in refused and "early_stopping" in refused and refused.count("\n") == 1
+    assert "did you mean callbacks=early_stopping?" in refused and refused.count("\n") == 1
     refused = train("callbacks.early_stopping.patience=5", code=1).stderr
     assert "callbacks=early_stopping" in refused and refused.count("\n") == 1
     refused = train("callbacks=early_stopping", "callbacks.early_stopping.patence=5", code=1).stderr

@@ -89,7 +89,7 @@ def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:
     [
         ("threads=100000", "threads=100000 is not allowed; expected a whole number from 1 to 1000"),
         ("ensemble=100000000", "ensemble=100000000 is not allowed; expected a whole number from 1 to 1000"),
-        ("model=fcnn1 model.hidden=100000000", "model=fcnn1 has 39,400,000,001 parameters, which take 630.4 GB to"),
+        ("model=fcnn1 model.hidden=100000000", "model=fcnn1 has 39,400,000,001 parameters and needs 630.4 GB to train"),
         ("model=fcnn2 model.hidden=[9000000000000000000]", "model=fcnn2 cannot be trained: "),
     ],
 )

@@ -82,7 +82,9 @@ def test_committed_rows_have_a_command_of_the_same_run(name: str) -> None:
 
 def test_a_row_that_does_not_tell_its_run_is_refused() -> None:
     row = archive.read_runs(ROOT / "multirun/table1/report/runs.csv", Path("gone")).iloc[0].to_dict()
-    with pytest.raises(RunError, match="a run whose folder is there is expected. Make the report beside its runs"):
+    with pytest.raises(
+        RunError, match="a run whose folder exists is expected. Make the report in the folder of its runs"
+    ):
         repeat.command(row | {"callbacks": "EarlyStopping(monitor=val_acc)", "config_hash": "another"})
 
 
