@@ -27,7 +27,7 @@ from digitcmp.report.figures.style import (
 from digitcmp.report.results import Results
 
 MOST = 40  # panels; more would make the figure too tall
-MOST_EFFECTS = 24  # lines in both panels; more cannot be told apart
+MOST_EFFECTS = 12  # lines in both panels; more cannot be told apart, and their legend leaves no room
 
 
 def draw(results: Results, colours: Palette) -> Figure:
