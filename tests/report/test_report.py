@@ -1,5 +1,6 @@
 """The report of a small made-up sweep: its tables and files, what it warns of; and the committed reports."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from conftest import ROOT
 from records import factorial, grid, record, report
 from rich.console import Console
+from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.figures import draw, save
@@ -502,6 +504,17 @@ def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
 def test_a_table_is_never_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tables.show(tables.cells(Results.load([grid(tmp_path)])), Console(width=40))
     assert "0.914 ± 0.015" in capsys.readouterr().out
+
+
+def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
+    """At 80 columns no line is longer, every value is there, and the cell's name begins every block."""
+    stream = io.StringIO()
+    table = tables.cells(Results.load([grid(tmp_path)]))
+    tables.show(table, Console(width=80, force_terminal=True, no_color=True, file=stream))
+    lines = [Text.from_ansi(line).plain for line in stream.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert sum("AL4" in line for line in lines) == len(tables.column_blocks(table, 80)) > 1
+    assert "0.914 ± 0.015" in stream.getvalue() and "the head's loss" in stream.getvalue()
 
 
 COMMITTED = sorted(path.parent for path in ROOT.glob("multirun/*/report/runs.csv"))
