@@ -115,7 +115,7 @@ def test_the_name_of_a_cell_of_many_settings_is_a_folders() -> None:
 def typed_again(row: dict[str, Any]) -> Run:
     """The run of a row of runs.csv: its settings, which have lost their types and their groups there."""
     settings = {key: value for key, value in row.items() if value == value}  # nan: null, or not known then
-    for key in ("hidden", "bins", "width", "data_seed"):
+    for key in ("hidden", "bins", "width", "data_seed", "max_steps", "units", "side", "padding"):
         if key in settings:
             settings[key] = ast.literal_eval(str(settings[key]).removesuffix(".0"))
     composed = nested(model=settings["model"])

@@ -280,7 +280,10 @@ def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Pat
     assert read_result(tmp_path / "out")
     digits = [place for place, character in enumerate(text) if character.isdigit()]
     for place in random.Random(17).sample(digits, 200):
-        file.write_text(f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}")
+        changed = f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}"
+        if json.loads(changed) == json.loads(text):  # the last of 17 digits may not tell two numbers apart
+            continue
+        file.write_text(changed)
         assert read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
 
 
