@@ -54,7 +54,7 @@ class LocalLauncher(JoblibLauncher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         n_jobs = cores() if self.joblib.get("n_jobs", -1) < 0 else self.joblib["n_jobs"]
         # with one worker, joblib would train in this process, which a killed run would end
-        self.joblib["n_jobs"] = n_jobs if n_jobs == 1 else max(2, min(n_jobs, len(job_overrides)))
+        self.joblib["n_jobs"] = n_jobs if n_jobs in (0, 1) else max(2, min(n_jobs, len(job_overrides)))
         self.joblib |= {"initializer": process.end_with, "initargs": (os.getpid(),)}
         return super().launch(job_overrides, initial_job_idx)
 

@@ -52,7 +52,8 @@ def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
     if isinstance(error, OmegaConfBaseException):
         message = message.partition("\n")[0]
     if isinstance(error, OverrideParseException):
-        message = f"{error.override} cannot be parsed: {message.partition(chr(10))[0]}"
+        lines = [line for line in message.split("\n") if not line.startswith("Error when parsing index")]  # Hydra 1.4's
+        message = f"{error.override} cannot be parsed: {lines[0]}"
         if "'='" in message:
             message += ". Quote a value that contains =, in a shell as \"key='a=b'\"."
     if not isinstance(error, MENDABLE):
