@@ -1,6 +1,7 @@
 """Training from Python and notebooks: `digitcmp.train` and `digitcmp.sweep`."""
 
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from digitcmp.sweeps.grid import hydra_overrides, typed
 from digitcmp.training import messages, process
 from digitcmp.training import train as training
 
+FORCED = ("FORCE_COLOR", "CLICOLOR_FORCE")  # Jupyter sets them; a progress bar would be a line every moment
 OF_A_SWEEP = {  # options that `train` rejects -> the advice
     "sweep": "it names a sweep. Use folder=FOLDER for the folder of a run, or digitcmp.sweep.",
     "stop_on_failure": "it is an option of a sweep. Use digitcmp.sweep.",
@@ -85,7 +87,9 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
     given = [*overrides, *(swept(key, value) for key, value in options.items())]
     line = [sys.executable, "-m", "digitcmp", "train", "-m", *given]
     lines = []
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    plain = {key: value for key, value in os.environ.items() if key not in FORCED}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(line, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=plain) as process:
         assert process.stdout is not None
         for text in process.stdout:
             lines.append(text.rstrip())
