@@ -28,27 +28,32 @@ def effects(report: Path, *families: str) -> pd.DataFrame:
 
 def number(value: float) -> str:
     """Format a difference: +.079."""
-    return f"{value:+.3f}".replace("0.", ".", 1)
+    return f"{round(value, 3) + 0.0:+.3f}".replace("0.", ".", 1)  # + 0.0 makes -0.0 positive
+
+
+def bounds(low: float, high: float) -> str:
+    """Format an interval of differences: [+.073, +.085]."""
+    return f"[{number(low)}, {number(high)}]"
 
 
 def span(rows: pd.DataFrame) -> str:
-    """Describe some effects: one with its interval, several by their smallest and largest mean, with n."""
-    n = "/".join(str(int(n)) for n in sorted(rows.n.unique()))
+    """Describe effects with columns `mean ci_low ci_high n`: one with its interval, several by what they span."""
+    n = f"n = {'/'.join(str(int(n)) for n in sorted(rows.n.unique()))}"
+    within = bounds(rows.ci_low.min(), rows.ci_high.max())
     if len(rows) == 1:
-        row = rows.iloc[0]
-        return f"{number(row['mean'])} [{number(row.ci_low)}, {number(row.ci_high)}], n = {n}"
-    return f"{number(rows['mean'].min())} to {number(rows['mean'].max())} in {len(rows)} comparisons, n = {n}"
+        return f"{number(rows['mean'].iloc[0])} {within}, {n}"
+    low, high = number(rows["mean"].min()), number(rows["mean"].max())
+    return f"{low} to {high} in {len(rows)} comparisons, intervals within {within}, {n}"
 
 
-def direction(rows: pd.DataFrame, sign: int = 1) -> str:
-    """Return whether effects lie on one side of 0: 'holds', 'holds in part (2 of 4)' or 'does not hold'."""
-    low, high = (rows.ci_low, rows.ci_high) if sign > 0 else (-rows.ci_high, -rows.ci_low)
-    held = int((low > 0).sum())
+def direction(rows: pd.DataFrame) -> str:
+    """Return whether intervals lie above 0: 'holds', 'holds in part (2 of 4)', 'does not hold', 'opposite'."""
+    held = int((rows.ci_low > 0).sum())
     if held == len(rows):
         return "holds"
     if held:
         return f"holds in part ({held} of {len(rows)})"
-    return "opposite" if (high < 0).any() else "does not hold"
+    return "opposite" if (rows.ci_high < 0).any() else "does not hold"
 
 
 def sized(*families: str) -> Callable[[Path], Answer]:
@@ -64,13 +69,13 @@ def sized(*families: str) -> Callable[[Path], Answer]:
     return answer
 
 
-def directed(families: Sequence[str], names: Sequence[str] = (), sign: int = 1) -> Callable[[Path], Answer]:
+def directed(families: Sequence[str], names: Sequence[str] = ()) -> Callable[[Path], Answer]:
     """Answer a claim of a direction by the signs of its effects, of all or those with these names."""
 
     def answer(report: Path) -> Answer:
         rows = effects(report, *families)
         rows = rows[rows.effect.isin(names)] if names else rows
-        return Answer(span(rows), direction(rows, sign))
+        return Answer(span(rows), direction(rows))
 
     return answer
 
@@ -91,16 +96,19 @@ def small(*families: str) -> Callable[[Path], Answer]:
 def faster(report: Path) -> Answer:
     """Answer whether sharing converges faster, at equal rates: to .80, and to 90 % of a network's own gain."""
     table = pd.read_csv(report / "convergence.csv")
-    table = table[(table.family == "sharing") & table["mean"].notna()]
-    parts, verdicts = [], []
-    for outcome, name in (("epochs_to_80", "to .80"), ("epochs_to_gain", "to 90 % of its own gain")):
+    names = {"epochs_to_80": "to .80", "epochs_to_gain": "to 90 % of its own gain"}
+    table = table[(table.family == "sharing") & table.lr.notna() & table.outcome.isin(names)]
+    texts, verdicts = [], []
+    for outcome, name in names.items():
         rows = table[table.outcome == outcome]
-        earlier = int((rows.ci_high < 0).sum())
-        low, high = rows["mean"].min(), rows["mean"].max()
-        parts.append(f"{name}: {low:+.1f} to {high:+.1f} epochs, earlier in {earlier} of {len(rows)}")
-        verdicts.append(earlier / len(rows))
-    verdict = "to a fixed accuracy in part, to its own gain hardly" if verdicts[0] > verdicts[1] else "in part"
-    return Answer(f"{'; '.join(parts)} comparisons at equal rates, n = 10", verdict)
+        known = rows[rows["mean"].notna()]
+        censored = f" ({len(rows) - len(known)} more censored)" if len(known) < len(rows) else ""
+        earlier = f"earlier in {int((known.ci_high < 0).sum())} of {len(known)} comparisons{censored}"
+        texts.append(f"{name}: {known['mean'].min():+.1f} to {known['mean'].max():+.1f} epochs, {earlier}")
+        faster = known.assign(ci_low=-known.ci_high, ci_high=-known.ci_low)  # fewer epochs are faster
+        verdicts.append(f"{name}: {direction(faster)}")
+    n = "/".join(str(int(n)) for n in sorted(table.n.unique()))
+    return Answer(f"at equal rates, {'; '.join(texts)}; n = {n}", "; ".join(verdicts))
 
 
 def specific(report: Path) -> Answer:
@@ -108,11 +116,18 @@ def specific(report: Path) -> Answer:
     cells = pd.read_csv(report / "cells.csv")
     best = cells.loc[cells.groupby("label").val_acc_mean.idxmax()]
     rates = ", ".join(f"{row.label} {row.lr:g}" for row in best.sort_values("lr").itertuples())
-    return Answer(f"selected on validation pairs: {rates}", "holds" if best.lr.nunique() > 1 else "does not hold")
+    text = f"selected on validation pairs: {rates}; n = {int(cells.n.min())}"
+    return Answer(text, "holds" if best.lr.nunique() > 1 else "does not hold")
 
 
 def best_level(key: str, papers: float, steps: bool = False) -> Callable[[Path], Answer]:
-    """Answer whether the paper's level of a numeric setting is the best on validation pairs, for each network."""
+    """Answer whether the paper's level of a numeric setting is the best on validation pairs, for each network.
+
+    Args:
+        key: The setting.
+        papers: The paper's level.
+        steps: Whether to name the number of training steps that the best level takes.
+    """
 
     def answer(report: Path) -> Answer:
         cells = pd.read_csv(report / "cells.csv")
@@ -121,14 +136,17 @@ def best_level(key: str, papers: float, steps: bool = False) -> Callable[[Path],
         texts, same = [], 0
         for label, group in cells.groupby("label", sort=False):
             best, theirs = group.loc[group.val_acc_mean.idxmax()], group[group[key] == papers].iloc[0]
-            gain = number(best.test_acc_mean - theirs.test_acc_mean)
-            same += best[key] == papers
+            if best[key] == papers:
+                same += 1
+                texts.append(f"{label} {papers:g}")
+                continue
+            gain = paired(report, f"cell == '{best.cell}'", f"cell == '{theirs.cell}'")
             cost = f", with {papers / best[key]:g} times the steps" if steps else ""
-            texts.append(f"{label} {best[key]:g} ({gain} over {papers:g}{cost})")
-        verdict = (
-            "holds" if same == len(texts) else f"holds in part ({same} of {len(texts)})" if same else "does not hold"
-        )
-        return Answer("best on validation pairs, with its gain in test accuracy: " + "; ".join(texts), verdict)
+            over = f"{number(gain.mean)} {bounds(gain.low, gain.high)} over {papers:g}{cost}"
+            texts.append(f"{label} {best[key]:g} ({over})")
+        verdict = f"holds in part ({same} of {len(texts)})" if same else "does not hold"
+        text = f"best on validation pairs, with the gain in test accuracy: {'; '.join(texts)}; n = {int(cells.n.min())}"
+        return Answer(text, "holds" if same == len(texts) else verdict)
 
     return answer
 
@@ -140,27 +158,41 @@ def paired(report: Path, plus: str, minus: str) -> stats.Effect:
         report: The report's folder.
         plus: A query of pandas that selects the runs of the first cell.
         minus: That of the second.
+
+    Raises:
+        ValueError: A query selects no cell or several, or the cells have different seeds.
     """
     runs = pd.read_csv(report / "runs.csv")
-    first, second = (runs.query(query).set_index("seed").test_acc for query in (plus, minus))
-    return stats.paired_effect(first.to_numpy(), second.loc[first.index].to_numpy())
+    sides = [runs.query(query) for query in (plus, minus)]
+    for query, side in zip((plus, minus), sides, strict=True):
+        if side.cell.nunique() != 1:
+            raise ValueError(f"{side.cell.nunique()} cells are {query}; one is expected")
+    first, second = (side.set_index("seed").test_acc.sort_index() for side in sides)
+    if not first.index.equals(second.index):
+        raise ValueError(f"{plus} and {minus} have different seeds")
+    return stats.paired_effect(first.to_numpy(), second.to_numpy())
 
 
 def regularization(report: Path) -> Answer:
     """Answer whether the auxiliary loss regularizes: what other labels than the digits add to no auxiliary loss."""
-    texts = []
-    means: dict[str, list[stats.Effect]] = {}
+    found: dict[str, pd.DataFrame] = {}
     for labels in ("digits", "half", "parity", "shuffled"):
         where = "aux_labels.isna()" if labels == "digits" else f"aux_labels == '{labels}'"
-        found = [
+        effects = [
             paired(report, f"model == '{model}' and aux and {where}", f"model == '{model}' and not aux")
             for model in ("fcnn3", "ws1", "ws2", "ws3")
         ]
-        means[labels] = found
-        texts.append(f"{labels} {number(min(e.mean for e in found))} to {number(max(e.mean for e in found))}")
-    helps = all(effect.low > 0 for effect in means["shuffled"])
-    verdict = "holds" if helps else "does not hold: it is the information in the labels"
-    return Answer(f"less no auxiliary loss, four networks, n = {means['digits'][0].n}: {', '.join(texts)}", verdict)
+        found[labels] = pd.DataFrame(effects).rename(columns={"low": "ci_low", "high": "ci_high"})
+    texts = [
+        f"{labels} {number(rows['mean'].min())} to {number(rows['mean'].max())} within "
+        + bounds(rows.ci_low.min(), rows.ci_high.max())
+        for labels, rows in found.items()
+    ]
+    verdict = direction(found["shuffled"])
+    if verdict != "holds" and direction(found["digits"]) == "holds":
+        verdict = "does not hold: it is the information in the labels"
+    n = int(found["digits"].n.min())
+    return Answer(f"less no auxiliary loss, four networks, n = {n}: {', '.join(texts)}", verdict)
 
 
 def padding(report: Path) -> Answer:
@@ -175,8 +207,9 @@ def padding(report: Path) -> Answer:
         first, *others = found
         changed += sum(other.mean - first.mean > MARGIN for other in others)
         low, high = number(min(other.mean for other in others)), number(max(other.mean for other in others))
-        interval = f"[{number(first.low)}, {number(first.high)}]"
-        texts.append(f"{name}: {number(first.mean)} {interval}, with padding, 28x28 or both {low} to {high}")
+        texts.append(
+            f"{name}: {number(first.mean)} {bounds(first.low, first.high)}, with padding, 28x28 or both {low} to {high}"
+        )
     verdict = f"holds in part ({changed} of 6)" if changed else "does not hold"
     return Answer(f"{'; '.join(texts)}, n = {first.n}", verdict)
 
@@ -192,6 +225,6 @@ def other_tasks(report: Path) -> Answer:
     rows = effects(report, "between tasks", "between questions", "between data sets")
     seen = int((rows.p_holm < stats.SIGNIFICANT).sum())
     listed = "; ".join(
-        f"{row.effect} {number(row.mean)} [{number(row.ci_low)}, {number(row.ci_high)}]" for row in rows.itertuples()
+        f"{row.effect} {number(row.mean)} {bounds(row.ci_low, row.ci_high)}" for row in rows.itertuples()
     )
     return Answer(f"{listed}; n = {int(rows.n.min())}", "holds" if seen else "does not hold")

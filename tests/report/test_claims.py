@@ -28,7 +28,7 @@ def test_a_claim_of_a_size_counts_the_verdicts(tmp_path: Path) -> None:
         | {"effect": "another recipe", "mean": 0.3, "ci_low": 0.2, "ci_high": 0.4, "verdict": "y", "claim": None},
     ]
     answer = answers.sized("auxiliary loss")(write(tmp_path, "effects.csv", rows))
-    assert answer.text == "+.050 to +.100 in 2 comparisons, n = 10"
+    assert answer.text == "+.050 to +.100 in 2 comparisons, intervals within [+.040, +.110], n = 10"
     assert answer.verdict == "smaller (1 of 2), as claimed (1 of 2)"
 
 
@@ -50,25 +50,58 @@ def test_a_claim_of_a_direction(tmp_path: Path, intervals: list[tuple[float, flo
 
 
 def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
-    """The level of highest validation accuracy is not that of highest test accuracy."""
+    """The level of highest validation accuracy is not that of highest test accuracy; gains .01 and .03: .02 +- .127."""
     cells = [
-        {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "test_acc_mean": 0.91},
-        {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "test_acc_mean": 0.93},
-        {"label": "AL4", "aux_weight": 10.0, "val_acc_mean": 0.91, "test_acc_mean": 0.95},
+        {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "n": 2, "cell": "one"},
+        {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"},
+        {"label": "AL4", "aux_weight": 10.0, "val_acc_mean": 0.91, "n": 2, "cell": "ten"},
     ]
+    accuracies = {"one": (0.90, 0.92), "three": (0.91, 0.95), "ten": (0.95, 0.95)}
+    runs = [
+        {"cell": cell, "seed": seed, "test_acc": accuracy}
+        for cell, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    write(tmp_path, "runs.csv", runs)
     answer = answers.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells))
     assert answer.verdict == "does not hold"
-    assert answer.text.endswith("AL4 3 (+.020 over 1)")
-    assert answers.best_level("aux_weight", 10.0, steps=True)(tmp_path).text.endswith("with 3.33333 times the steps)")
+    assert answer.text.endswith("AL4 3 (+.020 [-.107, +.147] over 1); n = 2")
+    assert "with 3.33333 times the steps" in answers.best_level("aux_weight", 10.0, steps=True)(tmp_path).text
+    cells[0]["val_acc_mean"] = 0.95
+    assert answers.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells)).verdict == "holds"
+
+
+def test_convergence_counts_what_is_censored(tmp_path: Path) -> None:
+    row = {"family": "sharing", "lr": 1e-3, "n": 10}
+    rows = [
+        row | {"outcome": "epochs_to_80", "mean": -2.0, "ci_low": -3.0, "ci_high": -1.0},
+        row | {"outcome": "epochs_to_80", "mean": None, "ci_low": None, "ci_high": None},
+        row | {"outcome": "epochs_to_gain", "mean": 0.5, "ci_low": -1.0, "ci_high": 2.0},
+        row | {"outcome": "gap", "mean": 0.5, "ci_low": -1.0, "ci_high": 2.0, "n": 3},
+    ]
+    answer = answers.faster(write(tmp_path, "convergence.csv", rows))
+    assert "to .80: -2.0 to -2.0 epochs, earlier in 1 of 1 comparisons (1 more censored)" in answer.text
+    assert answer.text.endswith("n = 10")
+    assert answer.verdict == "to .80: holds; to 90 % of its own gain: does not hold"
+
+
+def test_a_sweep_without_the_cells_has_no_answer(tmp_path: Path) -> None:
+    """The paper's level is missing: the claim is open."""
+    row = EFFECT | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed"}
+    write(tmp_path / "lambda/report", "effects.csv", [row])
+    cells = [{"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"}]
+    write(tmp_path / "lambda/report", "cells.csv", cells)
+    [found] = claims_table(tmp_path).to_dict("records")
+    assert (found["experiment"], found["verdict"]) == ("lambda", "open")
 
 
 def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
     """Differences .1 and .3: mean .2, interval .2 +- 12.706 * .1."""
     runs = [
-        {"model": "ws3", "aux": True, "seed": 1, "test_acc": 0.9},
-        {"model": "ws3", "aux": True, "seed": 0, "test_acc": 0.8},
-        {"model": "ws3", "aux": False, "seed": 0, "test_acc": 0.7},
-        {"model": "ws3", "aux": False, "seed": 1, "test_acc": 0.6},
+        {"cell": "al4", "aux": True, "seed": 1, "test_acc": 0.9},
+        {"cell": "al4", "aux": True, "seed": 0, "test_acc": 0.8},
+        {"cell": "ws3", "aux": False, "seed": 0, "test_acc": 0.7},
+        {"cell": "ws3", "aux": False, "seed": 1, "test_acc": 0.6},
     ]
     effect = answers.paired(write(tmp_path, "runs.csv", runs), "aux", "not aux")
     assert effect.mean == pytest.approx(0.2) and effect.high == pytest.approx(0.2 + 1.27062, rel=1e-4)
@@ -78,13 +111,14 @@ def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
     runs = []
     for model in ("fcnn3", "ws1", "ws2", "ws3"):
         for seed in range(3):
-            base = {"model": model, "seed": seed, "aux_labels": None}
+            base = {"model": model, "seed": seed, "aux_labels": None, "cell": model}
             runs.append(base | {"aux": False, "test_acc": 0.80 + 0.01 * seed})
             for labels, gain in ((None, 0.1), ("half", 0.05), ("parity", 0.01), ("shuffled", -0.05)):
                 accuracy = 0.80 + 0.01 * seed + gain + 0.001 * seed
-                runs.append(base | {"aux": True, "aux_labels": labels, "test_acc": accuracy})
+                of_cell = {"aux": True, "aux_labels": labels, "cell": f"{model} {labels}"}
+                runs.append(base | of_cell | {"test_acc": accuracy})
     answer = answers.regularization(write(tmp_path, "runs.csv", runs))
-    assert "digits +.101 to +.101" in answer.text and "shuffled -.049 to -.049" in answer.text
+    assert "digits +.101 to +.101 within" in answer.text and "shuffled -.049 to -.049 within" in answer.text
     assert answer.verdict.startswith("does not hold")
 
 
