@@ -21,6 +21,7 @@ from digitcmp.training import messages, process
 from digitcmp.training import train as training
 
 FORCED = ("FORCE_COLOR", "CLICOLOR_FORCE")  # Jupyter sets them; a progress bar would be a line every moment
+NO_DRY_RUN = "dry_run=true is not allowed: it is an option of the command line. Leave it out."
 OF_A_SWEEP = {  # options that `train` rejects -> the advice
     "sweep": "it names a sweep. Use folder=FOLDER for the folder of a run, or digitcmp.sweep.",
     "stop_on_failure": "it is an option of a sweep. Use digitcmp.sweep.",
@@ -43,12 +44,7 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
         RunError: if the run cannot be trained or written.
         FloatingPointError: if a loss is not finite.
     """
-    for group in [key for key, value in options.items() if isinstance(value, Mapping) and key in groups()]:
-        group_options = dict(options.pop(group))
-        if group_options.get("name") in messages.files(group):
-            options[group] = group_options.pop("name")
-        options |= {f"{group}.{key}": value for key, value in group_options.items()}
-    given = [*overrides, *(override(key, value) for key, value in options.items())]
+    given = [*overrides, *(override(key, value) for key, value in flattened(options).items())]
     for key in (argument.partition("=")[0].lstrip("+") for argument in given):
         if key in OF_A_SWEEP:
             raise ConfigError(f"{key} is not allowed: {OF_A_SWEEP[key]}")
@@ -58,7 +54,7 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
         raise ConfigError(messages.reason(error, given)) from None
     run = Run.of(composed)
     if run.dry_run:
-        raise ConfigError("dry_run=true is not allowed: it is an option of the command line. Leave it out.")
+        raise ConfigError(NO_DRY_RUN)
     first = run_folder
     for number in itertools.count(2):  # two runs can start in the same second
         if folder or not run_folder.exists():
@@ -84,16 +80,22 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
         ConfigError: if an option is not allowed.
         RunError: if a run failed. The message names the last failed run and its error.
     """
-    given = [*overrides, *(swept(key, value) for key, value in options.items())]
+    given = [*overrides, *(swept(key, value) for key, value in flattened(options).items())]
+    if "dry_run=true" in given:
+        raise ConfigError(NO_DRY_RUN)
     line = [sys.executable, "-m", "digitcmp", "train", "-m", *given]
     lines = []
     plain = {key: value for key, value in os.environ.items() if key not in FORCED}
     pipe = subprocess.PIPE
     with subprocess.Popen(line, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=plain) as process:
         assert process.stdout is not None
-        for text in process.stdout:
-            lines.append(text.rstrip())
-            print(text, end="", flush=True)
+        try:
+            for text in process.stdout:
+                lines.append(text.rstrip())
+                print(text, end="", flush=True)
+        except BaseException:  # an interrupted notebook leaves nothing running
+            process.terminate()
+            raise
     if process.returncode:
         reason = [text.strip() for text in lines if text] or ["the sweep was stopped"]
         if any(text.endswith(" not finished:") for text in reason):
@@ -101,6 +103,20 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
         raise (RunError if " runs in " in reason[0] else ConfigError)(reason[-1])
     [folder] = [text.partition(" runs in ")[2].rpartition(", ")[0] for text in lines if " runs in " in text][:1]
     return frames.results(folder)
+
+
+def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with the mapping of a group as keys: {"data": {"val_pairs": 3}} -> {"data.val_pairs": 3}."""
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if key not in groups() or not isinstance(value, Mapping):
+            flat[key] = value
+            continue
+        of_group = dict(value)
+        if of_group.get("name") in messages.files(key):
+            flat[key] = of_group.pop("name")
+        flat |= {f"{key}.{name}": item for name, item in of_group.items()}
+    return flat
 
 
 def swept(key: str, value: Any) -> str:
