@@ -44,8 +44,10 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
     table.add_row("majority answer", "", "", f"{result['majority']:.3f}")
     table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in ("train", "val", "test")))
     if result["aux"]:
-        table.add_row("digit accuracy", "", "", f"{result['digit_acc']:.3f}")
-        table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
+        labels = "digit accuracy" if run.aux_labels == "digits" else f"accuracy of aux_labels={run.aux_labels}"
+        table.add_row(labels, "", "", f"{result['digit_acc']:.3f}")
+        if result["argmax_acc"] is not None:
+            table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
     console.print(f"\n{TASKS[run.task].question}", highlight=False, markup=False, soft_wrap=True)
     console.print(table)
     if not exceeds(result["test_acc"], result["majority"], run.data.test_pairs):

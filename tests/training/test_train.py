@@ -465,3 +465,11 @@ def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: py
         train("task=same", "head=ordinal", code=1).stderr
         == "head=ordinal is not allowed: it works with task=leq|shuffled_leq only\n"
     )
+
+
+def test_labels_that_are_no_digits_are_shown_by_their_name(train: Run, tmp_path: Path) -> None:
+    """The table has the accuracy of the parity and no accuracy of compared digits."""
+    done = train(*QUICK, "aux=true", "aux_labels=parity", "hydra.run.dir=out")
+    assert "accuracy of aux_labels=parity" in done.stdout and "comparing predicted digits" not in done.stdout
+    assert "failed" not in done.stderr
+    assert result(tmp_path / "out")["argmax_acc"] is None
