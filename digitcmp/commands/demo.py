@@ -21,7 +21,7 @@ from PIL import Image
 from digitcmp.commands.evaluate import run_folder
 from digitcmp.data import datasets, images
 from digitcmp.data.spec import ImageSpec
-from digitcmp.data.statements import relation, shown
+from digitcmp.data.statements import relation, typeset
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError, ImageError
 from digitcmp.runs.folder import data_source
@@ -139,14 +139,14 @@ class Server(ThreadingHTTPServer):
         task = TASKS[comparer.task]
         sign, opposite = relation(task.yes), relation(task.no)
         signs = [sign, opposite] if sign and opposite else ["yes", "no"]
-        words = {"yes": shown(task.yes), "sign": sign, "relations": signs}
+        words = {"yes": typeset(task.yes), "sign": sign, "relations": signs}
         facts = {"side": side, "image": spec.side, "names": spec.names, "drawn": spec.drawn, "tests": bool(examples)}
         named = comparer.network.arguments["aux"] and comparer.aux_labels == "digits"
         classes = {"no-digits": not named, "chosen": not spec.drawn, "long": max(map(len, spec.names)) > 2}
         classes["word"] = not (sign and opposite)
         page = PAGE.read_text(encoding="utf-8").replace("{network}", html.escape(comparer.label))
         page = page.replace("{classes}", " ".join(name for name, holds in classes.items() if holds))
-        page = page.replace("{question}", html.escape(shown(task.question)))
+        page = page.replace("{question}", html.escape(typeset(task.question)))
         page = page.replace("{relation}", html.escape(sign if sign and opposite else "?"))
         self.page = page.replace("{facts}", json.dumps(facts | words).replace("<", "\\u003c")).encode()
 

@@ -3,6 +3,7 @@
 import argparse
 import webbrowser
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -91,6 +92,19 @@ def show_claims(folder: Path, parser: argparse.ArgumentParser, console: Console)
     console.print(f"Written to {folder / 'claims.md'}", markup=False)
 
 
+def show_contrast(results: Results, first: str, second: str, console: Console) -> None:
+    """Print the contrast between two cells. Raise ConfigError if it cannot be measured."""
+    row, notes = cell_contrast.contrast(results, first, second)
+    if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
+        raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
+    cells = results.runs.cell.isin([cell_contrast.find_cell(results, first), cell_contrast.find_cell(results, second)])
+    tables.show(tables.cells(replace(results, runs=results.runs[cells].reset_index(drop=True))), console)
+    console.print("\npaired by seed, the first cell minus the second:", markup=False)
+    tables.show(tables.effects(row), console)
+    for note in notes:
+        console.print(note, markup=False)
+
+
 def main() -> None:
     """Print the report of the given folders and write it. Exit with 2 and one line for bad input."""
     parser = command_line()
@@ -125,7 +139,7 @@ def main() -> None:
     try:
         if arguments.contrast:
             first, second = arguments.contrast
-            cell_contrast.show(results, first, second, console)
+            show_contrast(results, first, second, console)
         if arguments.command:
             from digitcmp.sweeps import repeat  # slow import
 

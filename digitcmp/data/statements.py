@@ -5,7 +5,7 @@ import re
 SIGNS = {"<=": "≤", ">=": "≥", "==": "=", "!=": "≠"}
 
 
-def shown(statement: str) -> str:
+def typeset(statement: str) -> str:
     """Return a statement or a question with typographic signs: 'first <= second' -> 'first ≤ second'."""
     for typed, sign in SIGNS.items():
         statement = statement.replace(typed, sign)
@@ -14,7 +14,7 @@ def shown(statement: str) -> str:
 
 def relation(statement: str) -> str | None:
     """Return the sign between the two classes, 'first <= second' -> '≤'; None for a statement of another form."""
-    between = re.fullmatch(r"first (\W+) second", shown(statement))
+    between = re.fullmatch(r"first (\W+) second", typeset(statement))
     return between[1] if between else None
 
 
@@ -25,4 +25,4 @@ def probability(statement: str, first: str, second: str) -> str:
         'P(3 ≤ 5)', or '3, 5: P(the sum is odd)' for a statement that is not about `first` and `second`.
     """
     sign = relation(statement)
-    return f"P({first} {sign} {second})" if sign else f"{first}, {second}: P({shown(statement)})"
+    return f"P({first} {sign} {second})" if sign else f"{first}, {second}: P({typeset(statement)})"

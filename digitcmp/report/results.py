@@ -15,12 +15,12 @@ from digitcmp import paper
 from digitcmp.report.contrasts import averages, conditions, contrast, convergence, data_sets, effects
 from digitcmp.report.contrasts.parameters import equal_parameters
 from digitcmp.report.contrasts.rates import equal_rates
+from digitcmp.report.formats import readable
 from digitcmp.report.loading import series, sources
 from digitcmp.report.loading.archive import read_csv
 from digitcmp.report.loading.cells import IDENTITY, accuracy_statistics, cell_means, paper_accuracy
 from digitcmp.report.loading.provenance import provenance_warnings
 from digitcmp.report.loading.settings import NO_SETTING, changed, level_name
-from digitcmp.report.pages.formats import readable
 from digitcmp.report.statistics import collapse, stats
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table

@@ -136,7 +136,7 @@ def calibration(batch: Batch, output: PairOutput, task: Task) -> Figure:
     axes.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1)
     axes.scatter(predicted, true, s=12 + 400 * counts[full] / counts.sum(), color=ACCENT, alpha=0.8, linewidth=0)
     axes.plot(predicted, true, color=ACCENT, linewidth=1)
-    statement = statements.shown(task.yes)
+    statement = statements.typeset(task.yes)
     axes.set(xlabel=f"predicted probability of: {statement}", ylabel="share where it is true", aspect="equal")
     axes.set_title(f"expected calibration error {error:.3f}; area: pairs", color=INK, fontsize=10)
     return figure

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from digitcmp.report.formats import interval, p_value, readable, spread
 from digitcmp.report.loading.settings import level_name, literal
-from digitcmp.report.pages.formats import interval, p_value, readable, spread
 
 pytestmark = pytest.mark.pure
 

@@ -11,8 +11,8 @@ from digitcmp.report.contrasts.conditions import Condition, distinct, identity
 from digitcmp.report.contrasts.contrast import Contrast, interactions, single_effects
 from digitcmp.report.contrasts.factors import factors
 from digitcmp.report.contrasts.samples import Samples
+from digitcmp.report.formats import readable
 from digitcmp.report.loading.settings import default
-from digitcmp.report.pages.formats import readable
 from digitcmp.report.statistics import rule, stats
 
 LARGE = 50  # with more effects, the report begins with averages

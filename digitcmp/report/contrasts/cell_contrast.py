@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 
 from digitcmp.errors import ConfigError, listed
 from digitcmp.report.contrasts.conditions import Condition, conditions
 from digitcmp.report.contrasts.contrast import Contrast
 from digitcmp.report.contrasts.effects import corrected, measured
 from digitcmp.report.contrasts.samples import Samples
-from digitcmp.report.pages import tables
 from digitcmp.report.results import Results
 
 FAMILY = "requested"
@@ -81,16 +78,3 @@ def contrast(results: Results, first: str, second: str) -> tuple[pd.DataFrame, l
     made = Contrast(FAMILY, varied, [sides[0]], [sides[1]], name=f"{names[0]} − {names[1]}")
     row = {"family": FAMILY, "effect": made.effect, "context": "", "claim": made.claim, "published": made.published}
     return corrected(measured(pd.DataFrame([row | {"contrast": made}]), Samples(frame))), notes
-
-
-def show(results: Results, first: str, second: str, console: Console) -> None:
-    """Print the contrast between two cells. Raise ConfigError if it cannot be measured."""
-    row, notes = contrast(results, first, second)
-    if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
-        raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
-    cells = results.runs.cell.isin([find_cell(results, first), find_cell(results, second)])
-    tables.show(tables.cells(replace(results, runs=results.runs[cells].reset_index(drop=True))), console)
-    console.print("\npaired by seed, the first cell minus the second:", markup=False)
-    tables.show(tables.effects(row), console)
-    for note in notes:
-        console.print(note, markup=False)

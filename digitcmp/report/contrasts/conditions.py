@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
+from digitcmp.report.formats import readable
 from digitcmp.report.loading.settings import changed, level_name, settings_in_name
-from digitcmp.report.pages.formats import readable
 
 DATA_SET = ("cls", "data_arguments", "data_crc", "side")  # settings that are part of a data set
 

@@ -4,19 +4,16 @@ A run that never reaches an accuracy is censored: its epoch is unknown, not larg
 no mean is given. The sign test still counts which seed was earlier, because any epoch is earlier than none.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy.special import bdtr
 
-from digitcmp.report.contrasts.conditions import conditions, distinct
-from digitcmp.report.contrasts.contrast import CLAIMS, Contrast, single_effects
-from digitcmp.report.contrasts.effects import differing
-from digitcmp.report.contrasts.factors import factors
-from digitcmp.report.contrasts.rates import rate_contrasts
+from digitcmp.report.contrasts.conditions import conditions
+from digitcmp.report.contrasts.contrast import Contrast
+from digitcmp.report.contrasts.rates import claimed_contrasts, rate_contrasts
 from digitcmp.report.contrasts.samples import Samples, pair
 from digitcmp.report.statistics import stats
 from digitcmp.report.statistics.collapse import base_rate
@@ -34,14 +31,6 @@ COLUMNS = (
     *("reached_plus", "reached_minus", "less", "more", "p_sign"),
     *("params_plus", "params_minus", "batch_ms_plus", "batch_ms_minus"),
 )
-
-
-class Named(NamedTuple):
-    """A contrast, its name, and its learning rate if both sides have one rate, else ''."""
-
-    contrast: Contrast
-    effect: str
-    lr: str = ""
 
 
 def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +122,7 @@ def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     frame = conditions(runs).set_axis(measured.index)
     rows = []
     sides = Sides(runs, frame, measured.batch_ms)
-    named = list(named_contrasts(frame, Samples(frame)))
+    named = [*claimed_contrasts(frame), *rate_contrasts(frame, Samples(frame))]
     for outcome in OUTCOMES:
         samples = Samples(frame.assign(test_acc=measured[outcome]))
         for contrast, effect, lr in named:
@@ -148,20 +137,6 @@ def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     for _, family in table[table.p.notna()].groupby(["outcome", "family"]):
         table.loc[family.index, "p_holm"] = stats.holm(family.p.to_numpy())
     return table
-
-
-def named_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[Named]:
-    """Yield the contrasts of the auxiliary loss and sharing, and then those at equal learning rates."""
-    planned = distinct(frame)
-    for family in CLAIMS:
-        found = []
-        for factor in factors(planned):
-            if factor.family == family:
-                found += list(single_effects(planned, factor))
-        for contrast, context in zip(found, differing(contrast.context for contrast in found), strict=True):
-            yield Named(contrast, f"{contrast.effect} {context}".strip())
-    for contrast, effect, lr in rate_contrasts(frame, samples):
-        yield Named(contrast, effect, lr)
 
 
 def compare(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from digitcmp import paper
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of, network
-from digitcmp.report.pages.formats import readable
+from digitcmp.report.formats import readable
 
 QUESTION = ("task", "dataset")  # settings that make up the question
 NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared

@@ -19,12 +19,12 @@ from digitcmp.report.statistics import stats
 COLUMNS = ("family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_holm", "refused")
 
 
-class RateContrast(NamedTuple):
-    """A contrast at one learning rate, its name, unique in its family, and the rate."""
+class Named(NamedTuple):
+    """A contrast, its name, unique in its family, and its learning rate, '' if that is not equal on both sides."""
 
     contrast: Contrast
     effect: str
-    lr: str
+    lr: str = ""
 
 
 def equal_rates(frame: pd.DataFrame) -> pd.DataFrame:
@@ -55,20 +55,29 @@ def equal_rates(frame: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def rate_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[RateContrast]:
-    """Yield the contrasts of the auxiliary loss and sharing at each learning rate that both conditions have."""
+def claimed_contrasts(frame: pd.DataFrame) -> Iterator[Named]:
+    """Yield the contrasts of the auxiliary loss and sharing, whatever their learning rates.
+
+    Args:
+        frame: Rows of `conditions`.
+    """
     planned = distinct(frame)
     for family in CLAIMS:
         found = []
         for factor in factors(planned):
             if factor.family == family:
                 found += list(single_effects(planned, factor))
-        contexts = differing(contrast.context for contrast in found)
-        for contrast, context in zip(found, contexts, strict=True):
-            [plus], [minus] = contrast.plus, contrast.minus
-            rates = samples.rates(plus), samples.rates(minus)
-            if len(rates[0] | rates[1]) < 2 or max(map(len, rates)) < 2:
-                continue
-            for lr in sorted(rates[0] & rates[1], key=float):
-                at_rate = contrast._replace(plus=[plus | {"lr": lr}], minus=[minus | {"lr": lr}])
-                yield RateContrast(at_rate, f"{contrast.effect} {context}".strip(), lr)
+        for contrast, context in zip(found, differing(contrast.context for contrast in found), strict=True):
+            yield Named(contrast, f"{contrast.effect} {context}".strip())
+
+
+def rate_contrasts(frame: pd.DataFrame, samples: Samples) -> Iterator[Named]:
+    """Yield the contrasts of the auxiliary loss and sharing at each learning rate that both conditions have."""
+    for contrast, effect, _ in claimed_contrasts(frame):
+        [plus], [minus] = contrast.plus, contrast.minus
+        rates = samples.rates(plus), samples.rates(minus)
+        if len(rates[0] | rates[1]) < 2 or max(map(len, rates)) < 2:
+            continue
+        for lr in sorted(rates[0] & rates[1], key=float):
+            at_rate = contrast._replace(plus=[plus | {"lr": lr}], minus=[minus | {"lr": lr}])
+            yield Named(at_rate, effect, lr)

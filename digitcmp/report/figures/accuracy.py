@@ -17,7 +17,7 @@ from digitcmp.report.figures.style import (
     seeds,
     size,
 )
-from digitcmp.report.pages.formats import spread
+from digitcmp.report.formats import spread
 from digitcmp.report.results import Results
 
 MOST = 55  # cells with a row each; more would make the figure too tall

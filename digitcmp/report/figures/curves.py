@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from digitcmp.report.contrasts.conditions import settings
 from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, seeds, shades
+from digitcmp.report.formats import spread
 from digitcmp.report.loading.settings import level_name
-from digitcmp.report.pages.formats import spread
 from digitcmp.report.results import Results
 
 SHARING = ("FCNN3", "WS1", "WS2", "WS3")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, seeds, shades
-from digitcmp.report.pages.formats import interval, readable
+from digitcmp.report.formats import interval, readable
 
 NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "seconds of training per run"}
 SPREAD = 8  # the largest ratio between levels for which the axis is always linear

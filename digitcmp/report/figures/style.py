@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import MaxNLocator
 
-from digitcmp.report.pages.formats import interval, spread
+from digitcmp.report.formats import interval, spread
 
 STYLE: Any = {  # Any, because matplotlib types every key separately
     "font.family": "DejaVu Sans",  # installed with matplotlib, so that files are equal everywhere

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from digitcmp.report.formats import readable
 from digitcmp.report.loading.settings import NO_SETTING, changed, default, level_name
-from digitcmp.report.pages.formats import readable
 from digitcmp.report.statistics import stats
 
 if TYPE_CHECKING:

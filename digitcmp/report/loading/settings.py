@@ -7,7 +7,7 @@ from typing import Any
 
 from digitcmp.config.run import config_yaml, defaults
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.pages.formats import readable
+from digitcmp.report.formats import readable
 from digitcmp.runs.result import RESULT_KEYS
 
 NO_SETTING = {*RESULT_KEYS, "code", "path", "seed"}

@@ -8,10 +8,10 @@ from rich.console import Console
 
 from digitcmp.report.contrasts.conditions import condition_name, conditions
 from digitcmp.report.contrasts.factors import NO_FACTOR
+from digitcmp.report.formats import readable
 from digitcmp.report.loading.provenance import MADE_WITH, Code, definition_versions
 from digitcmp.report.loading.settings import default
 from digitcmp.report.pages import tables
-from digitcmp.report.pages.formats import readable
 from digitcmp.report.pages.tables import Column, marked_interval, measure, name, setting
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import stats

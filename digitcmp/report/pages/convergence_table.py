@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts.convergence import AT_TRAIN, OUTCOMES
-from digitcmp.report.pages.formats import p_value, readable
+from digitcmp.report.formats import p_value, readable
 from digitcmp.report.pages.tables import Column, Table, marked_interval, measure, name, setting, table
 from digitcmp.report.results import Results
 

@@ -15,8 +15,8 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.contrasts.averages import MAIN
 from digitcmp.report.contrasts.contrast import CLAIMS
+from digitcmp.report.formats import spread
 from digitcmp.report.loading.provenance import MADE_WITH
-from digitcmp.report.pages.formats import spread
 from digitcmp.report.results import Results
 
 

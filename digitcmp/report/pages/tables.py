@@ -13,7 +13,7 @@ from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.contrasts.effects import differing
-from digitcmp.report.pages.formats import decimals, interval, p_value, readable, spread
+from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
 PUBLISHED = ("published", "published_low", "published_high")  # the effect between the paper's means
