@@ -68,6 +68,7 @@ class DataConfig(Group):
     augment: bool
     re_pair: bool
     seed: Natural | None
+    resplit: Annotated[bool, IF_SET]
     side: Count | None
     cls: str | None
     arguments: dict[str, Any]

@@ -292,7 +292,8 @@ def identifies(kind: type[Group], key: str, value: Any) -> bool:
     """Return whether an option with this value is part of a run's identity."""
     field = kind.model_fields[key]
     if IF_SET in field.metadata:
-        standard = config_yaml()["trainer"] if kind is TrainerConfig else config_yaml()
+        nested = {TrainerConfig: "trainer", DataConfig: "data"}.get(kind)
+        standard = config_yaml()[nested] if nested else config_yaml()
         return value != standard[key]
     return NO_EFFECT not in field.metadata
 

@@ -50,6 +50,7 @@ class PairData(LightningDataModule):
         train_pairs, val_pairs, test_pairs: the number of pairs of each set.
         seed: fixes the order of the batches, the new pairs and the augmentation; also the pairs without `data_seed`.
         data_seed: fixes the pairs, for runs of different seeds on the same pairs.
+        resplit: divide all images of the data set into training and test images by the seed of the pairs.
         batch_size: the number of pairs in a training batch.
         shuffle: order the training pairs anew in every epoch.
         augment: distort every training image anew in every epoch.
@@ -67,6 +68,7 @@ class PairData(LightningDataModule):
         test_pairs: int,
         seed: int,
         data_seed: int | None = None,
+        resplit: bool = False,
         batch_size: int = 20,
         shuffle: bool = True,
         augment: bool = False,
@@ -77,12 +79,13 @@ class PairData(LightningDataModule):
         **source: Any,
     ) -> None:
         super().__init__()
-        self.source = {"name": name, "root": Path(root), **source}
+        self.pairs_seed = seed if data_seed is None else data_seed
+        split_seed = self.pairs_seed if resplit else None
+        self.source = {"name": name, "root": Path(root), "split_seed": split_seed, **source}
         self.task = task
         self.aux_labels = AUX_LABELS[aux_labels]
         self.batch_size = batch_size
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
-        self.pairs_seed = seed if data_seed is None else data_seed
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
         self.pairing = torch.Generator().manual_seed(derive(seed, "re_pair")) if re_pair else None
         self.augmentation = torch.Generator().manual_seed(derive(seed, "augment")) if augment else None

@@ -7,7 +7,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from digitcmp.data.sources import FILES, READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError
 from digitcmp.files import checksum
+from digitcmp.seeds import derive
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
 MODULES = [Path(__file__).with_name(f"{name}.py") for name in ("images", "readers")]
@@ -69,6 +70,7 @@ def load(
     cls: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     drawn: bool | None = None,
+    split_seed: int | None = None,
 ) -> DataSet:
     """Load a data set.
 
@@ -81,6 +83,8 @@ def load(
         cls: a class of torchvision.datasets.
         arguments: the arguments of that class or of the reader.
         drawn: as in ImageSpec; None for the value in `SOURCES`.
+        split_seed: divides all images into training and test images, as many as the data set has of each. None keeps
+            the data set's split.
 
     Raises:
         DataError: if the data set is missing, damaged or invalid.
@@ -118,7 +122,17 @@ def load(
             f"data.name={name} is unknown; expected {known_names()}, or another name with data.file or data.cls. "
             "Import a plugin's reader with --plugins MODULE."
         )
-    return converted(name, arrays, side, source.images if source else None, drawn)
+    data = converted(name, arrays, side, source.images if source else None, drawn)
+    return data if split_seed is None else resplit(data, split_seed)
+
+
+def resplit(data: DataSet, seed: int) -> DataSet:
+    """Return a data set whose images are divided anew into training and test images, as many of each as before."""
+    images = np.concatenate([data.train.images, data.test.images])
+    labels = np.concatenate([data.train.labels, data.test.labels])
+    order = np.random.default_rng(derive(seed, "split")).permutation(len(labels))
+    train, test = (Pool(images[rows], labels[rows]) for rows in np.split(order, [len(data.train.labels)]))
+    return replace(data, train=train, test=test)
 
 
 def read_registered(name: str, root: Path, side: int | None, arguments: Mapping[str, Any]) -> Arrays:

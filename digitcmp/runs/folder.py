@@ -89,8 +89,12 @@ def data_source(folder: Path) -> dict[str, Any]:
     from digitcmp.data import datasets  # slow import
 
     try:
-        config = yaml.safe_load((folder / CONFIG).read_text())["data"]
-        return {key: config[key] for key in inspect.signature(datasets.load).parameters if key in config}
+        config = yaml.safe_load((folder / CONFIG).read_text())
+        data = config["data"]
+        source = {key: data[key] for key in inspect.signature(datasets.load).parameters if key in data}
+        if data.get("resplit"):
+            source["split_seed"] = config["seed"] if data["seed"] is None else data["seed"]
+        return source
     except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
         return {"name": "mnist", "root": "data"}
 

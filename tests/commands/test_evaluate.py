@@ -6,12 +6,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Run
 from image_sets import fake_torchvision, save_npz
 from saved import checkpoint, untrained
 
-from digitcmp.commands import evaluate
+from digitcmp.commands import demo, evaluate
+from digitcmp.data import datasets
 from digitcmp.data.tasks import TASKS, Task
 from digitcmp.files import checksum
 from digitcmp.runs.folder import CHECKPOINT
@@ -57,6 +59,21 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
         f"majority answer{result['majority']:>19.4f}",
     ]
     assert len(out.splitlines()) == 9 and err == "" and evaluation["majority"] == result["majority"]
+
+
+def test_a_run_on_a_new_split_is_evaluated_on_its_own_test_images(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ("data.train_pairs=100", "data.val_pairs=20", "data.test_pairs=300", "data.resplit=true", "epochs=2")
+    train("model=ws3", "seed=3", *small, "hydra.run.dir=out")
+    result = json.loads((tmp_path / "out/result.json").read_text())
+    assert result["resplit"] is True
+    assert run(monkeypatch, tmp_path / "out") == 0
+    [evaluation] = files(tmp_path / "out").values()
+    assert evaluation["test_acc"] == pytest.approx(result["test_acc"], abs=1e-5)
+    run_split = datasets.load("mnist", Path(), split_seed=3)
+    shown = demo.test_images(tmp_path / "out" / CHECKPOINT, run_split.images)
+    assert shown is not None and np.array_equal(shown.images, run_split.test.images)
 
 
 def test_own_files_of_the_same_shape(

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,6 +120,33 @@ def test_moments_are_those_of_the_training_pairs() -> None:
     data = draw()
     pixels = data.sets["train"].pairs.numpy().astype(np.float64)
     assert data.moments == pytest.approx((pixels.mean(), pixels.std(ddof=1)), rel=1e-6)
+
+
+def test_resplit_divides_all_images_anew_for_each_seed() -> None:
+    """The sizes stay, no image is lost or used twice, and images change sides; one seed has one split."""
+    given = datasets.load("mnist", Path())
+    first, again, other = (datasets.load("mnist", Path(), split_seed=seed) for seed in (1, 1, 2))
+
+    def checksums(pool: datasets.Pool) -> Counter[tuple[int, bytes]]:
+        return Counter((label, image.tobytes()) for image, label in zip(pool.images, pool.labels.tolist(), strict=True))
+
+    assert checksums(first.train) + checksums(first.test) == checksums(given.train) + checksums(given.test)
+    assert (len(first.train.labels), len(first.test.labels)) == (60_000, 10_000)
+    moved = (checksums(first.test) & checksums(given.train)).total()
+    assert 8_300 < moved < 8_800  # 6/7 of 10,000 are expected, with a standard deviation of 32
+    assert np.array_equal(first.test.images, again.test.images)
+    assert not np.array_equal(first.test.images, other.test.images)
+
+
+def test_resplit_follows_the_seed_of_the_pairs() -> None:
+    def test_pairs(**options: Any) -> torch.Tensor:
+        data = PairData("mnist", 20, 20, 20, **options)
+        data.setup()
+        return data.sets["test"].pairs
+
+    by_seed = test_pairs(seed=5, resplit=True)
+    assert torch.equal(by_seed, test_pairs(seed=0, data_seed=5, resplit=True))
+    assert not torch.equal(by_seed, test_pairs(seed=5))
 
 
 def test_more_pairs_than_images(tmp_path: Path) -> None:
