@@ -82,7 +82,8 @@ class GridSweeper(Sweeper):
         root = Path(self.config.hydra.sweep.dir)
         parser = OverridesParser.create(config_loader=self.loader)
         groups = self.loader.list_groups("")
-        jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose))
+        own = self.own_settings() if any("experiment" in swept for swept in self.grids) else {}
+        jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose), own)
         options = [*grid.flags(sys.argv[1:])]
         options += [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
         options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
@@ -103,6 +104,13 @@ class GridSweeper(Sweeper):
         if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
             raise ConfigError(f"{' '.join(choices)} is not allowed inside a sweep: it is a sweep. Start it alone.")
         return without_hydra(config, resolve=False)
+
+    def own_settings(self) -> dict[str, Any]:
+        """Return the options that the file of the sweep's experiment sets, as {'data.test_pairs': 5000}."""
+        if not (name := self.config.hydra.runtime.choices.experiment):
+            return {}
+        with_file, without = grid.dotted(self.compose((f"experiment={name}",))), grid.dotted(self.compose(()))
+        return {key: value for key, value in with_file.items() if key not in without or without[key] != value}
 
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
         """Train these jobs and yield an error or None for each."""
