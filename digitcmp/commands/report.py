@@ -57,6 +57,11 @@ def command_line() -> argparse.ArgumentParser:
         metavar=("CELL", "SEED"),
         help="print the command that trains this run again; write nothing. CELL and SEED as in runs.csv",
     )
+    parser.add_argument(
+        "--test-images",
+        action="store_true",
+        help="add intervals that cover the test images too, from the answers of every checkpoint",
+    )
     return parser
 
 
@@ -113,13 +118,13 @@ def main() -> None:
     for folder in folders:
         if not folder.is_dir():
             parser.exit(2, f"{folder} is not a folder; a folder of runs is expected\n")
-    if arguments.compare and (len(folders) != 2 or arguments.out or arguments.open):
+    if arguments.compare and (len(folders) != 2 or arguments.out or arguments.open or arguments.test_images):
         parser.exit(2, "--compare needs exactly two DIRs and no other option: digitcmp report A B --compare\n")
     printed = [name for name in ("compare", "contrast", "command") if getattr(arguments, name)]
-    if len(printed) > 1 or (printed and (arguments.out or arguments.open)):
+    if len(printed) > 1 or (printed and (arguments.out or arguments.open or arguments.test_images)):
         parser.exit(2, f"--{printed[0]} writes no report; no other option is expected. Leave out the other options.\n")
     if arguments.claims:
-        if len(folders) > 1 or printed or arguments.out or arguments.open:
+        if len(folders) > 1 or printed or arguments.out or arguments.open or arguments.test_images:
             parser.exit(2, "--claims takes one folder of sweeps and no other option: digitcmp report DIR --claims\n")
         show_claims(folders[0], parser, console)
         return
@@ -137,6 +142,10 @@ def main() -> None:
         return
     [results] = sides
     try:
+        if arguments.test_images:
+            from digitcmp.commands.answers import answers  # slow import
+
+            results = replace(results, answers=answers(results.runs))
         if arguments.contrast:
             first, second = arguments.contrast
             show_contrast(results, first, second, console)

@@ -15,6 +15,7 @@ from digitcmp import paper
 from digitcmp.report.contrasts import averages, conditions, contrast, convergence, data_sets, effects
 from digitcmp.report.contrasts.parameters import equal_parameters
 from digitcmp.report.contrasts.rates import equal_rates
+from digitcmp.report.contrasts.shared_images import COLUMNS, accuracies_over_images, effects_over_images
 from digitcmp.report.formats import readable
 from digitcmp.report.loading import series, sources
 from digitcmp.report.loading.archive import read_csv
@@ -22,6 +23,7 @@ from digitcmp.report.loading.cells import IDENTITY, accuracy_statistics, cell_me
 from digitcmp.report.loading.provenance import provenance_warnings
 from digitcmp.report.loading.settings import NO_SETTING, changed, level_name
 from digitcmp.report.statistics import collapse, stats
+from digitcmp.report.statistics.shared_images import Answers
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table, evaluation_table
 
@@ -41,6 +43,7 @@ class Results:
         warnings: Warnings about the origin of the runs.
         code: The functions of each fingerprint in the column `code` of `runs`, with their digests.
         duplicates: The folders of duplicate runs, each with the folder whose run is used.
+        answers: The answers of each run to its test pairs, None if they were not requested.
     """
 
     roots: Sequence[Path]
@@ -51,6 +54,7 @@ class Results:
     warnings: Sequence[str] = ()
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     duplicates: Mapping[Path, Path] = field(default_factory=dict)
+    answers: Sequence[Answers] | None = None
 
     @classmethod
     def load(cls, roots: Sequence[Path]) -> Results:
@@ -136,6 +140,19 @@ class Results:
     def effects(self) -> pd.DataFrame:
         """The effect of every factor: `effects.effects` of these runs."""
         return effects.effects(self.runs, [*self.unfinished, *self.planned])
+
+    @cached_property
+    def over_images(self) -> pd.DataFrame:
+        """The accuracies and effects with a second interval, which covers the test images: `shared_images.COLUMNS`.
+
+        Empty unless the answers are known, or an archive has them.
+        """
+        if self.answers is not None:
+            accuracies = accuracies_over_images(self.runs, self.cells, self.titles(), self.answers)
+            return pd.concat([accuracies, effects_over_images(self.runs, self.effects, self.answers)])
+        files = [archive / "test_images.csv" for archive in self.archives]
+        tables = [read_csv(file) for file in files if file.exists()]
+        return pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))
 
     @cached_property
     def rate_effects(self) -> pd.DataFrame:

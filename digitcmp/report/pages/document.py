@@ -112,6 +112,11 @@ AVERAGES = (
     "level. An interaction is how much larger one difference is where the other is made. The 95 % t-interval and the "
     "two-sided p are over seeds. Holm's p is corrected among the main effects, and among the interactions."
 )
+TEST_IMAGES = (
+    "The first interval is over seeds: over training pairs, initial weights and each seed's draw of test pairs. Seeds "
+    "draw from the same test images. The second interval also covers these: it adds the covariance between seeds that "
+    "answer about the same image. *from images* is the share of its variance that this adds."
+)
 SINGLE = "Each effect between cells that differ in one factor or two:"
 PLANNED = (
     "Runs that the sweep planned but never started: {}. Start the same sweep again to train them. If you do not want "
@@ -178,6 +183,8 @@ def sections(results: Results, figures: Iterable[str]) -> list[Section]:
         parts["Effects"] += captioned(names, "effects")
     if refusals := refused(results):
         parts["Effects"].append(refusals)
+    if len(results.over_images):
+        parts["Test images"] = [tables.over_images(results), TEST_IMAGES]
     parts["Convergence"] = convergence_table.parts(results)
     parts["Learning curves"] = captioned(names, "figure5", "figure6", "figure7", "curves")
     if results.unfinished:

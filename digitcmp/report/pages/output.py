@@ -41,6 +41,8 @@ def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Sect
         texts["equal_rates.csv"] = results.equal_rates.to_csv(index=False, float_format="%.6g")
     if len(results.averages):
         texts["averages.csv"] = results.averages.to_csv(index=False, float_format="%.6g")
+    if len(results.over_images):
+        texts["test_images.csv"] = results.over_images.to_csv(index=False, float_format="%.6g")
     if results.code:
         texts["code.csv"] = results.functions.to_csv(index=False)
     if len(results.evaluated):

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.contrasts.effects import differing
+from digitcmp.report.contrasts.shared_images import ACCURACY
 from digitcmp.report.formats import decimals, interval, p_value, readable, spread
 from digitcmp.report.results import Results
 
@@ -189,6 +190,23 @@ def effects(frame: pd.DataFrame) -> Table:
 def verdict(row: dict[str, Any]) -> str:
     """Return the verdict of an effect without its size, which has its own column."""
     return row["verdict"].replace(f" ({row['mean']:+.3f})", "")
+
+
+def over_images(results: Results) -> Table:
+    """Return the table of accuracies and effects with the intervals over seeds and over test images."""
+
+    def form(row: dict[str, Any]) -> str:
+        return ".3f" if row["family"] == ACCURACY else "+.3f"
+
+    columns = [name("effect", "cell or effect"), setting("n"), name("settings")]
+    columns.append(Column("mean", lambda row: readable(row["mean"], form(row)), "mean"))
+    columns.append(Column("over seeds", lambda row: marked_interval(row, form(row)), "ci_low"))
+    both = Column(
+        "and test images", lambda row: interval(row["images_low"], row["images_high"], form(row)), "images_low"
+    )
+    columns += [both, measure("from images", "images_share", ".0%")]
+    frame = results.over_images
+    return table(frame.assign(settings=differing(frame.context.fillna(""))), columns, "test_images.csv")
 
 
 def averages(results: Results) -> Table:

@@ -1,0 +1,111 @@
+"""Intervals that cover the test images: by hand, against simulated images, and from the command line."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Run
+
+from digitcmp import commands
+from digitcmp.commands import report
+from digitcmp.report.statistics.shared_images import Answers, shared_variance, terms, widened
+
+SWEEP = ("-m", "model=ws2", "aux=false,true", "seed=0,1,2", "epochs=2", "data.train_pairs=100", "data.val_pairs=20")
+
+
+def answers(pairs: list[tuple[int, int]], correct: list[float]) -> Answers:
+    return Answers(np.array(pairs), np.array(correct, float))
+
+
+def test_one_cell_of_two_seeds_by_hand() -> None:
+    """The terms are (1 - .75) / 4 = .0625 and (0 - .75) / 4. Images 0 and 2 are shared, each adds 2 * .0625^2."""
+    first, second = answers([(0, 1), (2, 3)], [1, 1]), answers([(0, 2), (4, 5)], [1, 0])
+    assert shared_variance(terms([[first, second]], [1.0]), 2) == pytest.approx(2 * (2 * 2 * 0.0625**2))
+
+
+def test_a_pair_that_two_seeds_share_counts_once() -> None:
+    first, second = answers([(0, 1), (2, 3)], [1, 1]), answers([(1, 0), (4, 5)], [1, 0])
+    assert shared_variance(terms([[first, second]], [1.0]), 2) == pytest.approx(2 * (2 * 0.0625**2))
+
+
+def test_an_effect_on_the_same_images_by_hand() -> None:
+    """The cells differ on pair (0, 1) alone, by 1 in both seeds. The mean difference is .5, the terms +-.125."""
+    pairs = [(0, 1), (2, 3)]
+    plus, minus = answers(pairs, [1, 1]), answers(pairs, [0, 1])
+    variance = shared_variance(terms([[plus, plus], [minus, minus]], [1.0, -1.0]), 2)
+    assert variance == pytest.approx(2 * (2 * 0.125**2 + 2 * 0.125**2))
+
+
+def test_without_a_shared_image_nothing_is_added() -> None:
+    first, second = answers([(0, 1)], [1]), answers([(2, 3)], [0])
+    assert shared_variance(terms([[first, second]], [1.0]), 2) == 0
+    assert widened(0.1, 0.3, 0.0, 2) == pytest.approx((0.1, 0.3))
+
+
+def test_an_interval_is_widened_by_the_standard_error() -> None:
+    """Ten seeds with a standard error of .03 and images of .04 have one of .05."""
+    t = 2.262157
+    assert widened(0.5 - t * 0.03, 0.5 + t * 0.03, 0.04**2, 10) == pytest.approx((0.5 - t * 0.05, 0.5 + t * 0.05))
+
+
+def test_the_variance_of_simulated_seeds_on_shared_images() -> None:
+    """Both variances together are that of the mean: images 4 s^2 / 200, seeds 1/5 of theirs, pairs 1/500 of theirs."""
+    rng = np.random.default_rng(0)
+    estimates, seeds_alone = [], []
+    for _ in range(400):
+        difficulty = rng.normal(0, 0.3, 200)
+        runs = []
+        for _ in range(5):
+            pairs = rng.permutation(200).reshape(100, 2)
+            values = difficulty[pairs].sum(axis=1) + rng.normal(0, 0.02) + rng.normal(0, 0.2, 100)
+            runs.append(Answers(pairs, values))
+        means = np.array([run.correct.mean() for run in runs])
+        seeds_alone.append(means.var(ddof=1) / 5)
+        estimates.append(seeds_alone[-1] + shared_variance(terms([runs], [1.0]), 5))
+    truth = 4 * 0.3**2 / 200 + 0.02**2 / 5 + 0.2**2 / 500
+    assert np.mean(estimates) == pytest.approx(truth, rel=0.05)
+    assert np.mean(seeds_alone) < 0.2 * truth
+
+
+def run_report(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["report", *map(str, arguments)])
+    try:
+        report.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def test_report_with_test_images(
+    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The recorded runs give both intervals; the CSV is kept when the runs are deleted; odd checkpoints are refused."""
+    train(*SWEEP, "sweep=two", "hydra/launcher=basic")
+    folder = tmp_path / "multirun/two"
+    assert run_report(monkeypatch, folder, "--test-images") == 0
+    out = capsys.readouterr().out
+    table = pd.read_csv(folder / "report/test_images.csv")
+    effects = pd.read_csv(folder / "report/effects.csv")
+    row = table[table.effect == "AL3 − WS2"].iloc[0]
+    assert row["mean"] == pytest.approx(effects["mean"].iloc[0]) and row.ci_low == pytest.approx(effects.ci_low.iloc[0])
+    assert (table.images_low <= table.ci_low + 1e-6).all() and (table.images_high >= table.ci_high - 1e-6).all()
+    assert list(table.family) == ["accuracy", "accuracy", "auxiliary loss"]
+    assert "and test images" in out and "## Test images" in (folder / "report/report.md").read_text()
+    assert run_report(monkeypatch, folder, "--test-images", "--compare", folder) == 2
+    capsys.readouterr()
+
+    archive = tmp_path / "archive"
+    shutil.copytree(folder / "report", archive / "report")
+    assert run_report(monkeypatch, archive) == 0
+    assert (archive / "report/test_images.csv").read_bytes() == (folder / "report/test_images.csv").read_bytes()
+    capsys.readouterr()
+    assert run_report(monkeypatch, archive, "--test-images") == 2
+    assert re.fullmatch(r".*seed=0 has no answers: .*\n", capsys.readouterr().err)
+
+    monkeypatch.setattr(commands.answers, "SAME", -1.0)
+    assert run_report(monkeypatch, folder, "--test-images") == 2
+    assert "the same accuracy is expected. Train the run again.\n" in capsys.readouterr().err
