@@ -56,7 +56,7 @@ def accuracies_over_images(
     rows = []
     for title, cell in zip(titles, cells.to_dict("records"), strict=True):
         if cell["n"] > 1:
-            own = [answers[place] for place in np.flatnonzero(runs.cell == cell["cell"])]
+            own = [answers[int(place)] for place in np.flatnonzero(runs.cell == cell["cell"])]
             half = half_width(cell["test_acc_std"], cell["n"])
             row = {"family": ACCURACY, "effect": title, "context": "", "n": cell["n"], "mean": cell["test_acc_mean"]}
             row |= {"ci_low": row["mean"] - half, "ci_high": row["mean"] + half}
