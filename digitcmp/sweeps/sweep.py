@@ -1,8 +1,10 @@
 """A sweep: skip the finished runs, train the others, list the failed ones and print a table."""
 
+import os
 import shlex
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.launch import Launch, LaunchQueue
 from digitcmp.sweeps.progress import SweepProgress
 
+STOPPED = "stopped. Start the sweep again to train the unfinished runs."
+LONGEST_END = 30.0  # seconds that ending the workers may take, usually below one
 Finished = tuple[Job, dict[str, Any]]  # with the keys of its result that `remarks_on` needs, to save memory
 
 
@@ -74,7 +78,7 @@ def sweep(
     except SystemExit:
         if stop_on_failure and progress.failed:
             sys.exit("stopped at the first failure. Start the sweep again to train the unfinished runs.")
-        print("stopped. Start the sweep again to train the unfinished runs.", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         raise
     print_table(root)
     if failures:
@@ -127,7 +131,17 @@ def stop(number: int, _: object) -> None:
     """End the program at the first Ctrl-C or SIGTERM, and ignore further ones."""
     for following in (signal.SIGINT, signal.SIGTERM):
         signal.signal(following, signal.SIG_IGN)
+    # joblib can wait forever for a worker that a signal ended; the workers end with this process
+    last = threading.Timer(LONGEST_END, end_now, (128 + number,))
+    last.daemon = True
+    last.start()
     sys.exit(128 + number)
+
+
+def end_now(code: int) -> None:
+    """End the program with this exit status without waiting for its launcher."""
+    print(STOPPED, file=sys.stderr, flush=True)
+    os._exit(code)
 
 
 def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) -> None:
