@@ -1,6 +1,7 @@
 """The figures of learning rates: validation accuracy by rate, and effects at equal rates."""
 
 import math
+import textwrap
 from collections.abc import Mapping
 
 import pandas as pd
@@ -27,6 +28,7 @@ from digitcmp.report.figures.style import (
 from digitcmp.report.results import Results
 
 MOST = 40  # panels; more would make the figure too tall
+TITLE_WIDTH = 24  # letters above a panel
 MOST_EFFECTS = 12  # lines in both panels; more cannot be told apart, and their legend leaves no room
 
 
@@ -35,9 +37,11 @@ def draw(results: Results, colours: Palette) -> Figure:
     selection, cells = results.selection.head(MOST), results.cells
     columns = min(5, math.ceil(len(selection) / (1 if len(selection) < 4 else 2)))
     lines = math.ceil(len(selection) / columns)
-    figure = Figure(figsize=(PAGE * max(columns, 2) / 5, 0.5 + 1.45 * lines))
+    titles = [textwrap.fill(title, TITLE_WIDTH) for title in selection.title]
+    further = max(title.count("\n") for title in titles)
+    figure = Figure(figsize=(PAGE * max(columns, 2) / 5, 0.5 + (1.45 + 0.13 * further) * lines))
     panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-    for axes, chosen in zip(panels.flat, selection.itertuples(), strict=False):
+    for axes, chosen, title in zip(panels.flat, selection.itertuples(), titles, strict=False):
         shade, rates = colours[chosen.model], cells[cells.cell.isin(chosen.cells)].sort_values("lr")
         runs = results.runs[results.runs.cell.isin(chosen.cells)]
         axes.plot(runs.lr, runs.val_acc, ".", color=shade, ms=2.5, mew=0, alpha=0.6)
@@ -48,7 +52,7 @@ def draw(results: Results, colours: Palette) -> Figure:
         axes.plot(chosen.lr, chosen.val_acc, "o", color=shade, ms=5.5, mfc="white", mew=1.4)
         if not math.isnan(chosen.paper_lr):
             axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":")
-        axes.set_title(escaped(chosen.title))
+        axes.set_title(escaped(title))
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
     hide_rest(list(panels.flat), len(selection))
