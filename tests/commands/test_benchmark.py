@@ -1,4 +1,4 @@
-"""The benchmark runs and writes what it measured; its numbers are nobody's business here."""
+"""Tests of the benchmark command, without its timings."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ def test_fit_ratios_are_written(
 def test_the_common_module_learns_as_a_run_does(tmp_path: Path) -> None:
     code = "from digitcmp.commands import benchmark; benchmark.common_module('ws2', False, 0, epochs=5)"
     benchmark.process("-c", code, folder=str(tmp_path))
-    [file] = tmp_path.rglob("*.ckpt")  # the best by validation accuracy
+    [file] = tmp_path.rglob("*.ckpt")  # of the epoch with the highest validation accuracy
     best = torch.load(file, weights_only=True)["callbacks"]
     [score] = [float(state["best_model_score"]) for name, state in best.items() if name.startswith("ModelCheckpoint")]
     assert 0.7 < score < 1 and list(tmp_path.rglob("events.out.tfevents.*"))

@@ -1,4 +1,4 @@
-"""The page as a visitor sees it, in a real browser; and the server, which answers whatever it is sent."""
+"""Tests of the demo: its server, and its page in a real browser."""
 
 import http.client
 import json
@@ -46,7 +46,7 @@ def server(al4: Path) -> Iterator[demo.Server]:
 
 @pytest.fixture(scope="module")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Server]:
-    """Serves a network that names no digits."""
+    """Yield the running server of a network that predicts no digits."""
     saved = checkpoint(tmp_path_factory.mktemp("plain"), aux=False, pairs=40, epochs=1)
     with demo.Server(digitcmp.load(saved), port=0) as server, running(server):
         yield server
@@ -76,7 +76,7 @@ def request(
 
 
 def canvases(*digits: np.ndarray | None) -> bytes:
-    """The body that the page sends: nothing, or a picture in the corner of the canvas."""
+    """Return the request body of the page: two canvases, each empty or with a digit in its top left corner."""
     body = np.zeros((2, demo.SIDE, demo.SIDE), np.uint8)
     for canvas, digit in zip(body, digits, strict=True):
         if digit is not None:
@@ -103,7 +103,7 @@ def test_the_page_needs_nothing_from_elsewhere(server: demo.Server) -> None:
 
 
 def test_the_page_asks_the_question_of_the_network(tmp_path: Path) -> None:
-    """Of a task without a sign between both, no word is about a sign."""
+    """The statement of odd_sum has no sign between both images, so the page shows none."""
     comparer = digitcmp.load(untrained(tmp_path / "last.ckpt", task="odd_sum", backbone="ws2"))
     server = demo.Server(comparer, port=0)
     server.server_close()
@@ -118,7 +118,7 @@ def test_only_this_machine_is_served(server: demo.Server) -> None:
 
 
 def test_a_phone_in_the_network_is_served_by_address(al4: Path) -> None:
-    """No other site may read the page through a name that it leads here (DNS rebinding)."""
+    """A Host header with an IP address or localhost is accepted. Other names are rejected against DNS rebinding."""
     with demo.Server(digitcmp.load(al4), 0, demo.ANY) as server, running(server):
         for name in ("192.0.2.7", f"192.0.2.7:{server.server_port}", "127.0.0.1", "localhost:80"):
             assert request(server, "GET", "/", headers={"Host": name})[0] == 200
@@ -129,7 +129,7 @@ def test_a_phone_in_the_network_is_served_by_address(al4: Path) -> None:
 
 
 def test_a_burst_of_requests_is_served(al4: Path) -> None:
-    """40 that come before the first is accepted; a connection that is dropped would run into the timeout."""
+    """40 requests are sent before the server accepts the first. A dropped connection would run into the timeout."""
     with demo.Server(digitcmp.load(al4), 0) as server:
         connections = [http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20) for _ in range(40)]
         for connection in connections:
@@ -176,7 +176,7 @@ def test_without_aux(plain_server: demo.Server) -> None:
         ("POST", "/compare", BINARY | {"Content-Length": "99999999999"}, 413),
         ("POST", "/compare", BINARY | {"Content-Length": "-1"}, 413),
         ("POST", "/compare", BINARY | {"Content-Length": "<script>"}, 413),
-        ("GET", "/", {"Host": "elsewhere.example"}, 403),  # a name that leads to 127.0.0.1
+        ("GET", "/", {"Host": "elsewhere.example"}, 403),  # a foreign name that resolves to 127.0.0.1
         ("POST", "/compare", {"Host": "127.0.0.1.elsewhere.example"}, 403),
         ("GET", "/", {"Host": ""}, 403),
         ("GET", "/" + 70_000 * "a", {}, 414),
@@ -220,7 +220,7 @@ def test_the_server_survives_garbage(server: demo.Server, capfd: pytest.CaptureF
             connection.shutdown(socket.SHUT_WR)
             reply = b"".join(iter(lambda: connection.recv(10_000), b""))  # noqa: B023
             assert b'{"error"' in reply or reply == b""
-    for _ in range(5):  # hangs up at once
+    for _ in range(5):  # the client disconnects at once
         connection = socket.create_connection(("127.0.0.1", server.server_port))
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.sendall(head)
@@ -230,7 +230,7 @@ def test_the_server_survives_garbage(server: demo.Server, capfd: pytest.CaptureF
 
 
 def test_command(al4: Path) -> None:
-    """As typed: says where, and Ctrl-C ends it."""
+    """The command prints its address, and Ctrl-C ends it without an error."""
     command = [sys.executable, "-m", "digitcmp", "demo", str(al4), "--port", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
@@ -271,7 +271,7 @@ def test_what_fails_ends_with_2_and_a_line(
 
 @pytest.fixture(scope="module", params=[1, 3])
 def garments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[demo.Server]:
-    """Serves a network for images of 20x20 of two named classes, in gray or in colour, which nobody draws."""
+    """Yield the running server of a network for 20x20 images of two named classes, gray or coloured, not drawn."""
     folder = tmp_path_factory.mktemp("garments")
     save_npz(
         folder / "garments.npz", classes=2, channels=request.param, n=200, names=np.array(["Bag", "Sneaker</script>"])
@@ -297,7 +297,7 @@ def test_pictures_are_compared_where_nobody_draws(garments: demo.Server) -> None
     examples = [json.loads(request(garments, "GET", "/test-image")[2]) for _ in range(20)]
     channels, names = garments.comparer.images.channels, garments.comparer.images.names
     bag, sneaker = (next(example for example in examples if example["name"] == name) for name in names)
-    body = np.full((2, 7 * 20, 7 * 20, 4), 255, np.uint8)  # every pixel seven times as large, as the page sends it
+    body = np.full((2, 7 * 20, 7 * 20, 4), 255, np.uint8)  # the page sends every pixel as a square of 7x7
     for canvas, example in zip(body, (bag, sneaker), strict=True):
         pixels = np.reshape(np.array(example["pixels"], np.uint8), (channels, 20, 20))
         canvas[..., :3] = np.moveaxis(pixels.repeat(7, axis=1).repeat(7, axis=2), 0, 2)
@@ -305,7 +305,7 @@ def test_pictures_are_compared_where_nobody_draws(garments: demo.Server) -> None
     assert comparison["seen"] == [bag["pixels"], sneaker["pixels"]]
     assert comparison["probability"] > 0.5
     assert [int(np.argmax(classes)) for classes in comparison["digits"]] == [0, 1]
-    body[0] = 0  # nothing chosen
+    body[0] = 0  # no image is chosen
     comparison = json.loads(request(garments, "POST", "/compare", body.tobytes(), BINARY)[2])
     assert comparison["seen"] == [None, sneaker["pixels"]] and comparison["probability"] is None
 
@@ -316,7 +316,7 @@ def test_drawings_come_with_no_test_images(server: demo.Server) -> None:
 
 @contextmanager
 def opened(tmp_path: Path) -> Iterator[Any]:
-    """A browser."""
+    """Open a headless Chromium and yield its driver."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -332,7 +332,7 @@ def opened(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
 def test_choosing_in_a_browser(garments: demo.Server, tmp_path: Path) -> None:
-    """A test image on the left, a file on the right: the question names their classes."""
+    """With a test image on the left and a file on the right, the question names their classes."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.wait import WebDriverWait
 
@@ -359,7 +359,7 @@ def test_choosing_in_a_browser(garments: demo.Server, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium and chromedriver")
 def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
-    """A one and a seven drawn stroke by stroke, then swapped, then cleared; the answers read from the page."""
+    """A one and a seven are drawn by strokes, swapped and cleared. The page shows the right answer each time."""
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.wait import WebDriverWait
@@ -367,7 +367,7 @@ def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
     with opened(tmp_path) as browser:
 
         def texts() -> tuple[str, str, list[str]]:
-            """When the last answer is shown: relation, percentage, the digits named."""
+            """Wait for the last answer, and return the relation, the percentage and the predicted digits."""
             idle = "return document.documentElement.dataset.state === 'idle'"
             WebDriverWait(browser, 30).until(lambda _: browser.execute_script(idle))
             relation, percent = (browser.find_element(By.CSS_SELECTOR, css).text for css in (".relation", "#percent"))
@@ -394,7 +394,7 @@ def test_drawing_in_a_browser(server: demo.Server, tmp_path: Path) -> None:
         assert (relation, digits) == (">", ["7", "1"]) and float(percent.strip("< %")) < 10
         lit = "return [...arguments[0].getContext('2d').getImageData(0, 0, 14, 14).data].filter(v => v > 99).length"
         seen = browser.find_elements(By.CSS_SELECTOR, ".seen canvas")
-        assert all(browser.execute_script(lit, canvas) > 196 for canvas in seen)  # more than the opacities
+        assert all(browser.execute_script(lit, canvas) > 196 for canvas in seen)  # 196 of the values are opacities
         browser.find_elements(By.CSS_SELECTOR, ".clear")[0].click()
         assert texts() == ("≤", "", [])
-        assert browser.get_log("browser") == []  # no errors, nothing the page was denied
+        assert browser.get_log("browser") == []  # neither script errors nor blocked requests

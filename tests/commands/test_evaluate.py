@@ -1,4 +1,4 @@
-"""A saved run evaluated again: on its own pairs the same numbers, on others new ones, each in its file."""
+"""Tests of the evaluate command."""
 
 import json
 import operator
@@ -25,7 +25,7 @@ def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """`digitcmp evaluate ARGUMENTS`, in this process: its exit code."""
+    """Run `digitcmp evaluate ARGUMENTS` in this process, and return its exit code."""
     monkeypatch.setattr(sys, "argv", ["evaluate", *map(str, arguments)])
     try:
         evaluate.main()
@@ -50,7 +50,7 @@ def test_on_its_own_pairs_a_run_says_what_it_said(
         assert evaluation[key] == pytest.approx(result[key], abs=1e-5)
     assert evaluation["checkpoint_crc"] == result["checkpoint_crc"]
     out, err = capsys.readouterr()
-    assert run(monkeypatch, tmp_path / "out") == 0  # its folder means the same
+    assert run(monkeypatch, tmp_path / "out") == 0  # the run's folder instead of its checkpoint
     assert capsys.readouterr().out == out and len(files(tmp_path / "out")) == 1
     assert out.splitlines()[:4] == [
         "Is the first <= the second?",
@@ -79,7 +79,7 @@ def test_a_run_on_a_new_split_is_evaluated_on_its_own_test_images(
 def test_own_files_of_the_same_shape(
     al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A network of MNIST answers about one's own images, which the record tells from MNIST and from other files."""
+    """A network trained on MNIST is evaluated on two .npz files. The records identify each file by its checksum."""
     for name, n in (("mine", 60), ("other", 80)):
         save_npz(tmp_path / f"{name}.npz", classes=10, side=14, n=n)
     crcs = [checksum(tmp_path / f"{name}.npz") for name in ("mine", "other")]
@@ -117,7 +117,10 @@ def test_another_data_set(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_run_on_a_file_of_ones_own(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its own data set, from where it lies now; other classes and other sizes of MNIST are told apart."""
+    """A run on a file that was moved is evaluated with data.file.
+
+    Another file is rejected by its checksum, and MNIST by its number of classes.
+    """
     save_npz(tmp_path / "letters.npz", classes=5, side=14)
     own = ("data=npz", "data.file=letters.npz", "data.train_pairs=20", "data.val_pairs=10", "data.test_pairs=20")
     train(*own, "aux=true", "epochs=1", "hydra.run.dir=out")
@@ -140,7 +143,7 @@ def test_a_run_on_a_file_of_ones_own(
 def test_the_order_of_the_classes(
     al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A trained network orders the digits; the plain evaluation is as before, and has its own file."""
+    """The network orders the digits correctly. The record without order=true has its own file and the same scores."""
     for overrides in (["order=true"], ["order=false"]):
         assert run(monkeypatch, al4, "data.test_pairs=400", *overrides) == 0
     ordered, plain = (files(al4.parents[1])[f"evaluation,dataset=mnist,test_pairs=400,seed=0{end}.json"]

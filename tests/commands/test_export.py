@@ -1,4 +1,4 @@
-"""An exported network answers as the network does, without torch."""
+"""Tests of the export to ONNX."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_onnxruntime_agrees_with_torch(
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
-    """Checkpoint and ONNX file of two networks, hardly trained."""
+    """Export two hardly trained networks, and return each one's checkpoint and ONNX file."""
     made = {}
     for backbone, aux in (("ws3", True), ("fcnn1", False)):
         folder = tmp_path_factory.mktemp(backbone)
@@ -65,7 +65,7 @@ def test_an_earlier_export_is_replaced(exported: dict[str, tuple[Path, Path]], t
 
 
 def target(kind: str, folder: Path, saved: Path) -> Path:
-    """Something that is not to be replaced, made in this folder."""
+    """Return a path that an export must not replace, created in this folder except for the device."""
     file = folder / "model.onnx"
     if kind == "checkpoint":
         return Path(shutil.copy(saved, folder / "last.ckpt"))
@@ -94,7 +94,7 @@ def target(kind: str, folder: Path, saved: Path) -> Path:
 def test_what_is_there_is_left_alone(kind: str, exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
     file = target(kind, tmp_path, exported["fcnn1"][0])
     saved = file if kind.startswith("checkpoint") else exported["fcnn1"][0]
-    before = sorted((path.name, path.lstat()[:8]) for path in [file, *tmp_path.iterdir()])  # all but the times
+    before = sorted((path.name, path.lstat()[:8]) for path in [file, *tmp_path.iterdir()])  # without mtime and ctime
     content = file.read_bytes() if file.is_file() else None
     with pytest.raises(
         export.TargetError, match=f"^{file} (is|exists and is) .*; a new file or an earlier export is expected$"
@@ -105,7 +105,7 @@ def test_what_is_there_is_left_alone(kind: str, exported: dict[str, tuple[Path, 
 
 
 def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
-    """As typed: one line, no warnings of a library."""
+    """The command prints one line, and no warnings of libraries."""
     command = [sys.executable, "-m", "digitcmp", "export", str(exported["ws3"][0]), "model.onnx"]
     done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""A run's names, hashes and checks, and the recipes against the paper."""
+"""Tests of the names, hashes and validation of runs, and of the learning rates of the recipes."""
 
 import ast
 from pathlib import Path
@@ -23,7 +23,7 @@ WIDTHS = "a list of items, each a whole number >= 1, or null"
 
 def test_names_of_cells() -> None:
     assert run(aux=True).cell_name == "model=ws3,aux=true,lr=0.002"
-    assert run(seed=3).cell_name == run().cell_name == "model=ws3,aux=false,lr=0.0013"  # a cell has many seeds
+    assert run(seed=3).cell_name == run().cell_name == "model=ws3,aux=false,lr=0.0013"  # the seed is no part of it
     changed = run(model="fcnn2", model__hidden=[300, 50], lr=1e-4, data__train_pairs=500, data__name="kmnist")
     assert changed.cell_name == "model=fcnn2,aux=false,lr=0.0001,dataset=kmnist,hidden=300-50,train_pairs=500"
 
@@ -60,7 +60,7 @@ def test_hash_covers_cell_and_seed() -> None:
 
 
 def test_identity_of_a_data_set(tmp_path: Path) -> None:
-    """Its side, class and arguments; of a file what it holds, wherever it lies, and a new one as soon as it changes."""
+    """The hash depends on side, class and arguments, and for a file on its content, not on its path."""
     sets = [{}, {"side": 28}, {"name": "a", "cls": "SVHN"}, {"name": "a", "cls": "USPS"}]
     sets += [{"name": "a", "cls": "EMNIST", "arguments": {"split": split}} for split in ("letters", "digits")]
     for name in ("first", "copy", "other"):
@@ -80,7 +80,7 @@ def test_two_and_two_point_zero_are_one_run() -> None:
 
 
 def test_when_something_acts_on_evaluations_their_epochs_are_a_part_of_the_identity() -> None:
-    """The best epoch is of those that are evaluated, and patience counts evaluations."""
+    """checkpoint=best chooses among the evaluated epochs, and the patience of a callback counts evaluations."""
     for acting in ({"checkpoint": "best"}, {"callbacks": [{"_target_": "mine.Stop"}]}, {"callbacks": []}):
         every, fifth = (run(trainer__check_val_every_n_epoch=n, **acting) for n in (1, 5))
         assert (every.config_hash == fifth.config_hash) == (acting == {"callbacks": []})
@@ -103,7 +103,7 @@ def test_a_recipe_without_a_rate_for_the_auxiliary_loss_has_one_rate() -> None:
 
 
 def test_the_name_of_a_cell_of_many_settings_is_a_folders() -> None:
-    """Two that differ at their end only are two."""
+    """A long name is shortened to at most 240 characters. Two cells that differ in one setting keep two names."""
     many: dict[str, Any] = {"epochs": 3, "batch_size": 7, "label_smoothing": 0.123456, "ema": 0.123456, "tta": True}
     many |= {"optimizer": "sgd", "momentum": 0.123456, "schedule": "one_cycle", "normalize": False, "threads": 3}
     many |= {"data__train_pairs": 123, "data__val_pairs": 321, "data__shuffle": False, "checkpoint": "best"}
@@ -113,8 +113,8 @@ def test_the_name_of_a_cell_of_many_settings_is_a_folders() -> None:
 
 
 def typed_again(row: dict[str, Any]) -> Run:
-    """The run of a row of runs.csv: its settings, which have lost their types and their groups there."""
-    settings = {key: value for key, value in row.items() if value == value}  # nan: null, or not known then
+    """Return the run of a row of runs.csv. The settings in the row have lost their types and groups."""
+    settings = {key: value for key, value in row.items() if value == value}  # NaN: null or unrecorded
     for key in ("hidden", "bins", "width", "data_seed", "max_steps", "units", "side", "padding"):
         if key in settings:
             settings[key] = ast.literal_eval(str(settings[key]).removesuffix(".0"))

@@ -1,4 +1,4 @@
-"""The arguments of a function as options, and the location of an error."""
+"""Tests of a function's arguments as options, and of the option that an error names."""
 
 import importlib
 from pathlib import Path
@@ -36,7 +36,7 @@ class Layer:
 
 @pytest.fixture(params=["", "from __future__ import annotations\n"], ids=["types", "strings"])
 def module(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A module with its annotations as types, and as strings."""
+    """Return a module whose annotations are types or strings."""
     name = f"fields_{'strings' if request.param else 'types'}"
     (tmp_path / f"{name}.py").write_text(request.param + MODULE)
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,4 +1,4 @@
-"""What other projects name otherwise, and Hydra's own errors: the nearest option here, in one line."""
+"""Tests of the suggestions for unknown options, and of the help."""
 
 import pytest
 from conftest import Run
@@ -75,7 +75,7 @@ def test_every_suggestion_exists() -> None:
 
 
 def test_a_sweep_is_one_wherever_its_flag_stands(train: Run) -> None:
-    """Hydra takes no overrides on both sides of a flag."""
+    """-m is accepted before, between and after the overrides. Hydra alone rejects overrides on both sides of a flag."""
     for line in (("-m", "model=ws2", "seed=0,1"), ("model=ws2", "-m", "seed=0,1"), ("model=ws2", "seed=0,1", "-m")):
         assert "2 runs, 0 finished" in train(*line, "dry_run=true").stdout
 

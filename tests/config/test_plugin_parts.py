@@ -1,4 +1,4 @@
-"""Data readers, optimizers and tasks of a package of one's own: trained, swept, reported, and in the fingerprint."""
+"""Tests of the data readers, optimizers and tasks of a plugin."""
 
 import json
 import sys
@@ -113,7 +113,7 @@ BARS = ("plugins=[mylab.readers]", *SMALL, "data.name=bars")
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with a package of one's own on Python's path. What it registers goes again after the test."""
+    """Yield a folder on Python's path with the plugin, and undo its registrations after the test."""
     (tmp_path / "mylab").mkdir()
     (tmp_path / "mylab/__init__.py").touch()
     (tmp_path / "mylab/readers.py").write_text(READERS)

@@ -1,4 +1,4 @@
-"""Code of one's own, outside of the package: found by its module's name or by an entry point."""
+"""Tests of plugins, modules outside of this package that register networks and heads."""
 
 import json
 import os
@@ -61,7 +61,7 @@ SMALL = ("data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20", "epoc
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
-    """A working folder with a package of one's own and its recipes."""
+    """Return a working folder with a plugin package and its recipes."""
     (tmp_path / "mylab").mkdir()
     (tmp_path / "mylab/__init__.py").touch()
     (tmp_path / "mylab/nets.py").write_text(NETS)
@@ -88,7 +88,10 @@ def sweep(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProc
 
 
 def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
-    """Its networks train in the workers of a sweep, its files are recorded, sharing is compared, a network predicts."""
+    """The workers of a sweep train the plugin's networks, and the results record its files.
+
+    The report compares shared with unshared weights. A changed file makes the runs stale. evaluate needs --plugins.
+    """
     sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine")
     results = [json.loads(file.read_text()) for file in (lab / "multirun/mine").rglob("result.json")]
     assert len(results) == 4
@@ -112,7 +115,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
 
 
 def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
-    """Of the results it reads which network shares weights; without such a record it warns."""
+    """The report reads from the results which network shares weights, and warns if they do not record it."""
     sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "sweep=mine")
     report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
     assert "sharing" in set(pd.read_csv(lab / "multirun/mine/report/effects.csv").family)
@@ -129,7 +132,7 @@ def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> N
 
 
 def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
-    """They name the folder of recipes, the plugins and the options as they are typed."""
+    """The commands contain the folder of recipes, the plugins, and the options as typed."""
     typed = ("-m", "model=flat", "model.width=9", "lr=1e30", *SMALL)
     failed = python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "train", "--config-dir=conf", *typed, code=1)
     [line] = [line for line in failed.stderr.splitlines() if line.startswith("    digitcmp train ")]
@@ -151,7 +154,7 @@ def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
 
 
 def test_an_installed_package_announces_its_modules(lab: Path) -> None:
-    """Its entry points are loaded, without an option."""
+    """The modules of its entry points are loaded without the option plugins."""
     info = lab / "mylab-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1\n")

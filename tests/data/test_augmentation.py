@@ -1,4 +1,4 @@
-"""Augmentation and re-pairing: only in training, seeded, true to the digits."""
+"""Tests of augmentation and re-pairing."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_every_image_is_bent_its_own_way(pairs: PairData) -> None:
     augmented = augment(digit.expand(50, -1, -1), torch.Generator().manual_seed(0))
     assert len({image.numpy().tobytes() for image in augmented}) == 50
     assert augmented.min() >= 0 and augmented.max() <= 255
-    # on average the digit stays where it is and keeps its ink
+    # on average the digit keeps its position and its ink
     assert torch.corrcoef(torch.stack([augmented.mean(dim=0).flatten(), digit.flatten()]))[0, 1] > 0.8
     assert 0.9 < augmented.sum() / (50 * digit.sum()) < 1.1
 
@@ -78,7 +78,7 @@ def test_re_paired_targets_are_true() -> None:
 
 
 def test_no_digit_label_leaks() -> None:
-    """Without aux, other digit labels with the same targets change nothing in a run, bit for bit."""
+    """Without aux, other digit labels with the same targets lead to exactly the same weights."""
     weights = []
     for lie in (False, True):
         data = drawn(augment=True)

@@ -1,4 +1,4 @@
-"""Data sets as NumPy, MedMNIST, Keras, scikit-learn and torchvision write them: the right images, classes, remarks."""
+"""Tests of the conversion of data sets in the formats of MedMNIST, Keras, scikit-learn and torchvision."""
 
 import json
 from collections.abc import Callable
@@ -102,12 +102,12 @@ def test_few_gray_levels(tmp_path: Path) -> None:
     data = load(tmp_path / "a.npz", changed(images=lambda x: (x // 64) / 3))
     assert data.remarks[1:] == ("pixels have 4 gray levels: 0, 85, 170, 255",)
     with pytest.raises(DataError, match="train_images has 2 gray levels, none above 1; expected gray values from 0"):
-        load(tmp_path / "a.npz", changed(images=lambda x: x / 255 / 255))  # divided twice
+        load(tmp_path / "a.npz", changed(images=lambda x: x / 255 / 255))  # divided by 255 twice
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_first(tmp_path: Path, channels: int) -> None:
-    """torchvision's SVHN and STL10 have (N, 3, H, W), tensors of gray images (N, 1, H, W)."""
+    """SVHN and STL10 of torchvision have the shape (N, 3, H, W), tensors of gray images (N, 1, H, W)."""
     train, test = (made_up(5, 20, channels, 60, seed) for seed in (0, 1))
     arrays = dict(zip(KEYS, (*train, *test), strict=True))
     expected = load(tmp_path / "a.npz", arrays)
@@ -148,7 +148,7 @@ def test_booleans_as_labels(tmp_path: Path) -> None:
 
 
 def test_the_order_of_texts(tmp_path: Path) -> None:
-    """Numbers by their value, or as `names` orders them."""
+    """Labels that are numbers as strings are ordered by value, or as in `names` if the file has it."""
     texts = np.array(["10", "9", "-1", "2.5", "100"])
     data = load(tmp_path / "a.npz", changed(labels=lambda x: texts[x]))
     assert data.images.names == ("-1", "2.5", "9", "10", "100")
@@ -175,7 +175,7 @@ def test_many_texts_are_one_line() -> None:
 
 
 def test_a_run_on_converted_data(train: Train, tmp_path: Path) -> None:
-    """The network knows the classes by their texts; the file's checksum is the file's."""
+    """The saved network has the string labels as the names of its classes."""
     arrays = changed(lambda x: x / 255, lambda x: np.array(["ant", "bee", "cat", "dog", "eel"])[x])
     save_npz(tmp_path / "own.npz", **arrays)
     train("data=npz", "data.file=own.npz", *SMALL, "hydra.run.dir=out")
@@ -183,7 +183,7 @@ def test_a_run_on_converted_data(train: Train, tmp_path: Path) -> None:
 
 
 def test_a_sweep_prints_the_remarks_once(train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They stand in the results; a result without them, of before there were any, is as finished as others."""
+    """The remarks are read from the results. A result without a remark counts as finished too."""
     save_npz(tmp_path / "own.npz")
     sweep = ("-m", "data=npz", "data.file=own.npz", *SMALL, "seed=0,1,2", "hydra/launcher=basic")
     train(*sweep)

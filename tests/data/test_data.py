@@ -1,4 +1,4 @@
-"""Pools and pairs: the packaged file is MNIST, no image is used twice, targets are true."""
+"""Tests of the packaged MNIST, of the pools of images and of the pairs drawn from them."""
 
 import os
 import shutil
@@ -34,10 +34,10 @@ def images(data: PairData, *splits: str) -> list[bytes]:
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
 def test_packaged_file_is_mnist(tmp_path: Path) -> None:
-    """The package's own build command makes it from the canonical files, and every pixel is a rounded 2x2 mean."""
+    """The packaged file equals one built from the canonical files. Every pixel is the rounded mean of 2x2 pixels."""
     built = tmp_path / "mnist14.npz"
     npz.write(built, read_relative("MNIST", Path(str(MNIST_ROOT)), 14, download=False))
-    with np.load(built) as ours, np.load(datasets.PACKAGED) as packaged:  # zip's headers differ between Pythons
+    with np.load(built) as ours, np.load(datasets.PACKAGED) as packaged:  # zip headers differ between Pythons
         assert ours.files == packaged.files
         assert all(np.array_equal(ours[key], packaged[key]) for key in ours.files)
     raw = Path(str(MNIST_ROOT)) / "MNIST" / "raw"
@@ -90,7 +90,7 @@ def test_all_of_the_pool_can_be_used() -> None:
 
 
 def test_seeds() -> None:
-    assert images(draw(0), "train") != images(draw(1), "train")  # 0 is a seed like any other
+    assert images(draw(0), "train") != images(draw(1), "train")  # 0 does not mean that there is no seed
     assert images(draw(0, data_seed=5), "train") == images(draw(1, data_seed=5), "train") == images(draw(5), "train")
     assert images(draw(1, data_seed=0), "train") == images(draw(0), "train")
     assert not torch.equal(draw(0, data_seed=5).epoch().target, draw(1, data_seed=5).epoch().target)
@@ -103,7 +103,7 @@ def test_epochs_are_shuffled_and_whole() -> None:
     for epoch in (first, second):
         assert sorted(images_of(epoch.pairs)) == sorted(images_of(data.sets["train"].pairs))
         assert torch.equal(epoch.target, (epoch.digits[:, 0] <= epoch.digits[:, 1]).float())
-    assert [len(batch.target) for batch in first.split(30)] == [30, 30, 30, 10]  # the last one is kept
+    assert [len(batch.target) for batch in first.split(30)] == [30, 30, 30, 10]  # the incomplete last batch is kept
 
 
 def images_of(pairs: torch.Tensor) -> list[bytes]:
@@ -123,7 +123,7 @@ def test_moments_are_those_of_the_training_pairs() -> None:
 
 
 def test_resplit_divides_all_images_anew_for_each_seed() -> None:
-    """The sizes stay, no image is lost or used twice, and images change sides; one seed has one split."""
+    """A new split keeps all images and both sizes, and moves images. The same seed gives the same split."""
     given = datasets.load("mnist", Path())
     first, again, other = (datasets.load("mnist", Path(), split_seed=seed) for seed in (1, 1, 2))
 
@@ -182,7 +182,7 @@ def test_without_files_and_network(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_download_that_stops_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It leaves nothing that the next start would take for the data set."""
+    """An incomplete download is removed, and the next call downloads the complete data set."""
     fake_torchvision(tmp_path / "server", "kmnist")
     served: list[str] = []
 

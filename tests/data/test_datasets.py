@@ -1,4 +1,4 @@
-"""Data sets of one's own: any size, channels and classes; what is unfit is refused in a line before training."""
+"""Tests of the user's data sets: .npz files, folders of pictures, and classes of torchvision."""
 
 import copy
 import functools
@@ -43,7 +43,7 @@ SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epoch
 
 
 def save_folder(folder: Path, classes: list[str], side: int = 20, channels: int = 1, n: int = 9) -> None:
-    """`n` pictures of each class, in folders named for them."""
+    """Write `n` pictures of each class into a folder with the name of the class."""
     pictures, labels = made_up(len(classes), side, channels, n * len(classes))
     for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
         (folder / classes[label]).mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,10 @@ def test_without_scikit_learn(train: Train, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_folder_of_folders(tmp_path: Path, channels: int) -> None:
-    """Classes in the order of their numbers, the last third of each class to test on; read once."""
+    """Classes are ordered by number, and the last third of each class are test images.
+
+    The images are cached. A changed picture is read again.
+    """
     save_folder(tmp_path / "own", ["10", "2", "1"], channels=channels)
     (tmp_path / "own/.hidden").touch()
     data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
@@ -235,7 +238,10 @@ def test_a_folder_of_folders(tmp_path: Path, channels: int) -> None:
 
 
 def test_the_order_and_the_hidden_of_a_folder(tmp_path: Path) -> None:
-    """Numbers by their value, with a sign or a point too; what is hidden is no class and changes no checksum."""
+    """Classes that are numbers are ordered by value, also negative and decimal ones.
+
+    Hidden folders are no classes, and hidden files and folders do not change the checksum.
+    """
     save_folder(tmp_path / "own", ["10", "-2", "0.5", "-10"])
     load = functools.partial(datasets.load, "folder", tmp_path / "root", file=str(tmp_path / "own"))
     assert load().images.names == ("-10", "-2", "0.5", "10")
@@ -273,14 +279,14 @@ def test_sixteen_bits_that_hold_eight_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_12_bits_in_16(tmp_path: Path) -> None:
-    """All pictures are divided alike, also those that alone would seem to have 10 bits."""
+    """All pictures are divided by the same number, also one that alone would seem to have 10 bits."""
     save_folder(tmp_path / "own", ["a", "b"], n=12)
     expected = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
     for file in (tmp_path / "own").rglob("*.png"):
         Image.fromarray(np.asarray(Image.open(file)).astype(np.uint16) * 16).save(file)
     dark = tmp_path / "own/a/000.png"
     Image.fromarray(np.asarray(Image.open(dark)) // 10).save(dark)
-    for _ in range(2):  # made, and taken from the cache
+    for _ in range(2):  # first read from the pictures, then from the cache
         data = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
         assert data.remarks == ("16-bit pictures use only 12 bits and are divided by 16",)
         assert np.array_equal(data.train.images[1:], expected.train.images[1:])
@@ -292,7 +298,7 @@ def test_a_folder_of_12_bits_in_16(tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> None:
-    """Nothing lands in the folder of the file that it was."""
+    """A worker rejects a run whose data file changed after the sweep had been planned."""
     save_npz(tmp_path / "own.npz")
     config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": "ws3"}}
     config["data"] |= {"name": "npz", "file": str(tmp_path / "own.npz")}
@@ -316,7 +322,7 @@ def test_a_folder_that_is_split_already(tmp_path: Path) -> None:
 
 
 def test_any_data_set_of_torchvision(train: Train, tmp_path: Path) -> None:
-    """FakeData, which needs no files: images in colour, classes without names, no test images of its own."""
+    """FakeData needs no files. Its images are in colour, its classes have no names, and it has no test images."""
     arguments = "+data.arguments={size: 150, image_size: [3, 12, 12], num_classes: 3}"
     train("data.name=fake", "data.cls=FakeData", arguments, *SMALL, "hydra.run.dir=out")
     result = json.loads((tmp_path / "out/result.json").read_text())
@@ -327,7 +333,10 @@ def test_any_data_set_of_torchvision(train: Train, tmp_path: Path) -> None:
 
 
 def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A class with a `split`, named classes from 1 on and PIL pictures; EMNIST's own way of taking `train`."""
+    """A class with the parameter `split`, labels from 1 and PIL images is read. One that returns tensors is rejected.
+
+    The parameters of EMNIST include `train`, which it passes on as a keyword; SVHN has no such parameter.
+    """
     import torchvision
 
     class Letters(torchvision.datasets.VisionDataset):
@@ -361,7 +370,7 @@ def test_train_and_test_of_torchvision(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def save_emnist(raw: Path, split: str = "letters") -> None:
-    """EMNIST's four files of a split, plain, 130 training and 52 test images."""
+    """Write the four uncompressed files of a split of EMNIST, with 130 training and 52 test images."""
     raw.mkdir(parents=True)
     for part, n in (("train", 130), ("test", 52)):
         pixels, labels = made_up(26, 28, 1, n)
@@ -373,7 +382,10 @@ def save_emnist(raw: Path, split: str = "letters") -> None:
 
 @pytest.mark.parametrize(("folder", "gz"), [("", False), ("", True), ("gzip", True)])
 def test_emnist_from_its_files(tmp_path: Path, folder: str, gz: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain or .gz, in raw/ or in the folder of its archive: the letters that torchvision reads, none of it loaded."""
+    """The files are read without torchvision's EMNIST class, plain or as .gz, in raw/ or raw/gzip.
+
+    They contain every training image that torchvision reads.
+    """
     save_emnist(tmp_path / "EMNIST/raw")
     letters = datasets.load("letters", tmp_path, cls="EMNIST", arguments={"split": "letters", "train": True})
     monkeypatch.setattr("torchvision.datasets.EMNIST.__init__", lambda *_, **__: pytest.fail("read by torchvision"))
@@ -424,7 +436,7 @@ def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
 
 
 def changed(**arrays: Callable[[Any], Any] | None) -> Callable[[Path], None]:
-    """Saves made-up arrays of which some are changed, or left out."""
+    """Return a function that saves made-up arrays, some of them changed, or left out for None."""
 
     def save(file: Path) -> None:
         save_npz(file)
@@ -657,7 +669,7 @@ def test_an_unfit_file_is_refused_in_a_line_before_training(train: Train, tmp_pa
 
 
 def spoil(folder: Path, kind: str) -> None:
-    """A folder of pictures that is unfit."""
+    """Write a folder of pictures that is unfit in this way."""
     save_folder(folder, ["a", "b"], n=40)
     first = folder / "a/000.png"
     if kind == "no picture":
@@ -735,7 +747,7 @@ def test_keys_that_do_not_go_together(train: Train, tmp_path: Path, typed: list[
 
 
 def test_fit_on_colour_is_augmented_and_repaired(tmp_path: Path) -> None:
-    """All that happens to training images happens to coloured ones: bent, re-paired, shifted in evaluation."""
+    """Training on coloured images works with augmentation, re-pairing and tta."""
     save_npz(tmp_path / "own.npz", classes=4, side=12, channels=3, n=120)
     data = PairData("own", 40, 10, 30, 0, augment=True, re_pair=True, file=str(tmp_path / "own.npz"))
     data.setup()

@@ -1,4 +1,4 @@
-"""Pictures from anywhere become what MNIST would hold of them, or a line that names the file."""
+"""Tests of reading pictures and of centring drawn digits as in MNIST."""
 
 import itertools
 from pathlib import Path
@@ -16,13 +16,16 @@ SEVEN = images.centred(drawing())
 
 
 def difference(image: np.ndarray) -> float:
-    """Mean distance from SEVEN in gray values; to its mirror image it is over 20."""
+    """Return the mean distance from SEVEN in gray values. The mirror image of SEVEN is more than 20 away."""
     return np.abs(image.astype(float) - SEVEN).mean()
 
 
 @pytest.mark.parametrize(("bits", "channels"), [*itertools.product([10, 12, 14, 16], [1, 2, 3, 4])])
 def test_16_bits_that_fill_fewer(bits: int, channels: int, tmp_path: Path) -> None:
-    """Of 12 bits 0..4095 become 0..255; of colours Pillow reads the upper 8 bits alone, which are refused then."""
+    """Gray values are scaled to 8 bits, 0..4095 to 0..255 for 12 bits.
+
+    Pillow reads only the upper 8 bits of several channels, so those are rejected if they use fewer than 16 bits.
+    """
     values = np.linspace(0, 2**bits - 1, 81).astype(np.uint16).reshape(9, 9)
     file = tmp_path / "a.png"
     opaque = np.full_like(values, 65535)
@@ -51,7 +54,7 @@ def test_8_bits_have_no_depth(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
 def test_mnist_stays_as_it_is() -> None:
-    """The box and the centre of mass are MNIST's own: its 28x28 images become what the package holds of them."""
+    """Centring a 28x28 image of MNIST gives its 14x14 version: the mean difference is below 2 gray values."""
     file = Path(str(MNIST_ROOT)) / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     originals = np.fromfile(file, np.uint8, 16 + 100 * 28 * 28)[16:].reshape(100, 28, 28)
     made = np.stack([images.centred(image) for image in originals])
@@ -78,7 +81,7 @@ def test_paper_ink_size_and_place_do_not_matter() -> None:
 
 
 def test_a_photo_of_a_drawing() -> None:
-    """Light that falls from one side and grain of the sensor leave the digit much the same."""
+    """Uneven light and sensor noise change the centred digit by less than 15 gray values on average."""
     rng = np.random.default_rng(0)
     light = np.linspace(130, 230, 200) - np.linspace(0, 40, 300)[:, None]
     photo = light * np.where(drawing() == 0, 0.4, 1) + rng.normal(0, 4, (300, 200))
@@ -119,7 +122,7 @@ def test_kinds_of_files(kind: str, tmp_path: Path) -> None:
 
 def test_a_phone_held_sideways(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     Image.fromarray(np.rot90(drawing())).save(tmp_path / "seven.jpg", exif=exif)
     assert np.abs(images.read(tmp_path / "seven.jpg").astype(int) - SEVEN).max() <= 16
 
@@ -138,7 +141,7 @@ def test_broken_files_are_named(kind: str, tmp_path: Path) -> None:
 
 
 def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
-    """100 files, each a PNG or JPEG with a few bytes changed or an end cut off."""
+    """Each of 100 PNG and JPEG files with changed bytes, some also truncated, is read or raises ImageError."""
     rng = np.random.default_rng(0)
     Image.fromarray(drawing()[30:200, :130]).save(tmp_path / "whole.png")
     Image.fromarray(drawing()[30:200, :130]).save(tmp_path / "whole.jpg")

@@ -1,4 +1,4 @@
-"""The questions and the auxiliary labels, against answers worked out by hand."""
+"""Tests of the tasks and of the auxiliary labels."""
 
 import pytest
 import torch
@@ -66,7 +66,10 @@ def test_shuffled_labels_leave_the_targets_and_the_other_sets_right() -> None:
 
 @pytest.mark.parametrize("aux_labels", AUX_LABELS)
 def test_scores_of_labels_that_are_no_digits(aux_labels: str) -> None:
-    """A head that names 1 and 0: right as parities of 3 and 4, wrong as digits; parities have no argmax accuracy."""
+    """The predictions 1 and 0 for the digits 3 and 4 are right as parities and wrong as digits.
+
+    Parities and halves have no argmax accuracy.
+    """
     logits = torch.zeros(1, 2, 10)
     logits[0, 0, 1] = logits[0, 1, 0] = 1.0
     output, target, digits = PairOutput(torch.tensor([1.0]), logits), torch.tensor([1.0]), torch.tensor([[3, 4]])

@@ -1,4 +1,4 @@
-"""Every registered backbone, the day it is registered; and the paper's six in particular."""
+"""Tests of all registered backbones, and of the paper's six in particular."""
 
 import pytest
 import torch
@@ -24,12 +24,12 @@ def parameters(module: nn.Module) -> int:
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_of_the_paper(name: str) -> None:
     assert parameters(PairModel(name, {}, "mlp", aux=False)) == PARAMETERS[name]
-    if name in BRANCHED:  # the auxiliary loss of the paper adds none
+    if name in BRANCHED:  # the paper's auxiliary loss adds no parameters
         assert parameters(PairModel(name, {}, "mlp", aux=True)) == PARAMETERS[name]
 
 
 def test_padding_and_units_of_the_convolutional_branch() -> None:
-    """Padding keeps 14x14 before the dense layer: 8 * 196 inputs instead of 8 * 100; half the units, half of it."""
+    """With padding the dense layer has 8 * 14 * 14 inputs instead of 8 * 10 * 10. `units` is its width."""
     features, classifier, comparison = 5 * 9 + 5 + 8 * 45 + 8, 200 * 10 + 10, 20 * 15 + 15 + 15 + 1
     padded = features + 8 * 196 * 200 + 200 + classifier + comparison
     assert parameters(PairModel("ws3", {"padding": 1}, "mlp", aux=False)) == padded
@@ -65,7 +65,7 @@ def test_every_backbone_has_a_yaml(name: str) -> None:
 
 @pytest.mark.parametrize("name", BRANCHED)
 def test_sharing_is_real(name: str) -> None:
-    """Swapping the images swaps the embeddings exactly where there is one set of weights."""
+    """Swapping the images swaps the embeddings if and only if the branches share their weights."""
     backbone = backbones.build(name).eval()
     pairs = torch.randn(5, 2, 14, 14)
     swapped = torch.allclose(backbone(pairs.flip(1)), backbone(pairs).flip(1), atol=1e-6)
@@ -88,7 +88,7 @@ def test_hidden_widths() -> None:
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_least_side_is_true(name: str) -> None:
-    """It takes images of that side, and the layers could take none that are smaller."""
+    """Images of the least side are accepted, smaller ones rejected. The layers themselves would fail on those."""
     least = NETWORKS[name].min_side
     for side in (least, least + 1, 33):
         images = ImageSpec(channels=3, side=side, names=("a", "b", "c"))

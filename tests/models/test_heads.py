@@ -1,4 +1,4 @@
-"""The ordinal head against a brute-force sum over digits, and where it cannot be."""
+"""Tests of the ordinal head and of the arguments of heads."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.pure
 
 
 def brute_force(embedding: torch.Tensor) -> torch.Tensor:
-    """P(first <= second), by adding up the probabilities of all pairs of bins one by one."""
+    """Return P(first <= second) as a sum over all ordered pairs of bins."""
     p, q = embedding.double().softmax(dim=2).unbind(dim=1)
     bins = range(embedding.shape[2])
     return torch.stack([sum((p[:, i] * q[:, j] for i in bins for j in bins if i <= j), torch.zeros(len(p)))], 1)[:, 0]
@@ -38,7 +38,7 @@ def test_a_pair_and_its_reverse_differ_by_the_ties() -> None:
     at_most, at_least = head(embedding).sigmoid(), head(embedding.flip(1)).sigmoid()
     p, q = embedding.softmax(dim=2).unbind(dim=1)
     assert torch.allclose(at_most + at_least, 1 + (p * q).sum(dim=1))
-    strictly_greater = (-head(embedding)).sigmoid()  # the logit's other side
+    strictly_greater = (-head(embedding)).sigmoid()  # the probability of the other answer
     assert torch.allclose(strictly_greater, (p.unsqueeze(2) * q.unsqueeze(1)).tril(-1).sum(dim=(1, 2)))
 
 
@@ -49,7 +49,7 @@ def test_gradient() -> None:
 
 @pytest.mark.parametrize("scale", [0.0, 1e4, -1e4])
 def test_extreme_logits(scale: float) -> None:
-    """Certain bins at +-1e4 give finite logits, losses and gradients, on the right side."""
+    """Embeddings of 0 and +-1e4 give finite logits and gradients. The logits of 1e4 have the right sign."""
     embedding = torch.zeros(2, 2, 10)
     embedding[0, 0, 3] = embedding[0, 1, 7] = embedding[1, 0, 7] = embedding[1, 1, 3] = scale
     embedding.requires_grad_()
@@ -64,7 +64,7 @@ def test_the_head_has_no_parameters_and_takes_any_number_of_bins() -> None:
     assert not list(OrdinalHead((2, 30)).parameters())
     model = PairModel("ws3", {"bins": 30}, "ordinal", aux=True)
     output = model(torch.randn(5, 2, 14, 14))
-    assert output.digits is not None and output.digits.shape == (5, 2, 10)  # read from 30 bins by a linear layer
+    assert output.digits is not None and output.digits.shape == (5, 2, 10)  # a linear layer maps 30 bins to 10 digits
 
 
 def test_merged_backbones_are_refused() -> None:
@@ -78,7 +78,7 @@ def run(**changes: object) -> Run:
 
 
 def test_the_temperature_divides_the_logits_of_the_bins() -> None:
-    """At temperature 2 the head compares what it compares of half the embedding; 1 changes no bit."""
+    """Temperature 2 is equivalent to half the embedding. Temperature 1 changes no bit."""
     embedding = torch.randn(8, 2, 10)
     assert torch.equal(OrdinalHead((2, 10), 2.0)(embedding), OrdinalHead((2, 10))(embedding / 2))
     assert torch.equal(OrdinalHead((2, 10), 1.0)(embedding), OrdinalHead((2, 10))(embedding))
@@ -96,7 +96,7 @@ def test_an_argument_of_a_head_is_a_part_of_the_identity_unless_it_is_at_its_def
 
 
 def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its network gets them, and a checkpoint of it is built again with them."""
+    """The head receives its arguments. A network built again from `network.arguments` has them too."""
 
     def scaled(shape: tuple[int, ...], scale: float, power: int = 1) -> torch.nn.Module:
         class Scaled(torch.nn.Module):
@@ -120,7 +120,7 @@ def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_row_of_a_report_tells_the_arguments_of_a_head() -> None:
-    """Its settings are enough to type the run again, without its folder."""
+    """The command of a run contains the arguments of its head, even if the run's folder is gone."""
     made = run(head="ordinal", head_arguments={"temperature": 2.0}, model={"name": "ws2", "hidden": 9})
     row = made.settings | {"cell": made.cell_name, "config_hash": made.config_hash, "path": "gone", "seed": 0}
     assert "'head_arguments={temperature:2.0}'" in repeat.command(row)

@@ -1,4 +1,4 @@
-"""The LightningModule: the golden first step, determinism, restoring, options of the Trainer."""
+"""Tests of the LightningModule."""
 
 import csv
 import math
@@ -27,7 +27,7 @@ def ws3(data: PairData, ensemble: int = 1, tta: bool = False, **options: object)
 
 
 def test_golden_first_step(pairs: PairData) -> None:
-    """The loss before and after one step on the first 20 pairs of seed 0, as first measured."""
+    """The losses before and after one step on the first 20 pairs of seed 0 equal the recorded ones."""
     module = ws3(pairs)
     batch = next(pairs.sets["train"].split(20))
     optimizer = module.configure_optimizers()
@@ -41,7 +41,7 @@ def test_golden_first_step(pairs: PairData) -> None:
 
 
 def test_an_epoch_is_adam_over_its_batches(pairs: PairData) -> None:
-    """Lightning's fit ends with the very weights of a plain loop over the same batches."""
+    """Lightning's fit gives exactly the weights of a plain loop over the same batches."""
     module, plain = ws3(pairs), ws3(pairs)
     fit(PairData("mnist", 40, 30, 20, seed=0), module)
     optimizer = plain.configure_optimizers()
@@ -141,7 +141,7 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
     assert torch.allclose(module.network.predict_all(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
     assert torch.allclose(
         Comparer(module.network, module.hparams)(batch.pairs)[0], expected, atol=1e-6
-    )  # what predict and the demo say
+    )  # as in predict and the demo
 
 
 def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -
 
 @pytest.mark.parametrize("aux", [False, True])
 def test_metrics_are_the_pure_functions_scores(pairs: PairData, aux: bool) -> None:
-    """Two implementations of one definition: torchmetrics for Lightning, plain torch where none is imported."""
+    """PairMetrics, with torchmetrics, and `scores`, with torch alone, give the same numbers."""
     batch = pairs.sets["test"]
     output = PairEnsemble("ws3", aux=aux)(batch.pairs)
     measured = PairMetrics(10)(output.detach(), batch.target, batch.digits)
@@ -172,7 +172,7 @@ def test_predict_returns_the_logits_of_the_test_pairs(pairs: PairData) -> None:
 
 
 def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
-    """Its first member is trained exactly as it would be alone; the others start and end elsewhere."""
+    """The first member has exactly the weights of a network trained alone, and all members differ."""
     alone, together = ws3(pairs), ws3(pairs, ensemble=3)
     fit(PairData("mnist", 40, 30, 20, seed=0), alone)
     fit(PairData("mnist", 40, 30, 20, seed=0), together)
@@ -188,7 +188,7 @@ def test_an_ensemble_is_its_members_averaged(pairs: PairData) -> None:
 
 
 def test_validate_and_test_return_the_scores(pairs: PairData) -> None:
-    """The Trainer's methods, on the weights that fit left: what its last epoch said, under the same names."""
+    """After fit, Trainer.validate and Trainer.test return the scores of the last epoch under the same names."""
     trainer = fit(pairs, module := ws3(pairs))
     expected = {name: score.item() for name, score in trainer.callback_metrics.items()}
     validated, _ = trainer.validate(module, pairs, verbose=False)

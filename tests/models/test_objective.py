@@ -1,4 +1,4 @@
-"""Loss and scores against numbers worked out by hand."""
+"""Tests of the loss and of the scores."""
 
 import math
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.pure
 
 
 def test_loss_by_hand() -> None:
-    """Two pairs; logits 0 and ln 3 mean probabilities 1/2 and 3/4; every digit softmax puts 1/2 on class 7."""
+    """The logits 0 and ln 3 are probabilities of 1/2 and 3/4. Each digit's softmax is 1/2 for 7, 1/18 for others."""
     compare = torch.tensor([0.0, math.log(3)])
     target = torch.tensor([1.0, 0.0])
     digits = torch.tensor([[7, 7], [7, 0]])
@@ -32,7 +32,7 @@ def test_loss_by_hand() -> None:
 
 
 def test_smoothed_labels_by_hand() -> None:
-    """Smoothing by 0.2 asks for 0.9 where the truth is 1, and for 0.82 and nine times 0.02 of ten digits."""
+    """Smoothing by 0.2 turns the target 1 into 0.9, and the digit's target into 0.82 and nine times 0.02."""
     compare, target = torch.tensor([math.log(3)]), torch.tensor([1.0])
     logits = torch.zeros(1, 2, 10)
     logits[..., 7] = math.log(9)
@@ -52,7 +52,7 @@ def test_scores_by_hand() -> None:
     compare = torch.tensor([1.0, -1.0, 2.0, 3.0])
     target = torch.tensor([1.0, 1.0, 0.0, 1.0])
     digits = torch.tensor([[1, 2], [3, 3], [5, 4], [0, 9]])
-    named = torch.tensor([[1, 2], [3, 2], [4, 4], [0, 8]])  # what the digit head says: 5 of 8 right
+    named = torch.tensor([[1, 2], [3, 2], [4, 4], [0, 8]])  # the predicted digits: 5 of 8 are right
     result = scores(PairOutput(compare, torch.nn.functional.one_hot(named, 10).float()), target, digits)
     assert result["acc"] == 0.5
     assert result["digit_acc"] == 0.625
@@ -64,7 +64,7 @@ def test_scores_by_hand() -> None:
 
 @pytest.mark.parametrize(("logit", "accuracy"), [(0.2, 0.75), (-0.2, 0.25), (3.0, 0.75)])
 def test_a_constant_answer_is_right_as_often_as_it_is_true(logit: float, accuracy: float) -> None:
-    """0.2 is a logit, P = .55, and no probability under one half."""
+    """The outputs are logits: 0.2 is P = 0.55, which is the answer yes."""
     target = torch.tensor([1.0, 1.0, 0.0, 1.0])
     output = PairOutput(torch.full((4,), logit), None)
     assert scores(output, target, torch.zeros(4, 2, dtype=torch.int64))["acc"] == accuracy

@@ -1,4 +1,4 @@
-"""The order of classes that comparisons give, of networks whose answers are known."""
+"""Tests of the order of the classes that follows from a network's comparisons."""
 
 import itertools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CLASSES = 5
 
 
 class Judge(PairEnsemble):
-    """Compares the images' only pixel, which holds their class, by a rule of the two; it is as sure as can be."""
+    """A network that answers by a rule, with certainty. The rule gets each image's only pixel, its class."""
 
     def __init__(self, rule: Callable[[Tensor, Tensor], Tensor]) -> None:
         nn.Module.__init__(self)
@@ -37,10 +37,10 @@ def pairs(labels: list[int]) -> Batch:
     ("rule", "positions", "agreement"),
     [
         (lambda first, second: first <= second, [0, 0.25, 0.5, 0.75, 1], 1),
-        (lambda first, second: first < second, [0, 0.25, 0.5, 0.75, 1], 1),  # of one class no order is asked
+        (lambda first, second: first < second, [0, 0.25, 0.5, 0.75, 1], 1),  # pairs of one class do not count
         (lambda first, second: first >= second, [1, 0.75, 0.5, 0.25, 0], -1),
         (lambda first, second: first == first, [0.5] * 5, 0),  # always yes: no order
-        # 3 and 4 change places; 1 - 2/10 of the class pairs
+        # 3 and 4 are swapped: one of 10 class pairs is in reverse order, 1 - 2/10
         (lambda first, second: first.where(first < 3, 7 - first) <= second.where(second < 3, 7 - second),
          [0, 0.25, 0.5, 1, 0.75], 0.8),
     ],
@@ -53,7 +53,7 @@ def test_known_orders(rule: Callable[[Tensor, Tensor], Tensor], positions: list[
 
 
 def test_a_class_counts_as_much_as_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many images it has, of which at most IMAGES are compared, the first ones."""
+    """Each class has as many compared images as the rarest, all classes together at most IMAGES."""
     compared: list[int] = []
 
     def rule(first: Tensor, second: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A checkpoint read again: with torch alone, whichever version of this project wrote it."""
+"""Tests of loading checkpoints."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from digitcmp.files import checksum
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, RESULT
 
-FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # seconds to import
+FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # slow imports
 COMMANDS = {
     "predict": ["-m", "digitcmp", "predict", "{saved}", "seven.png", "seven.png"],
     "evaluate": ["-m", "digitcmp", "evaluate", "{saved}", "data.test_pairs=10"],
@@ -38,7 +38,7 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def fcnn1(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network hardly trained."""
+    """Return the checkpoint of a hardly trained FCNN1."""
     return checkpoint(tmp_path_factory.mktemp("fcnn1"), "fcnn1", aux=False, pairs=40, epochs=1)
 
 
@@ -67,7 +67,7 @@ def flipped(content: bytes, place: int) -> bytes:
 
 
 def test_a_flipped_bit_in_the_archive_is_refused(fcnn1: Path, tmp_path: Path) -> None:
-    """In the first, a middle and the last byte of every member: the pickle, the weights, the version."""
+    """A flipped bit in the first, middle or last byte of any member of the archive is detected by its CRC."""
     content = fcnn1.read_bytes()
     file = tmp_path / "last.ckpt"
     with zipfile.ZipFile(fcnn1) as archive:
@@ -86,7 +86,7 @@ def test_a_flipped_bit_in_the_archive_is_refused(fcnn1: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.5, 0.7, 0.99, 1])
 def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, tmp_path: Path) -> None:
-    """What no CRC of the archive covers, the run's result does."""
+    """The checksum in the run's result covers the bytes that no CRC of the archive covers."""
     content = fcnn1.read_bytes()
     file = tmp_path / CHECKPOINT
     file.parent.mkdir()
@@ -111,7 +111,7 @@ def test_another_runs_checkpoint_is_refused(fcnn1: Path, tmp_path: Path) -> None
 
 @pytest.fixture
 def locked(tmp_path: Path) -> Iterator[Path]:
-    """A folder that may not be searched; root may search any, so be somebody else."""
+    """Yield a folder without permissions. Drop the rights of root, which would need none."""
     (tmp_path / "locked").mkdir(mode=0)
     user = os.geteuid()
     if user == 0:
@@ -127,7 +127,7 @@ def test_a_folder_that_may_not_be_searched(locked: Path) -> None:
 
 
 def members(prefix: str) -> dict[str, torch.Tensor]:
-    """The weights of an AL4 that says `first <= second` with P = sigmoid(1), whatever it is shown."""
+    """Return the weights of an AL4 that gives P(first <= second) = sigmoid(1) for all images."""
     shapes = {
         "backbone.branches.0.0": (5, 1, 3, 3),
         "backbone.branches.0.2": (8, 5, 3, 3),
@@ -142,7 +142,7 @@ def members(prefix: str) -> dict[str, torch.Tensor]:
 
 
 def test_the_format_of_a_checkpoint_stays(tmp_path: Path) -> None:
-    """As the first version wrote one, of an ensemble of two with averaged weights, by hand."""
+    """A checkpoint in the format of the first version, of an ensemble of two with averaged weights, is loaded."""
     hyper_parameters = {
         "backbone": "ws3",
         "arguments": {"regularization": None},
@@ -173,7 +173,7 @@ def test_the_format_of_a_checkpoint_stays(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_holds_plain_values(tmp_path: Path) -> None:
-    """What a later version must be able to read: the arguments of the network and of its training, and the weights."""
+    """It contains the weights and the arguments of network and training, which later versions must be able to read."""
     checkpoint = torch.load(untrained(tmp_path / "a.ckpt", backbone="ws3", aux=True), weights_only=True)
     network = {"backbone": "ws3", "arguments": {}, "head": "mlp", "aux": True, "mean": 0.0, "std": 1.0, "seed": 0}
     network |= {"bins": None, "tta": False, "ensemble": 1, "images": {}, "head_arguments": {}}

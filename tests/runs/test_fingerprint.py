@@ -1,4 +1,4 @@
-"""The fingerprint of the code behind a result: what changes it, what does not, and what a sweep then does."""
+"""Tests of the fingerprint of the code behind a result, and of stale results."""
 
 import importlib
 import json
@@ -74,7 +74,7 @@ def test_augmentation_is_the_code_of_runs_that_augment() -> None:
 
 
 def test_every_module_of_data_and_models_is_recorded_or_named_here() -> None:
-    """A new file is either a part of every run, or is added to those that make no numbers."""
+    """A new file must be added to EVERY_RUN, or here to the files that are not recorded by every run."""
     no_numbers = {"models/order.py", "models/origins.py", "data/augmentation.py", "data/statements.py"}
     package = ROOT / "digitcmp"
     there = {
@@ -107,7 +107,7 @@ QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pair
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the project, to be edited."""
+    """Return a copy of the project that a test can edit."""
     for name in ("conf", "digitcmp", "hydra_plugins"):
         shutil.copytree(ROOT / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "train.py", tmp_path / "checkout")
@@ -121,7 +121,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 
 def start(checkout: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """The copy's train.py with these arguments, in the folder above it."""
+    """Run the copy's train.py with these arguments, in the folder above the copy."""
     line = [sys.executable, str(checkout / "train.py"), *arguments, *QUICK]
     environment = os.environ | {"COLUMNS": "200"}
     done = subprocess.run(line, cwd=checkout.parent, capture_output=True, text=True, timeout=300, env=environment)
@@ -135,7 +135,7 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
     results = sorted((checkout.parent / "multirun/sweep").rglob("result.json"))
     before = written([file.parent for file in results])
 
-    # another family of backbones, what shows a run, a comment: nothing is stale
+    # edits of another family of backbones, of the screen and of a comment make no run stale
     models = checkout / "digitcmp/models"
     edit(models / "backbones/convnet.py", "4 * width, bins", "4 * width, bins + 0")
     edit(checkout / "digitcmp/training/screen.py", "parameters; ", "parameters: ")
@@ -172,7 +172,7 @@ def test_the_error_comes_whole_out_of_a_worker() -> None:
 
 
 def test_results_of_earlier_versions_are_told_apart_from_stale_ones(train: Train, tmp_path: Path) -> None:
-    """Those that recorded functions, and those that recorded nothing: both are kept, and the sweep says so."""
+    """Results that recorded functions, and results that recorded no code, are kept and reported."""
     sweep = ("-m", "seed=0,1", *QUICK)
     train(*sweep)
     for number, file in enumerate(sorted((tmp_path / "multirun/sweep").rglob("result.json"))):

@@ -1,4 +1,4 @@
-"""Runs on disk: which folders are runs, and where their code comes from."""
+"""Tests of run folders, of the recorded git commit, and of limits of the machine."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository with one commit, of code.py."""
+    """Return a git repository with one commit, which adds code.py."""
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "-q")
@@ -48,7 +48,7 @@ def test_git_commit_is_of_the_repository_that_holds_the_code(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))
     assert git_commit(repository / "code.py") == f"{commit}-dirty"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert git_commit(repository / "code.py") == "unknown"  # no git on this machine
+    assert git_commit(repository / "code.py") == "unknown"  # git is not on PATH
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="giving a file to another user needs root")
@@ -72,7 +72,7 @@ def test_only_a_cells_folders_are_runs(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:
-    """As pyproject.toml lays it out; `.ci/run` installs one."""
+    """The layout is that of an installation by pyproject.toml. `.ci/run` tests a real installation."""
     site = tmp_path / "site/digitcmp"
     site.mkdir(parents=True)
     for file in (ROOT / "digitcmp").iterdir():

@@ -1,4 +1,4 @@
-"""How long runs will take: from what is known of their kind, and never nothing."""
+"""Tests of the estimates of how long runs take."""
 
 import time
 from pathlib import Path
@@ -18,12 +18,12 @@ RUN = {"model": "ws2", "aux": False, "precision": "32-true", "epochs": 2, "train
 
 def test_steps_count_every_network_of_an_ensemble() -> None:
     assert steps(RUN) == steps(RUN | {"ensemble": 1}) == 6  # a third, smaller batch in each epoch
-    assert steps(RUN | {"epochs": "2", "ensemble": "3"}) == 18  # as a report's csv has them
+    assert steps(RUN | {"epochs": "2", "ensemble": "3"}) == 18  # strings, as in a report's CSV
     assert steps(RUN | {"epochs_trained": 1}) == 3
 
 
 def test_runs_of_the_same_kind_tell_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """6 steps took 0.6 s: 0.1 s each; another kind is as much slower than its report as this kind is."""
+    """6 steps took 0.6 s, 0.1 s each, twice the time in the report. Other kinds are expected to take twice theirs."""
     reported = {estimate.kind(RUN): 0.05, estimate.kind(RUN | {"model": "ws3"}): 0.2}
     monkeypatch.setattr(estimate, "reports", lambda: reported)
     known = Estimate()
@@ -35,16 +35,16 @@ def test_runs_of_the_same_kind_tell_how_long(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_speed_of_the_sweep_corrects_every_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs that take 10 times what earlier ones took make those of another cell 10 times as long too."""
+    """Runs that take 10 times their predicted time multiply the estimates of other cells by 10 too."""
     monkeypatch.setattr(estimate, "reports", lambda: {})
     known, other = Estimate(), RUN | {"model": "ws3"}
     known.learn(RUN | {"fit_seconds": 0.6})  # 0.1 s a step
     known.learn(other | {"fit_seconds": 1.2})
-    for seconds in (5.0, 6.0, 600.0):  # their median counts
+    for seconds in (5.0, 6.0, 600.0):  # the median counts
         known.correct(RUN | {"fit_seconds": seconds})
     assert known.seconds(RUN) == pytest.approx(6.0 + estimate.OVERHEAD)
     assert known.seconds(other) == pytest.approx(12.0 + estimate.OVERHEAD)
-    known.correct(other | {"fit_seconds": 2.4})  # its own kind's speed, once there is one
+    known.correct(other | {"fit_seconds": 2.4})  # now the kind has a speed of its own
     assert known.seconds(other) == pytest.approx(2.4 + estimate.OVERHEAD)
     assert known.seconds(RUN | {"model": "ws1"}) == pytest.approx(known.predicted(RUN | {"model": "ws1"}) * 6 + 0.15)
 
@@ -52,7 +52,7 @@ def test_the_speed_of_the_sweep_corrects_every_estimate(monkeypatch: pytest.Monk
 def test_the_time_left_includes_what_a_run_takes_beyond_its_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One worker: a run of 10 s whose fit takes 1 s leaves 10 s for the next, whatever was planned."""
+    """After a run of 10 s with a fit of 1 s, one worker needs 10 s for the next run, whatever the estimate was."""
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(estimate, "reports", lambda: {})

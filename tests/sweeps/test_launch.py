@@ -1,4 +1,4 @@
-"""Launching a sweep's runs by a launcher that loses workers."""
+"""Tests of LaunchQueue with a launcher that loses workers."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_a_failure_is_not_launched_again(tmp_path: Path) -> None:
 
 
 def test_a_started_run_is_launched_last(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """Seed 1 loses its worker once: the runs behind it come first in the second launch."""
+    """Seed 1 loses its worker once. The second launch trains it last."""
     killed: list[int] = []
 
     def train(job: Job) -> None:
@@ -82,7 +82,7 @@ def test_a_started_run_is_launched_last(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_a_run_that_kills_its_worker_takes_no_other_along(tmp_path: Path) -> None:
-    """Seed 0 always does: launched alone, it is given up, and the others are finished."""
+    """Seed 0 always kills its worker. It is launched alone and fails, and the others finish."""
 
     def train(job: Job) -> None:
         if job.run.seed == 0:

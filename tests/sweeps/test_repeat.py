@@ -1,4 +1,4 @@
-"""The command that trains a run again: it describes the same run."""
+"""Tests of the command that trains a run again."""
 
 import copy
 import shlex
@@ -21,14 +21,14 @@ STOP = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val
 
 
 def configured(model: dict[str, Any], data: dict[str, Any], **changes: Any) -> Run:
-    """The run of a nested configuration at its defaults but for these."""
+    """Return the run of the default configuration with these changes."""
     config = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": model} | changes
     config["data"] = config["data"] | {"name": "mnist"} | data
     return Run.of(config)
 
 
 def parsed(command: str) -> Run:
-    """The run that a command line describes, composed by Hydra."""
+    """Return the run that Hydra composes from a command line."""
     words = shlex.split(command)
     assert words[:2] == ["python", "train.py"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -72,7 +72,7 @@ def test_a_file_with_odd_letters(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["table1", "figure5", "beyond_factorial", "transfer", "beyond_regularization"])
 def test_committed_rows_have_a_command_of_the_same_run(name: str) -> None:
-    """Of one run of each cell: their folders are gone, so that the row itself must tell."""
+    """The folders of the runs are not committed, so the rows alone determine the runs of up to 12 cells."""
     runs = archive.read_runs(ROOT / f"multirun/{name}/report/runs.csv", ROOT / "multirun" / name)
     for row in runs.drop_duplicates("cell").head(12).to_dict("records"):
         assert Run.of(repeat.from_settings(row)).config_hash == row["config_hash"]

@@ -1,4 +1,4 @@
-"""A sweep that is stopped ends, even if its launcher does not."""
+"""Test of stopping a sweep whose launcher does not end."""
 
 import signal
 import subprocess

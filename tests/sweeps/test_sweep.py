@@ -1,4 +1,4 @@
-"""Sweeps through the command line: what is finished stays, what is missing is trained, what failed is listed."""
+"""Tests of sweeps through the command line."""
 
 import json
 import random
@@ -26,12 +26,12 @@ CELL = "model=ws2,aux=false,lr={},epochs=1,test_pairs=40,train_pairs=40,val_pair
 
 
 def folders(root: Path) -> list[Path]:
-    """The eight run folders of SWEEP, in the order in which they are trained."""
+    """Return the eight run folders of SWEEP in the order of training."""
     return [root / CELL.format(lr) / f"seed={seed}" for lr in ("0.001", "0.002") for seed in range(4)]
 
 
 def pictures(folder: Path) -> list[str]:
-    """The names of the pictures that TensorBoard would show of a run."""
+    """Return the names of a run's pictures in TensorBoard."""
     return EventAccumulator(str(folder)).Reload().Tags()["images"]
 
 
@@ -44,7 +44,7 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
     first, last = folders(root)[:4], folders(root)[4:]
     with ExitStack() as held:
         for folder in last:
-            held.enter_context(lock(folder))  # so that no worker gets beyond the first four
+            held.enter_context(lock(folder))  # no worker gets beyond the first four
         sweep = start(*SWEEP)
         until(lambda: finished(first) == first)
         kill_group(sweep)
@@ -61,7 +61,7 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
     assert "8 runs, 8 finished" in command(*SWEEP, "dry_run=true").stdout
 
     result = json.loads((last[0] / RESULT).read_text())
-    record_result(last[0], result | {"batch_size": 10})  # as if the default had been 10 then
+    record_result(last[0], result | {"batch_size": 10})  # as if the default had been 10
     refused = command(*SWEEP, code=1)
     assert "seed=0 holds a finished run with batch_size=10, not batch_size=20" in refused.stderr
     assert "force=true" in refused.stderr and len(refused.stderr.splitlines()) == 1
@@ -114,7 +114,7 @@ def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
     sweeps = [start(*SWEEP, "hydra/launcher=basic") for _ in range(2)]
-    events = set()  # a run that is trained twice has had two of these files, the first one for a while
+    events = set()  # a run that is trained twice writes two event files, though one of them is deleted
     while any(sweep.poll() is None for sweep in sweeps):
         events.update(tmp_path.rglob("events.out.tfevents.*"))
         time.sleep(0.01)
@@ -139,7 +139,7 @@ def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
 
 
 def test_another_sweeper_chooses_its_own_folders(train: Run, tmp_path: Path) -> None:
-    """Hydra's own, with a file of one's own too."""
+    """Hydra's basic sweeper trains both runs, on a data set in a file."""
     save_npz(tmp_path / "own.npz")
     own = ("data=npz", "data.file=own.npz", "data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
     train("-m", *own, "model=ws2", "seed=0,1", "hydra/sweeper=basic", "hydra/launcher=basic")
@@ -155,7 +155,7 @@ def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
 
 def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
     refused = train("-m", "experiment=smoke,table1", code=1)
-    assert len(refused.stderr.splitlines()) == 1  # Hydra 1.4 has words of its own for it
+    assert len(refused.stderr.splitlines()) == 1  # Hydra 1.4 has another message
     assert "experiment=smoke is not allowed inside a sweep" in refused.stderr or "hydra.sweeper" in refused.stderr
     assert "4 runs, 0 finished" in train("-m", "experiment=best,best_unlabelled", "seed=0,1", "dry_run=true").stdout
     assert list(tmp_path.iterdir()) == []
@@ -182,7 +182,7 @@ def test_force_loses_nothing_before_the_new_run_begins(command: Run, tmp_path: P
 def test_the_validation_accuracy_is_the_objective_of_other_sweepers(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A random search as a sweeper of Hydra's does it: values drawn, runs launched, the best objective chosen."""
+    """A sweeper that launches runs with random rates receives their validation accuracies as return values."""
     found: list[tuple[float, float]] = []
 
     def search(self: Sweeper, arguments: list[str]) -> None:
@@ -207,7 +207,7 @@ def test_the_validation_accuracy_is_the_objective_of_other_sweepers(
 def test_no_more_workers_start_than_there_are_runs(
     monkeypatch: pytest.MonkeyPatch, typed: int, runs: int, workers: int
 ) -> None:
-    """On 8 cores. One run gets a worker of its own, which it may kill, unless n_jobs=1 was typed."""
+    """The machine has 8 cores. A single run uses a worker, which it may kill, unless n_jobs=1 is set."""
     started = []
     monkeypatch.setattr("hydra_plugins.digitcmp.cores", lambda: 8)
     monkeypatch.setattr(JoblibLauncher, "launch", lambda self, *_: started.append(self.joblib["n_jobs"]))

@@ -1,4 +1,4 @@
-"""Callbacks that a run asks for: Lightning's and one's own; early stops; the best epoch's weights."""
+"""Tests of callbacks, early stopping, and the checkpoint of the best epoch."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 class Quiet(Callback):
-    """A callback of one's own: counts what it is told, and stops after `epochs`."""
+    """A user's callback that stops a run after `epochs` epochs."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
@@ -72,7 +72,7 @@ def test_a_stop_between_evaluations_is_evaluated(tmp_path: Path) -> None:
 
 
 class Rate(Callback):
-    """Sets the learning rate at the start of an epoch, and notes the one of every step."""
+    """A callback that sets the learning rate at the start of each epoch and records the rate of every step."""
 
     steps: list[float] = []
 
@@ -116,7 +116,7 @@ def test_callbacks_that_only_watch_are_no_part_of_the_identity(tmp_path: Path) -
 
 @pytest.mark.parametrize("model", ["ws2", "convnet"])
 def test_stochastic_weight_averaging(tmp_path: Path, model: str) -> None:
-    """The averaged weights are scored and kept; the epoch that batch norms need more takes no step."""
+    """The averaged weights are scored and saved. The additional epoch for batch norms is not counted."""
     swa = f"callbacks=[{{_target_:{LIGHTNING}.StochasticWeightAveraging,swa_lrs:0.01,swa_epoch_start:2}}]"
     result = train(tmp_path, f"model={model}", "epochs=4", swa)
     assert len(rows(tmp_path)) == result["epochs_trained"] == 4
@@ -176,7 +176,7 @@ def test_a_callback_without_a_target_is_refused() -> None:
 
 
 def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
-    """HParams have a cell for every setting; the custom scalars draw the stages of a score in one chart."""
+    """HParams contains every setting. The custom scalars show train, val and test of a score in one chart."""
     from tensorboard.plugins.custom_scalar import layout_pb2
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
@@ -198,7 +198,7 @@ def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
 
 
 def test_knobs_as_python_has_them(tmp_path: Path) -> None:
-    """Lists, mappings, NumPy's numbers and paths mean what the command line says in text."""
+    """Lists, tuples, mappings and NumPy numbers are equivalent to the text on the command line."""
     stop = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "val_loss", "patience": np.int64(1), "mode": "min"}
     pairs = {"train_pairs": 200, "val_pairs": np.int64(100), "test_pairs": 100}
     knobs: dict[str, Any] = {"epochs": 40, "lr": np.float64(0.01), "betas": (0.9, 0.99), "data": pairs}

@@ -1,4 +1,4 @@
-"""Weights & Biases and MLflow with their own packages, offline: each run is a run of its own there, with its scores."""
+"""Tests of the loggers of Weights & Biases and MLflow, offline and with the real packages."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ SETTINGS = {"model": "ws3", "seed": "0", "epochs": "3", "label": "WS3"}
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use nobody's account, and send nothing."""
+    """Remove the user's accounts from the environment, and send no data."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE", "WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -50,7 +50,7 @@ def records(file: Path) -> Iterator[Any]:
 
 
 def wandb_runs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return of each offline run, by its id: `config`, the logged values by name, and its exit code."""
+    """Return `config`, the logged values by name, and the exit code of each offline run, by its id."""
     found = {}
     for file in folder.glob("wandb/*/*.wandb"):
         run: dict[str, Any] = {"config": {}, "logged": {}, "exit": None}
@@ -66,7 +66,7 @@ def wandb_runs(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def mlflow_runs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return of each run in mlruns/, by its id: `config`, the logged values by name, and its status."""
+    """Return `config`, the logged values by name, and the status of each run in mlruns/, by its id."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         client = mlflow.MlflowClient(f"file:{folder / 'mlruns'}")
@@ -112,13 +112,13 @@ def test_every_run_of_a_sweep_is_a_run_of_its_own(command: Run, tmp_path: Path, 
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Return the processes whose working folder this is, wandb-core among them."""
+    """Return the names of the processes, also wandb-core, whose working folder is this one or in it."""
     found = []
     for process in psutil.process_iter():
         try:
             if Path(process.cwd()).is_relative_to(folder):
                 found.append(process.name())
-        except (psutil.Error, OSError):  # it has ended, or is somebody else's
+        except (psutil.Error, OSError):  # ended, or another user's process
             continue
     return found
 
@@ -149,7 +149,7 @@ def test_a_service_that_fails_at_the_end_costs_no_result(
 
     monkeypatch.setattr("mlflow.MlflowClient.set_terminated", fail)
     monkeypatch.setattr("wandb.sdk.wandb_run.Run._finish", fail)
-    place = f"logger.mlflow.tracking_uri=file:{tmp_path / 'mlruns'}"  # MLflow keeps a relative one for the process
+    place = f"logger.mlflow.tracking_uri=file:{tmp_path / 'mlruns'}"  # MLflow keeps a relative path
     done = train(*BOTH, place, *SMALL, "hydra.run.dir=run")
     monkeypatch.undo()
     wandb.finish()

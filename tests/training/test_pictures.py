@@ -1,4 +1,4 @@
-"""The figures of a run, from answers made up by hand."""
+"""Tests of the figures of a run."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ DIGITS = torch.tensor([[1, 2], [1, 2], [7, 3], [5, 5]])
 LEQ = TASKS["leq"]
 NAMES = tuple("0123456789")
 BATCH = Batch(torch.full((4, 2, 14, 14), 128.0), torch.tensor([1.0, 1.0, 0.0, 1.0]), DIGITS)
-NAMED = torch.tensor([[1, 2], [7, 2], [7, 3], [5, 6]])  # six of eight digits right
+NAMED = torch.tensor([[1, 2], [7, 2], [7, 3], [5, 6]])  # six of eight digits are right
 OUTPUT = PairOutput(torch.tensor([3.0, -9.0, 2.0, 1.0]), nn.functional.one_hot(NAMED, 10).float())
 
 
@@ -29,7 +29,7 @@ def test_mistakes_come_in_the_order_of_their_confidence() -> None:
 
 
 def test_error_rates_by_digits() -> None:
-    assert words(pictures.error_table(BATCH, OUTPUT, NAMES)) == ["50", "100"]  # one of two (1, 2); the only (7, 3)
+    assert words(pictures.error_table(BATCH, OUTPUT, NAMES)) == ["50", "100"]  # half of (1, 2), all of (7, 3)
 
 
 def test_digit_confusion() -> None:
@@ -38,7 +38,7 @@ def test_digit_confusion() -> None:
 
 
 def test_calibration_by_hand() -> None:
-    """A probability of 0.5 that is true in one of two pairs is perfect; a certain wrong answer is off by 1."""
+    """P = 0.5 for one true and one false pair has an error of 0. Certain wrong answers have an error of 1."""
     batch = Batch(BATCH.pairs[:2], torch.tensor([1.0, 0.0]), DIGITS[:2])
     perfect, wrong = PairOutput(torch.zeros(2), None), PairOutput(torch.tensor([-20.0, 20.0]), None)
     assert "error 0.000" in pictures.calibration(batch, perfect, LEQ).axes[0].get_title()
@@ -46,7 +46,7 @@ def test_calibration_by_hand() -> None:
 
 
 def test_names_and_colours_of_other_classes() -> None:
-    """Three classes of coloured 6x6 images: the names where MNIST has digits, and a red image is red."""
+    """The figures of three classes of coloured 6x6 images show the class names, and a red image in red."""
     names, pairs = ("Bag", "Sneaker", "Coat"), torch.zeros(1, 2, 3, 6, 6)
     pairs[0, 0, 0] = 255
     batch = Batch(pairs, torch.tensor([0.0]), torch.tensor([[2, 1]]))
@@ -67,7 +67,7 @@ def test_the_filters_are_those_of_every_branch() -> None:
         .axes[0]
         .get_title()
     )
-    assert title.startswith("10 first-layer filters")  # five of each
+    assert title.startswith("10 first-layer filters")  # five of each branch
 
 
 def test_a_picture_of_each_kind_where_it_makes_sense() -> None:
@@ -89,7 +89,7 @@ def test_a_picture_of_each_kind_where_it_makes_sense() -> None:
     ],
 )
 def test_the_statement_is_the_tasks(task: Task, caption: str, axis: str) -> None:
-    """Also of a task that has a question and no words for its answers."""
+    """A task without a statement has the caption "yes"."""
     output = OUTPUT._replace(digits=None)
     assert words(pictures.mistakes(BATCH, output, NAMES, task))[0] == caption
     assert pictures.calibration(BATCH, output, task).axes[0].get_xlabel() == f"predicted probability of: {axis}"

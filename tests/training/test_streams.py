@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, no longer read, or of few letters."""
+"""Tests of standard streams that are closed, full, no longer read, or limited to ASCII."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ FULL = "No space left on device: the output is incomplete\n"
 
 
 def shell(folder: Path, redirection: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """train.py with these arguments and a shell's redirection; the exit status is train.py's."""
+    """Run train.py with these arguments and a redirection of the shell. The exit status is train.py's."""
     line = f"set -o pipefail; {shlex.join([sys.executable, str(ROOT / 'train.py'), *arguments])} {redirection}"
     environment = os.environ | {"COLUMNS": "200"} | variables
     return subprocess.run(

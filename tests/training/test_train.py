@@ -1,4 +1,4 @@
-"""train.py from the outside: what a run leaves on disk and on the screen, and what it refuses."""
+"""Tests of train.py from the command line: files, output and errors of a run."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ def result(folder: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
-    """One whole run of AL4, as in the README."""
+    """Train AL4 with the README's command, and return the run's folder and the process."""
     import subprocess
     import sys
 
@@ -90,7 +90,7 @@ def test_events_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
         scalars
     )
     steps = [event.step for event in events.Scalars("loss/test_loss")]
-    assert steps == list(range(49, 1250, 50))  # of the last of an epoch's 50 batches
+    assert steps == list(range(49, 1250, 50))  # the last of an epoch's 50 batches
     for score in ("test_acc", "val_acc"):
         assert events.Scalars(f"final/{score}")[-1].value == pytest.approx(result(run[0])[score])
     kinds = ["mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters"]
@@ -232,7 +232,7 @@ hydra:
 
 
 def test_an_experiment_in_a_grid_replaces_no_setting_silently(train: Run, tmp_path: Path) -> None:
-    """The setting is refused unless the recipe has the same value or the grid sets it; null in a grid is a value."""
+    """A setting is rejected unless the recipe has the same value or the grid sets it. null in a grid is a value."""
     (tmp_path / "mine/experiment").mkdir(parents=True)
     file = tmp_path / "mine/experiment/mine.yaml"
     typed = ("--config-dir=mine", "experiment=mine", "dry_run=true")
@@ -244,14 +244,14 @@ def test_an_experiment_in_a_grid_replaces_no_setting_silently(train: Run, tmp_pa
     file.write_text(SWEEP_OF_RECIPES.format(setting="data: {val_pairs: 5000}", more="data.val_pairs: 4000, "))
     planned = train(*typed).stdout
     assert "val_pairs=4000" in planned and "ema" not in planned and "epochs=64" in planned
-    file.write_text(SWEEP_OF_RECIPES.format(setting="data: {test_pairs: 5000}", more=""))  # as in best
+    file.write_text(SWEEP_OF_RECIPES.format(setting="data: {test_pairs: 5000}", more=""))  # the value in best
     assert "1 runs, 0 finished" in train(*typed).stdout
 
 
 def test_a_network_that_cannot_train_is_refused_in_a_line(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """convnet2 under another name, without a word on its batch norm; and one whose builder does not check."""
+    """The network is convnet2 without the declaration of its batch norm. Its builder does not check `depth`."""
 
     def mine(depth: int = 1, bins: int = 10) -> object:
         return backbones.build("convnet2", width=8 // depth, bins=bins)
@@ -300,7 +300,10 @@ def test_a_broken_yaml_is_named_in_a_line(train: Run, tmp_path: Path) -> None:
 
 
 def test_a_run_says_what_the_majority_answer_would_score(train: Run, tmp_path: Path) -> None:
-    """A network that always says no is marked, one that learned is not; both record the share."""
+    """The share of the majority answer is recorded.
+
+    The output marks an accuracy that is not distinguishable from this share.
+    """
     rare = train(*QUICK, "task=same", "hydra.run.dir=rare").stdout
     lines = [" ".join(line.split()) for line in rare.splitlines()]
     share = result(tmp_path / "rare")["majority"]
@@ -339,7 +342,7 @@ def test_what_is_only_looked_at_costs_no_result(
 
 
 def test_the_result_is_the_last_thing_written(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kill after it leaves every file as it would have been."""
+    """A run that is killed after writing its result has all its files."""
     before: dict[Path, int] = {}
 
     def watched(folder: Path, scores: dict) -> dict:
@@ -373,7 +376,7 @@ def test_an_option_that_a_run_has_no_place_for_says_why(train: Run, plus: str) -
 
 
 def test_options_that_change_no_result(train: Run, tmp_path: Path) -> None:
-    """A profiler and the search for what is not a number are there, and are no part of the run's identity."""
+    """trainer.profiler and trainer.detect_anomaly are no part of the run's identity."""
     train(*QUICK, "hydra.run.dir=out", "trainer.profiler=simple", "trainer.detect_anomaly=true")
     assert "training_step" in (tmp_path / "out/fit-simple-profile.txt").read_text()
     assert "already holds this finished run" in train(*QUICK, "hydra.run.dir=out").stdout
@@ -385,7 +388,7 @@ def test_gradients_are_clipped_in_mixed_precision(train: Run, tmp_path: Path) ->
 
 
 def test_files_of_others_are_left_alone(train: Run, tmp_path: Path) -> None:
-    """Beside those of a run, through two runs in the folder, the second of which replaces the first."""
+    """Third-party files survive two runs in the same folder, the second of which replaces the first."""
     theirs = ("checkpoints/thesis.ckpt", "events.out.tfevents.1.host.2.0", "data.csv.partial", ".lock", "fit.txt")
     (tmp_path / "mine/checkpoints").mkdir(parents=True)
     for name in theirs:
@@ -399,7 +402,7 @@ def test_files_of_others_are_left_alone(train: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "result.json", "checkpoints/last.ckpt"])
 def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: Path, name: str) -> None:
-    """Even beside a file that has the name of a lock, and when the run would be trained again."""
+    """The file is rejected even with force=true, and even beside a file with the name of a lock."""
     file = tmp_path / "theirs" / name
     file.parent.mkdir(parents=True)
     file.write_text("mine")
@@ -414,7 +417,7 @@ def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: 
 
 @pytest.mark.parametrize("line", ["thesis.txt", "../victim.txt", "/victim.txt", "", "*", "pictures/../victim.txt"])
 def test_a_manifest_of_others_is_refused(train: Run, tmp_path: Path, line: str) -> None:
-    """Whatever it names stays."""
+    """The files that it lists are kept."""
     (tmp_path / "theirs").mkdir()
     files = [tmp_path / "theirs" / ".manifest", tmp_path / "theirs" / "thesis.txt", tmp_path / "victim.txt"]
     for file in files:
@@ -456,7 +459,7 @@ def test_a_run_of_before_there_was_a_manifest_is_known(train: Run, tmp_path: Pat
 
 
 def test_a_refused_run_leaves_no_folder(train: Run, tmp_path: Path) -> None:
-    for folder in ("a/b", "multirun/sweep"):  # one that Hydra makes, and one that only the run makes
+    for folder in ("a/b", "multirun/sweep"):  # Hydra creates the first, the run the second
         refused = train(*QUICK, f"hydra.run.dir={folder}", "data=kmnist", "data.root=/proc/none", code=1).stderr
         assert len(refused.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -473,7 +476,7 @@ def test_dry_run_and_help(train: Run, tmp_path: Path) -> None:
 
 
 def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The paper's number does not stand beside "same digit?", whose targets are those of equal digits."""
+    """The targets are true for equal digits, and the paper's accuracy is not printed."""
     monkeypatch.setitem(TASKS, "same", Task(operator.eq, "Are they equal?"))
     out = train(*QUICK, "aux=true", "task=same", "epochs=1", "hydra.run.dir=out").stdout
     assert "paper (" not in out
@@ -495,7 +498,7 @@ def test_another_task_is_another_run(train: Run, tmp_path: Path, monkeypatch: py
 
 
 def test_labels_that_are_no_digits_are_shown_by_their_name(train: Run, tmp_path: Path) -> None:
-    """The table has the accuracy of the parity and no accuracy of compared digits."""
+    """The table contains the accuracy of the parities and no accuracy of compared digits."""
     done = train(*QUICK, "aux=true", "aux_labels=parity", "hydra.run.dir=out")
     assert "accuracy of aux_labels=parity" in done.stdout and "comparing predicted digits" not in done.stdout
     assert "failed" not in done.stderr
