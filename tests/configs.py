@@ -9,7 +9,7 @@ from digitcmp.config.run import CONF, Run, config_yaml
 
 
 def nested(**changes: Any) -> dict[str, Any]:
-    """The default configuration with these changes: `nested(data__seed=0, model='fcnn2')`."""
+    """Return the default configuration with these changes: `nested(data__seed=0, model='fcnn2')`."""
     composed = copy.deepcopy(config_yaml())
     model = changes.pop("model", "ws3")
     composed["model"] = yaml.safe_load((CONF / "model" / f"{model}.yaml").read_text())

@@ -1,4 +1,4 @@
-"""What several test files need: the command line as a user types it, and small pairs."""
+"""Fixtures and helpers of several test files: the command line and small data sets of pairs."""
 
 import contextlib
 import io
@@ -25,9 +25,9 @@ from digitcmp.runs.result import CHECKSUM
 
 ROOT = Path(__file__).parents[1]
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
-sys.path.insert(0, str(ROOT))  # as train.py's folder is, where Hydra looks for hydra_plugins
+sys.path.insert(0, str(ROOT))  # Hydra looks for hydra_plugins in the folder of train.py
 torch.set_num_threads(1)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, CI's too, ignore Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it, CI included
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -35,7 +35,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`train('model=ws3', ...)` is train.py with these arguments in an empty folder, in this process."""
+    """Return a function that runs train.py with its arguments in this process, in an empty folder."""
 
     def run(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -64,7 +64,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Run:
-    """Like `train`, but a process of its own; keywords are environment variables."""
+    """Return a function like `train` that starts a new process. Keywords are environment variables."""
 
     def run(*arguments: str, code: int | None = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, str(ROOT / "train.py"), *arguments]
@@ -78,7 +78,7 @@ def command(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Like `train`, but does not wait: the process, the leader of its own group, which is killed after the test."""
+    """Yield a function that starts train.py and returns its process. Its process group is killed after the test."""
     started = []
 
     def run(*arguments: str) -> "subprocess.Popen[str]":
@@ -97,20 +97,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:
-    """SIGKILL to a process of `start` and to all its workers, alive or left behind."""
+    """Kill a process of `start` and all its workers, also those that outlived it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 
 def written(folders: Iterable[Path]) -> dict[Path, int]:
-    """When every file in these folders was written, in nanoseconds; starting again may only touch the locks."""
+    """Return the modification time in nanoseconds of every file in these folders, except lock files."""
     files = [file for folder in folders for file in folder.rglob("*") if file.is_file() and file.name != LOCK]
     return {file: file.stat().st_mtime_ns for file in files}
 
 
 def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
-    """A run's result without its wall time, commit and checksum, its learning curves and its weights."""
+    """Return a run's result without wall time, commit and checksum, its metrics.csv and its weights."""
     result = json.loads((folder / RESULT).read_text())
     weights = torch.load(folder / CHECKPOINT, weights_only=True)["state_dict"]
     del result["fit_seconds"], result["git_commit"], result[CHECKSUM]
@@ -118,7 +118,7 @@ def numbers(folder: Path) -> tuple[dict, bytes, dict[str, list[float]]]:
 
 
 def until(condition: Callable[[], object], seconds: float = 300) -> None:
-    """Wait for a state, never for a time: only a test that is broken runs into the limit."""
+    """Wait until the condition is true. Fail after `seconds`, which only a broken test reaches."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -127,14 +127,14 @@ def until(condition: Callable[[], object], seconds: float = 300) -> None:
 
 @pytest.fixture
 def pairs() -> PairData:
-    """40 training, 30 validation and 20 test pairs of MNIST, seed 0."""
+    """Return 40 training, 30 validation and 20 test pairs of MNIST with seed 0."""
     data = PairData("mnist", train_pairs=40, val_pairs=30, test_pairs=20, seed=0)
     data.setup()
     return data
 
 
 def fit(data: PairData, module: DigitComparison, **options: object) -> Trainer:
-    """Train silently, two epochs unless told otherwise."""
+    """Train without output, for two epochs by default, and return the trainer."""
     trainer = Trainer(
         accelerator="cpu",
         plugins=[LightningEnvironment()],

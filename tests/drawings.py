@@ -1,4 +1,4 @@
-"""A drawing of a seven, and files that hold no picture."""
+"""A drawing of a seven and invalid picture files."""
 
 import struct
 import zlib
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def drawing(size: tuple[int, int] = (300, 200), paper: int = 255, ink: int = 0) -> np.ndarray:
-    """A seven off the middle: paper and ink in gray values, (height, width)."""
+    """Return a drawing of an off-centre seven, (height, width). Paper and ink are gray values."""
     picture = np.full(size, paper, np.uint8)
     picture[40:56, 20:120] = ink
     for i in range(140):
@@ -22,13 +22,13 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A gray PNG that promises this size and holds nothing."""
+    """Return a gray PNG with a header of this size and no pixels."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 def png_of_16_bits(values: np.ndarray) -> bytes:
-    """A PNG of these values (H, W), or (H, W, C) with 2 (gray, opacity), 3 or 4 channels."""
+    """Return a 16-bit PNG of these values (H, W), or (H, W, C) with 2 (gray, opacity), 3 or 4 channels."""
     rows = values.reshape(len(values), values.shape[1], -1)
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[rows.shape[2]]
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", rows.shape[1], rows.shape[0], 16, kind, 0, 0, 0))
@@ -37,7 +37,7 @@ def png_of_16_bits(values: np.ndarray) -> bytes:
 
 
 def broken(kind: str, file: Path) -> None:
-    """Write a file that is not one whole, still, gray or RGB picture with a digit."""
+    """Write an invalid picture file of this kind, a key of BROKEN."""
     seven = Image.fromarray(drawing())
     if kind == "animated":
         seven.save(file, save_all=True, append_images=[Image.fromarray(drawing()[::-1])])

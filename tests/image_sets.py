@@ -1,4 +1,4 @@
-"""Small data sets as files: idx files of noise as torchvision reads them, and .npz of patterns."""
+"""Small data sets as files: idx files of noise for torchvision and .npz files of patterns."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from digitcmp.data.sources import SOURCES
 
 
 def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
-    """Idx files of a data set as torchvision expects them, 100 training and 50 test images of noise."""
+    """Write the idx files of a data set for torchvision, 100 training and 50 test images of noise."""
     raw = root / str(SOURCES[name].cls) / "raw"
     raw.mkdir(parents=True)
     rng = np.random.default_rng(seed)
@@ -23,7 +23,7 @@ def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
 
 
 def made_up(classes: int, side: int, channels: int, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`n` noisy images (n, side, side) or (n, side, side, 3), each class with its own pattern, and their labels."""
+    """Return noisy images (n, side, side) or (n, side, side, 3), with a pattern for each class, and their labels."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % classes
     patterns = np.random.default_rng(99).integers(0, 200, (classes, side, side, channels))
@@ -34,7 +34,7 @@ def made_up(classes: int, side: int, channels: int, n: int, seed: int = 0) -> tu
 def save_npz(
     file: Path, classes: int = 5, side: int = 20, channels: int = 1, n: int = 60, **arrays: np.ndarray
 ) -> None:
-    """A .npz of made-up images; arrays: what is to be in it instead or besides, None for what is not."""
+    """Write a .npz file of synthetic images. `arrays` replaces or adds arrays; None removes one."""
     train, test = (made_up(classes, side, channels, n, seed) for seed in (0, 1))
     given = {"train_images": train[0], "train_labels": train[1], "test_images": test[0], "test_labels": test[1]}
     np.savez(file, **{key: array for key, array in (given | arrays).items() if array is not None})

@@ -1,4 +1,4 @@
-"""Made-up sweeps, finished without training, for the tests of the report."""
+"""Synthetic sweeps for the tests of the report, written without training."""
 
 import copy
 import itertools
@@ -12,16 +12,22 @@ from digitcmp.config.run import RENAMED, Run, config_yaml
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
 from digitcmp.runs.result import SCORES, record_result
 
-SETTINGS = {name: key.split(".") for key, name in RENAMED.items()}  # those of another name than their key
+SETTINGS = {name: key.split(".") for key, name in RENAMED.items()}  # the settings whose name differs from their key
 MADE_WITH = {"device": "cpu", "git_commit": "abc", "versions": "python 3, torch 2"}
 
 
 def record(
     root: Path, model: str, test_acc: float | None, val_acc: float | None = None, begun: bool = True, **changes: Any
 ) -> Path:
-    """Write a run under this folder, finished if it has a test accuracy, else begun or only planned.
+    """Write a run below `root` and return its folder.
 
-    changes: settings by the names that they have in result.json, and what a result says of its making.
+    Args:
+        root: The folder of the sweep.
+        model: The name of the network.
+        test_acc: The test accuracy. With None the run is not finished.
+        val_acc: The validation accuracy, .02 below the test accuracy by default.
+        begun: Whether the run has started; otherwise it is only planned.
+        changes: Settings by their names in result.json, the keys of MADE_WITH, `code`, `functions` and `params`.
     """
     params = changes.pop("params", 1000)
     origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code", "functions") if key in changes}
@@ -52,7 +58,7 @@ def record(
 
 
 def grid(root: Path) -> Path:
-    """WS1, WS3, AL2 and AL4 x 3 seeds: sharing adds .03 on average, the auxiliary loss .1, both together .01 more."""
+    """Write WS1, WS3, AL2 and AL4 with 3 seeds. Mean effects: sharing .03, auxiliary loss .1, interaction .011."""
     for seed, base in enumerate((0.80, 0.82, 0.81)):
         noise = 0.001 * seed
         record(root, "ws1", base, seed=seed, lr=8e-4)
@@ -63,10 +69,10 @@ def grid(root: Path) -> Path:
 
 
 def factorial(root: Path) -> Path:
-    """WS1 and WS3, with and without AL, ordinal head and augmentation, x 2 seeds.
+    """Write WS1 and WS3, with and without AL, ordinal head and augmentation, with 2 seeds.
 
-    Sharing adds .01, AL .04 (.02 with the ordinal head), the ordinal head .06, augmentation .08; the second seed .003
-    more in all, and its AL .002 more.
+    Sharing adds .01, AL .04 (.02 with the ordinal head), the ordinal head .06 and augmentation .08. The second seed
+    adds .003 to all cells and .002 more to those with AL.
     """
     for shared, aux, ordinal, augment, seed in itertools.product((False, True), repeat=5):
         accuracy = 0.7 + 0.01 * shared + 0.04 * aux + 0.06 * ordinal + 0.08 * augment - 0.02 * aux * ordinal
@@ -87,10 +93,10 @@ def report(*arguments: str | Path, code: int = 0, **variables: str) -> subproces
 
 
 def large(root: Path, cells: int = 1000, n: int = 10) -> Path:
-    """Write a full factorial of 1,000 or 320 cells x n seeds with levels that add up.
+    """Write a full factorial of 1,000 or 320 cells with n seeds. Each level adds .02 times its place, up to .999.
 
     1,000 cells: WS1 and WS3, with and without AL, 5 batch sizes, 5 numbers of epochs, 10 numbers of training pairs.
-    320 cells: six factors of two levels and five batch sizes. `python tests/records.py FOLDER 1000` makes them.
+    320 cells: six factors of two levels and five batch sizes. `python tests/records.py FOLDER 1000` writes 1,000 cells.
     """
     levels: dict[str, list[Any]] = {"model": ["ws1", "ws3"], "aux": [False, True], "batch_size": [5, 10, 20, 50, 100]}
     if cells == 1000:

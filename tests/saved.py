@@ -1,4 +1,4 @@
-"""A trained network on disk, made in this process: what a test of a saved run starts from."""
+"""Checkpoints of trained and untrained networks for the tests of saved runs."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from digitcmp.runs.folder import CHECKPOINT
 
 
 def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int = 1000, epochs: int = 8) -> Path:
-    """Train for a second (ws3 with aux: AL4, digit accuracy above .9) and save as train.py does."""
+    """Train a network for about a second, save it as train.py does, and return the checkpoint.
+
+    The default is AL4 (ws3 with aux), whose digit accuracy is above .9.
+    """
     data = PairData("mnist", train_pairs=pairs, val_pairs=10, test_pairs=10, seed=0)
     data.setup()
     mean, std = data.moments
@@ -23,7 +26,7 @@ def checkpoint(folder: Path, backbone: str = "ws3", aux: bool = True, pairs: int
 
 
 def untrained(file: Path, task: str = "leq", **network: Any) -> Path:
-    """A checkpoint of a DigitComparison of the network with these arguments, at its initial weights."""
+    """Save a DigitComparison with these arguments of the network and its initial weights, and return the file."""
     module = DigitComparison(network, task=task)
     torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, file)
     return file

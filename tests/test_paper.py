@@ -1,4 +1,4 @@
-"""The paper's names and numbers."""
+"""Tests of the paper's names and numbers."""
 
 import math
 
@@ -40,7 +40,7 @@ def condition(model: str, aux: bool, **changes: str) -> dict[str, str]:
 
 
 def difference(*sides: dict[str, str]) -> float:
-    """Of two conditions, or of four: how much larger the first difference is than the second."""
+    """Return the published difference of two conditions, or of four: the first difference minus the second."""
     first, second, *others = sides
     plus, minus = ([first, *others[1:]], [second, *others[:1]])
     return Contrast("", ["model"], plus, minus).published
@@ -53,7 +53,7 @@ def test_the_papers_own_differences() -> None:
     assert difference(al3, ws2, al1, fcnn3) == pytest.approx(0.007)  # .057 - .050
     assert math.isnan(difference(condition("fcnn1", True), condition("fcnn1", False)))  # the paper has no FCNN1+AL
     assert math.isnan(difference(al1, condition("fcnn3", False, epochs="50")))
-    assert math.isnan(difference(al1, condition("fcnn3", True, normalize="false")))  # it has one AL1
+    assert math.isnan(difference(al1, condition("fcnn3", True, normalize="false")))  # the paper has a single AL1
 
 
 @pytest.mark.parametrize(

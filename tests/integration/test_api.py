@@ -1,4 +1,4 @@
-"""digitcmp.train: what it takes from Python, and the command line's one line for what it does not."""
+"""Tests of the arguments of digitcmp.train and of its one-line errors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_an_error_is_one_line(tmp_path: Path, given: dict[str, Any], message: st
         digitcmp.train(folder=tmp_path / "out", **given)
     text = str(caught.value)
     assert text.startswith(message) and "\n" not in text
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None  # no traceback of Hydra's above it
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None  # no traceback of Hydra is printed
     assert not (tmp_path / "out").exists()
 
 
@@ -60,7 +60,7 @@ def test_an_override_is_checked_as_on_the_command_line(typed: str, message: str)
 
 
 def test_a_group_is_a_mapping(tmp_path: Path) -> None:
-    """`name` chooses the file of a network, whose arguments stand beside it; a head's arguments are one option."""
+    """`name` selects the network; the other keys are its arguments. The arguments of a head are one option."""
     result = digitcmp.train(
         model={"name": "ws2", "hidden": 9}, head="ordinal", head_arguments={"temperature": 2}, folder=tmp_path, **SMALL
     )

@@ -1,4 +1,4 @@
-"""The committed reports: rows trained again, which fails when a dependency has changed numbers; selected rates."""
+"""Tests of the committed reports: rows trained again, which detect changed dependencies, and the selected rates."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ ROWS = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_h
 @pytest.mark.parametrize(
     ("model", "aux", "accuracy", "loss"),
     [
-        ("fcnn3", False, 0.002, 0.005),  # rounds alike on the processors tried: seeds 0 and 1 to the last digit
-        ("ws3", True, 0.013, None),  # the most that a run of table1 moved between two processors and versions of torch
+        ("fcnn3", False, 0.002, 0.005),  # seeds 0 and 1 are equal to the last digit on all processors tried
+        ("ws3", True, 0.013, None),  # the largest change of a table1 run between two processors and versions of torch
     ],
 )
 def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float, loss: float | None) -> None:
-    """Accuracies within so much of the committed ones, losses within such a part of them. Seed 0."""
+    """Seed 0 has the committed accuracies within `accuracy` and the committed losses within the relative `loss`."""
     result = digitcmp.train(f"model={model}", aux=aux, seed=0, folder=tmp_path)
     row = ROWS.loc[result["config_hash"]]
     for split in ("val", "test"):
@@ -39,7 +39,7 @@ def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float,
     ],
 )
 def test_an_experiment_has_the_rates_that_its_search_selects(search: str, experiment: str, train: Run) -> None:
-    """The pairs may differ: a search may have other validation pairs."""
+    """Cells are compared without `val_pairs` and `resplit`, in which a search may differ."""
     results = Results.load([ROOT / "multirun" / search])
     rates = results.cells.set_index("cell").lr
     selected = {cell for row in results.selection.itertuples() for cell in row.cells if rates[cell] == row.lr}
@@ -49,5 +49,5 @@ def test_an_experiment_has_the_rates_that_its_search_selects(search: str, experi
 
 
 def without_pairs(cell: str) -> str:
-    """Return the name of a cell without the numbers of validation pairs and a new split."""
+    """Return the name of a cell without `val_pairs` and `resplit`."""
     return re.sub(r",(val_pairs=\d+|resplit=true)", "", cell)

@@ -1,4 +1,4 @@
-"""Every command, code block and link of README.md and docs/, executed or checked."""
+"""Tests of the commands, code blocks and links of README.md and docs/."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def python(*arguments: str, cwd: Path, code: int = 0, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that docs/extending.md shows, each named in the text before its block."""
+    """Return a folder with the files of docs/extending.md. The text before a code block names its file."""
     folder = tmp_path_factory.mktemp("lab")
     for text, _, code in re.findall(r"(?s)((?:(?!```).)*)```(python|yaml)\n(.*?)```", EXTENDING):
         names = re.findall(r"`((?:mylab|conf)/[\w/]+\.\w+)`", text)
@@ -61,7 +61,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("page", "line"), lines())
 def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) -> None:
-    """Commands that train are dry runs; of the others the arguments are parsed."""
+    """Commands that train run with dry_run=true. Other digitcmp commands only have their arguments parsed."""
     program, *arguments = shlex.split(line, comments=True)
     if program in ("pip", "pytest", "tensorboard"):
         return
@@ -91,7 +91,7 @@ def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) 
 
 
 def test_a_backbone_a_head_and_a_task(lab: Path) -> None:
-    """One convolution of 16 kernels of 5x5, 12 bins, and 13 weights that compare them."""
+    """The network has 16 kernels of 5x5, a layer of 12 bins and a head of 13 parameters, biases included."""
     line = ("model=pooled", "head=distance", "bins=12", "task=near", "hydra.run.dir=run", *SMALL)
     python(str(ROOT / "train.py"), "--config-dir=conf", PLUGINS, *line, cwd=lab)
     result = json.loads((lab / "run/result.json").read_text())
@@ -110,7 +110,7 @@ def test_an_experiment(lab: Path) -> None:
 
 
 def test_a_data_reader(lab: Path) -> None:
-    """Stripes are easy: a network that learns nothing answers 62 % right, the share of <= among four classes."""
+    """A network that learns nothing has an accuracy of .62, the share of <= among four classes."""
     line = ("--config-dir=conf", "plugins=[mylab.readers]", "data.name=stripes", "model=fcnn1", "lr=1e-3")
     pairs = ("data.train_pairs=100", "data.val_pairs=40", "data.test_pairs=50", "hydra.run.dir=stripes")
     python(str(ROOT / "train.py"), *line, *pairs, cwd=lab)
@@ -123,7 +123,7 @@ def test_a_data_set(lab: Path) -> None:
 
 
 def test_an_option(tmp_path: Path) -> None:
-    """The diff applied to a copy of the project: the option acts, is recorded, and is validated."""
+    """The diff of docs/extending.md adds an option to a copy of the project. It changes the loss and is recorded."""
     for name in ("conf", "digitcmp", "hydra_plugins"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "train.py", tmp_path)
@@ -131,7 +131,7 @@ def test_an_option(tmp_path: Path) -> None:
     for part in re.split(r"^# ", changes, flags=re.MULTILINE)[1:]:
         name, *rows = part.splitlines()
         before = ""
-        for row in rows:  # an added row goes below the row before it
+        for row in rows:  # an added row is inserted below the row before it
             text = (tmp_path / name).read_text()
             if row.startswith("+"):
                 assert text.count(f"{before}\n") == 1, (name, before)
@@ -149,7 +149,7 @@ def test_an_option(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_python_of_a_page(page: Path, tmp_path: Path) -> None:
-    """The blocks that use the package from Python are executed, one after the other."""
+    """The Python blocks that import digitcmp run in order as one script."""
     code = [block for block in blocks(page, "python") if "import digitcmp" in block]
     if code:
         assert python("-c", "\n".join(code), cwd=tmp_path, PYTHONPATH=str(ROOT))
@@ -157,7 +157,7 @@ def test_python_of_a_page(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links(page: Path) -> None:
-    """Every relative link names a file that exists, and a heading of it."""
+    """Every relative link names an existing file, and its anchor a heading of that file."""
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         if target.startswith("http"):
             continue

@@ -1,4 +1,4 @@
-"""Faults: what is finished stays finished, what is reported is true, and the next start completes the rest."""
+"""Tests of killed, stopped, damaged and failing runs, and of how the next start completes them."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ def no_fault() -> None:
 
 
 def fork(folder: Path, *arguments: str, fault: Fault = no_fault) -> BaseProcess:
-    """train.py in a fork of this process, which has imported everything; it writes its output to `folder`/output."""
+    """Start train.py in a fork of this process, which saves the imports, and write its output to `folder`/output."""
 
     def run() -> None:
         output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -70,7 +70,7 @@ def fork(folder: Path, *arguments: str, fault: Fault = no_fault) -> BaseProcess:
 
 
 def once(folder: Path, *arguments: str, fault: Fault = no_fault) -> tuple[int, str]:
-    """Exit code (-9: killed) and output of one start of train.py."""
+    """Run train.py once and return its exit code (-9: killed) and its output."""
     process = fork(folder, *arguments, fault=fault)
     process.join(120)
     assert process.exitcode is not None
@@ -79,7 +79,7 @@ def once(folder: Path, *arguments: str, fault: Fault = no_fault) -> tuple[int, s
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run to which nothing happened."""
+    """Return the folder of a run without a fault."""
     folder = tmp_path_factory.mktemp("whole")
     code, text = once(folder, *RUN)
     assert code == 0, text
@@ -88,19 +88,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(finished: Path) -> Numbers:
-    """What every run that was broken must arrive at."""
+    """Return the numbers that every completed run must have."""
     return numbers(finished)
 
 
 def completes(folder: Path, whole: Numbers) -> bool:
-    """Start again in `folder`/out: the run is then whole, and was not touched if it was before, which is returned."""
+    """Start the run in `folder`/out again and check that it is complete.
+
+    Return whether it was finished before. Its files must then be unchanged.
+    """
     out = folder / "out"
     there = (out / RESULT).exists()
     before = written([out])
     assert not there or numbers(out) == whole
     code, text = once(folder, *RUN)
     assert code == 0, text
-    assert "damaged" not in text  # a result is written last, so what a kill leaves has none or is whole
+    assert "damaged" not in text  # result.json is written last, so a killed run has none or is complete
     assert ("already holds this finished run" in text) == there
     assert numbers(out) == whole
     events = [file.name for file in out.glob("events.out.tfevents.*")]
@@ -112,7 +115,7 @@ def completes(folder: Path, whole: Numbers) -> bool:
 
 
 def writes(action: Callable[[str, str], None]) -> Fault:
-    """Call `action` with an audit event and a file's name before a file of the run is written, moved or removed."""
+    """Return a fault that calls `action(event, file name)` before a file of the run is written, moved or removed."""
 
     def audit(event: str, arguments: tuple) -> None:
         if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)):
@@ -128,7 +131,7 @@ def writes(action: Callable[[str, str], None]) -> Fault:
 
 
 def at(name: str, act: Callable[[], object]) -> Fault:
-    """Do it once, when the first file whose name begins so is about to be written."""
+    """Return a fault that calls `act` once, before the first file whose name begins with `name` is written."""
     done: list[str] = []
 
     def action(event: str, written: str) -> None:
@@ -155,13 +158,13 @@ def test_sigkill_before_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.faults
 def test_sigkill_before_every_step_of_writing(tmp_path: Path, whole: Numbers) -> None:
-    """One kill for each of the about 15 steps, the same run over and over: force removes what the last one left."""
+    """A run is killed before each of its 15 or more steps and completed again. force=true removes the previous run."""
     kills = 0
     for step in range(1, 100):
         seen: list[str] = []
 
         def action(event: str, name: str, seen: list[str] = seen, step: int = step) -> None:
-            if not name.startswith("events"):  # written by a thread, at other moments every time
+            if not name.startswith("events"):  # a thread writes them at varying times
                 seen.append(name)
                 if len(seen) == step:
                     kill()
@@ -196,7 +199,7 @@ def test_fifty_sigkills_at_random_moments(tmp_path: Path, whole: Numbers) -> Non
 def test_stopped_while_it_trains(tmp_path: Path, whole: Numbers, stop: signal.Signals, times: int, code: int) -> None:
     sent: list[str] = []
 
-    def action(event: str, name: str) -> None:  # the first at the end of an epoch, the second in the middle of leaving
+    def action(event: str, name: str) -> None:  # first at the end of an epoch, then while the process ends
         if (event, name) == ("open", "metrics.csv") or 0 < len(sent) < times:
             sent.append(name)
             signal.raise_signal(stop)
@@ -208,7 +211,7 @@ def test_stopped_while_it_trains(tmp_path: Path, whole: Numbers, stop: signal.Si
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB."""
+    """Mount a file system of 4 MB and yield its folder."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True).returncode:
@@ -219,7 +222,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("file", ["config.yaml", "events", "metrics.csv", "last.ckpt", "result.json"])
 def test_disk_full(disk: Path, tmp_path: Path, whole: Numbers, file: str) -> None:
-    """The disk fills up at the moment when this file is about to be written."""
+    """The disk is full just before this file is written."""
 
     def fill() -> None:
         with (disk / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
@@ -258,7 +261,7 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
 
 @pytest.mark.parametrize("old", [False, True])
 def test_not_a_number_in_a_result(tmp_path: Path, finished: Path, old: bool) -> None:
-    """NaN, a text, a missing key: damage, in results of before there was a checksum too."""
+    """A result with NaN, text or a missing key is damaged, also an old result without a checksum."""
     shutil.copytree(finished, tmp_path / "out")
     file = tmp_path / "out" / RESULT
     result = json.loads(file.read_text())
@@ -276,12 +279,12 @@ def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Pat
     shutil.copytree(finished, tmp_path / "out")
     file = tmp_path / "out" / RESULT
     text = file.read_text()
-    file.write_text(json.dumps(json.loads(text), sort_keys=True))  # another order and layout
+    file.write_text(json.dumps(json.loads(text), sort_keys=True))  # order and layout do not matter
     assert read_result(tmp_path / "out")
     digits = [place for place, character in enumerate(text) if character.isdigit()]
     for place in random.Random(17).sample(digits, 200):
         changed = f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}"
-        if json.loads(changed) == json.loads(text):  # the last of 17 digits may not tell two numbers apart
+        if json.loads(changed) == json.loads(text):  # another last digit of 17 can be the same number
             continue
         file.write_text(changed)
         assert read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
@@ -289,7 +292,7 @@ def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Pat
 
 @pytest.mark.parametrize("name", [RESULT, METRICS, CHECKPOINT, CONFIG])
 def test_a_pipe_in_the_place_of_a_file(tmp_path: Path, finished: Path, whole: Numbers, name: str) -> None:
-    """Nothing waits for it: the run is trained again."""
+    """The run does not wait for the pipe. It is trained again, except for config.yaml, which is not checked."""
     shutil.copytree(finished, tmp_path / "out")
     (tmp_path / "out" / name).unlink()
     os.mkfifo(tmp_path / "out" / name)
@@ -313,7 +316,7 @@ def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
 
 
 def test_a_run_that_raises(tmp_path: Path) -> None:
-    """One of three: the others finish, it is listed with its command, and the exit code says so."""
+    """One of three runs diverges. The others finish, the failed run's command is printed, and the exit code is 1."""
     three = ("-m", *QUICK, "lr=1e-3,1e30,2e-3", "hydra/launcher=basic")
     code, text = once(tmp_path, *three)
     assert code == 1 and "1 not finished:" in text and "Lower lr" in text
@@ -358,11 +361,11 @@ def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
     taker.start()
     taker.join(60)
     assert taker.exitcode == 0
-    assert not (tmp_path / "out" / LOCK).exists()  # the killed one's file is gone too
+    assert not (tmp_path / "out" / LOCK).exists()  # the lock file of the killed process is removed too
 
 
 def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
-    """Two seconds of waiting take less than a tenth of a second of a processor."""
+    """Two seconds of waiting take less than .1 s of processor time."""
 
     def wait() -> None:
         before = time.process_time()
@@ -379,7 +382,7 @@ def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_locks_exclude_each_other(tmp_path: Path) -> None:
-    """Eight processes add one twenty times each, while the file of the lock comes and goes."""
+    """Eight processes increment a counter twenty times each while the lock file is created and removed."""
     (tmp_path / "count").write_text("0")
 
     def count() -> None:
@@ -396,7 +399,7 @@ def test_locks_exclude_each_other(tmp_path: Path) -> None:
 
 
 class Malicious:
-    """A pickle that would write a file named `ran` when it is loaded."""
+    """An object whose pickle creates the folder `ran` when it is loaded."""
 
     def __reduce__(self) -> tuple:
         return os.mkdir, ("ran",)
@@ -414,17 +417,17 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def batches(root: Path) -> list[list[Path]]:
-    """The folders of a sweep of 12 seeds, two by two."""
+    """Return the folders of a sweep of 12 seeds in batches of two."""
     folders = [root / CELL / f"seed={seed}" for seed in range(12)]
     return [folders[i : i + 2] for i in range(0, 12, 2)]
 
 
 def workers(parent: int) -> list[int]:
-    """The living workers of a sweep."""
+    """Return the ids of the living workers of a sweep."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     found = []
     for child in children:
-        with contextlib.suppress(OSError):  # it has just ended
+        with contextlib.suppress(OSError):  # the process has just ended
             if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(int(child))
     return found
@@ -439,8 +442,8 @@ MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000",
     ["starting", "importing", *(pytest.param(late, marks=pytest.mark.faults) for late in ("training", "between runs"))],
 )
 def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: Start, tmp_path: Path) -> None:
-    """Whatever they are doing when the sweep alone is killed, or its terminal is closed."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the sweep would inherit that it is ignored
+    """All workers end when only the sweep is killed or its terminal is closed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the sweep would inherit an ignored SIGHUP
     arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
     cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
     with lock(cell / "seed=1"):
@@ -451,7 +454,7 @@ def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: 
             until(lambda: any("libtorch" in libraries(child) for child in children))
         elif moment == "training":
             until(lambda: any((tmp_path / "multirun").rglob(METRICS)))
-        elif moment == "between runs":  # one of them waits for the lock, the other for something to do
+        elif moment == "between runs":  # one worker waits for the lock, the other for a run
             until(lambda: read_result(cell / "seed=0"))
         process.send_signal(stop)
         process.wait()
@@ -459,14 +462,14 @@ def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: 
 
 
 def libraries(process: int) -> str:
-    """The names of the libraries that a process has loaded."""
+    """Return the memory map of a process, which names its loaded libraries, or '' if it has ended."""
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{process}/maps").read_text()
     return ""
 
 
 def test_workers_killed_before_their_first_run(start: Start, tmp_path: Path) -> None:
-    """Three times in a row, all of them while they import; the fourth time the sweep trains everything."""
+    """Both workers are killed three times in a row. The fourth launch trains all runs."""
     process = start("-m", *QUICK, "seed=range(2)")
     seen: set[int] = set()
     for _ in range(3):
@@ -482,7 +485,10 @@ def test_workers_killed_before_their_first_run(start: Start, tmp_path: Path) -> 
 @pytest.mark.faults
 @pytest.mark.parametrize("victim", ["worker", "parent", "group"])
 def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_path: Path) -> None:
-    """Each while it trains one of two runs; the next two are locked until then, so that the sweep never ends before."""
+    """The victim is killed five times, each time during one batch of two runs.
+
+    The runs of later batches are locked until then, so the sweep cannot end early.
+    """
     sweep = ("-m", *QUICK, "seed=range(12)")
     parts = batches(tmp_path / "multirun/sweep")
     rng = random.Random(6)
@@ -521,7 +527,7 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
     ("signals", "code"), [((signal.SIGINT,), 130), ((signal.SIGINT, signal.SIGINT), 130), ((signal.SIGTERM,), 143)]
 )
 def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: Start, tmp_path: Path) -> None:
-    """Ctrl-C, twice, and kill, sent to parent and workers: they all end, and the next start goes on."""
+    """SIGINT, sent once or twice, or SIGTERM ends the parent and its workers. The next start trains the rest."""
     sweep = ("-m", *QUICK, "seed=range(4)")
     folders = [tmp_path / "multirun/sweep" / CELL / f"seed={seed}" for seed in range(4)]
     with ExitStack() as held:
@@ -533,7 +539,7 @@ def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: 
         children = workers(process.pid)
         for stop in signals:
             os.killpg(process.pid, stop)
-            time.sleep(0.01)  # the second one comes while the workers are being ended
+            time.sleep(0.01)  # the second signal arrives while the workers are stopped
         out, err = process.communicate(timeout=300)
         assert process.returncode == code, out + err
         assert err == "stopped. Start the sweep again to train the unfinished runs.\n"

@@ -1,4 +1,4 @@
-"""Command lines that nobody should type: each is a run or a sweep, or a line on standard error, and writes nothing."""
+"""Tests of random, mostly invalid command lines."""
 
 from collections.abc import Callable
 from functools import cache
@@ -55,7 +55,7 @@ Planner = Callable[[list[str]], Any]
 
 @pytest.fixture
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
-    """What plans a sweep, with the files that a line chooses composed once."""
+    """Return a function that plans a sweep. It caches the composed configurations."""
     monkeypatch.syspath_prepend(ROOT)
     from hydra_plugins.digitcmp import GridSweeper
 
@@ -71,7 +71,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
 @settings(max_examples=1000, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
 @given(line=LINES)
 def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:
-    """Each is a plan of runs, whose folders have names that a file system takes, or a reason in a line."""
+    """Every line is planned with folder names of less than 256 characters, or fails with a one-line reason."""
     try:
         jobs = plan(line)
     except Exception as error:
@@ -84,7 +84,7 @@ def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:
 @settings(max_examples=100, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
 @given(line=LINES, sweep=st.booleans())
 def test_a_hundred_lines_to_the_end(train: Train, tmp_path: Path, line: list[str], sweep: bool) -> None:
-    """Through all of train.py but the training."""
+    """A dry run of train.py succeeds without errors or prints one line on stderr, and writes no file."""
     done = train(*["-m"] * sweep, *line, "dry_run=true", code=None)
     assert (done.returncode, len(done.stderr.splitlines())) in ((0, 0), (1, 1)), (line, done.stderr)
     assert not done.returncode or not done.stdout

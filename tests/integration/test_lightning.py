@@ -1,6 +1,6 @@
-"""Every callback that Lightning ships and every option of its Trainer does what its documentation says, or is refused.
+"""Tests of the callbacks of Lightning and the options of its Trainer: each works as documented or is rejected.
 
-One run has 200 training pairs in 10 batches of 20 unless a test says otherwise.
+A run has 200 training pairs in 10 batches of 20 by default.
 """
 
 import csv
@@ -48,7 +48,7 @@ def weights(folder: Path) -> torch.Tensor:
 
 
 class Hooks(Callback):
-    """Count the hooks, and keep the weights after every step and the batches of every step."""
+    """A callback that counts the calls of hooks and records the weights, digits, loss and rate of every batch."""
 
     seen: "Hooks"
 
@@ -124,7 +124,7 @@ def test_every_callback_of_lightning_is_tested_here() -> None:
 
 
 def test_an_average_is_updated_after_every_step(tmp_path: Path) -> None:
-    """EMAWeightAveraging ends with the average of the weights after all 30 steps, and its scores."""
+    """EMAWeightAveraging keeps the average of the weights over all 30 steps. The result has its scores."""
     result = train(tmp_path, "epochs=3", callbacks=[callback("EMAWeightAveraging", decay=0.9), HOOKS])
     steps, average = Hooks.seen.weights, Hooks.seen.weights[0]
     assert len(steps) == 30
@@ -147,7 +147,7 @@ def test_ema_and_another_average_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_best_epoch_of_averaged_weights(tmp_path: Path) -> None:
-    """checkpoint=best keeps the average as it was evaluated in its best epoch."""
+    """checkpoint=best reports the scores of the averaged weights in the best epoch."""
     result = train(tmp_path, "epochs=6", "ema=0.9", "checkpoint=best", "lr=0.01")
     best = rows(tmp_path)[result["checkpoint_epoch"] - 1]
     assert float(best["val_acc"]) == max(float(row["val_acc"]) for row in rows(tmp_path)) == result["val_acc"]
@@ -160,7 +160,7 @@ def test_the_best_epoch_of_averaged_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["ws2", "convnet"])
 @pytest.mark.parametrize("validated", [True, False])
 def test_stochastic_weight_averaging_is_the_mean_of_epochs(tmp_path: Path, model: str, validated: bool) -> None:
-    """The mean of the weights at the starts of the last three of four epochs, whatever batch norms need."""
+    """The weights are the mean of those at the starts of the last three of four epochs. convnet has batch norm."""
     swa = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=2)
     batches = options(limit_val_batches=None if validated else 0)
     train(tmp_path, f"model={model}", "epochs=4", callbacks=[swa, HOOKS], **batches)
@@ -212,7 +212,7 @@ def test_the_screen_says_how_many_epochs_were_trained_and_whose_weights_are_kept
 
 
 def test_gradients_accumulate_on_schedule(tmp_path: Path) -> None:
-    """From the second epoch (number 1) on, a step every 5 batches: 10 + 2 + 2."""
+    """The first epoch has 10 steps. The other two have a step every 5 batches, 2 each."""
     train(tmp_path, "epochs=3", callbacks=[callback("GradientAccumulationScheduler", scheduling={1: 5}), HOOKS])
     assert Hooks.seen.counts["step"] == 10 + 2 + 2 and Hooks.seen.counts["train_batch"] == 30
 
@@ -239,7 +239,7 @@ def test_a_timer_stops_between_batches(tmp_path: Path) -> None:
 
 
 def test_a_loss_spike_is_detected(tmp_path: Path) -> None:
-    """SpikeDetection gets the loss of each step; without a tolerance the first loss above the one before is a spike."""
+    """SpikeDetection receives each loss. Without tolerances the first loss above the previous one is a spike."""
     spike = callback("SpikeDetection", warmup=1, atol=0.0, rtol=0.0)
     with pytest.raises(RunError, match="spike"):
         train(tmp_path / "spike", callbacks=[spike, HOOKS])
@@ -251,11 +251,11 @@ def test_a_loss_spike_is_detected(tmp_path: Path) -> None:
 
 
 def test_a_frozen_backbone_is_unfrozen(tmp_path: Path) -> None:
-    """BackboneFinetuning trains the head alone for one epoch, then everything."""
+    """BackboneFinetuning trains only the head in the first epoch, then all weights."""
     fine = callback("BackboneFinetuning", unfreeze_backbone_at_epoch=1, verbose=False)
     train(tmp_path, "epochs=2", callbacks=[fine, HOOKS])
     steps = Hooks.seen.weights
-    backbone = slice(0, 5 * 9 + 5)  # of the first convolution
+    backbone = slice(0, 5 * 9 + 5)  # the weights of the first convolution
     assert torch.equal(steps[0][backbone], steps[9][backbone]) and not torch.equal(steps[9], steps[0])
     assert not torch.equal(steps[9][backbone], steps[10][backbone])
 
@@ -267,7 +267,7 @@ def test_a_pruned_network_has_zeros(tmp_path: Path) -> None:
 
 
 def test_throughput_is_logged(tmp_path: Path) -> None:
-    """No yaml can hold the function that counts a batch's pairs, so that it is given."""
+    """The run supplies the function that counts the pairs of a batch, because yaml cannot."""
     train(tmp_path, "epochs=3", callbacks=[callback("ThroughputMonitor", window_size=5)])
     samples = EventAccumulator(str(tmp_path)).Reload().Scalars("train/samples")
     assert samples[-1].value == 3 * 200
@@ -385,7 +385,7 @@ def test_a_run_of_so_many_steps_is_a_result(tmp_path: Path) -> None:
 
 
 def test_a_schedule_ends_with_the_steps(tmp_path: Path) -> None:
-    """A cosine over 15 steps, for max_steps=15 ends before 2 epochs of 10; and over accumulated batches."""
+    """The cosine spans the 15 steps of max_steps=15, or the 4 steps of 2 epochs with gradients of 5 batches each."""
     train(tmp_path / "steps", "epochs=2", "schedule=cosine", "lr=1", callbacks=[HOOKS], **options(max_steps=15))
     assert Hooks.seen.rates[0] == 1 and Hooks.seen.rates[-1] == pytest.approx(0.0109, abs=1e-4)
     accumulated = options(accumulate_grad_batches=5)
@@ -445,7 +445,7 @@ def test_the_result_is_of_all_pairs_however_few_are_evaluated_while_training(tmp
 
 @pytest.mark.parametrize("batches", [True, 3])
 def test_a_fast_dev_run_records_no_result(train: Run, tmp_path: Path, batches: bool | int) -> None:
-    """It trains, validates and tests so many batches."""
+    """The run takes `batches` steps, validates the single batch of each of two loaders, and tests once."""
     line = f"trainer.fast_dev_run={str(batches).lower()}"
     done = train(*SMALL, line, "callbacks=[{_target_:test_lightning.Hooks}]", "hydra.run.dir=out")
     n = int(batches)
@@ -475,7 +475,7 @@ def test_a_precision_that_is_not_installed_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
 def test_gradients_are_clipped_as_torch_does(tmp_path: Path, algorithm: str) -> None:
-    """One step of SGD at rate 1 moves the weights by the clipped gradient."""
+    """A step of SGD at rate 1 changes the weights by the clipped gradient."""
     clipped = options(gradient_clip_val=0.01, gradient_clip_algorithm=algorithm, max_steps=1)
     train(tmp_path, "optimizer=sgd", "lr=1", callbacks=[HOOKS], **clipped)
     before = torch.cat([p.flatten() for p in untrained(tmp_path).parameters()])
@@ -484,7 +484,7 @@ def test_gradients_are_clipped_as_torch_does(tmp_path: Path, algorithm: str) -> 
 
 
 def untrained(folder: Path) -> torch.nn.Module:
-    """The network of a run as it was before its first step."""
+    """Return the network of a run with its initial weights."""
     network = digitcmp.load(folder).network
     return type(network)(**network.arguments)
 
@@ -511,7 +511,7 @@ def test_options_that_leave_the_weights_alone(tmp_path: Path, trainer: dict[str,
 
 
 def test_options_reach_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those whose effect is not seen on this machine: Lightning's Trainer gets them as they are."""
+    """Options without a visible effect on this machine are passed to Lightning's Trainer unchanged."""
     given: dict[str, Any] = {}
 
     class Spy(Trainer):

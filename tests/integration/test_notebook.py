@@ -1,4 +1,4 @@
-"""docs/first_look.ipynb, executed as a reader would."""
+"""Tests of docs/first_look.ipynb."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ NOTEBOOK = ROOT / "docs/first_look.ipynb"
 
 
 def text_of(cell: nbformat.NotebookNode) -> str:
-    """Return what a cell printed and the text of its values."""
+    """Return the printed output of a cell and the text of its values."""
     parts = [output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
     return "\n".join(parts)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # of Jupyter, which is no part of the project
+@pytest.mark.filterwarnings("ignore")  # warnings of Jupyter are not the project's
 def test_the_notebook_runs_and_shows_the_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))

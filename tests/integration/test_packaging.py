@@ -1,4 +1,4 @@
-"""What an installed copy holds."""
+"""Tests of the contents of an installed copy."""
 
 import tomllib
 
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.pure
 
 
 def test_every_package_is_installed() -> None:
-    """Each folder with an __init__.py is listed, and nothing else but conf."""
+    """The listed packages are the folders of digitcmp with an __init__.py, conf and hydra_plugins."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     listed = set(project["tool"]["setuptools"]["packages"])
     folders = {file.parent.relative_to(ROOT) for name in ("digitcmp",) for file in (ROOT / name).rglob("__init__.py")}

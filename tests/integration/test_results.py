@@ -1,4 +1,4 @@
-"""The numbers of README.md and docs/results.md, recomputed from the unrounded CSV files of the committed reports."""
+"""Tests of the numbers in README.md and docs/results.md against the CSV files of the committed reports."""
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
@@ -26,7 +26,7 @@ def interval(row: pd.Series) -> str:
 
 
 def effect(report: str, name: str, context: str = "", table: str = "effects.csv") -> pd.Series:
-    """Return the row of an effect; context: a part of its context, '' for none."""
+    """Return the first row of an effect whose context contains `context`; '' excludes tasks and data sets."""
     rows = pd.read_csv(MULTIRUN / report / "report" / table, dtype={"context": str})
     rows = rows[rows.effect == name]
     if "context" in rows and table == "effects.csv":
@@ -124,7 +124,7 @@ def test_the_page_of_claims_is_that_of_the_reports() -> None:
 
 
 def test_every_experiment_has_its_report() -> None:
-    """The reference sweeps are committed; a recipe for one run and the check of the installation are none."""
+    """Every experiment has a committed report, except recipes of single runs, the smoke test and unfinished sweeps."""
     names = {file.stem for file in (ROOT / "conf/experiment").glob("*.yaml")} - {"best", "best_unlabelled", "smoke"}
     running = {
         "order",

@@ -1,4 +1,4 @@
-"""hydra/launcher=slurm against a real SLURM of three nodes on this machine, started by tests/integration/slurm.sh."""
+"""Tests of hydra/launcher=slurm with a SLURM of three nodes on this machine, started by tests/integration/slurm.sh."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ needs_slurm = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a running SLURM."""
+    """Start SLURM and yield its folder. Stop it at the end."""
     folder = tmp_path_factory.mktemp("slurm")
     script = str(Path(__file__).with_name("slurm.sh"))
     with pytest.MonkeyPatch.context() as patch:
@@ -40,7 +40,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def kill_node(slurm: Path, node: str) -> None:
-    """What happens when a machine loses power: its slurmd and all that it runs end at once."""
+    """Kill slurmd of a node and all its processes at once, as in a power failure."""
     os.kill(int((slurm / "pid" / f"slurmd.{node}").read_text()), signal.SIGKILL)
     jobs = subprocess.run(["squeue", "-h", f"--nodelist={node}", "--format=%A"], capture_output=True, text=True).stdout
     steps = tuple(f"slurmstepd: [{job}.".encode() for job in jobs.split())
@@ -59,7 +59,7 @@ def running_on(node: str) -> str:
 @pytest.mark.slurm
 @needs_slurm
 def test_a_node_dies_in_the_middle_of_a_sweep(slurm: Path, start: Start, command: Run, tmp_path: Path) -> None:
-    """It takes its job along when 5 of 30 runs are finished; in the end all are there, as locally."""
+    """A node dies after 5 of 30 runs. The next start trains the lost runs; all results equal those of a local sweep."""
     folders = [tmp_path / "multirun" / "sweep" / CELL / f"seed={seed}" for seed in range(30)]
     sweep = start(*SWEEP, *SLURM)
     until(lambda: sum((folder / RESULT).exists() for folder in folders) >= 5)
@@ -84,10 +84,10 @@ def test_a_node_dies_in_the_middle_of_a_sweep(slurm: Path, start: Start, command
 @pytest.mark.slurm
 @needs_slurm
 def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, command: Run, tmp_path: Path) -> None:
-    """A run that diverges is listed as anywhere; so is a job that was cancelled, which the next start trains."""
+    """A diverged run and a cancelled job are listed as not finished. The next start trains the cancelled one."""
     sweep = ("-m", *QUICK, "lr=1e-3,1e30", *SLURM)
     good, diverges = (tmp_path / "multirun/sweep" / CELL.replace("0.0005", lr) / "seed=0" for lr in ("0.001", "1e+30"))
-    with lock(good):  # so that its job is still there to be cancelled
+    with lock(good):  # keeps its job waiting until it is cancelled
         process = start(*sweep)
         until(lambda: (good / LOCK).exists() and (diverges / CONFIG).exists())
         until(lambda: (jobs := running_jobs()) and all(job.endswith("_0") for job in jobs))
@@ -100,12 +100,12 @@ def test_jobs_that_fail_and_jobs_that_are_lost(slurm: Path, start: Start, comman
 
 
 def running_jobs() -> list[str]:
-    """Those of arrays as 12_0."""
+    """Return the ids of the jobs in the queue. A task of an array is listed as 12_0."""
     return subprocess.run(["squeue", "-h", "--array", "--format=%i"], capture_output=True, text=True).stdout.split()
 
 
 def test_without_the_extra(tmp_path: Path) -> None:
-    """Hydra names what is missing, and every other launcher works."""
+    """Without the plugin, Hydra's error names the missing launcher; a sweep with the default launcher is planned."""
     script = f"""
 import runpy, sys
 sys.modules["hydra_plugins.hydra_submitit_launcher"] = None

@@ -1,4 +1,4 @@
-"""Averages of large designs, and how a report shows them."""
+"""Tests of the averages over large designs and of their display in a report."""
 
 import itertools
 import json
@@ -16,10 +16,10 @@ from digitcmp.runs.folder import RESULT
 
 
 def design(root: Path) -> Path:
-    """WS1 and WS3, AL and none, three batch sizes, two seeds.
+    """Write WS1 and WS3, with and without AL, with three batch sizes and two seeds.
 
-    AL adds .10 (.02 more in WS3), WS3 .03, a batch of 10 .01 and of 40 -.02 to that of 20; AL of the second seed
-    .004 more.
+    AL adds .10 (.02 more in WS3, .004 more in the second seed) and WS3 adds .03. Relative to a batch of 20, one of 10
+    adds .01 and one of 40 adds -.02.
     """
     sizes = {10: 0.01, 20: 0.0, 40: -0.02}
     for model, aux, batch_size, seed in itertools.product(("ws1", "ws3"), (False, True), sizes, range(2)):
@@ -30,7 +30,7 @@ def design(root: Path) -> Path:
 
 def test_main_effects_and_interactions_are_averages_over_the_rest(tmp_path: Path) -> None:
     table = averages(conditions(Results.load([design(tmp_path)]).runs)).set_index("effect")
-    # AL: .10 in the three of WS1, .12 in the three of WS3, .004 more in the second seed: .11 and .114
+    # AL is .10 in three contexts of WS1 and .12 in three of WS3, .004 more in the second seed: .11 and .114
     assert (table.contexts["AL"], table.n["AL"], table["mean"]["AL"]) == (6, 2, pytest.approx(0.112))
     half = 12.706204736 * 0.002  # t * std / sqrt(2) of .11 and .114
     assert (table.ci_low["AL"], table.ci_high["AL"]) == pytest.approx((0.112 - half, 0.112 + half))
@@ -41,7 +41,7 @@ def test_main_effects_and_interactions_are_averages_over_the_rest(tmp_path: Path
     assert table["mean"]["AL × (batch_size 10 − 20)"] == pytest.approx(0, abs=1e-12)
     main = table[table.order == MAIN]
     assert len(main) == 4 and (table.order == TWO_WAY).sum() == 5
-    # of the main effects only those of AL and of WS3 - WS1 differ between seeds; the others have no p
+    # of the main effects only AL differs between seeds; the others have no p
     assert table.p_holm["AL"] == pytest.approx(table.p["AL"] * main.p.notna().sum())
     assert table.verdict["AL"] == "effect seen" and table.verdict["batch_size 40 − 20"].startswith("no interval")
 
@@ -52,7 +52,7 @@ def test_a_setting_whose_runs_are_gone_is_left_out(tmp_path: Path) -> None:
         (folder / RESULT).unlink()
     results = Results.load([tmp_path])
     table = averages(conditions(results.runs)).set_index("effect")
-    # AL: .10 in the three of WS1, .12 in the two of WS3
+    # AL is .10 in three contexts of WS1 and .12 in two of WS3
     assert (table.contexts["AL"], table["mean"]["AL"]) == (5, pytest.approx(0.108 + 0.002))
 
 
@@ -62,7 +62,7 @@ def test_few_effects_have_no_averages(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of 64 cells: 2 networks, AL, 4 batch sizes, 4 numbers of epochs, x 2 seeds."""
+    """Return the report of 64 cells x 2 seeds: 2 networks, AL on and off, 4 batch sizes, 4 numbers of epochs."""
     root = tmp_path_factory.mktemp("sweeps") / "large"
     levels = (("ws1", "ws3"), (False, True), (5, 10, 20, 40), (10, 20, 25, 50))
     for model, aux, batch_size, epochs in itertools.product(*levels):

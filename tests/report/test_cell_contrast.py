@@ -1,4 +1,4 @@
-"""The contrast between two cells that the user names."""
+"""Tests of the contrast between two named cells."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from digitcmp.report.results import Results
 
 
 def test_any_two_cells_are_paired_by_seed(tmp_path: Path) -> None:
-    """FCNN3 of 250 nodes against WS2, as no factor pairs them: .02, .03 and .04, std .01."""
+    """No factor pairs WS2 and FCNN3 of 250 nodes. Their differences are .02, .03 and .04, with std .01."""
     for seed in range(3):
         record(tmp_path, "ws2", 0.85 + 0.01 * seed, seed=seed)
         record(tmp_path, "fcnn3", 0.83, hidden=250, lr=2e-3, seed=seed)

@@ -1,4 +1,4 @@
-"""The page of claims, from made-up reports."""
+"""Tests of the page of claims, on synthetic reports."""
 
 from pathlib import Path
 
@@ -50,7 +50,10 @@ def test_a_claim_of_a_direction(tmp_path: Path, intervals: list[tuple[float, flo
 
 
 def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
-    """The level of highest validation accuracy is not that of highest test accuracy; gains .01 and .03: .02 +- .127."""
+    """Level 3 has the highest validation accuracy, level 10 the highest test accuracy.
+
+    The gains of level 3 over level 1 are .01 and .03, so the interval is .02 +- .127.
+    """
     cells = [
         {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "n": 2, "cell": "one"},
         {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"},
@@ -86,7 +89,7 @@ def test_convergence_counts_what_is_censored(tmp_path: Path) -> None:
 
 
 def test_a_sweep_without_the_cells_has_no_answer(tmp_path: Path) -> None:
-    """The paper's level is missing: the claim is open."""
+    """The claim is open because the sweep lacks the paper's level."""
     row = EFFECT | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed"}
     write(tmp_path / "lambda/report", "effects.csv", [row])
     cells = [{"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"}]
@@ -96,7 +99,7 @@ def test_a_sweep_without_the_cells_has_no_answer(tmp_path: Path) -> None:
 
 
 def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
-    """Differences .1 and .3: mean .2, interval .2 +- 12.706 * .1."""
+    """The differences are .1 and .3: the mean is .2, the interval .2 +- 12.706 * .1."""
     runs = [
         {"cell": "al4", "aux": True, "seed": 1, "test_acc": 0.9},
         {"cell": "al4", "aux": True, "seed": 0, "test_acc": 0.8},

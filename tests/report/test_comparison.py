@@ -1,4 +1,4 @@
-"""Two sweeps beside each other."""
+"""Tests of the comparison of two sweeps."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from digitcmp.report.results import Results
 
 @pytest.fixture
 def sweeps(tmp_path: Path) -> tuple[Path, Path]:
-    """Two sweeps with another library and without normalisation in the second, WS2 only in the first."""
+    """Write two sweeps. The second has another version of torch and no normalisation; only the first has WS2."""
     for seed in range(3):
         record(tmp_path / "a", "ws3", 0.80 + 0.01 * seed, seed=seed)
         record(tmp_path / "a", "ws2", 0.7, seed=seed)

@@ -1,4 +1,4 @@
-"""Contrasts as they are planned and measured, without a sweep."""
+"""Tests of planned and measured contrasts, on tables of conditions."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pure
 
 
 def frame(*rows: tuple[str, str, str, int, float]) -> pd.DataFrame:
-    """Rows of `conditions` of WS3 with the default head: aux, epochs, lr, seed, test_acc."""
+    """Return rows of `conditions` for WS3 with the default head. A row is (aux, epochs, lr, seed, test_acc)."""
     table = pd.DataFrame(rows, columns=["aux", "epochs", "lr", "seed", "test_acc"])
     table.insert(0, "model", "ws3")
     table.insert(2, "head", "")
@@ -39,7 +39,7 @@ def test_planned_contrasts_are_sorted_by_family_and_context() -> None:
         ("epochs", "AL4 epochs=50 − AL4", ""),
         ("interaction", "(AL4 epochs=50 − WS3 epochs=50) − (AL4 − WS3)", ""),
     ]
-    assert list(table.claim.notna()) == [True, False, False, False, False]  # it claims nothing of 50 epochs
+    assert list(table.claim.notna()) == [True, False, False, False, False]  # the paper claims nothing about 50 epochs
 
 
 def test_measured_by_hand() -> None:
@@ -51,9 +51,9 @@ def test_measured_by_hand() -> None:
         "another recipe: no effect seen",
         "no interval: all differences are equal",
     ]
-    # of two tests p and p / 2 times 2: q is the larger p for both
+    # with two tests, q is the larger p for both: it is less than twice the smaller p
     assert list(table.q[:2]) == pytest.approx([0.05772, 0.05772], abs=1e-5) and table.q[2:].isna().all()
-    # means .805 and .86: .055 of .195; the interaction removes no errors
+    # means .805 and .86: .055 of the errors, 1 - .805; an interaction has no share of errors
     assert table.errors_removed[0] == pytest.approx(0.055 / 0.195) and np.isnan(table.errors_removed[4])
     # std .00707 of two: p of t = .055 / .005 = 11 and .085 / .005 = 17, one degree of freedom; Holm doubles the smaller
     assert list(table.p[:2]) == pytest.approx([0.05772, 0.03740], abs=1e-5)
@@ -94,7 +94,7 @@ def test_why_a_contrast_is_not_measured(rows: list[tuple[str, str, str, int, flo
 
 
 def test_a_scaled_contrast() -> None:
-    """The mean of two effects: .06 and .08 by seed, (.05 + .08) / 2 = .065 and (.06 + .09) / 2 = .075."""
+    """The mean of two effects is (.05 + .08) / 2 = .065 in the first seed and (.06 + .09) / 2 = .075 in the second."""
     off, on, off_50, on_50 = distinct(CROSSED)
     effect = measure(Contrast("", ["aux"], [on, on_50], [off, off_50], 2), Samples(CROSSED))
     assert (effect.mean, effect.n) == (pytest.approx(0.07), 2)

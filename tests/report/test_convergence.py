@@ -1,4 +1,4 @@
-"""Convergence from the curves of each run, by hand."""
+"""Tests of the convergence of each run against hand computations."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ INF = np.inf
 
 
 def curve(runs: pd.DataFrame, label: str, seed: int, test: list[float], train: list[float]) -> pd.DataFrame:
-    """The rows of seed_curves.csv of a run."""
+    """Return the rows of a run in seed_curves.csv."""
     cell = runs.cell[runs.label == label].iloc[0]
     rows = {"cell": cell, "seed": seed, "epoch": range(1, len(test) + 1), "train_acc": train, "val_acc": 0.5}
     return pd.DataFrame(rows | {"test_acc": test})
@@ -38,7 +38,7 @@ def test_outcomes_of_a_curve_by_hand() -> None:
 def test_what_is_not_reached_is_not_an_epoch() -> None:
     row = of_curve(EPOCH, np.full(5, 0.6), np.array([0.6, 0.65, 0.7, 0.7, 0.65]), 0.55)
     assert {row[key] for key in ("epochs_to_75", "epochs_to_80", "test_at_train_85", "test_at_train_90")} == {INF}
-    assert row["epochs_to_gain"] == 2  # of its own gain, .1: .64
+    assert row["epochs_to_gain"] == 2  # 90 % of its gain of .1 is reached at .64
     collapsed = of_curve(EPOCH, np.full(5, 0.5), np.full(5, 0.55), 0.55)
     assert collapsed["epochs_to_gain"] == INF  # no gain at all
     unknown = of_curve(EPOCH, np.full(5, np.nan), np.full(5, 0.9), np.nan)
@@ -53,7 +53,7 @@ def test_evaluated_every_second_epoch() -> None:
 
 @pytest.mark.pure
 def test_the_sign_test_by_hand() -> None:
-    # 0 of 5: 2 / 32; 1 of 5: 2 * 6 / 32; even or without a difference 1
+    # 0 of 5: 2 / 32; 1 of 5: 2 * 6 / 32; an even split and no differences: 1
     assert [sign_test(5, 0), sign_test(1, 4), sign_test(2, 2), sign_test(0, 0)] == pytest.approx([1 / 16, 3 / 8, 1, 1])
 
 
@@ -101,17 +101,17 @@ def test_contrasts_of_curves_are_paired_by_seed(tmp_path: Path) -> None:
     )
     table = convergence(runs, curves).set_index("outcome")
     assert {*table.effect} == {"WS3 − WS1"} and {*table.family} == {"sharing"}
-    # 2 - 3 and 1 - 4
+    # the differences are 2 - 3 and 1 - 4
     assert table["mean"]["epochs_to_75"] == pytest.approx(-2) and table.n["epochs_to_75"] == 2
     assert table.p["epochs_to_75"] == table.p_holm["epochs_to_75"] == pytest.approx(2 * np.arctan(1 / 2) / np.pi)
     # .80 is reached once, by WS3
     assert np.isnan(table["mean"]["epochs_to_80"])
     assert list(table.loc["epochs_to_80", ["reached_plus", "reached_minus", "less", "more"]]) == [1, 0, 1, 0]
-    # means .76 .775 and .71 .69
+    # the areas are .76 and .775 for WS3, .71 and .69 for WS1
     assert table["mean"]["area"] == pytest.approx((0.05 + 0.085) / 2)
     assert table["mean"]["gap"] == pytest.approx((0.08 - 0.12 + 0.11 - 0.1) / 2)
     assert table["mean"]["test_at_train_85"] == pytest.approx((0.78 - 0.76 + 0.77 - 0.76) / 2)
-    assert table.n["test_at_train_90"] == 0  # seed 0 of WS1 and seed 1 of WS3
+    assert table.n["test_at_train_90"] == 0  # only seed 0 of WS1 and seed 1 of WS3 reach it
     assert {*table.params_plus} == {1000} and {*table.batch_ms_plus} == {1000 * 2 / (4 * 50)}
 
 
@@ -124,7 +124,7 @@ def test_curves_at_equal_rates(tmp_path: Path) -> None:
     table = results.convergence
     area = table[table.outcome == "area"]
     assert list(zip(area.effect, area.lr, strict=True)) == [("AL4 − WS3", 0.001), ("AL4 − WS3", 0.002)]
-    # test accuracies are test_acc - .1 / epoch in either: the areas differ by .10 and .11
+    # all curves are test_acc - .1 / epoch, so the areas differ by .10 and .11
     assert list(area["mean"]) == pytest.approx([0.105, 0.105])
 
 
@@ -136,8 +136,8 @@ def test_a_report_keeps_the_curves_of_its_runs(tmp_path: Path) -> None:
     headings = [column.heading for column in section.parts[0].columns]
     assert headings[:5] == ["cell", "n", "epochs to .75", "to .80", "to 90 % of its gain"]
     assert "gap" not in headings  # this sweep has no training accuracies
-    # WS1 .70 .75 .767, .72 .77 .787, .71 .76 .777: to .75 in epoch 2, never to .80; 90 % of the way from .55 to the
-    # last are .745 .763 .754
+    # the curves of WS1 are .70 .75 .767, .72 .77 .787 and .71 .76 .777: .75 in epoch 2, never .80; 90 % of the way
+    # from .55 to the last accuracy is .745, .763 and .754
     assert section.parts[0].rows[0][:5] == ["WS1", "3", "2.0", "0 of 3", "2.0"]
     output.write(sweep / "report", files)
     table = pd.read_csv(sweep / "report/seed_curves.csv")
@@ -165,7 +165,7 @@ def test_runs_without_a_curve_have_no_outcome(tmp_path: Path) -> None:
 
 
 def test_a_run_evaluated_only_at_its_end_has_no_outcome(tmp_path: Path) -> None:
-    """The first epoch at .75 is not the only one that was evaluated."""
+    """The first epoch at an accuracy is unknown unless every epoch was evaluated."""
     record(tmp_path, "ws3", 0.9)
     runs = Results.load([tmp_path]).runs
     whole = curve(runs, "WS3", 0, [0.6, 0.8, 0.9], [0.7, 0.8, 0.9])

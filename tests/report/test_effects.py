@@ -1,4 +1,4 @@
-"""What a report says of every factor that a sweep varies, against scipy and by hand."""
+"""Tests of the effects of every factor of a sweep against scipy and hand computations."""
 
 import itertools
 import shutil
@@ -19,20 +19,20 @@ from digitcmp.report.results import Results
 
 
 def effects(root: Path, family: str = "") -> pd.DataFrame:
-    """The effects of these runs, those of one family only, by their name."""
+    """Return the effects of the runs below `root`, of one family if it is given, indexed by effect."""
     table = Results.load([root]).effects
     return (table[table.family == family] if family else table).set_index("effect")
 
 
 def register(monkeypatch: pytest.MonkeyPatch, builder: Any, **facts: Any) -> None:
-    """A researcher's own network, for one test."""
+    """Register a user's network for one test."""
     network = backbones.Network(builder, **facts)
     monkeypatch.setitem(backbones.NETWORKS, network.name, network)
 
 
 @pytest.fixture
 def pooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network with an argument, and its twin with own weights for each image."""
+    """Register a network with an argument and its counterpart with unshared weights."""
 
     def pooled(depth: int = 1) -> Any: ...
 
@@ -56,7 +56,7 @@ def test_the_papers_claims(tmp_path: Path) -> None:
     }
     interaction = table.loc["(AL4 − WS3) − (AL2 − WS1)"]
     assert interaction["mean"] == pytest.approx(0.011) and np.isnan(interaction.claim)
-    # WS3 - WS1: .029 .030 .031, std .001; the other of the family has no p
+    # WS3 - WS1: .029 .030 .031, std .001; the other effect of the family has no p
     assert table.p["WS3 − WS1"] == pytest.approx(0.000370, rel=1e-2)
     assert table.p_holm["WS3 − WS1"] == table.p["WS3 − WS1"]
     assert table.published["WS3 − WS1"] == pytest.approx(0.853 - 0.827)
@@ -67,7 +67,7 @@ def test_the_papers_claims(tmp_path: Path) -> None:
     [
         ({}, 0.1, 0.061),
         ({"normalize": False, "test_pairs": 500}, 0.1, 0.061),
-        ({"epochs": 50, "augment": True}, None, None),  # its network and task, trained otherwise
+        ({"epochs": 50, "augment": True}, None, None),  # the paper's network and task with another recipe
         ({"train_pairs": 500}, None, None),
         ({"dataset": "kmnist"}, None, None),
         ({"head": "ordinal"}, None, None),
@@ -85,7 +85,7 @@ def test_claims_stand_beside_the_papers_networks_on_its_task(
 
 
 def test_one_collapsed_run_shows_in_all_companions(tmp_path: Path) -> None:
-    """WS3 - WS1 is .026 to .034, but seed 8 of WS3 collapsed; AL4 - AL2 is .03 without a spread of note."""
+    """WS3 - WS1 is .026 to .034, except in seed 8, where WS3 collapsed. AL4 - AL2 is .030 or .031."""
     differences = [0.026, 0.027, 0.028, 0.029, 0.03, 0.031, 0.032, 0.033, -0.25, 0.034]
     for seed, difference in enumerate(differences):
         record(tmp_path, "ws1", 0.8, seed=seed)
@@ -94,12 +94,12 @@ def test_one_collapsed_run_shows_in_all_companions(tmp_path: Path) -> None:
         record(tmp_path, "ws3", 0.93 + 0.001 * (seed % 2), seed=seed, aux=True)
     row = effects(tmp_path).loc["WS3 − WS1"]
     assert row["mean"] == pytest.approx(0.002) and row.ci_low < 0 < row.ci_high
-    assert row.trimmed == pytest.approx(0.0295) and row.trimmed_low > 0.02  # of .027 to .032
-    # without seed 8 .27 / 9, without seed 9 -.014 / 9
+    assert row.trimmed == pytest.approx(0.0295) and row.trimmed_low > 0.02  # the mean of .027 to .032
+    # the mean is .27 / 9 without seed 8 and -.014 / 9 without seed 9
     assert (row.loo_high, row.loo_low) == pytest.approx((0.03, -0.014 / 9))
     assert row.fragile == "8"
     assert row.verdict == "undecided; robust and without seed 8: as claimed"
-    # -.25 outweighs the rest: half of all flips are as far from 0 only if the others keep .02 of their .27
+    # the differences sum to .27 - .25 = .02; p is the share of sign flips whose sum is as far from 0
     flips = np.array(list(itertools.product((-1, 1), repeat=10))) @ np.array(differences)
     assert row.p_flip == np.mean(np.abs(flips) >= 0.02 - 1e-9)
     assert row.errors_removed == pytest.approx(0.002 / 0.2)
@@ -109,7 +109,7 @@ def test_one_collapsed_run_shows_in_all_companions(tmp_path: Path) -> None:
 
 
 def test_the_papers_own_interval_stands_beside_its_means(tmp_path: Path) -> None:
-    """Table I: WS2 .845 +- .014, FCNN3 .831 +- .008, ten runs each; of WS3 it has no standard deviation."""
+    """Table I has WS2 .845 +- .014 and FCNN3 .831 +- .008, ten runs each. WS3 has no published standard deviation."""
     for seed, model in itertools.product(range(2), ("fcnn3", "ws2", "ws1", "ws3")):
         record(tmp_path, model, 0.8 + 0.01 * seed, seed=seed)
     table = effects(tmp_path)
@@ -188,7 +188,7 @@ def test_sharing_as_an_argument(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     table = effects(tmp_path, "sharing")
     assert list(table.index) == ["pooled shared − pooled shared=false"] * 2
     assert list(table["mean"]) == pytest.approx([0.02, 0.02]) and list(table.context) == ["", "depth=2"]
-    assert table.claim.isna().all()  # the paper says nothing of this network
+    assert table.claim.isna().all()  # the paper claims nothing about this network
     assert list(effects(tmp_path, "depth")["mean"]) == pytest.approx([0.03, 0.03])
     [interaction] = effects(tmp_path, "interaction").itertuples()
     assert interaction.mean == pytest.approx(0) and np.isnan(interaction.p)
@@ -277,7 +277,7 @@ def test_factorial_is_refused_where_a_cell_or_a_seed_is_missing(tmp_path: Path) 
     for seed, reason in enumerate(
         (
             "different seeds: AL2 and 14 more have 0 1, AL4+ordinal augment has 1",
-            "missing runs: no run of AL4+ordinal augment is finished",  # nor planned
+            "missing runs: no run of AL4+ordinal augment is finished",  # both of its runs are deleted
         )
     ):
         shutil.rmtree(tmp_path / gone / f"seed={seed}")
@@ -333,8 +333,13 @@ def test_refused_where_the_rate_is_ambiguous(tmp_path: Path) -> None:
 
 
 def two_data_sets(root: Path) -> np.ndarray:
-    """WS1, WS2 and WS3 with and without the auxiliary loss, without AL3 on Fashion-MNIST, x 4 seeds: the accuracies,
-    by data set, model, aux and seed; and an ordinal head, which has no counterpart."""
+    """Write WS1, WS2 and WS3 with and without the auxiliary loss, with 4 seeds, on Fashion-MNIST and MNIST.
+
+    AL3 is missing on Fashion-MNIST. WS3 also has an ordinal head, which has no counterpart.
+
+    Returns:
+        The accuracies (data set, model, aux, seed).
+    """
     accuracy = np.random.default_rng(2).normal(0.8, 0.01, (2, 3, 2, 4)).round(4)
     for (i, dataset), (j, model), aux, seed in itertools.product(
         enumerate(("fashion_mnist", "mnist")), enumerate(("ws1", "ws2", "ws3")), (False, True), range(4)
@@ -355,7 +360,7 @@ def two_data_sets(root: Path) -> np.ndarray:
 
 
 def test_effects_on_each_data_set_and_between_them(tmp_path: Path) -> None:
-    """The mean over the networks that are on both, AL2 and AL4, and its difference; scipy says the same."""
+    """The means are over the networks on both data sets. The means and their differences equal those of scipy."""
     accuracy = two_data_sets(tmp_path)
     results = Results.load([tmp_path])
     table = results.effects[results.effects.family.isin(["mean over networks", "between data sets"])]
@@ -365,7 +370,7 @@ def test_effects_on_each_data_set_and_between_them(tmp_path: Path) -> None:
         *("auxiliary loss: fashion_mnist − mnist", "sharing: fashion_mnist − mnist"),
     ]
     both = accuracy[:, [0, 2]]
-    auxiliary = (both[:, :, 1] - both[:, :, 0]).mean(axis=1)  # by data set and seed
+    auxiliary = (both[:, :, 1] - both[:, :, 0]).mean(axis=1)  # (data set, seed)
     sharing = (both[:, 1] - both[:, 0]).mean(axis=1)
     expected = [
         auxiliary[1],
@@ -395,7 +400,7 @@ def test_effects_on_each_data_set_and_between_them(tmp_path: Path) -> None:
 
 
 def test_a_data_set_is_one_level_however_it_is_said(tmp_path: Path) -> None:
-    """MNIST, one of torchvision's with its class and side, and two files of one name."""
+    """The data sets are MNIST, EMNIST letters with its class and arguments, and two .npz files."""
     sets: list[dict[str, Any]] = [{}, {"dataset": "letters", "cls": "EMNIST", "data_arguments": {"split": "letters"}}]
     for name in ("first", "second"):
         (tmp_path / f"{name}.npz").write_text(name)
@@ -417,7 +422,7 @@ def test_a_data_set_is_one_level_however_it_is_said(tmp_path: Path) -> None:
 
 
 def test_pairs_of_networks_on_other_data_sets_keep_their_means_and_differences(tmp_path: Path) -> None:
-    """WS3 is on a third data set too, and on one where WS1 is not there to be compared with."""
+    """Only WS3 is also on a third data set, digits. The means and differences of the other two data sets remain."""
     for dataset, model, aux, seed in itertools.product(
         ("fashion_mnist", "kmnist", "digits"), ("ws1", "ws3"), (False, True), range(3)
     ):
@@ -435,7 +440,7 @@ def test_pairs_of_networks_on_other_data_sets_keep_their_means_and_differences(t
 
 
 def test_the_name_of_an_unfinished_run_need_not_say_its_settings(tmp_path: Path) -> None:
-    """'split=letters' is split_letters in the name of a folder."""
+    """The folder name has split_letters for split=letters, from which the setting cannot be read."""
     letters = {"dataset": "letters", "cls": "EMNIST", "data_arguments": {"split": "letters"}}
     for aux, seed in itertools.product((False, True), range(3)):
         record(
@@ -476,7 +481,7 @@ def test_a_factorial_of_nothing_but_model_aux_and_head(tmp_path: Path) -> None:
 
 
 def test_tasks_are_compared_by_what_an_ingredient_adds_to_each(tmp_path: Path) -> None:
-    """AL4 - WS3 is .05 and .06 on <=, .01 and .04 on the same; accuracies of two tasks are never subtracted."""
+    """AL4 - WS3 is .05 and .06 on the task leq, .01 and .04 on same. No contrast subtracts accuracies of two tasks."""
     for task, auxiliary, base in (("leq", (0.05, 0.06), 0.8), ("same", (0.01, 0.04), 0.9)):
         for seed, effect in enumerate(auxiliary):
             record(tmp_path, "ws3", base, seed=seed, task=task)
@@ -495,7 +500,7 @@ def test_tasks_are_compared_by_what_an_ingredient_adds_to_each(tmp_path: Path) -
 
 
 def test_tasks_on_data_sets_are_questions_of_their_own(tmp_path: Path) -> None:
-    """Two networks, two tasks, two data sets: the auxiliary loss adds .01 more on each other task or data set."""
+    """The auxiliary loss adds .05, .01 more on the second task and .01 more on the second data set."""
     for (i, task), (j, dataset), model, aux, seed in itertools.product(
         enumerate(("leq", "odd_sum")), enumerate(("mnist", "fashion_mnist")), ("ws1", "ws3"), (False, True), range(2)
     ):
@@ -524,7 +529,7 @@ def test_the_task_is_no_factor_of_a_design(tmp_path: Path) -> None:
 
 
 def test_kinds_of_backbones_at_equal_sharing(tmp_path: Path) -> None:
-    """CNN less FCNN is .01 with sharing, .03 without, .002 more by seed; with the auxiliary loss .02 and .04 more."""
+    """CNN - FCNN is .01 with sharing, .03 without, .002 more in seed 1. The auxiliary loss adds .02 and .04."""
     for seed in range(2):
         for aux in (False, True):
             base = 0.8 + 0.05 * aux + 0.01 * seed
@@ -549,12 +554,12 @@ def test_kinds_of_backbones_at_equal_sharing(tmp_path: Path) -> None:
         "(AL2 − AL1) − (WS1 − FCNN3)": 0.04,
         "mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)": 0.03,
     }
-    # .021 of 1 - (.805 + .8 + .01) / 2: errors of a mean over networks
+    # .021 of the mean error of WS2 and FCNN3, 1 - (.81 + .805) / 2
     assert single.errors_removed["mean of WS3 − WS2 and WS1 − FCNN3"] == pytest.approx(0.021 / 0.1925)
 
 
 def test_cnn_and_fcnn_in_the_committed_table() -> None:
-    """The advantage of convolution grows by .027 with the auxiliary loss, by unrounded values of runs.csv."""
+    """The auxiliary loss increases CNN - FCNN by .027, computed from the unrounded accuracies of runs.csv."""
     runs = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").pivot(index="seed", columns="label", values="test_acc")
     more = (runs.AL4 - runs.AL3 + runs.AL2 - runs.AL1 - (runs.WS3 - runs.WS2 + runs.WS1 - runs.FCNN3)) / 2
     test = scipy.stats.ttest_1samp(more, 0)

@@ -1,4 +1,4 @@
-"""What the figures of a report prepare before they draw."""
+"""Tests of the rows, labels and colours of the figures of a report."""
 
 import itertools
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() 
     table = pd.DataFrame(rows, columns=["factor", "effect", "dataset", "less"]).assign(settings="")
     frame = data_sets.prepare(table)
     assert list(frame.label) == ["mean of 2", "mean of 2", "WS3 − WS1"] and list(frame.row) == [1, 1, 0]
-    assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets, a third of .6 apart
+    assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets are .6 / 3 apart
 
 
 def test_a_factorial_has_a_row_for_the_levels_of_the_other_factors(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_published_results_stand_below_the_cells(tmp_path: Path) -> None:
 
 
 def test_no_label_of_a_published_result_is_on_another() -> None:
-    # a label needs a factor of 100 ** .04 = 1.202 above the one below it
+    # a label is at least a factor of 100 ** .04 = 1.202 above the one below it
     assert label_heights([0.1, 0.105, 0.5], low=0.01, high=1.0) == pytest.approx([0.1, 0.1202264, 0.5])
 
 

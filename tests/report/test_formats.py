@@ -1,4 +1,4 @@
-"""Values as text."""
+"""Tests of values formatted as text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""report.html: what it says, and how it behaves in a real browser."""
+"""Tests of the content of report.html and of its behaviour in a browser."""
 
 import json
 import re
@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).with_name("report.html")
 
 
 def png() -> bytes:
-    """A picture of one white pixel."""
+    """Return a PNG of one white pixel."""
     parts = (b"IHDR" + bytes([0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]), b"IDAT" + zlib.compress(b"\0\xff"), b"IEND")
     chunks = [(len(part) - 4).to_bytes(4) + part + zlib.crc32(part).to_bytes(4) for part in parts]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
@@ -25,7 +25,7 @@ def png() -> bytes:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the made-up grid, where the best and the worst run have a picture of their mistakes."""
+    """Return the page of `grid`. The best and the worst run have a picture of their mistakes."""
     sweep = grid(tmp_path_factory.mktemp("sweeps") / "grid")
     for cell in ("model=ws3,aux=true,lr=0.002/seed=1", "model=ws1,aux=false,lr=0.0008/seed=0"):
         (sweep / cell / "pictures").mkdir()
@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_golden(page: Path) -> None:
-    """The page without its style, script and drawings; `cp` the new one over the old where a change is meant."""
+    """The page without styles, scripts and drawings equals the stored one. Replace that if a change is intended."""
     text = re.sub(r"(?s)<(svg|style|script)\b([^>]*)>.*?</\1>", r"<\1\2></\1>", page.read_text())
     new = page.with_name("golden.html")
     new.write_text(text)
@@ -45,7 +45,7 @@ def test_golden(page: Path) -> None:
 def test_nothing_from_elsewhere(page: Path) -> None:
     text = page.read_text()
     assert not re.search(r"https?:|//\w|url\((?!#)|@import|xmlns", text)
-    assert set(re.findall(r'(?:src|href)="(.)', text)) <= {"#", "d"}  # its own parts, and data
+    assert set(re.findall(r'(?:src|href)="(.)', text)) <= {"#", "d"}  # anchors and data URLs
     assert text.count("data:image/png;base64,") == 2
     assert "The best run, AL4 with seed 1: test accuracy 0.9610." in text
 
@@ -86,12 +86,12 @@ def browser(tmp_path: Path) -> Iterator[Any]:
 
 
 def test_in_a_browser(page: Path, browser: Any) -> None:
-    """Sort by a column, filter, read a value of a curve and of a cell by pointing at it."""
+    """Columns sort, the search field filters, marks show their values, and no other site is requested."""
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
 
     browser.get("about:blank")
-    browser.get_log("performance")  # what the browser asks for itself when it starts
+    browser.get_log("performance")  # discards the requests of the browser's own start
     browser.get(page.as_uri())
 
     def rows(table: int, column: int) -> list[str]:
@@ -103,7 +103,7 @@ def test_in_a_browser(page: Path, browser: Any) -> None:
     accuracy.click()
     accuracy.click()
     assert rows(0, 0) == ["AL4", "AL2", "WS3", "WS1"]
-    browser.find_element(By.XPATH, "(//table)[1]//th[.='lr']/button").click()  # by value, equal ones as they were
+    browser.find_element(By.XPATH, "(//table)[1]//th[.='lr']/button").click()  # by value; equal values keep their order
     assert rows(0, 0) == ["AL2", "WS1", "WS3", "AL4"]
 
     heads = [table.text for table in browser.find_elements(By.TAG_NAME, "thead")]
@@ -112,7 +112,7 @@ def test_in_a_browser(page: Path, browser: Any) -> None:
     browser.find_elements(By.TAG_NAME, "table")[effects].find_element(
         By.XPATH, "../preceding-sibling::input[@type='search'][1]"
     ).send_keys("SHARING claimed")
-    assert rows(effects, 0) == ["WS3 − WS1"]  # of the other all differences are equal
+    assert rows(effects, 0) == ["WS3 − WS1"]  # AL4 - AL2 has no interval: its differences are equal
 
     tip = browser.find_element(By.ID, "tip")
     for start, said in (

@@ -1,4 +1,4 @@
-"""Effects at equal learning rates, by hand and from the committed search."""
+"""Tests of the effects at equal learning rates, against hand computations and the committed search."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from digitcmp.report.results import Results
 
 
 def test_effects_at_each_common_rate(tmp_path: Path) -> None:
-    """AL4 - WS3: -.01 and .00 at .0005, .02 and .03 at .001; WS3 alone has .002, AL4 alone .004."""
+    """AL4 - WS3 is -.01 and .00 at rate .0005, .02 and .03 at .001. Only WS3 has rate .002, only AL4 rate .004."""
     for seed in range(2):
         for lr, more in ((5e-4, -0.01), (1e-3, 0.02)):
             record(tmp_path, "ws3", 0.8, seed=seed, lr=lr)
@@ -32,7 +32,7 @@ def test_effects_at_each_common_rate(tmp_path: Path) -> None:
         ("auxiliary loss", "AL4 − WS3", 0.001, 2),
     ]
     assert list(table["mean"]) == pytest.approx([-0.005, 0.025])
-    # both with std .00707 of two: half-width 12.7062 * .005; t = 1 and 5 with one degree of freedom
+    # both have std .00707 over two seeds: half-width 12.7062 * .005; t is 1 and 5 with one degree of freedom
     assert list(table.ci_high - table["mean"]) == pytest.approx([0.063531] * 2, abs=1e-6)
     assert list(table.p) == pytest.approx([0.5, 0.12567], abs=1e-5)
     assert list(table.p_holm) == pytest.approx([0.5, 0.25133], abs=1e-5)

@@ -1,4 +1,4 @@
-"""The report of a small made-up sweep: its tables and files, what it warns of; and the committed reports."""
+"""Tests of the tables, files and warnings of reports of small synthetic sweeps, and of the committed reports."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from digitcmp.runs.result import SCORES, read_result, record_result
 
 
 def column(table: tables.Table, heading: str) -> list[str]:
-    """What the rows of a table say under this heading."""
+    """Return the values of a column of a table."""
     place = [column.heading for column in table.columns].index(heading)
     return [row[place] for row in table.rows]
 
@@ -60,7 +60,7 @@ def test_pairs(tmp_path: Path) -> None:
                 **{"train_pairs": pairs, "epochs": epochs, "head": "ordinal", "ema": 0.99, "seed": seed},
             )
         record(tmp_path, "ws2", 0.9, train_pairs=pairs)
-        record(tmp_path, "ws2", 0.9, train_pairs=pairs, epochs=50)  # two lengths at each number: no series
+        record(tmp_path, "ws2", 0.9, train_pairs=pairs, epochs=50)  # two numbers of epochs at each level: no series
     record(tmp_path, "ws1", 0.9)  # a single number of pairs
     results = Results.load([tmp_path])
     assert list(results.pairs.series) == ["WS3"] * 3 + ["WS3+ordinal"] * 3
@@ -134,7 +134,7 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
             (folder / f"evaluation,{name}.json").write_text(json.dumps(result))
         other = {"checkpoint_crc": crc, "test_acc": 0.6, **task, "seed": 100}  # other pairs are another task
         (folder / "evaluation,A.json").write_text(json.dumps(other))
-        (folder / "evaluation,c.json").write_text("{")  # a damaged file spoils no report
+        (folder / "evaluation,c.json").write_text("{")  # a damaged file is skipped
     report(sweep)
     text = (sweep / "report" / "report.md").read_text()
     assert "| WS3 | mnist | 5,000 | true | 2 | 0.850 ± 0.071 | [0.215, 1.000] † |" in text
@@ -144,7 +144,7 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
 
 
 def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> None:
-    """Dollars are no formulas; a panel has the names of its own classes, and counts a run once for each task."""
+    """Dollar signs are escaped. Each panel has the names of its own classes and counts each run once per task."""
     odd = ["$0-$9", "$\\foo$", "c,d"]
     for i, (model, aux) in enumerate(
         [(model, aux) for model in ("fcnn3", "ws1", "ws2", "ws3") for aux in (False, True)]
@@ -166,7 +166,7 @@ def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> No
         *[["\\$0-\\$9", "\\$\\foo\\$", "c,d"]] * 2,
     ]
     assert figure.get_suptitle() == "mean of n = 2 seeds (dots)"
-    for axes in panels:  # every mark in the row of its class
+    for axes in panels:  # every mark is in the row of its class
         low, high = sorted(axes.get_ylim())
         heights = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o"]  # type: ignore[index]
         assert all(low < y < high for y in heights)
@@ -176,7 +176,7 @@ def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> No
 
 
 def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
-    """AL4 - WS3 is .10 and .11 on MNIST; on Fashion-MNIST .04 and .07."""
+    """AL4 - WS3 is .10 and .11 on MNIST, .04 and .07 on Fashion-MNIST."""
     for dataset, auxiliary in (("mnist", (0.10, 0.11)), ("fashion_mnist", (0.04, 0.07))):
         for seed, effect in enumerate(auxiliary):
             record(tmp_path, "ws3", 0.8, seed=seed, dataset=dataset)
@@ -190,7 +190,7 @@ def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
 
 
 def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
-    """Of two runs one has it complete; read again from the CSV file alone, the report is the same."""
+    """One of two runs has the complete order. The report made from the CSV files alone is the same."""
     for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):
         folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
         result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "seed": seed}  # type: ignore[index]
@@ -210,7 +210,7 @@ def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
 
 
 def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
-    """Its evaluations would come back as soon as the runs are gone; other people's files stay."""
+    """A new report removes the old evaluations.csv, which would be read once the runs are deleted. Other files stay."""
     folder = record(tmp_path / "sweep", "ws3", 0.8)
     result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
     result |= {"seed": 0, "test_pairs": 1000, "tta": False, "test_acc": 0.7}
@@ -224,7 +224,7 @@ def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
-    """One for each run and task, whatever their files are called; a later one of other code is another file."""
+    """One evaluation counts per run and task: one with a class order, otherwise that of the first file."""
     folder = record(tmp_path, "ws3", 0.8)
     task = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
     task |= {"seed": 0, "test_pairs": 1000, "tta": False}
@@ -244,7 +244,7 @@ def test_a_single_cell_has_no_rates_to_select(tmp_path: Path) -> None:
 
 
 def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
-    """As one that reads like a number, 3220e772 or 02290525, does from a CSV file."""
+    """Checksums that look like numbers, 3220e772 and 02290525, are read from a CSV file as text."""
     for crc in ("3220e772", "02290525"):
         file = tmp_path / f"{crc}.npz"
         file.write_text(crc)
@@ -301,7 +301,7 @@ def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_run_in_two_folders_is_named_as_a_duplicate(tmp_path: Path) -> None:
-    """Also in a folder whose name is not that of its cell, as that of a single run."""
+    """The duplicate is detected in a folder that is not named after its cell, like that of a single run."""
     first = record(tmp_path / "a", "ws3", 0.9)
     single = tmp_path / "b" / "12-00-00_WS3"
     shutil.copytree(first, single)
@@ -335,7 +335,7 @@ def test_mixed_versions_commits_and_devices_are_said(tmp_path: Path) -> None:
 
 
 def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
-    """Other networks reach other functions, which is no mixture; the same function with another code is."""
+    """Code is mixed if the same function differs between runs. Networks may use different functions."""
     sweep, step = tmp_path / "sweep", {"module.step": "0123", "stem.conv": "1e4"}
     record(sweep, "ws3", 0.9, code="aa", functions=step)
     record(sweep, "ws2", 0.9, code="bb", functions={"module.step": "0123", "layers.dense": "77"})
@@ -343,7 +343,7 @@ def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
     before = shutil.copytree(sweep, tmp_path / "before")
     report(before)
     record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88", "module.step.inner": "5"})
-    record(sweep, "ws1", 0.9)  # an older result, that says nothing of its code
+    record(sweep, "ws1", 0.9)  # an older result without a record of its code
     warnings = ["mixed code among these runs: module.step.inner, stem.conv. Results may not be comparable."]
     warnings += ["1 of 4 runs have no record of the code that trained them"]
     assert Results.load([sweep]).warnings == warnings
@@ -404,7 +404,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     names |= {"seed_curves.csv", "convergence.csv"}
     figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
     assert {file.name for file in out.iterdir()} == names | figures | {".manifest"}
-    assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # in full, on 80 columns too
+    assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # complete on 80 columns too
     assert "missing runs: 1 started but not finished, 0 not started. See report.md." in done.stdout
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
     assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
@@ -417,7 +417,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     assert f"{row} 0.914 ± 0.015 | +0.037 |" in text
     effect = "| AL2 − WS1 | +0.100 | as claimed | [+0.098, +0.102] | 3 | <0.001 | <0.001 | +0.10 | +0.057 [+0.046, "
     assert effect in text
-    assert "*smaller*, *larger than claimed*" in text  # the rule beside the table
+    assert "*smaller*, *larger than claimed*" in text  # the rule of the verdicts
     assert "no statistics for AL4 − WS3, WS3 − WS1, (AL4 − WS3) − (AL2 − WS1): missing runs: WS3 lacks seed=3" in text
     assert "- model=ws3,aux=false,lr=0.0013/seed=3\n" in text
     for name in figures:
@@ -507,7 +507,7 @@ def test_a_table_is_never_cut_short(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
-    """At 80 columns no line is longer, every value is there, and the cell's name begins every block."""
+    """At 80 columns the table is split into blocks. No line is longer, and every block names each cell once."""
     stream = io.StringIO()
     table = tables.cells(Results.load([grid(tmp_path)]))
     tables.show(table, Console(width=80, force_terminal=True, no_color=True, file=stream))
@@ -522,7 +522,7 @@ COMMITTED = sorted(path.parent for path in ROOT.glob("multirun/*/report/runs.csv
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
 def test_committed_reports_made_again_are_the_same(folder: Path, tmp_path: Path) -> None:
-    """Every file: what the report writes follows from runs.csv, curves.csv and evaluations.csv alone."""
+    """The .csv and .tex files of a report follow from its CSV files alone."""
     again = tmp_path / "again"
     done = report(folder.parent, "--out", again)
     assert f"{folder}: its runs were deleted. This report is made from its CSV files." in done.stdout
@@ -538,11 +538,11 @@ def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
     before = {file.name: file.read_bytes() for file in (sweep / "report").iterdir()}
     for folder in sweep.glob("model=*"):
         shutil.rmtree(folder)
-    for root in (sweep, sweep / "report"):  # the report itself is a folder to read from, too
+    for root in (sweep, sweep / "report"):  # a report folder can be read as well
         report(root)
         after = {file.name: file.read_bytes() for file in (sweep / "report").iterdir()}
         other = {name for name in before if before[name] != after[name]}
-        assert other <= {"curves.png", "curves.svg", "report.html"}  # curves.csv has six digits
+        assert other <= {"curves.png", "curves.svg", "report.html"}  # curves.csv keeps six digits
         assert after.keys() == before.keys()
 
 

@@ -1,4 +1,4 @@
-"""The robust companions of an effect, against values computed by hand and by scipy."""
+"""Tests of the robust statistics of an effect against hand computations and scipy."""
 
 import itertools
 
@@ -21,7 +21,7 @@ def test_sign_flips_by_hand() -> None:
     assert sign_flip_p(np.array([0.01, 0.02, -0.03])) == 1
     # 1 - 2 + 3 = 2: of the sums +-6 +-4 +-2 0 0, all but the zeros
     assert sign_flip_p(np.array([0.01, -0.02, 0.03])) == 6 / 8
-    # all ten positive: the smallest p there is
+    # ten positive values have the smallest possible p
     assert sign_flip_p(np.linspace(0.01, 0.1, 10)) == 2 / 1024
 
 
@@ -50,7 +50,7 @@ def test_trimmed_mean_by_hand() -> None:
     trimmed = trimmed_mean(np.array([3, 10, 0, 1, 2]) / 100)
     half = 4.302653 * (4 / 6) ** 0.5 / 100
     assert trimmed == pytest.approx((0.02, 0.02 - half, 0.02 + half), abs=1e-8)
-    # ten: two cut at each end, and a collapsed run is one of them
+    # of ten values two are cut at each end, the collapsed run among them
     assert trimmed_mean(COLLAPSED).mean == pytest.approx((0.02 + 0.022 + 0.024 + 0.025 + 0.027 + 0.028) / 6)
     assert trimmed_mean(COLLAPSED).low > 0.01 and stats.paired_effect(COLLAPSED, np.zeros(10)).low < 0
     assert trimmed_mean(COLLAPSED).mean == pytest.approx(scipy.stats.trim_mean(COLLAPSED, 0.2))

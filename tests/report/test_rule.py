@@ -1,4 +1,4 @@
-"""Verdicts on effects, by hand."""
+"""Tests of the verdicts on effects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Series over the levels of numeric settings, and their figures."""
+"""Tests of the series over the levels of numeric settings and of their figures."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ T1 = 12.706204736  # Student's t, 97.5 %, one degree of freedom
 
 
 def test_a_numeric_setting_has_a_series_per_network_with_intervals(tmp_path: Path) -> None:
-    """At aux_weight .3 AL4 has .90 and .92: mean .91, half the interval t * std / sqrt(2) = t * .01."""
+    """AL4 has .90 and .92 at aux_weight .3: the mean is .91, the half-width t * std / sqrt(2) = t * .01."""
     for weight, base in ((0.3, 0.90), (1.0, 0.93), (10.0, 0.95)):
         for seed in range(2):
             record(tmp_path, "ws3", base + 0.02 * seed, aux=True, aux_weight=weight, seed=seed)
@@ -40,7 +40,7 @@ def test_two_levels_texts_and_lists_are_no_series(tmp_path: Path) -> None:
 
 
 def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) -> None:
-    """Batches of 5, 20, 100 of 1,000 pairs: 200, 50, 10 steps an epoch, about 1,250 in 6, 25, 125 epochs."""
+    """Batches of 5, 20 and 100 have 200, 50 and 10 steps per epoch: about 1,250 steps in 6, 25 and 125 epochs."""
     for batch_size, epochs in ((5, 6), (20, 25), (100, 125)):
         record(tmp_path, "ws3", 0.8, batch_size=batch_size, epochs=epochs)
         if epochs != 25:
@@ -59,11 +59,11 @@ def test_a_learning_rate_that_follows_the_level_does_not_split_a_series(tmp_path
         record(tmp_path, "ws3", 0.8, epochs=epochs, lr=lr)
     table = Results.load([tmp_path]).series
     assert list(table[table.factor == "epochs"].level) == [10, 20, 40]
-    assert "lr" not in set(table.factor)  # epochs differ with it
+    assert "lr" not in set(table.factor)  # the number of epochs differs with the rate
 
 
 def test_many_series_are_averaged_for_each_seed(tmp_path: Path) -> None:
-    """14 weight decays at .5 + .01 k: their mean is .565; the second seed has .1 more."""
+    """The 14 weight decays have .5 + .01 k, with a mean of .565. The second seed has .1 more."""
     for k in range(14):
         for batch_size in (10, 20, 40):
             for seed in range(2):

@@ -1,4 +1,4 @@
-"""Intervals that cover the test images: by hand, against simulated images, and from the command line."""
+"""Tests of intervals that cover the test images, against hand computations and simulated images."""
 
 import re
 import shutil
@@ -22,7 +22,10 @@ def answers(pairs: list[tuple[int, int]], correct: list[float]) -> Answers:
 
 
 def test_one_cell_of_two_seeds_by_hand() -> None:
-    """The terms are (1 - .75) / 4 = .0625 and (0 - .75) / 4. Images 0 and 2 are shared, each adds 2 * .0625^2."""
+    """The terms are (1 - .75) / 4 = .0625 and (0 - .75) / 4. Images 0 and 2 are shared and add 2 * .0625^2 each.
+
+    The sum is multiplied by n / (n - 1) = 2.
+    """
     first, second = answers([(0, 1), (2, 3)], [1, 1]), answers([(0, 2), (4, 5)], [1, 0])
     assert shared_variance(terms([[first, second]], [1.0]), 2) == pytest.approx(2 * (2 * 2 * 0.0625**2))
 
@@ -33,7 +36,7 @@ def test_a_pair_that_two_seeds_share_counts_once() -> None:
 
 
 def test_an_effect_on_the_same_images_by_hand() -> None:
-    """The cells differ on pair (0, 1) alone, by 1 in both seeds. The mean difference is .5, the terms +-.125."""
+    """The cells differ on pair (0, 1) alone, by 1 in both seeds. The mean difference is .5, the terms are +-.125."""
     pairs = [(0, 1), (2, 3)]
     plus, minus = answers(pairs, [1, 1]), answers(pairs, [0, 1])
     variance = shared_variance(terms([[plus, plus], [minus, minus]], [1.0, -1.0]), 2)
@@ -47,13 +50,13 @@ def test_without_a_shared_image_nothing_is_added() -> None:
 
 
 def test_an_interval_is_widened_by_the_standard_error() -> None:
-    """Ten seeds with a standard error of .03 and images of .04 have one of .05."""
+    """Standard errors of .03 over ten seeds and of .04 over images combine to .05."""
     t = 2.262157
     assert widened(0.5 - t * 0.03, 0.5 + t * 0.03, 0.04**2, 10) == pytest.approx((0.5 - t * 0.05, 0.5 + t * 0.05))
 
 
 def test_the_variance_of_simulated_seeds_on_shared_images() -> None:
-    """Both variances together are that of the mean: images 4 s^2 / 200, seeds 1/5 of theirs, pairs 1/500 of theirs."""
+    """The variance of the mean is 4 * .3^2 / 200 by images, .02^2 / 5 by seeds and .2^2 / 500 by pairs."""
     rng = np.random.default_rng(0)
     estimates, seeds_alone = [], []
     for _ in range(400):
@@ -83,7 +86,10 @@ def run_report(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
 def test_report_with_test_images(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The recorded runs give both intervals; the CSV is kept when the runs are deleted; odd checkpoints are refused."""
+    """The report has both intervals, and keeps test_images.csv when the runs are deleted.
+
+    Checkpoints with another accuracy than the recorded one are rejected.
+    """
     train(*SWEEP, "sweep=two", "hydra/launcher=basic")
     folder = tmp_path / "multirun/two"
     assert run_report(monkeypatch, folder, "--test-images") == 0

@@ -1,4 +1,4 @@
-"""Statistics against values computed by hand and by scipy."""
+"""Tests of the statistics against hand computations and scipy."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ B = np.array([0.816, 0.821, 0.809, 0.830, 0.826])
 
 
 def test_interval_of_a_mean_by_hand() -> None:
-    # std .01, n = 3: half-width is t(0.975, 2) / sqrt(3) = 4.302653 / 1.732051 times .01
+    # std .01, n = 3: the half-width is .01 * t(0.975, 2) / sqrt(3) = .01 * 4.302653 / 1.732051
     assert interval(0.8, 0.01, 3) == pytest.approx((0.8 - 0.02484138, 0.8 + 0.02484138), abs=1e-8)
     assert np.isnan(interval(0.8, float("nan"), 1)).all()
 
@@ -93,14 +93,14 @@ def test_holm_with_another_p_is_holm_of_the_replaced() -> None:
             replaced[place] = other
             expected.append(holm(replaced)[place])
         assert holm_with(p, place, others) == pytest.approx(expected)
-    # alone in its family, a p is its own
+    # a single p of a family is not corrected
     assert holm_with(np.array([0.2]), 0, np.array([0.01, 0.3])) == pytest.approx([0.01, 0.3])
 
 
 def test_benjamini_hochberg_by_hand() -> None:
     # sorted .01 .02 .03 .5 times 4 / rank = .04 .04 .04 .5
     assert benjamini_hochberg(np.array([0.5, 0.01, 0.03, 0.02])) == pytest.approx([0.5, 0.04, 0.04, 0.04])
-    # .01 * 3 / 1 = .03, .04 * 3 / 2 = .06, .05 * 3 / 3 = .05, which .04 takes too
+    # .01 * 3 / 1 = .03, .04 * 3 / 2 = .06, .05 * 3 / 3 = .05; .04 gets .05, the smaller value above it
     assert benjamini_hochberg(np.array([0.01, 0.04, 0.05])) == pytest.approx([0.03, 0.05, 0.05])
     assert benjamini_hochberg(np.array([])).shape == (0,)
     p = np.random.default_rng(0).random(20) ** 3

@@ -1,4 +1,4 @@
-"""The command that a report names for its runs."""
+"""Tests of the command that a report prints for its runs."""
 
 from pathlib import Path
 
