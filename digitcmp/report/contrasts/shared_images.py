@@ -70,4 +70,4 @@ def over_images(row: dict[str, Any], variance: float) -> dict[str, float]:
     """Return the second interval of a row and the share of its variance that the test images add."""
     low, high = widened(row["ci_low"], row["ci_high"], variance, row["n"])
     within, whole = row["ci_high"] - row["ci_low"], high - low
-    return {"images_low": low, "images_high": high, "images_share": 1 - (within / whole) ** 2 if whole else 0.0}
+    return {"images_low": low, "images_high": high, "images_share": 1 - (within / whole) ** 2 if variance else 0.0}
