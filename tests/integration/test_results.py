@@ -156,6 +156,14 @@ def test_ranges_of_a_family(report: str, family: str, column: str, text: str) ->
     assert text.format(number(values.min(), sign=False), number(values.max(), sign=False)) in RESULTS
 
 
+def test_the_share_of_the_test_images() -> None:
+    rows = pd.read_csv(MULTIRUN / "table1_fresh/report/test_images.csv")
+    shares = [rows[flag].images_share for flag in (rows.family == "accuracy", rows.family != "accuracy")]
+    ends = [100 * end for share in shares for end in (share.min(), share.max())]
+    text = "{:.0f} to {:.0f} % of the variance of an accuracy, but {:.0f} to {:.0f} % of that of an effect"
+    assert text.format(*ends) in re.sub(r"\s+", " ", (ROOT / "docs/methods.md").read_text())
+
+
 def test_convergence_at_the_papers_rates() -> None:
     rows = pd.read_csv(MULTIRUN / "table1_fresh/report/convergence.csv").set_index(["outcome", "effect"])
     for outcome, name in (
