@@ -31,7 +31,6 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
         RunError: if a run's checkpoint or data set is missing or changed, or its accuracy is not the recorded one.
     """
     numbers: dict[bytes, int] = {}  # by the pixels of an image
-    loaded = cache(lambda source: datasets.load(**json.loads(source) | {"root": Path(json.loads(source)["root"])}))
     result = []
     for run in runs.to_dict("records"):
         folder = Path(run["path"])
@@ -39,7 +38,7 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
             comparer = load(folder)
             source = data_source(folder)
             checked_crc(source, run)
-            data = loaded(json.dumps(source | {"side": comparer.images.side}, sort_keys=True))
+            data = load_data(json.dumps(source | {"side": comparer.images.side}))
         except (CheckpointError, DataError, OSError) as error:
             raise RunError(f"{folder} has no answers: {error}") from None
         seed = run["seed"] if pd.isna(run.get("data_seed", np.nan)) else int(run["data_seed"])
@@ -57,3 +56,10 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
         places = [numbers.setdefault(image, len(numbers)) for image in images]
         result.append(Answers(np.array(places).reshape(-1, 2), correct))
     return result
+
+
+@cache
+def load_data(source: str) -> datasets.DataSet:
+    """Return the data set with these arguments of `datasets.load`, given as JSON, which can be a key of the cache."""
+    arguments = json.loads(source)
+    return datasets.load(**arguments | {"root": Path(arguments["root"])})
