@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +28,9 @@ def effects(report: Path, *families: str) -> pd.DataFrame:
 
 
 def number(value: float) -> str:
-    """Format a difference: +.079."""
-    return f"{round(value, 3) + 0.0:+.3f}".replace("0.", ".", 1)  # + 0.0 makes -0.0 positive
+    """Format a difference: +.079. Halves are rounded away from zero."""
+    rounded = Decimal(f"{value:.12g}").quantize(Decimal("0.001"), ROUND_HALF_UP)
+    return f"{rounded + 0:+.3f}".replace("0.", ".", 1)  # + 0 makes -0 positive
 
 
 def bounds(low: float, high: float) -> str:
@@ -190,7 +192,7 @@ def regularization(report: Path) -> Answer:
     ]
     verdict = direction(found["shuffled"])
     if verdict != "holds" and direction(found["digits"]) == "holds":
-        verdict = "does not hold: it is the information in the labels"
+        verdict = "does not hold: shuffled labels cost accuracy"
     n = int(found["digits"].n.min())
     return Answer(f"less no auxiliary loss, four networks, n = {n}: {', '.join(texts)}", verdict)
 
