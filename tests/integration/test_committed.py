@@ -36,6 +36,7 @@ def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float,
         ("lr_search", "table1_tuned_fresh"),
         ("transfer_rates", "transfer"),
         ("transfer_fresh_rates", "transfer_fresh"),
+        ("tasks_rates", "tasks_tuned"),
     ],
 )
 def test_an_experiment_has_the_rates_that_its_search_selects(search: str, experiment: str, train: Run) -> None:
