@@ -46,10 +46,12 @@ def effect(report: str, name: str, context: str = "", table: str = "effects.csv"
         ("table1", "mean of WS3 − WS2 and WS1 − FCNN3", ""),
         ("table1", "mean of AL4 − AL3 and AL2 − AL1", ""),
         ("table1", "mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)", ""),
-        ("tasks", "auxiliary loss", ""),
-        ("tasks", "sharing", ""),
+        ("tasks_tuned", "auxiliary loss", ""),
+        ("tasks_tuned", "sharing", ""),
+        ("tasks", "auxiliary loss: shuffled_leq − leq", ""),
+        ("tasks", "sharing: shuffled_leq − leq", ""),
         *(
-            ("tasks", name, f"task={task}")
+            ("tasks_tuned", name, f"task={task}")
             for task in ("odd_sum", "same", "shuffled_leq")
             for name in ("auxiliary loss", "sharing")
         ),
@@ -118,6 +120,28 @@ def test_the_heads_loss() -> None:
 def share(report: str, name: str, context: str = "") -> str:
     """Return the share of errors that an effect removes, in per cent."""
     return f"{effect(report, name, context).errors_removed:.0%}".replace("%", " %")
+
+
+def test_other_tasks() -> None:
+    """The means at one rate, the collapsed runs and the majority answers."""
+    contexts = ("", "task=shuffled_leq", "task=same", "task=odd_sum")
+    for name, text in (
+        ("auxiliary loss", "adds {}, {}, {} and {}, sharing"),
+        ("sharing", "sharing {}, {}, {} and {}."),
+    ):
+        means = [number(effect("tasks", name, context)["mean"], sign=False) for context in contexts]
+        assert text.format(*means) in RESULTS
+    cells = pd.read_csv(MULTIRUN / "tasks_tuned/report/cells.csv")
+    four = cells[cells.model.isin(NETWORKS)].set_index("task")
+    for task, text in (("same", "they have {} to {}."), ("odd_sum", "({} to {}).")):
+        aux = four.loc[task][four.loc[task].aux].test_acc_mean
+        assert text.format(number(aux.min(), sign=False), number(aux.max(), sign=False)) in RESULTS
+    odd = four.loc["odd_sum"]
+    assert (odd[~odd.aux].collapsed.sum(), odd[~odd.aux].n.sum(), odd[odd.aux].collapsed.sum()) == (14, 40, 0)
+    rates = pd.read_csv(MULTIRUN / "tasks_rates/report/runs.csv").query("task == 'same' and not aux")
+    assert not (
+        rates.test_acc > rates.majority + 3 * (rates.majority * (1 - rates.majority) / rates.test_pairs) ** 0.5
+    ).any()
 
 
 def test_other_data_sets() -> None:
@@ -264,5 +288,5 @@ def test_the_page_of_claims_is_that_of_the_reports() -> None:
 def test_every_experiment_has_its_report() -> None:
     """Every experiment has a committed report, except recipes of single runs, the smoke test and unfinished sweeps."""
     names = {file.stem for file in (ROOT / "conf/experiment").glob("*.yaml")} - {"best", "best_unlabelled", "smoke"}
-    running = {"tasks_rates", "best_search"}
+    running = {"best_search"}
     assert names - running <= {folder.name for folder in MULTIRUN.iterdir() if (folder / "report").is_dir()}
