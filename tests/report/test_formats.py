@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from digitcmp.report.formats import interval, p_value, readable, spread
-from digitcmp.report.loading.settings import level_name, literal
+from digitcmp.report.loading.settings import default, level_name, literal
 
 pytestmark = pytest.mark.pure
 
@@ -54,3 +54,7 @@ def test_the_name_of_a_level(key: str, value: str, name: str) -> None:
 
 def test_a_value_from_its_text() -> None:
     assert [literal(text) for text in ("0.002", "true", "[300, 50]", "ws3")] == [0.002, True, [300, 50], "ws3"]
+
+
+def test_the_default_of_an_option_that_is_recorded_only_if_set() -> None:
+    assert default("resplit", "ws3") is False and default("max_steps", "ws3") == -1 and default("padding", "ws3") == 0

@@ -86,7 +86,7 @@ def difference(key: str, high: Condition, low: Condition) -> str:
         return f"{paper.label(high[key], False)} − {paper.label(low[key], False)}"
     if high[key] == "true":
         return key
-    levels = [side[key] or readable(default(key, side["model"])) or "null" for side in (high, low)]
+    levels = [side[key] or readable(default(key, side["model"])) or "default" for side in (high, low)]
     return f"{key} {levels[0]} − {levels[1]}"
 
 

@@ -26,7 +26,8 @@ def default(key: str, model: str) -> Any:
     arguments = NETWORKS[model].arguments.model_fields if model in NETWORKS else {}
     if key in arguments:
         return arguments[key].default
-    unless_default = config_yaml() | config_yaml()["trainer"]  # defaults() lacks options that are recorded if set
+    config = config_yaml()
+    unless_default = config["data"] | config | config["trainer"]  # defaults() lacks options that are recorded if set
     return defaults().get(key, unless_default.get(key))
 
 
