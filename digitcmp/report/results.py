@@ -148,10 +148,12 @@ class Results:
         Empty unless the answers are known, or an archive has them.
         """
         if self.answers is not None:
-            accuracies = accuracies_over_images(self.runs, self.cells, self.titles(), self.answers)
-            return pd.concat([accuracies, effects_over_images(self.runs, self.effects, self.answers)])
-        files = [archive / "test_images.csv" for archive in self.archives]
-        tables = [read_csv(file) for file in files if file.exists()]
+            tables = [accuracies_over_images(self.runs, self.cells, self.titles(), self.answers)]
+            tables.append(effects_over_images(self.runs, self.effects, self.answers))
+        else:
+            files = [archive / "test_images.csv" for archive in self.archives]
+            tables = [read_csv(file) for file in files if file.exists()]
+        tables = [table for table in tables if len(table)]  # an empty table would make the numbers objects
         return pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))
 
     @cached_property

@@ -196,7 +196,7 @@ def over_images(results: Results) -> Table:
     """Return the table of accuracies and effects with the intervals over seeds and over test images."""
 
     def form(row: dict[str, Any]) -> str:
-        return ".3f" if row["family"] == ACCURACY else "+.3f"
+        return decimals(row["mean"]) if row["family"] == ACCURACY else "+.3f"
 
     columns = [name("effect", "cell or effect"), setting("n"), name("settings")]
     columns.append(Column("mean", lambda row: readable(row["mean"], form(row)), "mean"))
