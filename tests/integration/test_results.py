@@ -253,6 +253,14 @@ def test_means_without_collapsed_runs() -> None:
     assert "the differences are {} and {}.".format(*changes) in RESULTS
 
 
+def test_the_best_recipe_on_further_seeds() -> None:
+    row = pd.read_csv(MULTIRUN / "best_fresh/report/test_images.csv").iloc[0]
+    cell = pd.read_csv(MULTIRUN / "best_fresh/report/cells.csv").iloc[0]
+    ends = [f"{row[end]:.4f}"[1:] for end in ("ci_low", "ci_high", "images_low", "images_high")]
+    assert f"has {cell.test_acc_mean:.4f} ± {cell.test_acc_std:.4f}".replace("0.", ".") in RESULTS
+    assert "[{}, {}] over seeds and [{}, {}] if it covers the test images too".format(*ends) in RESULTS
+
+
 def test_convergence_at_the_papers_rates() -> None:
     rows = pd.read_csv(MULTIRUN / "table1_fresh/report/convergence.csv").set_index(["outcome", "effect"])
     for outcome, name in (
