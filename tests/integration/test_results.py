@@ -261,6 +261,12 @@ def test_the_best_recipe_on_further_seeds() -> None:
     assert "[{}, {}] over seeds and [{}, {}] if it covers the test images too".format(*ends) in RESULTS
 
 
+def test_the_search_beside_the_recipes() -> None:
+    cells = pd.read_csv(MULTIRUN / "best_search/report/cells.csv")
+    for accuracy in cells.val_acc_mean:
+        assert f"{accuracy:.4f}"[1:] in RESULTS
+
+
 def test_convergence_at_the_papers_rates() -> None:
     rows = pd.read_csv(MULTIRUN / "table1_fresh/report/convergence.csv").set_index(["outcome", "effect"])
     for outcome, name in (
@@ -296,5 +302,4 @@ def test_the_page_of_claims_is_that_of_the_reports() -> None:
 def test_every_experiment_has_its_report() -> None:
     """Every experiment has a committed report, except recipes of single runs, the smoke test and unfinished sweeps."""
     names = {file.stem for file in (ROOT / "conf/experiment").glob("*.yaml")} - {"best", "best_unlabelled", "smoke"}
-    running = {"best_search"}
-    assert names - running <= {folder.name for folder in MULTIRUN.iterdir() if (folder / "report").is_dir()}
+    assert names <= {folder.name for folder in MULTIRUN.iterdir() if (folder / "report").is_dir()}
