@@ -206,7 +206,8 @@ def over_images(results: Results) -> Table:
     )
     columns += [both, measure("from images", "images_share", ".0%")]
     frame = results.over_images
-    return table(frame.assign(settings=differing(frame.context.fillna(""))), columns, "test_images.csv")
+    contexts = [context if isinstance(context, str) else "" for context in frame.context]  # nan in a CSV file
+    return table(frame.assign(settings=differing(contexts)), columns, "test_images.csv")
 
 
 def averages(results: Results) -> Table:
