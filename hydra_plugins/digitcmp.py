@@ -1,9 +1,10 @@
 """Plugins of Hydra: the check before a run, the sweeper, and the launcher for this machine."""
 
+import copy
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
@@ -100,10 +101,21 @@ class GridSweeper(Sweeper):
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
         """Return the configuration for these choices of files. Raise ConfigError if one of them is a sweep."""
-        config = self.loader.load_sweep_config(self.config, list(choices))
+        name = self.config.hydra.runtime.choices.experiment
+        own = not name or f"experiment={name}" in choices
+        config = self.loader.load_sweep_config(self.config if own else self.without_grids, list(choices))
         if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
             raise ConfigError(f"{' '.join(choices)} is not allowed inside a sweep: it is a sweep. Start it alone.")
         return without_hydra(config, resolve=False)
+
+    @cached_property
+    def without_grids(self) -> DictConfig:
+        """The configuration without the grids of the experiment's file. Hydra 1.4 rejects a job with other grids."""
+        config = copy.deepcopy(self.config)
+        if not any(override.startswith("hydra.sweeper.grids=") for override in config.hydra.overrides.hydra):
+            with read_write(config.hydra):
+                config.hydra.sweeper.grids = [{}]
+        return config
 
     def own_settings(self) -> dict[str, Any]:
         """Return the options that the file of the sweep's experiment sets, as {'data.test_pairs': 5000}."""
