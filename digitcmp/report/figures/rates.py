@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
 
 from digitcmp.report.contrasts.contrast import CLAIMS
 from digitcmp.report.figures.levels import apart, mark_levels, number_levels, show_means
@@ -54,7 +53,7 @@ def draw(results: Results, colours: Palette) -> Figure:
             axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":")
         axes.set_title(escaped(title))
         axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.minorticks_off()  # those of many panels enlarge the page by a sixth
     hide_rest(list(panels.flat), len(selection))
     cut = f"; the first {MOST} of {len(results.selection)}" if len(results.selection) > MOST else ""
     figure.supxlabel(f"learning rate ({seeds(cells.n)}, dots{cut})", fontsize=8)
