@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from digitcmp.commands.evaluate import checked_crc
+from digitcmp.commands.evaluate import answer, checked_crc, load_data, pairs_seed
 from digitcmp.data import datasets
-from digitcmp.data.pairs import draw_sets
 from digitcmp.errors import CheckpointError, DataError, RunError
 from digitcmp.report.statistics.shared_images import Answers
 from digitcmp.runs.checkpoint import load
@@ -31,6 +28,7 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
         RunError: if a run's checkpoint or data set is missing or changed, or its accuracy is not the recorded one.
     """
     numbers: dict[bytes, int] = {}  # by the pixels of an image
+    loaded: dict[str, datasets.DataSet] = {}
     result = []
     for run in runs.to_dict("records"):
         folder = Path(run["path"])
@@ -38,28 +36,18 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
             comparer = load(folder)
             source = data_source(folder)
             checked_crc(source, run)
-            data = load_data(json.dumps(source | {"side": comparer.images.side}))
+            key = json.dumps([source, comparer.images.side])
+            data = loaded[key] = loaded.get(key) or load_data(source, comparer.images)
         except (CheckpointError, DataError, OSError) as error:
             raise RunError(f"{folder} has no answers: {error}") from None
-        seed = run["seed"] if pd.isna(run.get("data_seed", np.nan)) else int(run["data_seed"])
-        counts = {"train": 0, "val": 0, "test": int(run["test_pairs"])}
-        pairs = draw_sets(data, counts, seed, comparer.task)["test"]
-        with torch.inference_mode():
-            output = comparer.network.predict_all(pairs.pairs)
+        pairs, output = answer(comparer, data, int(run["test_pairs"]), pairs_seed(run, run["seed"]))
         correct = ((output.compare > 0) == pairs.target.bool()).double().numpy()
         if abs(correct.mean() - run["test_acc"]) > SAME:
             raise RunError(
                 f"{folder} has the accuracy {correct.mean():.4f} from its checkpoint and {run['test_acc']:.4f} in its "
                 "result; the same accuracy is expected. Train the run again."
             )
-        images = [image.tobytes() for image in pairs.pairs.flatten(0, 1).to(torch.uint8).numpy()]
+        images = [image.tobytes() for image in pairs.pairs.flatten(0, 1).byte().numpy()]
         places = [numbers.setdefault(image, len(numbers)) for image in images]
         result.append(Answers(np.array(places).reshape(-1, 2), correct))
     return result
-
-
-@cache
-def load_data(source: str) -> datasets.DataSet:
-    """Return the data set with these arguments of `datasets.load`, given as JSON, which can be a key of the cache."""
-    arguments = json.loads(source)
-    return datasets.load(**arguments | {"root": Path(arguments["root"])})

@@ -22,6 +22,8 @@ from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import read_result
 
 if TYPE_CHECKING:
+    from digitcmp.data.pairs import Batch
+    from digitcmp.models.network import PairOutput
     from digitcmp.runs.checkpoint import Comparer
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # the smallest allowed whole number
@@ -150,8 +152,7 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     own_file = overrides.get("data") in FILES  # not the run's data set
     crc = checked_crc(source, {} if own_file else run)
     data = load_data(source, network.images)
-    seed = network.arguments["seed"] if run.get("data_seed") is None else run["data_seed"]
-    seed = overrides.get("seed", seed)
+    seed = overrides.get("seed", pairs_seed(run, network.arguments["seed"]))
     n = overrides.get("data.test_pairs", run.get("test_pairs", TEST_PAIRS))
     network.tta = overrides.get("tta", network.tta)
     scores = score(comparer, data, n, seed, bool(overrides.get("order")))
@@ -223,6 +224,23 @@ def load_data(source: Mapping[str, Any], images: ImageSpec) -> datasets.DataSet:
     return data
 
 
+def pairs_seed(run: Mapping[str, Any], seed: int) -> int:
+    """Return the seed of a run's pairs: `data_seed` of its result, or the run's seed."""
+    own = run.get("data_seed")
+    return seed if own is None or own != own else int(own)  # nan in a table of runs
+
+
+def answer(comparer: Comparer, data: datasets.DataSet, n: int, seed: int) -> tuple[Batch, PairOutput]:
+    """Return n test pairs of a data set, drawn by a seed, and the network's output for them."""
+    import torch
+
+    from digitcmp.data.pairs import draw_sets
+
+    pairs = draw_sets(data, {"train": 0, "val": 0, "test": n}, seed, comparer.task)["test"]
+    with torch.inference_mode():
+        return pairs, comparer.network.predict_all(pairs.pairs)
+
+
 def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_order: bool) -> dict[str, Any]:
     """Return the network's scores on test pairs, by their names in result.json. Digit scores are None without aux.
 
@@ -235,13 +253,11 @@ def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_or
     """
     import torch
 
-    from digitcmp.data.pairs import draw_sets
     from digitcmp.models import objective, order
 
     network, task = comparer.network, comparer.task
-    pairs = draw_sets(data, {"train": 0, "val": 0, "test": n}, seed, task)["test"]
+    pairs, output = answer(comparer, data, n, seed)
     with torch.inference_mode():
-        output = network.predict_all(pairs.pairs)
         scores = objective.scores(output, pairs.target, pairs.digits, task, comparer.aux_labels)
         positions = order.positions(network, pairs) if with_order else None
     result: dict[str, Any] = {

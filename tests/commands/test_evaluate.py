@@ -98,10 +98,11 @@ def test_own_files_of_the_same_shape(
     assert capsys.readouterr().err == "data=npz is not allowed: it needs data.file=FILE\n"
 
 
-def test_other_pairs(al4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_pairs(al4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = shutil.copy(al4, tmp_path)  # other tests write evaluations beside al4
     for overrides in (["data.test_pairs=5000"], ["data.test_pairs=5000", "seed=1"], [], ["tta=true"]):
-        assert run(monkeypatch, al4, *overrides) == 0
-    results = files(al4.parents[1]).values()
+        assert run(monkeypatch, copied, *overrides) == 0
+    results = files(tmp_path).values()
     pairs = sorted((result["test_pairs"], result["seed"], result["tta"]) for result in results)
     assert pairs == [(1000, 0, False), (1000, 0, True), (5000, 0, False), (5000, 1, False)]
     accuracies = {result["test_acc"] for result in results}
