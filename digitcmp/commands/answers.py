@@ -39,7 +39,7 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
             key = json.dumps([source, comparer.images.side])
             data = loaded[key] = loaded.get(key) or load_data(source, comparer.images)
         except (CheckpointError, DataError, OSError) as error:
-            raise RunError(f"{folder} has no answers: {error}") from None
+            raise RunError(f"--test-images needs the checkpoints and data of the runs: {error}") from None
         pairs, output = answer(comparer, data, int(run["test_pairs"]), pairs_seed(run, run["seed"]))
         correct = ((output.compare > 0) == pairs.target.bool()).double().numpy()
         if abs(correct.mean() - run["test_acc"]) > SAME:

@@ -110,7 +110,8 @@ def test_report_with_test_images(
     assert (archive / "report/test_images.csv").read_bytes() == (folder / "report/test_images.csv").read_bytes()
     capsys.readouterr()
     assert run_report(monkeypatch, archive, "--test-images") == 2
-    assert re.fullmatch(r".*seed=0 has no answers: .*\n", capsys.readouterr().err)
+    needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 does not exist; .*\n"
+    assert re.fullmatch(needed, capsys.readouterr().err)
 
     monkeypatch.setattr(commands.answers, "SAME", -1.0)
     assert run_report(monkeypatch, folder, "--test-images") == 2
