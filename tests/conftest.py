@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -24,6 +25,11 @@ from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT
 from digitcmp.runs.result import CHECKSUM
 
 ROOT = Path(__file__).parents[1]
+# the reports that git keeps; a newcomer's own sweeps lie beside them
+COMMITTED = [
+    ROOT / "multirun" / name / "report"
+    for name in re.findall(r"^\| `(\w+)` \|", (ROOT / "multirun/README.md").read_text("utf-8"), re.M)
+]
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 sys.path.insert(0, str(ROOT))  # Hydra looks for hydra_plugins in the folder of train.py
 torch.set_num_threads(1)

@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from conftest import COMMITTED, ROOT
+
 from digitcmp.report.results import Results
 from digitcmp.sweeps.repeat import command
-
-ROOT = Path(__file__).parents[1]
 
 
 def moved(run: dict[str, Any]) -> float:
@@ -32,8 +32,8 @@ def main() -> None:
     """Print a row of a Markdown table for each report."""
     count, reports = int(sys.argv[1]), sys.argv[3:]
     print("| report | runs | equal | largest change |\n|:--|--:|--:|--:|")
-    for folder in sorted((ROOT / "multirun").iterdir()):
-        if (folder / "report").is_dir() and (not reports or folder.name in reports):
+    for folder in sorted(report.parent for report in COMMITTED):
+        if not reports or folder.name in reports:
             runs = Results.load([folder]).runs.sample(count, random_state=0).to_dict("records")
             with ThreadPoolExecutor(2) as pool:
                 changes = list(pool.map(moved, runs))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from configs import nested, run
-from conftest import ROOT
+from conftest import COMMITTED
 
 from digitcmp import paper
 from digitcmp.config import groups as groups_of
@@ -130,9 +130,9 @@ def typed_again(row: dict[str, Any]) -> Run:
     return Run.of(composed)
 
 
-@pytest.mark.parametrize("file", sorted(ROOT.glob("multirun/*/report/runs.csv")), ids=lambda file: file.parts[-3])
-def test_committed_runs_keep_their_names_and_hashes(file: Path) -> None:
-    rows = pd.read_csv(file).to_dict("records")
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
+def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
+    rows = pd.read_csv(folder / "runs.csv").to_dict("records")
     assert rows
     for row in rows:
         again = typed_again(row)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import COMMITTED
 from records import factorial, grid, record, report
 from rich.console import Console
 from rich.text import Text
@@ -517,16 +517,13 @@ def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
     assert "0.914 ± 0.015" in stream.getvalue() and "the head's loss" in stream.getvalue()
 
 
-COMMITTED = sorted(path.parent for path in ROOT.glob("multirun/*/report/runs.csv"))
-
-
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
 def test_committed_reports_made_again_are_the_same(folder: Path, tmp_path: Path) -> None:
-    """The .csv and .tex files of a report follow from its CSV files alone."""
+    """The CSV and Markdown files of a report follow from its CSV files alone."""
     again = tmp_path / "again"
     done = report(folder.parent, "--out", again)
     assert f"{folder}: its runs were deleted. This report is made from its CSV files." in done.stdout
-    for file in [file for file in folder.iterdir() if file.suffix in (".csv", ".tex")]:
+    for file in [file for file in folder.iterdir() if file.suffix in (".csv", ".md")]:
         assert (again / file.name).read_bytes() == file.read_bytes(), file.name
 
 
