@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.config.run import RENAMED, Run, config_yaml
+from digitcmp.report.results import Results
+from digitcmp.report.sections import sections
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
 from digitcmp.runs.result import SCORES, record_result
 
@@ -118,3 +120,8 @@ def large(root: Path, cells: int = 1000, n: int = 10) -> Path:
 
 if __name__ == "__main__":
     large(Path(sys.argv[1]), int(sys.argv[2]))
+
+
+def parts(results: Results, title: str = "") -> list[Any]:
+    """Return the tables, figures and notes of a report, or those of one section."""
+    return [part for content in sections(results) if title in ("", content.title) for part in content.parts]

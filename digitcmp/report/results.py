@@ -16,7 +16,7 @@ from digitcmp.report.contrasts import averages, conditions, contrast, convergenc
 from digitcmp.report.contrasts.parameters import equal_parameters
 from digitcmp.report.contrasts.rates import equal_rates
 from digitcmp.report.contrasts.shared_images import COLUMNS, accuracies_over_images, effects_over_images
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import to_text
 from digitcmp.report.loading import series, sources
 from digitcmp.report.loading.archive import read_csv
 from digitcmp.report.loading.cells import IDENTITY, accuracy_statistics, cell_means, paper_accuracy
@@ -102,7 +102,7 @@ class Results:
         are nan unless the cell has the paper's network, data and recipe. Each setting that differs between cells has a
         column between `paper_std` and `cell`, the name of the cell.
         """
-        settings = self.runs.drop(columns=list({*IDENTITY, *NO_SETTING} & {*self.runs})).map(readable)
+        settings = self.runs.drop(columns=list({*IDENTITY, *NO_SETTING} & {*self.runs})).map(to_text)
         changed = {key for settings_of_cell in self.changed_settings for key in settings_of_cell}
         # an argument at its default is not a difference from networks without that argument
         varied = settings[[key for key in settings if settings[key].nunique() > 1 and key in changed]]
@@ -132,7 +132,7 @@ class Results:
         for label, lr, of_cell in zip(self.cells.label, self.cells.lr, settings, strict=True):
             telling = sorted(item for item in of_cell - common[label] if item[0] not in hidden)
             names = ", ".join(level_name(key, value) for key, value in telling)
-            rate = f"lr={readable(lr)}" if count[frozenset(of_cell)] > 1 else ""
+            rate = f"lr={to_text(lr)}" if count[frozenset(of_cell)] > 1 else ""
             titles.append(" ".join(part for part in (label, names, rate) if part))
         return titles
 
@@ -256,6 +256,11 @@ class Results:
                 | {"at_edge": best.lr in (rates.lr.min(), rates.lr.max()), "cells": list(rates.cell)}
             )
         return pd.DataFrame(rows)
+
+    @property
+    def only_rates(self) -> bool:
+        """True if every cell belongs to a network with several learning rates."""
+        return len(self.selection) > 0 and bool(self.selection.rates.sum() >= len(self.cells))
 
     @cached_property
     def pairs(self) -> pd.DataFrame:

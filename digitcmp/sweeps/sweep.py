@@ -161,13 +161,14 @@ def print_table(root: Path) -> None:
     """Print a table of the sweep's cells with the paper's values, and the remarks on its data."""
     from rich.console import Console
 
-    from digitcmp.report.pages import tables  # pandas takes a second, which a dry run need not wait for
+    from digitcmp.report.pages.terminal import show_table  # pandas takes a second, which a dry run need not wait for
     from digitcmp.report.results import Results
+    from digitcmp.report.sections import accuracy
 
     results = Results.load([root])
     if len(results.runs):
         print()
-        tables.show(tables.cells(results), Console(highlight=False, soft_wrap=True))
+        show_table(accuracy.table(results), Console(highlight=False, soft_wrap=True))
         if DATA_REMARKS in results.runs:
             for remark in results.runs[DATA_REMARKS].dropna().unique():
                 print(f"data: {remark}")

@@ -135,4 +135,4 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     assert set(claims_table(tmp_path).experiment) == {"table1"}
     refused = report(tmp_path / "table1", "--claims", code=2).stderr
     assert "has no report of table1, equal_rates" in refused and refused.count("\n") == 1
-    assert report(tmp_path, "--claims", "--open", code=2).stderr.startswith("--claims takes one folder of sweeps")
+    assert report(tmp_path, "--claims", "--open", code=2).stderr.startswith("--claims writes no report")

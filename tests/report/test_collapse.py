@@ -8,8 +8,9 @@ import pytest
 from records import record
 
 from digitcmp.report.loading.archive import read_csv
-from digitcmp.report.pages import document, tables
 from digitcmp.report.results import Results
+from digitcmp.report.sections import accuracy as accuracy_section
+from digitcmp.report.sections import sections
 from digitcmp.report.statistics.collapse import base_rate, collapsed
 
 
@@ -65,12 +66,12 @@ def test_collapsed_runs_are_counted_named_and_no_setting(tmp_path: Path) -> None
         record(tmp_path, "ws1", 0.8, seed=seed)
     results = Results.load([tmp_path])
     assert list(results.cells.collapsed) == [0, 1]
-    table = tables.cells(results)
+    table = accuracy_section.table(results)
     place = [column.heading for column in table.columns].index("collapsed")
     assert [row[place] for row in table.rows] == ["", "1 of 4"]
-    [section] = [section for section in document.sections(results, []) if section.title == "Accuracy"]
+    [section] = [section for section in sections(results) if section.title == "Accuracy"]
     assert ["collapsed: WS3 seed 3 (0.560)"] in section.parts
-    files, _ = output.report_files(results)
+    files = output.report_files(results, sections(results))
     output.write(tmp_path / "report", files)
     assert list(read_csv(tmp_path / "report/runs.csv").collapsed) == [False] * 7 + [True]
     for folder in tmp_path.glob("model=*"):

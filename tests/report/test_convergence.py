@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from records import grid, record
+from records import grid, parts, record
 
 from digitcmp.report.contrasts.convergence import batch_time, compare, convergence, of_curve, outcomes, sign_test
-from digitcmp.report.pages import convergence_table, output
+from digitcmp.report.pages import output
 from digitcmp.report.results import Results
+from digitcmp.report.sections import convergence as convergence_section
+from digitcmp.report.sections import sections
 
 EPOCH = np.arange(1.0, 6)
 INF = np.inf
@@ -131,25 +133,24 @@ def test_curves_at_equal_rates(tmp_path: Path) -> None:
 def test_a_report_keeps_the_curves_of_its_runs(tmp_path: Path) -> None:
     sweep = grid(tmp_path)
     results = Results.load([sweep])
-    files, sections = output.report_files(results)
-    [section] = [section for section in sections if section.title == "Convergence"]
-    headings = [column.heading for column in section.parts[0].columns]
+    files = output.report_files(results, sections(results))
+    table = parts(results, "Convergence")[0]
+    headings = [column.heading for column in table.columns]
     assert headings[:5] == ["cell", "n", "epochs to .75", "to .80", "to 90 % of its gain"]
     assert "gap" not in headings  # this sweep has no training accuracies
     # the curves of WS1 are .70 .75 .767, .72 .77 .787 and .71 .76 .777: .75 in epoch 2, never .80; 90 % of the way
     # from .55 to the last accuracy is .745, .763 and .754
-    assert section.parts[0].rows[0][:5] == ["WS1", "3", "2.0", "0 of 3", "2.0"]
+    assert table.rows[0][:5] == ["WS1", "3", "2.0", "0 of 3", "2.0"]
     output.write(sweep / "report", files)
     table = pd.read_csv(sweep / "report/seed_curves.csv")
     assert list(table) == ["cell", "seed", "epoch", "train_acc", "val_acc", "test_acc"] and len(table) == 12 * 3
     for folder in sweep.glob("model=*"):
         shutil.rmtree(folder)
-    again, _ = output.report_files(Results.load([sweep]))
+    again = output.report_files(Results.load([sweep]), sections(Results.load([sweep])))
     for name in ("seed_curves.csv", "convergence.csv"):
         assert again[name] == files[name]
     (sweep / "report/seed_curves.csv").unlink()  # a report of an earlier version
-    older, sections = output.report_files(Results.load([sweep]))
-    assert "convergence.csv" not in older and "Convergence" not in [section.title for section in sections]
+    assert "Convergence" not in [content.title for content in sections(Results.load([sweep]))]
 
 
 def test_runs_without_a_curve_have_no_outcome(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_runs_without_a_curve_have_no_outcome(tmp_path: Path) -> None:
     assert len(table) == 8 and {*table.seed} == {0, 1}
     assert {*convergence(results.runs, some).n.dropna()} <= {0, 2}
     assert outcomes(results.runs, some.iloc[:0]).empty and convergence(results.runs, some.iloc[:0]).empty
-    assert convergence_table.difference(
+    assert convergence_section.difference(
         {"outcome": "area", "mean": np.nan, "less": 1, "more": 0, "n": 2, "p_sign": 1.0}
     )
 

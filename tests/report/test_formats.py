@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitcmp.report.formats import interval, p_value, readable, spread
+from digitcmp.report.formats import P_VALUE, interval, spread, to_text
 from digitcmp.report.loading.settings import default, level_name, literal
 
 pytestmark = pytest.mark.pure
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.pure
     ],
 )
 def test_a_value(value: Any, form: str, text: str) -> None:
-    assert readable(value, form) == text
+    assert to_text(value, form) == text
 
 
 def test_an_accuracy_has_four_decimals_from_098_on() -> None:
@@ -37,8 +37,9 @@ def test_an_accuracy_has_four_decimals_from_098_on() -> None:
 
 def test_an_interval_and_a_p_value() -> None:
     assert interval(0.8351, 0.8549) == "[0.835, 0.855]" and interval(float("nan"), float("nan")) == ""
+    assert interval(0.8351, 0.8549, n=2) == "[0.835, 0.855] †"
     assert interval(-0.01, 0.02, "+.3f") == "[-0.010, +0.020]"
-    assert [p_value(p) for p in (0.0009, 0.031, float("nan"))] == ["<0.001", "0.031", ""]
+    assert [to_text(p, P_VALUE) for p in (0.0009, 0.031, float("nan"))] == ["<0.001", "0.031", ""]
 
 
 @pytest.mark.parametrize(

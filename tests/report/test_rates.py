@@ -6,10 +6,9 @@ import pandas as pd
 import pytest
 import scipy.stats
 from conftest import ROOT
-from records import record
+from records import parts, record
 
-from digitcmp.report import figures
-from digitcmp.report.pages import document, tables
+from digitcmp.report.figures.style import save
 from digitcmp.report.results import Results
 
 
@@ -36,9 +35,9 @@ def test_effects_at_each_common_rate(tmp_path: Path) -> None:
     assert list(table.ci_high - table["mean"]) == pytest.approx([0.063531] * 2, abs=1e-6)
     assert list(table.p) == pytest.approx([0.5, 0.12567], abs=1e-5)
     assert list(table.p_holm) == pytest.approx([0.5, 0.25133], abs=1e-5)
-    assert tables.equal_rates(results).rows[1] == ["0.001", "+0.025 [-0.039, +0.089] †"]
-    assert "Equal learning rates" in [section.title for section in document.sections(results, [])]
-    assert figures.save(figures.draw(results)["equal_rates"], "svg")
+    table, _, figure, *_ = parts(results, "Equal learning rates")
+    assert table.rows[1] == ["0.001", "+0.025 [-0.039, +0.089] †"]
+    assert figure.name == "equal_rates" and save(figure.draw)["svg"]
 
 
 def test_one_rate_each_is_no_equal_rate(tmp_path: Path) -> None:
@@ -63,8 +62,7 @@ def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) ->
         ("AL4 − WS3", 0.002),
         ("AL4 − WS3 epochs=50", 0.001),
     ]
-    [section] = [part for part in document.sections(results, []) if part.title == "Equal learning rates"]
-    [lines] = [part for part in section.parts if isinstance(part, list)]
+    [lines] = [part for part in parts(results, "Equal learning rates") if isinstance(part, list)]
     [line] = lines
     assert line.startswith("no statistics for AL4 − WS3 epochs=50 at lr=0.002: missing runs: AL4")
     assert line.endswith("lacks seed=1")

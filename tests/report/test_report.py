@@ -6,24 +6,39 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import COMMITTED
-from records import factorial, grid, record, report
+from records import factorial, grid, parts, record, report
 from rich.console import Console
 from rich.text import Text
 
 from digitcmp import paper
-from digitcmp.report.figures import draw, save
-from digitcmp.report.pages import tables
+from digitcmp.report.figures.style import STYLE, save
+from digitcmp.report.pages.columns import Table
+from digitcmp.report.pages.section import Figure
+from digitcmp.report.pages.terminal import column_blocks, show_table
 from digitcmp.report.results import Results
+from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.runs.folder import METRICS, RESULT
 from digitcmp.runs.result import SCORES, read_result, record_result
 
 
-def column(table: tables.Table, heading: str) -> list[str]:
+def figures(results: Results) -> dict[str, Figure]:
+    """Return the figures of a report by their names."""
+    return {part.name: part for part in parts(results) if isinstance(part, Figure)}
+
+
+def table_of(results: Results, title: str) -> Table:
+    """Return the first table of a section."""
+    return next(part for part in parts(results, title) if isinstance(part, Table))
+
+
+def column(table: Table, heading: str) -> list[str]:
     """Return the values of a column of a table."""
     place = [column.heading for column in table.columns].index(heading)
     return [row[place] for row in table.rows]
@@ -46,7 +61,7 @@ def test_intervals_of_two_seeds_are_marked(tmp_path: Path) -> None:
     for seed, accuracy in enumerate((0.3, 0.9)):
         record(tmp_path / "sweep", "ws3", accuracy, seed=seed)
     results = Results.load([tmp_path / "sweep"])
-    assert column(tables.cells(results), "95 % interval") == ["[0.000, 1.000] †"]
+    assert column(accuracy_section.table(results), "95 % interval") == ["[0.000, 1.000] †"]
     report(tmp_path / "sweep")
     assert "† marks the interval of two seeds" in (tmp_path / "sweep" / "report" / "report.md").read_text()
 
@@ -65,7 +80,7 @@ def test_pairs(tmp_path: Path) -> None:
     results = Results.load([tmp_path])
     assert list(results.pairs.series) == ["WS3"] * 3 + ["WS3+ordinal"] * 3
     assert list(results.pairs.train_pairs) == [62, 1000, 8000] * 2
-    table = tables.pairs(results)
+    table = table_of(results, "Pairs")
     assert [column.heading for column in table.columns] == ["pairs", "WS3", "WS3+ordinal"]
     assert table.rows[1] == ["1,000", "0.895 ± 0.007", "0.940 ± 0.000"]
     report(tmp_path, "--out", tmp_path / "out")
@@ -82,7 +97,7 @@ def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> 
     results = Results.load([tmp_path])
     names = ["convnet+ordinal", "convnet+ordinal ensemble=3, tta"]
     assert results.titles() == ["WS3", *names, *(name.replace("+", "+AL+", 1) for name in names)]
-    table = tables.cells(results)
+    table = accuracy_section.table(results)
     assert column(table, "ensemble") == ["1", "1", "3", "1", "3"]
     assert column(table, "tta") == ["false", "false", "true", "false", "true"]
     assert column(table, "test accuracy") == ["0.800", "0.9870", "0.9870", "0.9910", "0.9910"]
@@ -95,7 +110,7 @@ def test_others_stand_beside_results_in_their_reach(tmp_path: Path) -> None:
     record(tmp_path / "beyond", "convnet", 0.95)
     results = Results.load([tmp_path])
     assert list(results.others.work) == [*paper.OTHERS, "the paper's AL4"]
-    table = tables.others(results)
+    table = table_of(results, "Published results")
     assert column(table, "test accuracy")[::5] == ["0.9826 ± 0.0034", "0.914 ± 0.015"]
     assert column(table, "95 % interval")[4] == "[0.865, 1.000]"  # three runs, std .028
     report(tmp_path / "beyond")
@@ -159,7 +174,8 @@ def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> No
                     result |= {"positions": {label: k / (len(names) - 1) for k, label in enumerate(names)}}
                     (folder / f"evaluation,{name},{tta}.json").write_text(json.dumps(result))
     results = Results.load([tmp_path])
-    figure = draw(results)["class_order"]
+    draw = figures(results)["class_order"].draw
+    figure = draw()
     panels = [axes for axes in figure.axes if axes.axison]
     assert [[label.get_text() for label in axes.get_yticklabels()] for axes in panels] == [
         *[list("0123")] * 2,
@@ -171,8 +187,7 @@ def test_figures_of_odd_names_many_cells_and_other_classes(tmp_path: Path) -> No
         heights = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o"]  # type: ignore[index]
         assert all(low < y < high for y in heights)
         assert {round(y) for y in heights} == set(range(len(axes.get_yticklabels())))
-    for form in ("png", "page"):
-        assert save(figure, form)
+    assert all(save(draw).values())
 
 
 def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
@@ -240,7 +255,7 @@ def test_a_single_cell_has_no_rates_to_select(tmp_path: Path) -> None:
     for seed in (0, 1):
         record(tmp_path, "ws3", 0.8, seed=seed)
     results = Results.load([tmp_path])
-    assert results.selection.empty and {*draw(results)} == {"accuracy", "curves"}
+    assert results.selection.empty and {*figures(results)} == {"accuracy", "curves"}
 
 
 def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
@@ -458,8 +473,9 @@ def test_the_figure_of_a_factorial_is_drawn_once_it_is_whole(tmp_path: Path) -> 
 def test_tick_labels_of_effects_do_not_overlap(tmp_path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = draw(Results.load([grid(tmp_path)]))["effects"]
-    FigureCanvasAgg(figure).draw()
+    with matplotlib.rc_context(STYLE):
+        figure = figures(Results.load([grid(tmp_path)]))["effects"].draw()
+        FigureCanvasAgg(figure).draw()
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
         boxes = [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()]
         boxes = [box for box in boxes if figure.bbox.containsx(box.x0) and figure.bbox.containsy(box.y0)]
@@ -491,29 +507,27 @@ def test_open_shows_the_page(tmp_path: Path) -> None:
 
 
 def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
-    code = "import digitcmp.report.pages.tables, sys; print(*sys.modules)"
+    code = "import digitcmp.report.pages.terminal, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
-    code = (
-        "import digitcmp.report.figures, digitcmp.report.pages.page, digitcmp.commands.report, sys; print(*sys.modules)"
-    )
+    code = "import digitcmp.report.sections, digitcmp.report.pages.output, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "matplotlib" in loaded and not {"torch", "lightning"} & set(loaded)
 
 
 def test_a_table_is_never_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tables.show(tables.cells(Results.load([grid(tmp_path)])), Console(width=40))
+    show_table(accuracy_section.table(Results.load([grid(tmp_path)])), Console(width=40))
     assert "0.914 ± 0.015" in capsys.readouterr().out
 
 
 def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
     """At 80 columns the table is split into blocks. No line is longer, and every block names each cell once."""
     stream = io.StringIO()
-    table = tables.cells(Results.load([grid(tmp_path)]))
-    tables.show(table, Console(width=80, force_terminal=True, no_color=True, file=stream))
+    table = accuracy_section.table(Results.load([grid(tmp_path)]))
+    show_table(table, Console(width=80, force_terminal=True, no_color=True, file=stream))
     lines = [Text.from_ansi(line).plain for line in stream.getvalue().splitlines()]
     assert max(map(len, lines)) <= 80
-    assert sum("AL4" in line for line in lines) == len(tables.column_blocks(table, 80)) > 1
+    assert sum("AL4" in line for line in lines) == len(column_blocks(table, 80)) > 1
     assert "0.914 ± 0.015" in stream.getvalue() and "the head's loss" in stream.getvalue()
 
 

@@ -8,7 +8,6 @@ import pytest
 from records import record
 
 from digitcmp.report.figures import levels, rates
-from digitcmp.report.figures.style import palette
 from digitcmp.report.loading.series import step_classes
 from digitcmp.report.results import Results
 
@@ -106,7 +105,7 @@ def test_a_panel_per_outcome_and_every_level_named(tmp_path: Path) -> None:
     for batch_size in (5, 10, 20, 50, 100):
         for aux in (False, True):
             record(tmp_path, "ws3", 0.8 + 0.1 * aux, batch_size=batch_size, aux=aux)
-    figure = levels.draw(Results.load([tmp_path]).series, palette(["ws3"]))["levels_batch_size"]
+    figure = levels.draw_factor("batch_size", (results := Results.load([tmp_path])).series, results)
     assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training per run"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "10", "20", "50", "100"]
@@ -122,7 +121,7 @@ def test_effects_at_equal_rates_have_a_panel_per_family() -> None:
         for lr, mean in ((1e-4, -0.05), (1e-3, 0.06), (1e-2, 0.17)):
             rows.append((family, effect, lr, 10, mean, mean - 0.01, mean + 0.01))
     table = pd.DataFrame(rows, columns=["family", "effect", "lr", "n", "mean", "ci_low", "ci_high"])
-    figure = rates.draw_effects(table, {"AL4": "#d55e00"})
+    figure = rates.draw_effects(table, pd.DataFrame({"label": ["AL4"], "model": ["ws3"]}))
     assert [axes.get_title() for axes in figure.axes] == ["effect of the auxiliary loss", "effect of sharing"]
     [line] = [line for line in figure.axes[0].lines if line.get_label() == "AL4 − WS3"]
     assert np.asarray(line.get_ydata()) == pytest.approx([-0.05, 0.06, 0.17])

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from records import record
 
-from digitcmp.report.pages.summary import command
 from digitcmp.report.results import Results
+from digitcmp.report.sections.origin import command
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from digitcmp.report.contrasts.conditions import Condition, distinct, identity
 from digitcmp.report.contrasts.contrast import Contrast, interactions, single_effects
 from digitcmp.report.contrasts.factors import factors
 from digitcmp.report.contrasts.samples import Samples
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import default
 from digitcmp.report.statistics import rule, stats
 
@@ -86,7 +86,7 @@ def difference(key: str, high: Condition, low: Condition) -> str:
         return f"{paper.label(high[key], False)} − {paper.label(low[key], False)}"
     if high[key] == "true":
         return key
-    levels = [side[key] or readable(default(key, side["model"])) or "default" for side in (high, low)]
+    levels = [side[key] or to_text(default(key, side["model"])) or "default" for side in (high, low)]
     return f"{key} {levels[0]} − {levels[1]}"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import changed, level_name, settings_in_name
 
 DATA_SET = ("cls", "data_arguments", "data_crc", "side")  # settings that are part of a data set
@@ -33,7 +33,7 @@ def conditions(runs: pd.DataFrame, missing: Iterable[Path] = ()) -> pd.DataFrame
         if folder.parent.name.startswith("model="):
             named = settings_in_name(folder)
             records.append(cells.get(folder.parent.name, named) | {"seed": named["seed"], "test_acc": np.nan})
-    settings = [changed(run) | {"lr": readable(run["lr"])} for run in records]
+    settings = [changed(run) | {"lr": to_text(run["lr"])} for run in records]
     first, last = ["model", "aux", "head"], ["lr"]
     others = sorted({*itertools.chain(*settings)} - {*first, *last})
     rows = []

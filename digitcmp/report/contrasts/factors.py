@@ -6,7 +6,7 @@ from typing import NamedTuple
 from digitcmp import paper
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of, network
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import to_text
 
 QUESTION = ("task", "dataset")  # settings that make up the question
 NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
@@ -49,7 +49,7 @@ def levels(factor: Factor, group: Sequence[Condition]) -> list[str]:
         return [level for level in factor.levels if level in present]
     first = ""  # the default
     if factor.column == "lr":
-        first = readable(paper.LEARNING_RATES.get(paper.label(*network(group[0]))))
+        first = to_text(paper.LEARNING_RATES.get(paper.label(*network(group[0]))))
     return sorted(present, key=lambda level: level != first)
 
 

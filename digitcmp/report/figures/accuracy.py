@@ -9,10 +9,10 @@ from digitcmp.report.figures.style import (
     OTHERS,
     PAGE,
     TIP,
-    Palette,
     escaped,
     mark_cell,
     name_rows,
+    palette,
     runs_by_cell,
     seeds,
     size,
@@ -32,11 +32,12 @@ def prepare(results: Results) -> pd.DataFrame:
     return pd.concat([cells, results.others.rename(columns=names).assign(published=True)], ignore_index=True)
 
 
-def draw(results: Results, colours: Palette) -> Figure:
+def draw(results: Results) -> Figure:
     """Draw the cells and the published results, one row each, or without names if there are more than MOST cells."""
     if len(results.cells) > MOST:
-        return draw_sorted(results, colours)
+        return draw_sorted(results)
     frame, runs = prepare(results), runs_by_cell(results.runs)
+    colours = palette(results.cells.model)
     figure = Figure(figsize=size(frame.title, 0.21 * len(frame)))
     axes = figure.subplots()
     for y, row in enumerate(frame.itertuples()):
@@ -63,9 +64,10 @@ def draw(results: Results, colours: Palette) -> Figure:
     return figure
 
 
-def draw_sorted(results: Results, colours: Palette) -> Figure:
+def draw_sorted(results: Results) -> Figure:
     """Draw many cells without names, sorted by test accuracy."""
     cells = results.cells.sort_values("test_acc_mean", kind="stable").reset_index(drop=True)
+    colours = palette(results.cells.model)
     figure = Figure(figsize=(PAGE, 4.5))
     axes = figure.subplots()
     for (model, aux, label), rows in cells.groupby(["model", "aux", "label"], sort=False):

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from digitcmp.report.figures.style import COLUMN, PAGE, TIP, Palette, escaped, hide_rest, name_rows, seeds, shades
+from digitcmp.report.figures.style import COLUMN, PAGE, TIP, escaped, hide_rest, name_rows, palette, seeds, shades
 from digitcmp.report.results import Results
 
 PANEL = ["dataset", "test_pairs", "tta", "names"]  # `names` tells apart data sets of the same name
@@ -34,9 +34,10 @@ def prepare(results: Results) -> pd.DataFrame:
     return runs
 
 
-def styles(results: Results, frame: pd.DataFrame, colours: Palette) -> dict[str, dict[str, Any]]:
+def styles(results: Results, frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the style of the mark of each title, in the order of the titles."""
     cells = results.cells.set_index("cell").loc[frame.cell].assign(title=list(frame.title)).drop_duplicates("title")
+    colours = palette(results.cells.model)
     found: dict[str, dict[str, Any]] = dict.fromkeys(cells.title, {})
     for model, of_model in cells.groupby("model", sort=False):
         for cell, shade in zip(of_model.to_dict("records"), shades(colours[str(model)], len(of_model)), strict=True):
@@ -46,10 +47,10 @@ def styles(results: Results, frame: pd.DataFrame, colours: Palette) -> dict[str,
     return found
 
 
-def draw(results: Results, colours: Palette) -> Figure:
+def draw(results: Results) -> Figure:
     """Draw the position of each class for each cell, with the classes from top to bottom."""
     frame = prepare(results)
-    looks = styles(results, frame, colours)
+    looks = styles(results, frame)
     titles = list(looks)
     panels = [rows for _, rows in frame.groupby(PANEL, sort=False)]
     columns = min(3, len(panels))

@@ -1,7 +1,8 @@
 """The learning curves: Figs. 5, 6 and 7 of the paper if their cells exist, otherwise one figure."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from digitcmp.report.contrasts.conditions import settings
-from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, seeds, shades
+from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, palette, seeds, shades
 from digitcmp.report.formats import spread
 from digitcmp.report.loading.settings import level_name
 from digitcmp.report.results import Results
@@ -22,24 +23,25 @@ FEW = 10  # more curves cannot be told apart
 MOST = 8  # figures like the paper's; those of further settings are not drawn
 
 
-def draw(results: Results, colours: Palette) -> dict[str, Figure]:
-    """Draw the figures of the paper whose cells exist. If none do, draw one figure of at most FEW cells.
+def figures(results: Results) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
+    """Yield the figures of the paper whose cells exist. If none do, yield one figure of at most FEW cells.
 
-    Returns:
-        The figures by the name of their file.
+    Yields:
+        The name of the figure, the context for which it is drawn if it is not the first of this name, and the function
+        that draws it.
     """
-    drawn: dict[str, Figure] = {}
     if results.curves.cell.value_counts().max() < 2:
-        return drawn
+        return
+    drawn = set()
     if panels := widths(results):
-        drawn["figure5"] = draw_widths(panels, results, colours)
+        drawn.add("figure5")
+        yield "figure5", "", partial(draw_widths, panels, results)
     for name, context, cells in itertools.islice(comparisons(results), MOST):
-        file = f"{name}_{context}" if name in drawn else name
-        drawn[file] = draw_cells(cells, results, colours, context)
+        yield name, context if name in drawn else "", partial(draw_cells, cells, results, context)
+        drawn.add(name)
     cells = results.cells.assign(title=results.titles())
     if not drawn and len(cells) <= FEW:
-        drawn["curves"] = draw_cells(cells, results, colours)
-    return drawn
+        yield "curves", "", partial(draw_cells, cells, results)
 
 
 def widths(results: Results) -> dict[str, pd.DataFrame]:
@@ -82,13 +84,13 @@ def prepare(cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> list
     return prepared
 
 
-def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, colours: Palette, heading: str) -> None:
+def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, heading: str) -> None:
     """Draw the curves of some cells: the mean, and a band of one standard deviation on either side.
 
     Args:
         cells: Rows of the table of cells, with `title`.
     """
-    for row, shade, curve in prepare(cells, results.curves, colours):
+    for row, shade, curve in prepare(cells, results.curves, palette(results.cells.model)):
         mean, std = curve.test_acc_mean, curve.test_acc_std.fillna(0)
         axes.plot(curve.epoch, mean, color=shade, label=escaped(row.title), ls=DASHED if row.aux else "-")
         axes.fill_between(curve.epoch, mean - std, mean + std, color=shade, alpha=0.11, lw=0)
@@ -110,23 +112,23 @@ def curve_seeds(results: Results, cells: pd.DataFrame) -> str:
     return seeds(results.curves[results.curves.cell.isin(cells.cell)].n)
 
 
-def draw_widths(panels: dict[str, pd.DataFrame], results: Results, colours: Palette) -> Figure:
+def draw_widths(panels: dict[str, pd.DataFrame], results: Results) -> Figure:
     """Draw Fig. 5, one panel per network."""
     figure = Figure(figsize=(PAGE * len(panels) / 3, 2.5))
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (model, cells) in zip(grid, panels.items(), strict=True):
-        draw_curves(axes, cells, results, colours, f"{PANELS[model]} ({curve_seeds(results, cells)})")
+        draw_curves(axes, cells, results, f"{PANELS[model]} ({curve_seeds(results, cells)})")
         axes.legend(loc="lower right", ncols=2 if len(cells) > 3 else 1)
     grid[0].set_ylabel("test accuracy (mean ± std)")
     return figure
 
 
-def draw_cells(cells: pd.DataFrame, results: Results, colours: Palette, context: str = "") -> Figure:
+def draw_cells(cells: pd.DataFrame, results: Results, context: str = "") -> Figure:
     """Draw the curves of some cells with the paper's results on the right, as in Figs. 6 and 7."""
     figure = Figure(figsize=(COLUMN, 3.0))
     axes = figure.subplots()
-    draw_curves(axes, cells, results, colours, "")
-    published = cells[cells.paper_mean.notna()]
+    draw_curves(axes, cells, results, "")
+    colours, published = palette(results.cells.model), cells[cells.paper_mean.notna()]
     for row in published.itertuples():
         shade = colours[row.model]
         style: Any = {"color": shade, "mfc": "white" if row.aux else shade, "clip_on": False}

@@ -1,6 +1,6 @@
 """The figure of a factorial design: its cells, and the effects of the auxiliary loss and sharing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -13,11 +13,11 @@ from digitcmp.report.contrasts.contrast import CLAIMS
 from digitcmp.report.contrasts.designs import Design, designs
 from digitcmp.report.figures.style import (
     PAGE,
-    Palette,
     added_by,
     mark_cell,
     mark_interval,
     name_rows,
+    palette,
     runs_by_cell,
     seeds,
     separate_rows,
@@ -49,19 +49,14 @@ class Prepared(NamedTuple):
     effects: pd.DataFrame
 
 
-def draw(results: Results, colours: Palette) -> dict[str, Figure]:
-    """Draw each complete 2^k design that varies the auxiliary loss or sharing.
-
-    Returns:
-        The figures by the name of their file.
-    """
-    drawn: dict[str, Figure] = {}
+def prepared_designs(results: Results) -> Iterator[tuple[str, Prepared]]:
+    """Yield each complete 2^k design that varies the auxiliary loss or sharing, with its model from the second on."""
+    first = True
     for design in designs(distinct(conditions(results.runs))):
         prepared = prepare(design, results)
         if prepared and len(prepared.rows) <= MOST:
-            name = f"factorial_{design.cells[0]['model']}" if drawn else "factorial"
-            drawn[name] = draw_design(prepared, results, colours)
-    return drawn
+            yield "" if first else design.cells[0]["model"], prepared
+            first = False
 
 
 def prepare(design: Design, results: Results) -> Prepared | None:
@@ -114,9 +109,10 @@ def row_name(condition: Condition, keys: Iterable[str]) -> str:
     return ",\n".join(name for name in names.values() if name) or "plain"
 
 
-def draw_design(prepared: Prepared, results: Results, colours: Palette) -> Figure:
+def draw_design(prepared: Prepared, results: Results) -> Figure:
     """Draw the test accuracy of the cells and, one panel each, the effects of the auxiliary loss and sharing."""
     rows, families, cells, effects = prepared
+    colours = palette(results.cells.model)
     figure = Figure(figsize=(PAGE, 0.95 + 0.5 * len(rows)))
     ratios = [1.3] + [1.0] * len(families)
     first, *panels = figure.subplots(1, 1 + len(families), sharey=True, width_ratios=ratios, squeeze=False)[0]

@@ -9,25 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, seeds, shades
-from digitcmp.report.formats import interval, readable
+from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, palette, seeds, shades
+from digitcmp.report.formats import interval, to_text
+from digitcmp.report.results import Results
 
 NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "seconds of training per run"}
 SPREAD = 8  # the largest ratio between levels for which the axis is always linear
 TICKS = 9  # more levels are not all named on the axis
 WIDTH = 0.02  # the width of the marks of a level, as a share of the axis
-
-
-def draw(table: pd.DataFrame, colours: Palette) -> dict[str, Figure]:
-    """Draw one figure per factor.
-
-    Args:
-        table: Rows of `series.series`.
-
-    Returns:
-        The figures by the name of their file, without its ending.
-    """
-    return {f"levels_{factor}": draw_factor(str(factor), rows, colours) for factor, rows in table.groupby("factor")}
 
 
 def is_logarithmic(levels: Sequence[float]) -> bool:
@@ -46,8 +35,9 @@ def styled(table: pd.DataFrame, colours: Palette) -> Iterator[tuple[str, pd.Data
             yield name, rows[rows.series == name], shade
 
 
-def draw_factor(factor: str, table: pd.DataFrame, colours: Palette) -> Figure:
+def draw_factor(factor: str, table: pd.DataFrame, results: Results) -> Figure:
     """Draw the series of one factor."""
+    colours = palette(results.cells.model)
     outcomes, names = list(dict.fromkeys(table.outcome)), list(dict.fromkeys(table.series))
     columns = max(1, min(4, int(100 / (8 + max(map(len, names))))))
     figure = Figure(figsize=(PAGE, 2.9 + 0.15 * math.ceil(len(names) / columns)))
@@ -91,7 +81,7 @@ def mark_levels(
     axes.plot(points.place, points["mean"], "o", color=shade, ls=line, ms=4, mew=1.1, mfc=fill, label=escaped(name))
     for row in points.itertuples():
         limits = interval(row.ci_low, row.ci_high, form)
-        tip = f"{TIP}{name}, {level}{readable(row.level)}: {row.mean:{form}}"
+        tip = f"{TIP}{name}, {level}{to_text(row.level)}: {row.mean:{form}}"
         tip += f", 95 % interval {limits}" if limits else ""
         axes.plot(row.place, row.mean, "o", ms=7, alpha=0, gid=f"{tip}, n = {row.n}")
 
@@ -122,7 +112,7 @@ def number_levels(axes: Axes, levels: Sequence[float]) -> None:
     if is_logarithmic(levels):
         axes.set_xscale("log")
     if len(levels) <= TICKS:
-        axes.set_xticks(levels, [f"{level:,.12g}" if level >= 1000 else readable(level) for level in levels])
+        axes.set_xticks(levels, [f"{level:,.12g}" if level >= 1000 else to_text(level) for level in levels])
         axes.xaxis.set_minor_locator(NullLocator())
-        crowded = sum(len(readable(level)) for level in levels) > 40
+        crowded = sum(len(to_text(level)) for level in levels) > 40
         axes.tick_params(axis="x", rotation=45 if crowded else 0)

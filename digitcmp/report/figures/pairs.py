@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from digitcmp import paper
-from digitcmp.report.figures.style import DASHED, OTHERS, PAGE, TIP, Palette, escaped, seeds
+from digitcmp.report.figures.style import DASHED, OTHERS, PAGE, TIP, escaped, palette, seeds
 from digitcmp.report.results import Results
 
 ERRORS = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002]  # ticks
@@ -75,9 +75,10 @@ def draw_published(axes: Axes, table: pd.DataFrame, low: float, high: float) -> 
         axes.text(1.015, height, f"{work} {mean:.3f}", transform=place, fontsize=6.5, va="center")
 
 
-def draw(results: Results, colours: Palette) -> Figure:
+def draw(results: Results) -> Figure:
     """Draw one line per series of `results.pairs`, and the published results from 1,000 pairs."""
     pairs, others = results.pairs, published(results)
+    colours = palette(results.cells.model)
     figure = Figure(figsize=(PAGE, 3.6))
     axes = figure.subplots()
     for series, cells in pairs.groupby("series", sort=False):

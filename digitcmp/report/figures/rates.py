@@ -2,7 +2,6 @@
 
 import math
 import textwrap
-from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.colors import to_rgb
@@ -17,10 +16,10 @@ from digitcmp.report.figures.style import (
     EFFECT,
     PAGE,
     TIP,
-    Palette,
     added_by,
     escaped,
     hide_rest,
+    palette,
     seeds,
     shades,
 )
@@ -31,9 +30,10 @@ TITLE_WIDTH = 24  # letters above a panel
 MOST_EFFECTS = 12  # lines in both panels; more cannot be told apart, and their legend leaves no room
 
 
-def draw(results: Results, colours: Palette) -> Figure:
+def draw(results: Results) -> Figure:
     """Draw the validation accuracy by rate, mean and seeds, one panel per network with several rates."""
     selection, cells = results.selection.head(MOST), results.cells
+    colours = palette(cells.model)
     columns = min(5, math.ceil(len(selection) / (1 if len(selection) < 4 else 2)))
     lines = math.ceil(len(selection) / columns)
     titles = [textwrap.fill(title, TITLE_WIDTH) for title in selection.title]
@@ -66,13 +66,15 @@ def draw(results: Results, colours: Palette) -> Figure:
     return figure
 
 
-def draw_effects(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+def draw_effects(table: pd.DataFrame, cells: pd.DataFrame) -> Figure:
     """Draw effects at equal learning rates, one panel per family and one line per effect, with the paper's claim.
 
     Args:
         table: Columns `family effect lr n mean ci_low ci_high`.
-        labels: The colour of each network, by its label such as 'AL4'.
+        cells: The cells, with `label` and `model`, from which an effect has its colour.
     """
+    colours = palette(cells.model)
+    labels = {label: colours[model] for label, model in zip(cells.label, cells.model, strict=True)}
     families = list(dict.fromkeys(table.family))
     longest = max(table[table.family == family].effect.nunique() for family in families)
     figure = Figure(figsize=(PAGE, 3.0 + 0.14 * longest))

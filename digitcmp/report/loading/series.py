@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import NO_SETTING, changed, default, level_name
 from digitcmp.report.statistics import stats
 
@@ -35,7 +35,7 @@ def series(results: Results) -> pd.DataFrame:
     """
     runs = results.runs
     records = runs.drop_duplicates("cell").to_dict("records")
-    cells = {record["cell"]: changed(record) | {"lr": readable(record["lr"])} for record in records}
+    cells = {record["cell"]: changed(record) | {"lr": to_text(record["lr"])} for record in records}
     rows: list[dict[str, Any]] = []
     for key in sorted({*runs} - {*NO_SETTING, *NO_FACTOR}):
         levels = numeric_levels(records, key)

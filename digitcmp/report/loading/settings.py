@@ -7,7 +7,7 @@ from typing import Any
 
 from digitcmp.config.run import config_yaml, defaults
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import to_text
 from digitcmp.runs.result import RESULT_KEYS
 
 NO_SETTING = {*RESULT_KEYS, "code", "path", "seed"}
@@ -44,7 +44,7 @@ def changed(run: Mapping[str, Any]) -> dict[str, str]:
         if value != value:  # nan if only other networks or later runs have this setting
             value = standard
         if value != standard or key == "shared":
-            result[key] = readable(value)
+            result[key] = to_text(value)
     return result
 
 

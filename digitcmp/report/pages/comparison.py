@@ -8,11 +8,11 @@ from rich.console import Console
 
 from digitcmp.report.contrasts.conditions import condition_name, conditions
 from digitcmp.report.contrasts.factors import NO_FACTOR
-from digitcmp.report.formats import readable
+from digitcmp.report.formats import ACCURACY, to_text
 from digitcmp.report.loading.provenance import MADE_WITH, Code, definition_versions
 from digitcmp.report.loading.settings import default
-from digitcmp.report.pages import tables
-from digitcmp.report.pages.tables import Column, marked_interval, measure, name, setting
+from digitcmp.report.pages.columns import P_VALUES, TWO_SEEDS_NOTE, Column, Table, name, t_interval
+from digitcmp.report.pages.terminal import show_table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import stats
 
@@ -57,7 +57,7 @@ def different_settings(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Row
     for key in [key for key in left if key not in ("seed", "test_acc")]:
         before, now = left[key].unique(), right[key].unique()
         if len(before) == len(now) == 1 and before[0] != now[0]:
-            standard = readable(default(key, left.model[0])) or "null"
+            standard = to_text(default(key, left.model[0])) or "null"
             found[key] = (key, before[0] or standard, now[0] or standard)
     return found
 
@@ -132,19 +132,17 @@ def show(first: Results, second: Results, console: Console) -> None:
     if differences.empty:
         console.print("the same configuration, code and versions")
     else:
-        tables.show(
-            tables.table(differences, [name("what", "difference"), name("first", a), name("second", b)]), console
-        )
+        columns = [name("what", "difference"), name("first", a), name("second", b)]
+        show_table(Table.of(differences, columns), console)
     console.print()
     if cells.empty:
         console.print("no cell and seed in common")
     else:
-        columns = [name("cell"), setting("n"), setting("same", "same accuracy"), measure(a, "first")]
-        columns += [measure(b, "second"), measure("difference", "mean", "+.4f")]
-        columns.append(Column("95 % interval", lambda row: marked_interval(row, "+.4f"), "ci_low"))
-        tables.show(tables.table(cells, [*columns, *tables.p_values()]), console)
+        columns = [name("cell"), Column("n", "n"), Column("same accuracy", "same"), Column(a, "first", ACCURACY)]
+        columns += [Column(b, "second", ACCURACY), Column("difference", "mean", "+.4f"), t_interval("+.4f"), *P_VALUES]
+        show_table(Table.of(cells, columns), console)
         console.print(f"\n{cells.same.sum()} of {cells.n.sum()} runs have the same test accuracy in both")
         if (cells.n == 2).any():
-            console.print(tables.TWO_SEEDS_NOTE)
+            console.print(TWO_SEEDS_NOTE)
     for line in lacking:
         console.print(line, markup=False)

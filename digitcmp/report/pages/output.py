@@ -1,56 +1,41 @@
 """The files of a report: make them, check the folder, write them."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from digitcmp.report import figures
-from digitcmp.report.contrasts.effects import COLUMNS
-from digitcmp.report.pages import document, tables
+from digitcmp.report.figures.style import save
+from digitcmp.report.pages.markdown import document
 from digitcmp.report.pages.page import page
+from digitcmp.report.pages.section import Content, Figure
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import MANIFEST
 
 SUFFIXES = (".csv", ".html", ".md", ".png", ".svg", ".tex")
-CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
 
 
-def report_files(results: Results) -> tuple[dict[str, bytes], list[document.Section]]:
-    """Return the files of a report.
+def report_files(results: Results, contents: Sequence[Content]) -> dict[str, bytes]:
+    """Return the content of each file of a report by its name.
 
-    Returns:
-        The content of each file by its name, and the sections of the report.
+    Args:
+        results: The runs.
+        contents: The content of the sections that apply to them.
     """
-    drawn = figures.draw(results)
-    sections = document.sections(results, drawn)
-    pictures = {name: figures.save(figure, "page") for name, figure in drawn.items()}
-    numbers = {"cells": results.cells, "curves": results.curves, "effects": results.effects[list(COLUMNS)]}
-    texts = {f"{name}.csv": frame.to_csv(index=False, float_format="%.6g") for name, frame in numbers.items()}
-    runs = results.runs.drop(columns="path").assign(collapsed=results.collapsed)
-    texts["runs.csv"] = runs.to_csv(index=False)
-    texts["table.tex"] = tables.latex(tables.cells(results), CAPTION)
-    texts["report.md"] = document.markdown(results, sections)
-    texts["report.html"] = page(results, sections, pictures)
-    if len(results.seed_curves):
-        texts["seed_curves.csv"] = results.seed_curves.to_csv(index=False, float_format="%.6g")
-        texts["convergence.csv"] = results.convergence.to_csv(index=False, float_format="%.6g")
-    if len(results.equal_parameters):
-        texts["equal_parameters.csv"] = results.equal_parameters.to_csv(index=False, float_format="%.6g")
-    if len(results.equal_rates):
-        texts["equal_rates.csv"] = results.equal_rates.to_csv(index=False, float_format="%.6g")
-    if len(results.averages):
-        texts["averages.csv"] = results.averages.to_csv(index=False, float_format="%.6g")
-    if len(results.over_images):
-        texts["test_images.csv"] = results.over_images.to_csv(index=False, float_format="%.6g")
-    if results.code:
-        texts["code.csv"] = results.functions.to_csv(index=False)
-    if len(results.evaluated):
-        texts["evaluations.csv"] = results.evaluated.to_csv(index=False)
-    files = {f"{name}.{form}": figures.save(figure, form) for name, figure in drawn.items() for form in ("png", "svg")}
-    files |= {name: text.encode() for name, text in texts.items()}
+    files: dict[str, bytes] = {}
+    pictures = {}
+    for content in contents:
+        files |= {file.name: file.text.encode() for file in content.files}
+        for part in content.parts:
+            if isinstance(part, Figure):
+                saved = save(part.draw)
+                pictures[part.name] = saved["page"]
+                files |= {f"{part.name}.{form}": saved[form] for form in ("png", "svg")}
+    shown = [content for content in contents if content.parts]
+    files["report.md"] = document(results, shown).encode()
+    files["report.html"] = page(results, shown, pictures).encode()
     files[MANIFEST] = "".join(f"{name}\n" for name in sorted(files)).encode()
-    return files, sections
+    return files
 
 
 def is_report(folder: Path) -> bool:

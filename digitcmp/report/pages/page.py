@@ -16,7 +16,10 @@ from markupsafe import Markup, escape
 
 from digitcmp.report.contrasts.averages import MAIN
 from digitcmp.report.contrasts.contrast import MEAN
-from digitcmp.report.pages import document, summary, tables, verdicts
+from digitcmp.report.formats import TWO_SEEDS
+from digitcmp.report.pages import summary, verdicts
+from digitcmp.report.pages.columns import Table
+from digitcmp.report.pages.section import Content, Figure
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
@@ -31,18 +34,18 @@ NARROW = 330  # points: the widest figure that has text or another figure beside
 class Block(NamedTuple):
     """A part of a section: a table, or figures with the notes beside them."""
 
-    table: tables.Table | None = None
-    figures: list[document.Figure] | None = None
+    table: Table | None = None
+    figures: list[Figure] | None = None
     notes: list[str | list[str]] | None = None
 
 
-def page(results: Results, sections: Iterable[document.Section], figures: Mapping[str, bytes]) -> str:
+def page(results: Results, sections: Iterable[Content], figures: Mapping[str, bytes]) -> str:
     """Return the content of report.html.
 
     Args:
         results: The runs.
         sections: The sections of the report.
-        figures: The figures by name, as `figures.save` returns them for a page.
+        figures: The figures by name, as `save` returns them for a page.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     environment.filters |= {"prose": prose, "kind": kind, "blocks": blocks, "data": data}
@@ -57,7 +60,7 @@ def page(results: Results, sections: Iterable[document.Section], figures: Mappin
         sections=list(sections),
         figures={name: drawing(svg) for name, svg in figures.items()},
         mistakes=mistakes(results),
-        two_seeds=tables.TWO_SEEDS,
+        two_seeds=TWO_SEEDS,
         kinds=list(verdicts.COLOURS),
     )
 
@@ -88,22 +91,22 @@ def highlights(results: Results) -> pd.DataFrame:
     return measured[measured.family != "lr"].sort_values("p", kind="stable").head(CARDS)
 
 
-def blocks(section: document.Section) -> list[Block]:
+def blocks(section: Content) -> list[Block]:
     """Return the blocks of a section: one per table, and one for all parts between two tables."""
     found: list[Block] = []
     for part in section.parts:
-        if isinstance(part, tables.Table):
+        if isinstance(part, Table):
             found.append(Block(table=part))
             continue
         if not found or found[-1].table is not None:
             found.append(Block(figures=[], notes=[]))
-        place: list[Any] | None = found[-1].figures if isinstance(part, document.Figure) else found[-1].notes
+        place: list[Any] | None = found[-1].figures if isinstance(part, Figure) else found[-1].notes
         assert place is not None
         place.append(part)
     return found
 
 
-def data(table: tables.Table) -> Markup:
+def data(table: Table) -> Markup:
     """Return the rows and sort keys of a table as JSON, for a script element."""
     keys = [[key if isinstance(key, str) else number(key) for key in row] for row in table.keys]
     text = json.dumps([list(map(list, table.rows)), keys], separators=(",", ":"))

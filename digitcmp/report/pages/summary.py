@@ -1,22 +1,16 @@
-"""The summary of a report: its conclusion, question, networks and the origin of its runs."""
+"""The head of a report: its title, conclusion and question."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import Counter
-from pathlib import Path
 
 import pandas as pd
 
-from digitcmp import paper
-from digitcmp.config.run import CONF
 from digitcmp.data.tasks import TASKS
-from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.contrasts.averages import MAIN
 from digitcmp.report.contrasts.contrast import CLAIMS
 from digitcmp.report.formats import spread
-from digitcmp.report.loading.provenance import MADE_WITH
 from digitcmp.report.results import Results
 
 
@@ -73,50 +67,6 @@ def question(results: Results) -> str:
     shares = results.cells.majority.dropna().round(2).unique()
     majority = f" Majority answer: {100 * shares[0]:.0f} %." if len(shares) == 1 and len(tasks) == 1 else ""
     return f"Question: {questions}{majority} Data: {data}, {counted} training pairs. {size}."
-
-
-def networks(results: Results) -> list[str]:
-    """Return a line about each registered network of these runs."""
-    lines = []
-    for model, rows in results.cells.groupby("model", sort=False):
-        network = NETWORKS.get(str(model))
-        if network is None:
-            continue
-        label, with_aux = (paper.label(network.name, aux) for aux in (False, True))
-        summary = (inspect.getdoc(network.builder) or "").partition("\n")[0]
-        summary = summary.removeprefix(f"{label}: ").removesuffix(f" {with_aux} with aux.")
-        name = f"*{label}*, with the auxiliary loss *{with_aux}*" if rows.aux.any() else f"*{label}*"
-        lines.append(f"{name}: {summary[:1].upper()}{summary[1:]}")
-    return lines
-
-
-def origin(results: Results) -> list[str]:
-    """Return the commands that train the runs again, the numbers of runs, and their versions, commits and devices."""
-    lines = [command(results, root) for root in results.roots]
-    runs, n = results.runs, results.cells.n
-    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
-    counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
-    lines.append(f"{counts}, {len(results.planned)} never started" if results.planned else counts)
-    lines.append(
-        f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run"
-    )
-    lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`")
-    return lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
-
-
-def command(results: Results, root: Path) -> str:
-    """Return the command that trains the runs of a folder again, with seeds if they differ from the experiment's."""
-    name = root.resolve().name
-    file = CONF / "experiment" / f"{name}.yaml"
-    if not file.exists():
-        return f"the runs in `{name}`"
-    seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
-    span = ",".join(map(str, seeds))
-    if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        span = f"range({seeds[0]},{seeds[-1] + 1})" if seeds[0] else f"range({len(seeds)})"
-    if results.unfinished or results.planned or f"seed: {span}" in file.read_text().replace('"', ""):
-        return f"`python train.py -m experiment={name}`"
-    return f"`python train.py -m experiment={name} 'seed={span}'`"
 
 
 def title(results: Results) -> str:

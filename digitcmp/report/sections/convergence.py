@@ -1,13 +1,17 @@
 """The section on convergence: its tables and notes."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts.convergence import AT_TRAIN, OUTCOMES
-from digitcmp.report.formats import p_value, readable
-from digitcmp.report.pages.tables import Column, Table, marked_interval, measure, name, setting, table
+from digitcmp.report.formats import P_VALUE, interval, to_text
+from digitcmp.report.pages.columns import Column, Table, name
+from digitcmp.report.pages.section import File, Part
 from digitcmp.report.results import Results
 
 HEADINGS = {
@@ -39,12 +43,18 @@ DIFFERENCES = (
 )
 
 
-def parts(results: Results) -> list[Table | str]:
-    """Return the parts of the section, or nothing without curves or with more than MANY_CELLS cells."""
+def parts(results: Results) -> Iterator[Part]:
+    """Yield the tables of cells and of effects with their notes, or only the files with more than MANY_CELLS cells."""
+    if len(results.seed_curves):
+        yield File.csv("seed_curves.csv", results.seed_curves)
+        yield File.csv("convergence.csv", results.convergence)
     if results.outcomes.empty or len(results.cells) > MANY_CELLS:
-        return []
-    found: list[Table | str] = [cells(results), CELLS]
-    return [*found, differences(results), DIFFERENCES] if len(results.convergence) else found
+        return
+    yield cells(results)
+    yield CELLS
+    if len(results.convergence):
+        yield differences(results)
+        yield DIFFERENCES
 
 
 def cells(results: Results) -> Table:
@@ -60,12 +70,12 @@ def cells(results: Results) -> Table:
             censored = reached[outcome].sum() < len(group) and group[outcome].notna().all()
             row[outcome] = f"{reached[outcome].sum()} of {len(group)}" if censored else ""
             if not censored or (outcome in AT_TRAIN and reached[outcome].any()):
-                mean = readable(means[outcome], FORMATS.get(outcome, ".3f"))
+                mean = to_text(means[outcome], FORMATS.get(outcome, ".3f"))
                 row[outcome] = f"{mean} ({row[outcome]})" if censored else mean
         rows.append(row)
-    columns = [name("cell"), setting("n"), *(setting(key, HEADINGS[key]) for key in OUTCOMES)]
-    columns += [measure("parameters", "params", ","), measure("ms per batch", "batch_ms", ".1f")]
-    return table(pd.DataFrame(rows), columns)
+    columns = [name("cell"), Column("n", "n"), *(Column(HEADINGS[key], key) for key in OUTCOMES)]
+    columns += [Column("parameters", "params", ","), Column("ms per batch", "batch_ms", ".1f")]
+    return Table.of(pd.DataFrame(rows), columns)
 
 
 def differences(results: Results) -> Table:
@@ -75,12 +85,12 @@ def differences(results: Results) -> Table:
     keys = ["family", "effect", "lr", "params_plus", "params_minus"]
     order = pd.MultiIndex.from_frame(frame[keys].drop_duplicates())
     wide = frame.pivot(index=keys, columns="outcome", values="text").fillna("").reindex(order).reset_index()
-    columns = [name("family"), name("effect"), setting("lr")]
-    columns += [setting(key, HEADINGS[key]) for key in OUTCOMES if key in wide]
-    parameters = Column(
-        "parameters", lambda row: f"{row['params_plus']:,.0f} / {row['params_minus']:,.0f}", "params_plus"
+    columns = [name("family"), name("effect"), Column("lr", "lr")]
+    columns += [Column(HEADINGS[key], key) for key in OUTCOMES if key in wide]
+    columns.append(
+        Column("parameters", "params_plus", lambda row: f"{row['params_plus']:,.0f} / {row['params_minus']:,.0f}")
     )
-    return table(wide, [*columns, parameters])
+    return Table.of(wide, columns)
 
 
 def difference(row: dict[str, Any]) -> str:
@@ -94,7 +104,7 @@ def difference(row: dict[str, Any]) -> str:
         if row["outcome"] in AT_TRAIN:
             return ""
         counts = f"earlier {row['less']}, later {row['more']} of {row['n']}"
-        return f"{counts}, p {p_value(row['p_sign'])}"
-    text = f"{row['mean']:{form}} {marked_interval(row, form)}".rstrip()
+        return f"{counts}, p {to_text(row['p_sign'], P_VALUE)}"
+    text = f"{row['mean']:{form}} {interval(row['ci_low'], row['ci_high'], form, row['n'])}".rstrip()
     fewer = row["outcome"] in AT_TRAIN and row["n"] < max(row["reached_plus"], row["reached_minus"])
     return f"{text} (n = {row['n']})" if fewer else text

@@ -1,0 +1,86 @@
+"""The sections on the networks and on the runs: unfinished, never started, repeated, and their origin."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from digitcmp import paper
+from digitcmp.config.run import CONF
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.report.loading.provenance import MADE_WITH
+from digitcmp.report.pages.section import File, Part, cut_lines
+from digitcmp.report.results import Results
+
+PLANNED = (
+    "Runs that the sweep planned but never started: {}. Start the same sweep again to train them. If you do not want "
+    "them, `{}` removes their empty folders."
+)
+
+
+def networks(results: Results) -> Iterator[Part]:
+    """Yield a line about each registered network of these runs."""
+    lines: list[str] = []
+    for model, rows in results.cells.groupby("model", sort=False):
+        network = NETWORKS.get(str(model))
+        if network is None:
+            continue
+        label, with_aux = (paper.label(network.name, aux) for aux in (False, True))
+        summary = (inspect.getdoc(network.builder) or "").partition("\n")[0]
+        summary = summary.removeprefix(f"{label}: ").removesuffix(f" {with_aux} with aux.")
+        name = f"*{label}*, with the auxiliary loss *{with_aux}*" if rows.aux.any() else f"*{label}*"
+        lines.append(f"{name}: {summary[:1].upper()}{summary[1:]}")
+    yield lines
+
+
+def unfinished(results: Results) -> Iterator[Part]:
+    """Yield the runs that were started but not finished."""
+    yield cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])
+
+
+def planned(results: Results) -> Iterator[Part]:
+    """Yield the number of runs that were never started."""
+    if results.planned:
+        drop = f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
+        yield PLANNED.format(len(results.planned), drop)
+
+
+def duplicates(results: Results) -> Iterator[Part]:
+    """Yield a line for each folder that holds the same run as another folder."""
+    repeated = results.duplicates.items()
+    yield cut_lines([f"{folder} holds the same run as {first}; it is counted once" for folder, first in repeated])
+
+
+def parts(results: Results) -> Iterator[Part]:
+    """Yield the commands that train the runs again, the numbers of runs, and their versions, commits and devices."""
+    runs_csv = results.runs.drop(columns="path").assign(collapsed=results.collapsed)
+    yield File.csv("runs.csv", runs_csv, form=None)
+    if results.code:
+        yield File.csv("code.csv", results.functions, form=None)
+    lines = [command(results, root) for root in results.roots]
+    runs, n = results.runs, results.cells.n
+    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
+    counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
+    lines.append(f"{counts}, {len(results.planned)} never started" if results.planned else counts)
+    lines.append(
+        f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run"
+    )
+    lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`")
+    yield lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
+
+
+def command(results: Results, root: Path) -> str:
+    """Return the command that trains the runs of a folder again, with seeds if they differ from the experiment's."""
+    name = root.resolve().name
+    file = CONF / "experiment" / f"{name}.yaml"
+    if not file.exists():
+        return f"the runs in `{name}`"
+    seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
+    span = ",".join(map(str, seeds))
+    if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        span = f"range({seeds[0]},{seeds[-1] + 1})" if seeds[0] else f"range({len(seeds)})"
+    if results.unfinished or results.planned or f"seed: {span}" in file.read_text().replace('"', ""):
+        return f"`python train.py -m experiment={name}`"
+    return f"`python train.py -m experiment={name} 'seed={span}'`"
