@@ -14,7 +14,6 @@ COMMANDS = {
     "evaluate": ("score a saved run on other pairs", "digitcmp evaluate RUN data.test_pairs=5000"),
     "demo": ("draw two digits in the browser and compare them", "digitcmp demo RUN"),
     "export": ("write a saved network as an ONNX file", "digitcmp export RUN model.onnx"),
-    "benchmark": ("measure the overhead of Lightning and Hydra", "digitcmp benchmark --only fit"),
 }
 
 
