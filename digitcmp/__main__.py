@@ -5,6 +5,7 @@ from importlib import import_module
 
 from digitcmp.config import plugins
 from digitcmp.errors import ConfigError
+from digitcmp.runs.versions import project_version
 from digitcmp.training import streams
 
 COMMANDS = {
@@ -20,7 +21,7 @@ COMMANDS = {
 def usage() -> str:
     """Return the help text, a line for each command with an example."""
     lines = [f"  {name:<10} {summary:<52} {example}" for name, (summary, example) in COMMANDS.items()]
-    head = "usage: digitcmp [--plugins MODULE,...] COMMAND ...\n\n"
+    head = "usage: digitcmp [--plugins MODULE,...] COMMAND ...\n       digitcmp --version\n\n"
     return head + "\n".join(lines) + "\n\ndigitcmp COMMAND --help describes a command."
 
 
@@ -38,6 +39,9 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("--help", "-h"):
         print(usage())
+        return
+    if name == "--version":
+        print(f"digitcmp {project_version()}")
         return
     if name not in COMMANDS:
         print(f"digitcmp {name}: unknown command; expected {', '.join(COMMANDS)}", file=sys.stderr)

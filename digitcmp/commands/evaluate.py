@@ -18,8 +18,8 @@ from digitcmp.errors import CheckpointError, DataError
 from digitcmp.files import checksum
 from digitcmp.models.scores import NOT_TOLD_APART, exceeds, majority, rounded
 from digitcmp.runs.folder import CHECKPOINT, data_source
-from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import read_result
+from digitcmp.runs.versions import provenance
 
 if TYPE_CHECKING:
     from digitcmp.data.pairs import Batch

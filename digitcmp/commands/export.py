@@ -5,12 +5,12 @@ import json
 import logging
 import os
 import warnings
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.files import atomic_write
+from digitcmp.runs.versions import project_version
 
 PIXELS = {  # by ImageSpec.drawn
     True: "values 0..255, digits light on dark; the model normalizes them itself",
@@ -99,11 +99,3 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     with atomic_write(file) as partial:
         program.save(partial, external_data=False)
     return comparer.images.shape, outputs
-
-
-def project_version() -> str:
-    """Return the version of this project, `unknown` if it is not installed."""
-    try:
-        return version("digitcmp")
-    except PackageNotFoundError:
-        return "unknown"

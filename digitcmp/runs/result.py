@@ -17,7 +17,7 @@ from digitcmp.models.scores import DIGITS
 from digitcmp.models.scores import names as score_names
 from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, MANIFEST, METRICS, RESULT, read_settings
-from digitcmp.runs.provenance import versions
+from digitcmp.runs.versions import versions
 
 EPOCHS = ("epochs_trained", "checkpoint_epoch")  # the last epoch, and the epoch whose weights are saved and scored
 FOUND = ("found_lr", "found_batch_size")  # set by Lightning's LearningRateFinder and BatchSizeFinder

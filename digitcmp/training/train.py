@@ -25,8 +25,8 @@ from digitcmp.models.scores import majority, rounded
 from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, PICTURES, lock, remove_old_lock, write_config
 from digitcmp.runs.manifest import claim
-from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
+from digitcmp.runs.versions import provenance
 from digitcmp.training import assembly, pictures, process, screen
 from digitcmp.training.assembly import Parts
 from digitcmp.training.loggers import mlflow_store

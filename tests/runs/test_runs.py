@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT, Run
 
 from digitcmp.runs.folder import run_folders
-from digitcmp.runs.provenance import git_commit
+from digitcmp.runs.versions import git_commit
 
 CELL = "model=ws3,aux=false,lr=0.0013"
 

@@ -22,6 +22,16 @@ def versions() -> str:
     return ", ".join([f"python {sys.version.split()[0]}", *packages])
 
 
+def project_version() -> str:
+    """Return the version of this project, `unknown` if it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # slow import
+
+    try:
+        return version("digitcmp")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 def git_commit(file: Path) -> str:
     """Return the commit of the file's repository, with -dirty if it was changed, `unknown` without a repository."""
     # git rejects repositories of other owners, but this code is running already
