@@ -3,7 +3,7 @@
 import os
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -28,8 +28,8 @@ def write(file: Path, text: str) -> None:
         os.fsync(stream.fileno())
 
 
-def checksum(content: Path | bytes) -> str:
-    """Return the CRC-32 of a file, a folder or bytes as 8 hexadecimal digits.
+def checksum(content: bytes | Path | str | Mapping[str, str]) -> str:
+    """Return the CRC-32 of bytes, of a file or folder, or of several by name, as 8 hexadecimal digits.
 
     The checksum of a folder covers the names and contents of all its files except hidden ones. A path is read again
     only if a size or a modification time has changed.
@@ -39,6 +39,9 @@ def checksum(content: Path | bytes) -> str:
     """
     if isinstance(content, bytes):
         return f"{zlib.crc32(content):08x}"
+    if isinstance(content, Mapping):
+        return checksum(repr(sorted((name, checksum(path)) for name, path in content.items())).encode())
+    content = Path(content)
     files = [content]
     if content.is_dir():
         files = sorted(file for file in content.rglob("*") if file.is_file() and not hidden(file.relative_to(content)))

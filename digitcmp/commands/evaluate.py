@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitcmp import files
 from digitcmp.data import datasets
-from digitcmp.data.sources import READERS, SOURCES, known_names
+from digitcmp.data.sources import FILES, READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Comparer
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # the smallest allowed whole number
-FILES = ("npz", "folder")  # data sets with a data.file
 BOOLEANS = ("tta", "order")
 TEST_PAIRS = 1000  # for a checkpoint without result.json
 KEYS = {  # all but `data`
     "data.test_pairs": "number of test pairs; default: the run's",
-    "data.file": "new path of the run's .npz or folder; with data=npz or data=folder, your own",
+    "data.file": "new path of the run's file or folder; with data=npz, csv, parquet or folder, your own",
     "data.root": "torchvision's folder; default: the run's",
     "seed": "seed of the pairs, a whole number >= 0; default: the run's",
     "tta": "true or false: average over the images shifted by one pixel; default: as in the run",
@@ -91,7 +90,7 @@ def main() -> None:
 
 def help_lines() -> dict[str, str]:
     """Return the keys that can be overridden, each with its meaning."""
-    return {"data": f"another data set: {known_names()}, or npz or folder with data.file="} | KEYS
+    return {"data": f"another data set: {known_names()}, or npz, csv, parquet or folder with data.file="} | KEYS
 
 
 def parse(overrides: Iterable[str]) -> dict[str, Any]:
@@ -199,9 +198,10 @@ def checked_crc(source: Mapping[str, Any], run: Mapping[str, Any]) -> str | None
     """
     if not source.get("file"):
         return None
-    file = Path(source["file"])
-    if not file.exists():
-        raise DataError(f"{file} does not exist; a file or folder is expected")
+    file = source["file"]
+    for path in file.values() if isinstance(file, Mapping) else [file]:
+        if not Path(path).exists():
+            raise DataError(f"{path} does not exist; a file or folder is expected")
     crc = checksum(file)
     known = run.get("data_crc", crc)
     if crc != known:

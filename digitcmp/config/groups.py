@@ -57,6 +57,9 @@ class ModelConfig(Group):
         return {"name": self.name, **self.arguments, "lr": self.lr, "lr_aux": self.lr_aux}
 
 
+DataFile = Annotated[str | dict[str, str], Field(description="a file, a folder, or {train: FILE, test: FILE}")]
+
+
 class DataConfig(Group):
     """The data set and the pairs that are drawn from it."""
 
@@ -72,7 +75,7 @@ class DataConfig(Group):
     side: Count | None
     cls: str | None
     arguments: dict[str, Any]
-    file: Annotated[str | None, NO_EFFECT]  # its content is recorded as data_crc
+    file: Annotated[DataFile | None, NO_EFFECT]  # its content is recorded as data_crc
     drawn: Annotated[bool | None, NO_EFFECT]
     root: Annotated[str, NO_EFFECT]
 
@@ -97,8 +100,11 @@ class DataConfig(Group):
             validate(reader.arguments, self.arguments, [ARGUMENTS + key for key in accepted], hint, ARGUMENTS)
         elif self.arguments and not self.cls:
             raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
-        if self.file is not None and not Path(self.file).exists():
-            raise ConfigError(f"data.file={self.file} does not exist; a file or folder is expected")
+        if isinstance(self.file, dict) and self.file.keys() != {"train", "test"}:
+            raise ConfigError(f"data.file={shown(self.file)} is not allowed; expected {{train: FILE, test: FILE}}")
+        for file in self.file.values() if isinstance(self.file, dict) else [self.file]:
+            if file is not None and not Path(file).exists():
+                raise ConfigError(f"data.file={file} does not exist; a file or folder is expected")
         return self
 
 

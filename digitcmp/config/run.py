@@ -184,7 +184,7 @@ class Run(Group):
             OSError: if data.file cannot be read.
         """
         file = self.data.file
-        return flatten(self.model_dump()) | ({} if file is None else {"data_crc": checksum(Path(file))})
+        return flatten(self.model_dump()) | ({} if file is None else {"data_crc": checksum(file)})
 
     @property
     def defaults(self) -> Settings:

@@ -19,15 +19,17 @@ from digitcmp.data import npz
 from digitcmp.data.conversion import channels_last, class_numbers, gray_values
 from digitcmp.data.images import resize
 from digitcmp.data.npz import ARRAYS, Arrays
-from digitcmp.data.readers import read_digits, read_folder, read_relative, read_torchvision
+from digitcmp.data.readers import joined, read_digits, read_folder, read_relative, read_torchvision
 from digitcmp.data.sources import FILES, READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
+from digitcmp.data.tables import read_csv, read_parquet
 from digitcmp.errors import DataError
 from digitcmp.files import checksum
 from digitcmp.seeds import derive
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")
-MODULES = [Path(__file__).with_name(f"{name}.py") for name in ("images", "readers")]
+TABLES = {".csv": read_csv, ".parquet": read_parquet}
+MODULES = [Path(__file__).with_name(f"{name}.py") for name in ("images", "readers", "tables")]
 CODE = f",{checksum(b''.join(file.read_bytes() for file in MODULES))}"  # in a cache's name, so that new code renews it
 
 
@@ -66,7 +68,7 @@ def load(
     name: str,
     root: Path,
     side: int | None = None,
-    file: str | None = None,
+    file: str | Mapping[str, str] | None = None,
     cls: str | None = None,
     arguments: Mapping[str, Any] | None = None,
     drawn: bool | None = None,
@@ -79,7 +81,8 @@ def load(
         root: torchvision's folder. It also caches converted third-party files. Missing files are downloaded.
         side: height and width in pixels to which images are averaged or resized. None keeps the size of the files,
             except for MNIST and data sets in its format, where it is 14.
-        file: a .npz of `ARRAYS`, or a folder with a folder of pictures for each class.
+        file: a .npz of `ARRAYS`, a table of `TABLES` or one for each of `train` and `test`, or a folder with a folder
+            of pictures for each class.
         cls: a class of torchvision.datasets.
         arguments: the arguments of that class or of the reader.
         drawn: as in ImageSpec; None for the value in `SOURCES`.
@@ -93,7 +96,11 @@ def load(
     source = SOURCES.get(name)
     if source:
         cls, side = source.cls, side or source.images.side
-    if file is not None:
+    if isinstance(file, Mapping) or (file is not None and Path(file).suffix in TABLES):
+        cache = root / name / f"{checksum(file)},{side}{CODE}.npz"
+        arrays = from_cache(cache, partial(read_tables, file, side))
+        name = str(file) if name in FILES else name
+    elif file is not None:
         path = Path(file)
         if not path.exists():
             raise DataError(f"{path} does not exist; expected a .npz file or a folder of pictures")
@@ -124,6 +131,19 @@ def load(
         )
     data = converted(name, arrays, side, source.images if source else None, drawn)
     return data if split_seed is None else resplit(data, split_seed)
+
+
+def read_tables(file: str | Mapping[str, str], side: int | None) -> Arrays:
+    """Return the images of a .csv or .parquet file, which are divided by `joined`, or of one for each split.
+
+    Raises:
+        DataError: if a file has another form or another suffix.
+    """
+    files = [file] if isinstance(file, str) else [file["train"], file["test"]]
+    if unknown := [path for path in files if Path(path).suffix not in TABLES]:
+        raise DataError(f"{unknown[0]} is not a table; expected {', '.join(TABLES)} files")
+    parts = [TABLES[Path(path).suffix](Path(path), side) for path in files]
+    return joined([(images, labels) for images, labels, _ in parts], parts[0][2])
 
 
 def resplit(data: DataSet, seed: int) -> DataSet:

@@ -1,7 +1,8 @@
 """Conversion of PNG and JPEG pictures to the images of a data set. Drawn digits become light on dark and centred."""
 
+import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digitcmp.data.spec import PAPER, ImageSpec
-from digitcmp.errors import ImageError
+from digitcmp.errors import DataError, ImageError
 
 LONGEST = 560  # pixels; larger pictures of digits are shrunk first
 BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
@@ -94,8 +95,9 @@ def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[n
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Image.Image]:
+def opened(file: Path | io.BytesIO, name: object = None) -> Iterator[Image.Image]:
     """Open a PNG or JPEG file as a picture. Raises ImageError, also for errors inside the `with` block."""
+    name = name or file
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -106,10 +108,10 @@ def opened(file: Path) -> Iterator[Image.Image]:
                     raise ImageError("it is in CMYK; expected gray or RGB")
                 yield image
     except UnidentifiedImageError:
-        raise ImageError(f"{file} is not a PNG or JPEG picture") from None
+        raise ImageError(f"{name} is not a PNG or JPEG picture") from None
     except Exception as error:  # a damaged picture raises a dozen different errors
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
-        raise ImageError(f"{file} cannot be read: {reason}") from None
+        raise ImageError(f"{name} cannot be read: {reason}") from None
 
 
 def depth_remark(bits: int) -> str:
@@ -167,6 +169,20 @@ def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarra
         return ((blocks.sum(axis=(2, 4), dtype=np.uint16) + k * k // 2) // (k * k)).astype(np.uint8)
     method = Image.Resampling.BOX if side <= min(height, width) else Image.Resampling.BILINEAR
     return np.stack([np.asarray(Image.fromarray(image).resize((side, side), method)) for image in images])
+
+
+def stacked(name: str, pictures: Iterable[np.ndarray], side: int | None) -> np.ndarray:
+    """Return pictures (H, W) or (H, W, 3) as one array, resized to `side` if given.
+
+    Raises:
+        DataError: if their sizes differ and no side is given.
+    """
+    if side:
+        return np.concatenate([resize(picture[None], side) for picture in pictures])
+    arrays = list(pictures)
+    if len({array.shape for array in arrays}) > 1:
+        raise DataError(f"{name} has pictures of different sizes; expected one size. Set data.side=N to resize them.")
+    return np.stack(arrays)
 
 
 def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[np.ndarray, "side side"]:

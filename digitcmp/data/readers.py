@@ -4,7 +4,7 @@ import gzip
 import inspect
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from digitcmp.data.images import GRAY, depth, depth_remark, pixels, read_pixels, resize, survey
+from digitcmp.data.images import GRAY, depth, depth_remark, pixels, read_pixels, resize, stacked, survey
 from digitcmp.data.npz import ARRAYS, Arrays
 from digitcmp.errors import DataError, ImageError
 
@@ -259,17 +259,3 @@ def joined(parts: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str] 
         parts = [(images[~test], labels[~test]), (images[test], labels[test])]
     arrays = dict(zip(ARRAYS, (*parts[0], *parts[1]), strict=True))
     return arrays | ({"names": np.array(names)} if names else {})
-
-
-def stacked(name: str, pictures: Iterable[np.ndarray], side: int | None) -> np.ndarray:
-    """Return pictures (H, W) or (H, W, 3) as one array, resized to `side` if given.
-
-    Raises:
-        DataError: if their sizes differ and no side is given.
-    """
-    if side:
-        return np.concatenate([resize(picture[None], side) for picture in pictures])
-    arrays = list(pictures)
-    if len({array.shape for array in arrays}) > 1:
-        raise DataError(f"{name} has pictures of different sizes; expected one size. Set data.side=N to resize them.")
-    return np.stack(arrays)

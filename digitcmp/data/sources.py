@@ -9,7 +9,7 @@ from digitcmp.data.spec import PAPER, ImageSpec
 from digitcmp.fields import Group, arguments_of
 
 GIVEN = ("root", "side")  # parameters of a reader that are options of every data set
-FILES = ("npz", "folder")  # the default names of data sets in files
+FILES = ("npz", "csv", "parquet", "folder")  # the default names of data sets in files
 ReadFunction = TypeVar("ReadFunction", bound=Callable[..., Mapping[str, Any]])
 
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

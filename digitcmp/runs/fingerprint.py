@@ -21,7 +21,15 @@ PACKAGE = Path(__file__).parents[1]
 EVERY_RUN = (  # the files that every run uses; those of its options are added
     *("seeds.py", "training/assembly.py", "training/loggers.py", "training/process.py", "training/train.py"),
     *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/labels.py"),
-    *("data/npz.py", "data/pairs.py", "data/readers.py", "data/sources.py", "data/spec.py", "data/tasks.py"),
+    *(
+        "data/npz.py",
+        "data/pairs.py",
+        "data/readers.py",
+        "data/sources.py",
+        "data/spec.py",
+        "data/tables.py",
+        "data/tasks.py",
+    ),
     *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
     *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/scores.py"),
     "models/backbones/registry.py",

@@ -29,7 +29,7 @@ import digitcmp
 from digitcmp.config.run import CONF, Run, config_yaml
 from digitcmp.data import datasets, images, readers
 from digitcmp.data.datamodule import PairData
-from digitcmp.data.sources import SOURCES
+from digitcmp.data.sources import FILES, SOURCES
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError, ImageError, RunError
 from digitcmp.files import checksum
@@ -430,7 +430,7 @@ def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
     for file in (CONF / "data").glob("*.yaml"):
         config = yaml.safe_load(file.read_text())
         assert config["name"] == file.stem
-        kinds = config["name"] in SOURCES, "cls" in config, config["name"] in ("npz", "folder")
+        kinds = config["name"] in SOURCES, "cls" in config, config["name"] in FILES
         assert sum(kinds) == 1
         assert not config.get("cls") or hasattr(torchvision.datasets, config["cls"])
 
@@ -735,7 +735,7 @@ def test_an_unfit_folder_is_refused_in_a_line_before_training(
             ["data=digits"],
             "data.train_pairs=1000 is not allowed: digits has 1201",
         ),
-        (["data=torch", "data.cls=Nothing"], "data=torch is unknown; expected cifar10, digits, "),
+        (["data=torch", "data.cls=Nothing"], "data=torch is unknown; expected cifar10, csv, digits, "),
         (["data.name=x", "data.cls=Nothing"], "data.cls=Nothing is unknown; expected a class of torchvision.datasets"),
         (["data.name=x", "data.cls=VOCDetection"], "torchvision's VOCDetection: "),
     ],
