@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from digitcmp.report.contrasts.contrast import BETWEEN
 from digitcmp.report.statistics import stats
 from digitcmp.report.statistics.rule import MARGIN
 
@@ -224,7 +225,7 @@ def equal_parameters(report: Path) -> Answer:
 
 def other_tasks(report: Path) -> Answer:
     """Answer whether what the ingredients add depends on the task: by the differences between tasks."""
-    rows = effects(report, "between tasks", "between questions", "between data sets")
+    rows = effects(report, BETWEEN)
     seen = int((rows.p_holm < stats.SIGNIFICANT).sum())
     listed = "; ".join(
         f"{row.effect} {number(row.mean)} {bounds(row.ci_low, row.ci_high)}" for row in rows.itertuples()

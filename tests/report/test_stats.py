@@ -34,6 +34,7 @@ def test_interval_of_an_accuracy_stays_in_its_range() -> None:
     # .3 and .9: std .424, half-width 12.706 * .3
     assert half_width(0.6 / 2**0.5, 2) == pytest.approx(12.7062 * 0.3, abs=1e-4)
     assert interval(0.6, 0.6 / 2**0.5, 2) == (0, 1)
+    assert np.isnan(interval(0.9, 0.0, 4)).all() and interval(0.9, 0.0, 5) == (0.9, 0.9)
     assert interval(0.99, 0.01, 3) == pytest.approx((0.99 - 0.02484138, 1), abs=1e-8)
 
 

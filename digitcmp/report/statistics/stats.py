@@ -27,10 +27,15 @@ def half_width(std: float, n: int) -> float:
 
 
 def interval(mean: float, std: float, n: int) -> tuple[float, float]:
-    """Return the 95 % t-interval of a mean accuracy, cut to [0, 1]. (nan, nan) for n < 2.
+    """Return the 95 % t-interval of a mean accuracy, cut to [0, 1].
 
     Its coverage is unchanged, because a mean of accuracies lies in [0, 1].
+
+    Returns:
+        (nan, nan) for n < 2, and for fewer than FEW equal accuracies, because their spread is unknown.
     """
+    if n < FEW and std < ROUNDING:
+        return np.nan, np.nan
     low, high = np.clip([mean - half_width(std, n), mean + half_width(std, n)], 0, 1)
     return float(low), float(high)
 
