@@ -101,7 +101,7 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
         if any(text.endswith(" not finished:") for text in reason):
             raise RunError(reason[-2])  # the last failed run, above its command
         raise (RunError if " runs in " in reason[0] else ConfigError)(reason[-1])
-    [folder] = [text.partition(" runs in ")[2].rpartition(", ")[0] for text in lines if " runs in " in text][:1]
+    [folder] = [text.partition(" runs in ")[2].rpartition(", ")[0] for text in lines if " runs in " in text][-1:]
     return frames.results(folder)
 
 

@@ -3,7 +3,7 @@
 import copy
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
-from digitcmp.sweeps import grid
+from digitcmp.sweeps import grid, selection
 from digitcmp.sweeps.estimate import cores
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.sweep import sweep
@@ -65,11 +65,12 @@ class GridSweeper(Sweeper):
 
     Args:
         grids: a list of {key: values} with values as on the command line ('ws2,ws3', 'range(10)'). Typed overrides
-            replace a grid's values of the same key.
+            replace a grid's values of the same key. A value `selected` is selected first: `selection.in_stages`.
+        rates: {key: values} of the runs that select it.
     """
 
-    def __init__(self, grids: Sequence[Mapping[str, Any]]) -> None:
-        self.grids = grids
+    def __init__(self, grids: Sequence[Mapping[str, Any]], rates: Mapping[str, Any] | None = None) -> None:
+        self.grids, self.rates = grids, rates or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.loader = hydra_context.config_loader
@@ -80,15 +81,35 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Plan the runs and train them. Exit with 1 if a run failed."""
-        root = Path(self.config.hydra.sweep.dir)
-        parser = OverridesParser.create(config_loader=self.loader)
+        config, root = self.config, Path(self.config.hydra.sweep.dir)
+        selection.in_stages(
+            self.grids, self.rates, arguments, root, self.plan, self.train, config.dry_run, config.force
+        )
+
+    def plan(self, grids: Sequence[Mapping[str, Any]], arguments: list[str], root: Path) -> list[Job]:
+        """Return the runs of some grids, in a folder."""
+        own = self.own_settings if any("experiment" in swept for swept in self.grids) else {}
         groups = self.loader.list_groups("")
-        own = self.own_settings() if any("experiment" in swept for swept in self.grids) else {}
-        jobs = grid.plan(self.grids, arguments, self.config.sweep, root, parser, groups, cache(self.compose), own)
-        options = [*grid.flags(sys.argv[1:])]
-        options += [option for option in self.config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
-        options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
+        return grid.plan(grids, arguments, self.config.sweep, root, self.parser, groups, self.composed, own)
+
+    @cached_property
+    def parser(self) -> OverridesParser:
+        return OverridesParser.create(config_loader=self.loader)
+
+    @cached_property
+    def composed(self) -> Callable[[tuple[str, ...]], dict[str, Any]]:
+        """`compose`, cached."""
+        return cache(self.compose)
+
+    def train(self, jobs: Sequence[Job], root: Path) -> None:
+        """Train the unfinished ones of some runs. Exit with 1 if one failed."""
         config = self.config
+        options = [*grid.flags(sys.argv[1:])]
+        options += [option for option in config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
+        options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
+        options += ["hydra.sweeper.rates=null"] if self.rates else []
+        if root != Path(config.hydra.sweep.dir):
+            options.append(f'hydra.sweep.dir="{root}"')
         sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options, self.workers)
 
     @property
@@ -117,6 +138,7 @@ class GridSweeper(Sweeper):
                 config.hydra.sweeper.grids = [{}]
         return config
 
+    @cached_property
     def own_settings(self) -> dict[str, Any]:
         """Return the options that the file of the sweep's experiment sets, as {'data.test_pairs': 5000}."""
         if not (name := self.config.hydra.runtime.choices.experiment):

@@ -13,16 +13,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from lightning import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
+from digitcmp.config.run import CONF
 from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT
 from digitcmp.runs.result import CHECKSUM
+from digitcmp.training.process import HYDRA
 
 ROOT = Path(__file__).parents[1]
 # the reports that git keeps; a newcomer's own sweeps lie beside them
@@ -100,6 +106,19 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield run
     for process in started:
         kill_group(process)
+
+
+@pytest.fixture
+def sweeper(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the sweeper of `python train.py -m`. Its `plan` returns the runs of grids."""
+    monkeypatch.syspath_prepend(ROOT)
+    from hydra_plugins.digitcmp import GridSweeper
+
+    with initialize_config_dir(str(CONF), version_base=HYDRA["version_base"]):
+        sweeper = GridSweeper([{}])
+        sweeper.loader = GlobalHydra.instance().config_loader()
+    sweeper.config = sweeper.loader.load_configuration("config", [], RunMode.MULTIRUN)
+    return sweeper
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:

@@ -22,17 +22,21 @@ RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml
 BEST = "checkpoints/best.ckpt"  # only while a run with checkpoint=best trains
 ERROR = ".digitcmp.error"  # the error of a failed run of a sweep
 LOCK, MANIFEST, PICTURES = ".digitcmp.lock", ".manifest", "pictures"
+RATES, SELECTION = "rates", "selected.csv"  # of a sweep: the folder of the runs that select a value, and its values
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 
 
 def run_folders(roots: Iterable[Path]) -> list[Path]:
-    """Return the sorted run folders below these folders: those of sweeps, `CELL/seed=N`, and those with a result."""
-    roots = list(roots)
-    sweeps = {folder for root in roots for folder in root.rglob("seed=*") if IN_A_SWEEP.search(folder.as_posix())}
-    return sorted(
-        {folder for folder in sweeps if folder.is_dir()}
-        | {file.parent for root in roots for file in root.rglob(RESULT)}
-    )
+    """Return the sorted run folders below these folders: those of sweeps, `CELL/seed=N`, and those with a result.
+
+    Runs in NAME/rates, which select values for the sweep NAME, are found below that folder only.
+    """
+    found = set()
+    for root in roots:
+        sweeps = {folder for folder in root.rglob("seed=*") if IN_A_SWEEP.search(folder.as_posix()) and folder.is_dir()}
+        folders = sweeps | {file.parent for file in root.rglob(RESULT)}
+        found |= {folder for folder in folders if RATES not in folder.relative_to(root).parts}
+    return sorted(found)
 
 
 @contextmanager

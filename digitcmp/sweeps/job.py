@@ -46,7 +46,7 @@ class Job:
     @property
     def cell(self) -> str:
         """The label of the network and the name of the cell."""
-        return f"{self.run.label:<6} {self.run.cell_name}"
+        return f"{self.run.label:<6} {self.folder.parent.name}"
 
     @property
     def title(self) -> str:

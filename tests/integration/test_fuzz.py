@@ -1,22 +1,15 @@
 """Tests of random, mostly invalid command lines."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from conftest import Run as Train
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digitcmp.config import run as config
-from digitcmp.sweeps import grid
 from digitcmp.training import messages, process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
@@ -54,17 +47,9 @@ Planner = Callable[[list[str]], Any]
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
+def plan(sweeper: Any, tmp_path: Path) -> Planner:
     """Return a function that plans a sweep. It caches the composed configurations."""
-    monkeypatch.syspath_prepend(ROOT)
-    from hydra_plugins.digitcmp import GridSweeper
-
-    with initialize_config_dir(str(config.CONF), **{k: v for k, v in process.HYDRA.items() if k == "version_base"}):
-        loader = GlobalHydra.instance().config_loader()
-        sweeper = GridSweeper([{}])
-        sweeper.loader, sweeper.config = loader, loader.load_configuration("config", [], RunMode.MULTIRUN)
-    compose, parser, groups = cache(sweeper.compose), OverridesParser.create(loader), loader.list_groups("")
-    return lambda line: grid.plan([{}], line, "sweep", tmp_path, parser, groups, compose)
+    return lambda line: sweeper.plan([{}], line, tmp_path)
 
 
 @pytest.mark.slow
