@@ -9,6 +9,7 @@ from conftest import ROOT, Run
 
 import digitcmp
 from digitcmp.report.results import Results
+from digitcmp.report.sections.rates import selection
 
 ROWS = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_hash")
 
@@ -43,7 +44,7 @@ def test_an_experiment_has_the_rates_that_its_search_selects(search: str, experi
     """Cells are compared without `val_pairs` and `resplit`, in which a search may differ."""
     results = Results.load([ROOT / "multirun" / search])
     rates = results.cells.set_index("cell").lr
-    selected = {cell for row in results.selection.itertuples() for cell in row.cells if rates[cell] == row.lr}
+    selected = {cell for row in selection(results).itertuples() for cell in row.cells if rates[cell] == row.lr}
     lines = train(f"experiment={experiment}", "dry_run=true").stdout.splitlines()
     cells = {word for line in lines for word in line.split() if word.startswith("model=")}
     assert {*map(without_pairs, cells)} == {*map(without_pairs, selected)}

@@ -9,10 +9,11 @@ from records import factorial, grid, record
 
 from digitcmp.report.contrasts.conditions import conditions, distinct
 from digitcmp.report.contrasts.designs import designs
-from digitcmp.report.figures import accuracy, data_sets, effects, style
-from digitcmp.report.figures import factorial as factorials
-from digitcmp.report.figures.pairs import label_heights
+from digitcmp.report.figures import style
 from digitcmp.report.results import Results
+from digitcmp.report.sections import accuracy, data_sets, effects
+from digitcmp.report.sections import factorial as factorials
+from digitcmp.report.sections.pairs import label_heights
 
 
 def test_effects_stand_below_the_name_of_their_family() -> None:
@@ -23,7 +24,7 @@ def test_effects_stand_below_the_name_of_their_family() -> None:
             "context": ["head=ordinal,test_pairs=5000", "test_pairs=5000", "test_pairs=5000"],
         }
     )
-    frame = effects.prepare(table)
+    frame = effects.rows(table)
     assert list(frame.label) == ["WS3 − WS1 head=ordinal", "WS3 − WS1", "WS3 epochs=50 − WS3"]
     assert list(frame.heading) == pytest.approx([0.4, 0.4, 3.8])
     assert list(frame.y) == pytest.approx([1.4, 2.4, 4.8])
@@ -33,7 +34,7 @@ def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() 
     rows = [("sharing", "mean of 2", "mnist", ""), ("sharing", "mean of 2", "kmnist", "")]
     rows += [("sharing", "mean of 2", "kmnist", "mnist"), ("sharing", "WS3 − WS1", "mnist", "")]
     table = pd.DataFrame(rows, columns=["factor", "effect", "dataset", "less"]).assign(settings="")
-    frame = data_sets.prepare(table)
+    frame = data_sets.rows(table)
     assert list(frame.label) == ["mean of 2", "mean of 2", "WS3 − WS1"] and list(frame.row) == [1, 1, 0]
     assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets are .6 / 3 apart
 
@@ -60,9 +61,9 @@ def test_a_factorial_has_a_row_for_the_levels_of_the_other_factors(tmp_path: Pat
 
 
 def test_published_results_stand_below_the_cells(tmp_path: Path) -> None:
-    assert not accuracy.prepare(Results.load([grid(tmp_path / "grid")])).published.all()
+    assert not accuracy.rows(Results.load([grid(tmp_path / "grid")])).published.all()
     record(tmp_path / "beyond", "convnet", 0.95)
-    frame = accuracy.prepare(Results.load([tmp_path / "beyond"]))
+    frame = accuracy.rows(Results.load([tmp_path / "beyond"]))
     assert list(frame.title[:2]) == ["convnet", "puckvg"] and list(frame.published[:2]) == [False, True]
     assert list(frame.test_acc_mean[:2]) == [0.95, 0.9826]
 

@@ -10,6 +10,7 @@ from records import parts, record
 
 from digitcmp.report.figures.style import save
 from digitcmp.report.results import Results
+from digitcmp.report.sections.rates import effects_at_equal_rates
 
 
 def test_effects_at_each_common_rate(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_effects_at_each_common_rate(tmp_path: Path) -> None:
     assert list(results.effects[results.effects.family == "auxiliary loss"].refused) == [
         "ambiguous: several learning rates for one network"
     ]
-    table = results.equal_rates
+    table, _ = effects_at_equal_rates(results)
     assert list(table) == ["family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_holm"]
     assert list(table[["family", "effect", "lr", "n"]].itertuples(index=False, name=None)) == [
         ("auxiliary loss", "AL4 − WS3", 0.0005, 2),
@@ -45,7 +46,7 @@ def test_one_rate_each_is_no_equal_rate(tmp_path: Path) -> None:
         record(tmp_path, "ws3", 0.8, seed=seed, lr=1e-3)
         record(tmp_path, "ws3", 0.9, seed=seed, lr=1e-3, aux=True)
         record(tmp_path, "ws1", 0.9, seed=seed, lr=2e-3, aux=True)
-    assert Results.load([tmp_path]).equal_rates.empty
+    assert effects_at_equal_rates(Results.load([tmp_path]))[0].empty
 
 
 def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) -> None:
@@ -57,7 +58,8 @@ def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) ->
                     accuracy = None if gone else 0.8 + 0.01 * seed * aux + 0.05 * aux
                     record(tmp_path, "ws3", accuracy, seed=seed, lr=lr, aux=aux, epochs=epochs)
     results = Results.load([tmp_path])
-    assert list(zip(results.equal_rates.effect, results.equal_rates.lr, strict=True)) == [
+    table, _ = effects_at_equal_rates(results)
+    assert list(zip(table.effect, table.lr, strict=True)) == [
         ("AL4 − WS3", 0.001),
         ("AL4 − WS3", 0.002),
         ("AL4 − WS3 epochs=50", 0.001),
@@ -69,7 +71,8 @@ def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) ->
 
 
 def test_the_committed_search_has_effects_at_equal_rates() -> None:
-    table = Results.load([ROOT / "multirun/lr_search"]).equal_rates.set_index(["effect", "lr"])
+    table, _ = effects_at_equal_rates(Results.load([ROOT / "multirun/lr_search"]))
+    table = table.set_index(["effect", "lr"])
     runs = pd.read_csv(ROOT / "multirun/lr_search/report/runs.csv")
     for lr in (5e-5, 8e-3):
         at_rate = runs[runs.lr == lr].pivot(index="seed", columns="label", values="test_acc")

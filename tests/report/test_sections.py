@@ -9,7 +9,7 @@ from records import grid
 from rich.console import Console
 
 from digitcmp.report import sections as report_sections
-from digitcmp.report.pages.columns import Column, Table, name
+from digitcmp.report.pages.columns import Column, Table, named
 from digitcmp.report.pages.output import report_files
 from digitcmp.report.pages.section import File, Part, Section
 from digitcmp.report.pages.terminal import show
@@ -21,7 +21,7 @@ def test_a_new_section_is_in_every_form_of_the_report(tmp_path: Path, monkeypatc
 
     def parts(results: Results) -> Iterator[Part]:
         frame = results.runs.groupby("label", as_index=False).fit_seconds.sum()
-        yield Table.of(frame, [name("label", "network"), Column("seconds", "fit_seconds", ".1f")], "seconds.csv")
+        yield Table.of(frame, [named("label", "network"), Column("seconds", "fit_seconds", ".1f")], "seconds.csv")
         yield File.csv("seconds.csv", frame)
         yield "Seconds of *training*."
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from records import record
 
-from digitcmp.report.figures import levels, rates
-from digitcmp.report.loading.series import step_classes
+from digitcmp.report.figures.lines import is_logarithmic
+from digitcmp.report.loading.series import series, step_classes
 from digitcmp.report.results import Results
+from digitcmp.report.sections import levels, rates
 
 T1 = 12.706204736  # Student's t, 97.5 %, one degree of freedom
 
@@ -20,7 +21,7 @@ def test_a_numeric_setting_has_a_series_per_network_with_intervals(tmp_path: Pat
         for seed in range(2):
             record(tmp_path, "ws3", base + 0.02 * seed, aux=True, aux_weight=weight, seed=seed)
     record(tmp_path, "ws2", 0.8, aux=True)  # one level: no series
-    table = Results.load([tmp_path]).series
+    table = series(Results.load([tmp_path]))
     assert set(table.factor) == {"aux_weight"} and set(table.series) == {"AL4"} and table.aux.all()
     assert list(table.level) == [0.3, 1, 10]
     first = table.iloc[0]
@@ -35,7 +36,7 @@ def test_two_levels_texts_and_lists_are_no_series(tmp_path: Path) -> None:
         record(tmp_path, "ws3", 0.8, batch_size=batch_size)
     for schedule in ("constant", "cosine", "one_cycle"):
         record(tmp_path, "ws1", 0.8, schedule=schedule)
-    assert Results.load([tmp_path]).series.empty
+    assert series(Results.load([tmp_path])).empty
 
 
 def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) ->
         record(tmp_path, "ws3", 0.8, batch_size=batch_size, epochs=epochs)
         if epochs != 25:
             record(tmp_path, "ws3", 0.7, batch_size=batch_size)
-    table = Results.load([tmp_path]).series
+    table = series(Results.load([tmp_path]))
     table = table[table.factor == "batch_size"]
     assert list(dict.fromkeys(table.series)) == ["WS3", "WS3 at equal steps"]
     equal = table[(table.series == "WS3 at equal steps") & (table.outcome == "test_acc")]
@@ -56,7 +57,7 @@ def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) ->
 def test_a_learning_rate_that_follows_the_level_does_not_split_a_series(tmp_path: Path) -> None:
     for epochs, lr in ((10, 1e-3), (20, 2e-3), (40, 4e-3)):
         record(tmp_path, "ws3", 0.8, epochs=epochs, lr=lr)
-    table = Results.load([tmp_path]).series
+    table = series(Results.load([tmp_path]))
     assert list(table[table.factor == "epochs"].level) == [10, 20, 40]
     assert "lr" not in set(table.factor)  # the number of epochs differs with the rate
 
@@ -76,7 +77,7 @@ def test_many_series_are_averaged_for_each_seed(tmp_path: Path) -> None:
                     optimizer="adamw",
                     seed=seed,
                 )
-    table = Results.load([tmp_path]).series
+    table = series(Results.load([tmp_path]))
     rows = table[(table.factor == "batch_size") & (table.outcome == "test_acc")]
     assert list(dict.fromkeys(rows.series)) == ["WS3, mean of 14"] and list(rows.n) == [2, 2, 2]
     assert list(rows["mean"]) == pytest.approx([0.625, 0.635, 0.655])
@@ -98,14 +99,14 @@ def test_about_as_many_steps_are_equal() -> None:
     ],
 )
 def test_the_axis_is_logarithmic_where_levels_are(places: list[int | float], logarithmic: bool) -> None:
-    assert levels.is_logarithmic([float(place) for place in places]) == logarithmic
+    assert is_logarithmic([float(place) for place in places]) == logarithmic
 
 
 def test_a_panel_per_outcome_and_every_level_named(tmp_path: Path) -> None:
     for batch_size in (5, 10, 20, 50, 100):
         for aux in (False, True):
             record(tmp_path, "ws3", 0.8 + 0.1 * aux, batch_size=batch_size, aux=aux)
-    figure = levels.draw_factor("batch_size", (results := Results.load([tmp_path])).series, results)
+    figure = levels.draw("batch_size", series(results := Results.load([tmp_path])), results)
     assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training per run"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "10", "20", "50", "100"]

@@ -1,96 +1,26 @@
-"""The learning curves: Figs. 5, 6 and 7 of the paper if their cells exist, otherwise one figure."""
+"""Learning curves: the mean over seeds by epoch, with a band of one standard deviation."""
 
-import itertools
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from digitcmp.report.contrasts.conditions import settings
-from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, palette, seeds, shades
+from digitcmp.report.figures.style import DASHED, TIP, Palette, escaped, shades
 from digitcmp.report.formats import spread
-from digitcmp.report.loading.settings import level_name
-from digitcmp.report.results import Results
-
-SHARING = ("FCNN3", "WS1", "WS2", "WS3")
-FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}
-PANELS = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}  # of Fig. 5
-FEW = 10  # more curves cannot be told apart
-MOST = 8  # figures like the paper's; those of further settings are not drawn
 
 
-def figures(results: Results) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
-    """Yield the figures of the paper whose cells exist. If none do, yield one figure of at most FEW cells.
-
-    Yields:
-        The name of the figure, the context for which it is drawn if it is not the first of this name, and the function
-        that draws it.
-    """
-    if results.curves.cell.value_counts().max() < 2:
-        return
-    drawn = set()
-    if panels := widths(results):
-        drawn.add("figure5")
-        yield "figure5", "", partial(draw_widths, panels, results)
-    for name, context, cells in itertools.islice(comparisons(results), MOST):
-        yield name, context if name in drawn else "", partial(draw_cells, cells, results, context)
-        drawn.add(name)
-    cells = results.cells.assign(title=results.titles())
-    if not drawn and len(cells) <= FEW:
-        yield "curves", "", partial(draw_cells, cells, results)
-
-
-def widths(results: Results) -> dict[str, pd.DataFrame]:
-    """Return the cells of each panel of Fig. 5, with `title`: the widths of a network without the auxiliary loss."""
-    if "hidden" not in results.cells:
-        return {}
-    chosen = ["hidden" in condition and "aux" not in condition for condition in results.changed_settings]
-    panels = {}
-    for model in PANELS:
-        cells = results.cells[chosen]
-        cells = cells[cells.model == model]
-        if len(cells) > 1 and cells.hidden.is_unique:
-            titles = list(cells.hidden)
-            if model == "fcnn2":
-                titles = [f"L = {hidden.count('-') + 1}: {hidden}" for hidden in titles]
-            panels[model] = cells.assign(title=titles)
-    return panels
-
-
-def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of the other settings."""
-    contexts = []
-    for condition in results.changed_settings:
-        contexts.append(", ".join(level_name(key, value) for key, value in settings(condition).items()))
-    several = len({*contexts}) > 1
-    for context, group in results.cells.groupby(pd.Series(contexts, index=results.cells.index), sort=False):
-        for name, labels in FIGURES.items():
-            if {*labels} <= {*group.label} and group.label.is_unique:
-                cells = group.set_index("label", drop=False).loc[list(labels)]
-                yield name, str(context) if several else "", cells.assign(title=cells.label)
-
-
-def prepare(cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> list[tuple[Any, Any, pd.DataFrame]]:
-    """Return the cells in drawing order, each with its shade and its curve."""
-    by_cell = {cell: curve for cell, curve in curves[curves.cell.isin(cells.cell)].groupby("cell", sort=False)}
-    prepared = []
-    for _, group in cells.groupby(["model", "aux"], sort=False):
-        for row, shade in zip(group.itertuples(), shades(colours[group.model.iloc[0]], len(group)), strict=True):
-            prepared.append((row, shade, by_cell.get(row.cell, curves.iloc[:0])))
-    return prepared
-
-
-def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, heading: str) -> None:
-    """Draw the curves of some cells: the mean, and a band of one standard deviation on either side.
+def draw_curves(axes: Axes, cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette, heading: str = "") -> None:
+    """Draw the curves of some cells, in shades of one colour for each network.
 
     Args:
         cells: Rows of the table of cells, with `title`.
+        curves: `cell epoch test_acc_mean test_acc_std`. The axis ends at the last epoch of any cell.
+        colours: The colour of each backbone.
+        heading: The heading of the panel.
     """
-    for row, shade, curve in prepare(cells, results.curves, palette(results.cells.model)):
+    for row, shade, curve in shaded(cells, curves, colours):
         mean, std = curve.test_acc_mean, curve.test_acc_std.fillna(0)
         axes.plot(curve.epoch, mean, color=shade, label=escaped(row.title), ls=DASHED if row.aux else "-")
         axes.fill_between(curve.epoch, mean - std, mean + std, color=shade, alpha=0.11, lw=0)
@@ -99,46 +29,14 @@ def draw_curves(axes: Axes, cells: pd.DataFrame, results: Results, heading: str)
             axes.plot(epoch.epoch, epoch.test_acc_mean, "o", color=shade, ms=6, alpha=0, gid=tip)
     axes.set_title(heading)
     axes.set_xlabel("epoch")
-    last = int(results.curves.epoch.max())
+    last = int(curves.epoch.max())
     axes.set_xlim(1, last)
     axes.set_xticks([1, *(tick for tick in MaxNLocator(5, integer=True).tick_values(1, last) if 1 < tick <= last)])
 
 
-def curve_seeds(results: Results, cells: pd.DataFrame) -> str:
-    """Return the number of seeds of the curves of these cells as text.
-
-    If several folders have a cell, its curve is that of the first folder.
-    """
-    return seeds(results.curves[results.curves.cell.isin(cells.cell)].n)
-
-
-def draw_widths(panels: dict[str, pd.DataFrame], results: Results) -> Figure:
-    """Draw Fig. 5, one panel per network."""
-    figure = Figure(figsize=(PAGE * len(panels) / 3, 2.5))
-    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, (model, cells) in zip(grid, panels.items(), strict=True):
-        draw_curves(axes, cells, results, f"{PANELS[model]} ({curve_seeds(results, cells)})")
-        axes.legend(loc="lower right", ncols=2 if len(cells) > 3 else 1)
-    grid[0].set_ylabel("test accuracy (mean ± std)")
-    return figure
-
-
-def draw_cells(cells: pd.DataFrame, results: Results, context: str = "") -> Figure:
-    """Draw the curves of some cells with the paper's results on the right, as in Figs. 6 and 7."""
-    figure = Figure(figsize=(COLUMN, 3.0))
-    axes = figure.subplots()
-    draw_curves(axes, cells, results, "")
-    colours, published = palette(results.cells.model), cells[cells.paper_mean.notna()]
-    for row in published.itertuples():
-        shade = colours[row.model]
-        style: Any = {"color": shade, "mfc": "white" if row.aux else shade, "clip_on": False}
-        style["gid"] = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
-        axes.plot(1.02, row.paper_mean, "<", ms=3.5, transform=axes.get_yaxis_transform(), **style)
-    heading = f"mean ± std, {curve_seeds(results, cells)}"
-    if len(published):
-        heading += "; ◂ the paper's result"
-    figure.suptitle(f"{heading}\n{context}".strip(), fontsize=8)
-    axes.set_ylabel("test accuracy")
-    longest = cells.title.str.len().max()
-    figure.legend(loc="outside lower center", ncols=4 if longest < 8 else 2 if longest < 24 else 1)
-    return figure
+def shaded(cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> Iterator[tuple[Any, Any, pd.DataFrame]]:
+    """Yield the cells in drawing order, each with its shade and its curve."""
+    by_cell = {cell: curve for cell, curve in curves[curves.cell.isin(cells.cell)].groupby("cell", sort=False)}
+    for _, group in cells.groupby(["model", "aux"], sort=False):
+        for row, shade in zip(group.itertuples(), shades(colours[group.model.iloc[0]], len(group)), strict=True):
+            yield row, shade, by_cell.get(row.cell, curves.iloc[:0])

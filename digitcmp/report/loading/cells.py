@@ -1,22 +1,46 @@
-"""The statistics of the runs of a cell, and the paper's value."""
+"""The cells of some runs: the statistics of each cell over seeds, the paper's value, and a title."""
 
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digitcmp import paper
+from digitcmp.report.contrasts import conditions
+from digitcmp.report.formats import to_text
+from digitcmp.report.loading.settings import NO_SETTING, level_name
 from digitcmp.report.statistics import stats
 from digitcmp.report.statistics.collapse import base_rate
 
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
 
 
-def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
-    """Return n, the mean, sample standard deviation and 95 % t-interval of the test accuracies of some runs."""
-    n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
-    low, high = stats.interval(mean, std, n)
-    return {"n": n, "test_acc_mean": mean, "test_acc_std": std, "ci_low": low, "ci_high": high}
+def cell_table(runs: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Return one row per cell, in the order of the runs, with means over seeds.
+
+    std is the sample standard deviation over seeds, and ci_low and ci_high are the 95 % t-interval of the mean, cut to
+    [0, 1]. These are nan for a single seed. `collapsed` counts collapsed runs. head_loss is the accuracy of comparing
+    the two predicted digits minus that of the trained head, with its interval. paper_mean and paper_std are nan unless
+    the cell has the paper's network, data and recipe. Each setting that differs between cells has a column between
+    `paper_std` and `cell`, the name of the cell.
+
+    Args:
+        runs: One row per run, with the column `collapsed`.
+        changed: The settings of each cell that are not at their default.
+    """
+    settings = runs.drop(columns=list({*IDENTITY, *NO_SETTING, "collapsed"} & {*runs})).map(to_text)
+    ever = {key for of_cell in changed for key in of_cell}
+    # an argument at its default is not a difference from networks without that argument
+    varied = settings[[key for key in settings if settings[key].nunique() > 1 and key in ever]]
+    rows = []
+    for (name, group), condition in zip(runs.groupby("cell", sort=False), changed, strict=True):
+        row = cell_means(group) | published(group.label.iloc[0], condition)
+        rows.append(row | varied.loc[group.index[0]].to_dict() | {"cell": name})
+    return pd.DataFrame(rows)
 
 
 def cell_means(group: pd.DataFrame) -> dict[str, Any]:
@@ -30,6 +54,13 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
     return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
 
 
+def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
+    """Return n, the mean, sample standard deviation and 95 % t-interval of the test accuracies of some runs."""
+    n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
+    low, high = stats.interval(mean, std, n)
+    return {"n": n, "test_acc_mean": mean, "test_acc_std": std, "ci_low": low, "ci_high": high}
+
+
 def head_loss(group: pd.DataFrame) -> dict[str, float]:
     """Return the mean of argmax_acc minus test_acc of some runs and its 95 % t-interval, nan without argmax_acc."""
     row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
@@ -41,9 +72,32 @@ def head_loss(group: pd.DataFrame) -> dict[str, float]:
     return row
 
 
-def paper_accuracy(label: str) -> tuple[float, float]:
-    """Return the paper's mean and std for a label, nan if it has none."""
-    published = paper.published(label)
-    if published is None:
-        return np.nan, np.nan
-    return published.mean, np.nan if published.std is None else published.std
+def published(label: str, condition: Mapping[str, str]) -> dict[str, float]:
+    """Return the paper's mean and std for a cell with this label and changed settings, nan if it has none."""
+    value = paper.published(label) if paper.as_published(conditions.settings(dict(condition))) else None
+    if value is None:
+        return {"paper_mean": np.nan, "paper_std": np.nan}
+    return {"paper_mean": value.mean, "paper_std": np.nan if value.std is None else value.std}
+
+
+def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]], *without: str) -> list[str]:
+    """Return the title of each cell: its label and the settings in which cells of that label differ.
+
+    Args:
+        cells: Rows of `cell_table`.
+        changed: The settings of each cell that are not at their default.
+        without: Settings to leave out.
+    """
+    hidden = {"model", "aux", "head", *without}  # the label stands for these
+    settings = [{*condition.items()} for condition in changed]
+    common: dict[str, set[tuple[str, str]]] = {}
+    for label, of_cell in zip(cells.label, settings, strict=True):
+        common[label] = common.get(label, of_cell) & of_cell
+    count = Counter(map(frozenset, settings))
+    titles = []
+    for label, lr, of_cell in zip(cells.label, cells.lr, settings, strict=True):
+        telling = sorted(item for item in of_cell - common[label] if item[0] not in hidden)
+        names = ", ".join(level_name(key, value) for key, value in telling)
+        rate = f"lr={to_text(lr)}" if count[frozenset(of_cell)] > 1 else ""
+        titles.append(" ".join(part for part in (label, names, rate) if part))
+    return titles

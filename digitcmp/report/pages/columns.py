@@ -75,12 +75,12 @@ class Table(NamedTuple):
         return f"The first {printed} of {n:,} rows. The report's `{self.file}` has all of them." if printed < n else ""
 
 
-def name(key: str, heading: str = "") -> Column:
+def named(key: str, heading: str = "") -> Column:
     """Return a column of names, aligned to the left."""
     return Column(heading or key, key, left=True)
 
 
-def settings(*keys: str) -> list[Column]:
+def plain(*keys: str) -> list[Column]:
     """Return a column for each of these settings, counts or texts."""
     return [Column(key, key) for key in keys]
 

@@ -11,7 +11,7 @@ from digitcmp.report.contrasts.factors import NO_FACTOR
 from digitcmp.report.formats import ACCURACY, to_text
 from digitcmp.report.loading.provenance import MADE_WITH, Code, definition_versions
 from digitcmp.report.loading.settings import default
-from digitcmp.report.pages.columns import P_VALUES, TWO_SEEDS_NOTE, Column, Table, name, t_interval
+from digitcmp.report.pages.columns import P_VALUES, TWO_SEEDS_NOTE, Column, Table, named, t_interval
 from digitcmp.report.pages.terminal import show_table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import stats
@@ -132,13 +132,13 @@ def show(first: Results, second: Results, console: Console) -> None:
     if differences.empty:
         console.print("the same configuration, code and versions")
     else:
-        columns = [name("what", "difference"), name("first", a), name("second", b)]
+        columns = [named("what", "difference"), named("first", a), named("second", b)]
         show_table(Table.of(differences, columns), console)
     console.print()
     if cells.empty:
         console.print("no cell and seed in common")
     else:
-        columns = [name("cell"), Column("n", "n"), Column("same accuracy", "same"), Column(a, "first", ACCURACY)]
+        columns = [named("cell"), Column("n", "n"), Column("same accuracy", "same"), Column(a, "first", ACCURACY)]
         columns += [Column(b, "second", ACCURACY), Column("difference", "mean", "+.4f"), t_interval("+.4f"), *P_VALUES]
         show_table(Table.of(cells, columns), console)
         console.print(f"\n{cells.same.sum()} of {cells.n.sum()} runs have the same test accuracy in both")

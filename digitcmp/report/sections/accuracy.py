@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
-from digitcmp.report.figures import accuracy
-from digitcmp.report.formats import ACCURACY
-from digitcmp.report.pages.columns import Column, Table, estimate, name, settings, spread
-from digitcmp.report.pages.columns import accuracy as accuracy_columns
+import pandas as pd
+from matplotlib.figure import Figure as Drawing
+
+from digitcmp.report.figures.forest import mark_cell, name_rows, runs_by_cell, size
+from digitcmp.report.figures.style import OTHERS, PAGE, TIP, escaped, palette, seeds
+from digitcmp.report.formats import ACCURACY, spread
+from digitcmp.report.pages.columns import Column, Table, accuracy, estimate, named, plain
 from digitcmp.report.pages.markdown import latex
 from digitcmp.report.pages.section import Figure, File, Part
 from digitcmp.report.results import Results
+from digitcmp.report.sections.pairs import pair_series, published_results
 from digitcmp.report.statistics import collapse
 
 CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
@@ -27,6 +32,7 @@ HEAD_LOSS = (
     "not the recognition of the digits. If the interval contains 0, no loss is seen."
 )
 FIGURE = "Test accuracy of each cell. Filled marks are without the auxiliary loss, open marks with it."
+MOST = 55  # cells with a row each in the figure; more would make it too tall
 
 
 def parts(results: Results) -> Iterator[Part]:
@@ -41,8 +47,8 @@ def parts(results: Results) -> Iterator[Part]:
         yield lines
     if results.cells.head_loss.notna().any():
         yield HEAD_LOSS
-    if not results.only_rates and len(results.pairs) < len(results.cells):
-        yield Figure("accuracy", FIGURE, partial(accuracy.draw, results))
+    if not results.only_rates and len(pair_series(results)) < len(results.cells):
+        yield Figure("accuracy", FIGURE, partial(draw, results))
 
 
 def table(results: Results) -> Table:
@@ -52,7 +58,7 @@ def table(results: Results) -> Table:
     varied = keys[keys.index("paper_std") + 1 : -1]
     if frame.train_pairs.nunique() > 1:
         varied.insert(0, "train_pairs")
-    columns = [name("label", "cell"), *settings("lr", *varied), *accuracy_columns()]
+    columns = [named("label", "cell"), *plain("lr", *varied), *accuracy()]
     columns.append(
         Column("collapsed", "collapsed", lambda row: f"{row['collapsed']} of {row['n']}" if row["collapsed"] else "")
     )
@@ -72,9 +78,70 @@ def table(results: Results) -> Table:
 
 def collapsed_runs(results: Results) -> list[str]:
     """Return a line for each cell with collapsed runs."""
-    titles = dict(zip(results.cells.cell, results.titles(), strict=True))
     lines = []
     for cell, runs in results.runs[results.collapsed].groupby("cell", sort=False):
         seeds = ", ".join(f"seed {run.seed} ({run.test_acc:.3f})" for run in runs.itertuples())
-        lines.append(f"collapsed: {titles[cell]} {seeds}")
+        lines.append(f"collapsed: {results.title_of[cell]} {seeds}")
     return lines
+
+
+def rows(results: Results) -> pd.DataFrame:
+    """Return one row per cell and then one per published result, with the columns `title` and `published`."""
+    cells = results.cells.assign(title=results.titles(), published=False)
+    works = published_results(results)
+    names = {"work": "title", "mean": "test_acc_mean", "std": "test_acc_std"}
+    return (
+        pd.concat([cells, works.rename(columns=names).assign(published=True)], ignore_index=True)
+        if len(works)
+        else cells
+    )
+
+
+def draw(results: Results) -> Drawing:
+    """Draw the cells and the published results, one row each, or without names if there are more than MOST cells."""
+    if len(results.cells) > MOST:
+        return draw_sorted(results)
+    frame, runs = rows(results), runs_by_cell(results.runs)
+    colours = palette(results.cells.model)
+    figure = Drawing(figsize=size(frame.title, 0.21 * len(frame)))
+    axes = figure.subplots()
+    for y, row in enumerate(frame.itertuples()):
+        if row.published:
+            axes.plot([row.ci_low, row.ci_high], [y, y], color=OTHERS, lw=1.6)
+            tip = f"{TIP}{row.title}: {spread(row.test_acc_mean, row.test_acc_std)}"
+            axes.plot(row.test_acc_mean, y, "s", color=OTHERS, ms=4, mew=0, gid=tip)
+            continue
+        mark_cell(axes, row, float(y), colours[row.model], row.title, runs[row.cell])
+        if not math.isnan(row.paper_mean):
+            tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
+            axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean", gid=tip)
+    name_rows(axes, list(frame.title), len(frame) - 0.4)
+    published = frame[frame.published]
+    if len(published):
+        axes.axhline(len(frame) - len(published) - 0.5, color="black", lw=0.6)
+        least = min(published.test_acc_mean.min(), results.runs.test_acc.min())  # cuts wide intervals of three runs
+        axes.set_xlim(least - 0.01, 1)
+    axes.set_xlabel("test accuracy")
+    figure.suptitle(f"mean and 95 % interval, {seeds(results.cells.n)} (dots)")
+    handles, _ = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(handles=handles[:1], loc="outside lower center")
+    return figure
+
+
+def draw_sorted(results: Results) -> Drawing:
+    """Draw many cells without names, sorted by test accuracy."""
+    cells = results.cells.sort_values("test_acc_mean", kind="stable").reset_index(drop=True)
+    colours = palette(results.cells.model)
+    figure = Drawing(figsize=(PAGE, 4.5))
+    axes = figure.subplots()
+    for (model, aux, label), rows in cells.groupby(["model", "aux", "label"], sort=False):
+        shade = colours[str(model)]
+        axes.vlines(rows.index, rows.ci_low, rows.ci_high, color=shade, lw=0.5, alpha=0.5)
+        fill = "white" if aux else shade
+        axes.plot(rows.index, rows.test_acc_mean, "o", color=shade, ms=2.5, mew=0.6, mfc=fill, label=escaped(label))
+    axes.set_xlabel(f"{len(cells):,} cells by their test accuracy")
+    axes.set_ylabel("test accuracy")
+    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)}")
+    figure.legend(loc="outside lower center", ncols=6)
+    return figure

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.contrasts.convergence import AT_TRAIN, OUTCOMES
+from digitcmp.report.contrasts.convergence import AT_TRAIN, CURVE, OUTCOMES, convergence, outcomes
 from digitcmp.report.formats import P_VALUE, interval, to_text
-from digitcmp.report.pages.columns import Column, Table, name
+from digitcmp.report.pages.columns import Column, Table, named
 from digitcmp.report.pages.section import File, Part
 from digitcmp.report.results import Results
 
@@ -45,27 +45,43 @@ DIFFERENCES = (
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield the tables of cells and of effects with their notes, or only the files with more than MANY_CELLS cells."""
-    if len(results.seed_curves):
-        yield File.csv("seed_curves.csv", results.seed_curves)
-        yield File.csv("convergence.csv", results.convergence)
-    if results.outcomes.empty or len(results.cells) > MANY_CELLS:
+    curves = seed_curves(results)
+    if curves.empty:
         return
-    yield cells(results)
+    effects = convergence(results.runs, curves)
+    yield File.csv("seed_curves.csv", curves)
+    yield File.csv("convergence.csv", effects)
+    measured = outcomes(results.runs, curves)
+    if measured.empty or len(results.cells) > MANY_CELLS:
+        return
+    yield cells(measured, results)
     yield CELLS
-    if len(results.convergence):
-        yield differences(results)
+    if len(effects):
+        yield differences(effects)
         yield DIFFERENCES
 
 
-def cells(results: Results) -> Table:
-    """Return the mean outcomes of each cell."""
+def seed_curves(results: Results) -> pd.DataFrame:
+    """Return the accuracies of each run by epoch, with the columns CURVE. Empty if no run has a curve."""
+    tables = [results.metrics.reindex(columns=list(CURVE)), *results.archived("seed_curves.csv")]
+    tables = [table for table in tables if len(table)] or tables[:1]
+    curves = pd.concat(tables, ignore_index=True).drop_duplicates(["cell", "seed", "epoch"])
+    return curves[curves.cell.isin(results.cells.cell)]
+
+
+def cells(measured: pd.DataFrame, results: Results) -> Table:
+    """Return the mean outcomes of each cell from those of each run."""
     rows = []
-    titles = dict(zip(results.cells.cell, results.titles(), strict=True))
     params = results.cells.set_index("cell").params
-    for cell, group in results.outcomes.groupby("cell", sort=False):
+    for cell, group in measured.groupby("cell", sort=False):
         reached = np.isfinite(group[list(OUTCOMES)])
         means = group[list(OUTCOMES)].where(reached).mean()
-        row = {"cell": titles[cell], "n": len(group), "params": params[cell], "batch_ms": group.batch_ms.mean()}
+        row = {
+            "cell": results.title_of[cell],
+            "n": len(group),
+            "params": params[cell],
+            "batch_ms": group.batch_ms.mean(),
+        }
         for outcome in OUTCOMES:
             censored = reached[outcome].sum() < len(group) and group[outcome].notna().all()
             row[outcome] = f"{reached[outcome].sum()} of {len(group)}" if censored else ""
@@ -73,19 +89,18 @@ def cells(results: Results) -> Table:
                 mean = to_text(means[outcome], FORMATS.get(outcome, ".3f"))
                 row[outcome] = f"{mean} ({row[outcome]})" if censored else mean
         rows.append(row)
-    columns = [name("cell"), Column("n", "n"), *(Column(HEADINGS[key], key) for key in OUTCOMES)]
+    columns = [named("cell"), Column("n", "n"), *(Column(HEADINGS[key], key) for key in OUTCOMES)]
     columns += [Column("parameters", "params", ","), Column("ms per batch", "batch_ms", ".1f")]
     return Table.of(pd.DataFrame(rows), columns)
 
 
-def differences(results: Results) -> Table:
+def differences(effects: pd.DataFrame) -> Table:
     """Return the effects of the auxiliary loss and sharing on the outcomes, one column per outcome."""
-    frame = results.convergence.copy()
-    frame["text"] = [difference(row) for row in frame.to_dict("records")]
+    frame = effects.assign(text=[difference(row) for row in effects.to_dict("records")])
     keys = ["family", "effect", "lr", "params_plus", "params_minus"]
     order = pd.MultiIndex.from_frame(frame[keys].drop_duplicates())
     wide = frame.pivot(index=keys, columns="outcome", values="text").fillna("").reindex(order).reset_index()
-    columns = [name("family"), name("effect"), Column("lr", "lr")]
+    columns = [named("family"), named("effect"), Column("lr", "lr")]
     columns += [Column(HEADINGS[key], key) for key in OUTCOMES if key in wide]
     columns.append(
         Column("parameters", "params_plus", lambda row: f"{row['params_plus']:,.0f} / {row['params_minus']:,.0f}")
@@ -94,7 +109,7 @@ def differences(results: Results) -> Table:
 
 
 def difference(row: dict[str, Any]) -> str:
-    """Format a row of `Results.convergence`.
+    """Format a row of `convergence`.
 
     Returns:
         The mean and its interval, '-5.2 [-6.1, -4.3]', or the counts of the sign test if an epoch is not reached.

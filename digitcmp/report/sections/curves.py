@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
-from digitcmp.report.figures import curves
+import pandas as pd
+from matplotlib.figure import Figure as Drawing
+
+from digitcmp.report.contrasts.conditions import settings
+from digitcmp.report.figures.curves import draw_curves
+from digitcmp.report.figures.style import COLUMN, PAGE, TIP, palette, seeds
+from digitcmp.report.formats import spread
+from digitcmp.report.loading.settings import level_name
 from digitcmp.report.pages.section import Figure, File, Part
 from digitcmp.report.results import Results
 
@@ -14,12 +24,121 @@ CAPTIONS = {
     "figure7": "Fig. 7 of the paper: the auxiliary loss. Dashed lines are with it.",
     "curves": "Test accuracy by epoch. Dashed lines are with the auxiliary loss.",
 }
+SHARING = ("FCNN3", "WS1", "WS2", "WS3")
+FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}
+PANELS = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}  # of Fig. 5
+FEW = 10  # more curves cannot be told apart
+MOST = 8  # figures like the paper's; those of further settings are not drawn
 
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield the figures, in the order of CAPTIONS within each drawn set."""
-    yield File.csv("curves.csv", results.curves)
-    if not results.only_rates:
-        for figure, context, draw in curves.figures(results):
-            name = f"{figure}_{context}" if context else figure
-            yield Figure(name, f"{CAPTIONS[figure]} {context}".strip(), draw)
+    curves = mean_curves(results)
+    yield File.csv("curves.csv", curves)
+    if results.only_rates or curves.cell.value_counts().max() < 2:
+        return
+    for figure, context, draw in figures(curves, results):
+        name = f"{figure}_{context}" if context else figure
+        yield Figure(name, f"{CAPTIONS[figure]} {context}".strip(), draw)
+
+
+def mean_curves(results: Results) -> pd.DataFrame:
+    """Return the mean and std over seeds of every column of metrics.csv, and n: one row per cell and evaluated epoch.
+
+    If several folders have a cell, its curve is that of the first folder.
+    """
+    tables = results.archived("curves.csv")
+    if len(results.metrics):
+        groups = results.metrics.drop(columns=["path", "seed"]).groupby(["cell", "epoch"], sort=False)
+        means = groups.agg(["mean", "std"])
+        means.columns = [f"{score}_{statistic}" for score, statistic in means.columns]
+        means.insert(0, "n", groups.size())
+        tables.insert(0, means.reset_index())
+    curves = pd.concat(tables, ignore_index=True).drop_duplicates(["cell", "epoch"])
+    return curves[curves.cell.isin(results.cells.cell)]
+
+
+def figures(curves: pd.DataFrame, results: Results) -> Iterator[tuple[str, str, Callable[[], Drawing]]]:
+    """Yield the figures of the paper whose cells exist. If none do, yield one figure of at most FEW cells.
+
+    Yields:
+        The name of the figure, the context for which it is drawn if it is not the first of this name, and the function
+        that draws it.
+    """
+    drawn = set()
+    if panels := widths(results):
+        drawn.add("figure5")
+        yield "figure5", "", partial(draw_widths, panels, curves, results)
+    for name, context, cells in itertools.islice(comparisons(results), MOST):
+        yield name, context if name in drawn else "", partial(draw_cells, cells, curves, results, context)
+        drawn.add(name)
+    cells = results.cells.assign(title=results.titles())
+    if not drawn and len(cells) <= FEW:
+        yield "curves", "", partial(draw_cells, cells, curves, results)
+
+
+def widths(results: Results) -> dict[str, pd.DataFrame]:
+    """Return the cells of each panel of Fig. 5, with `title`: the widths of a network without the auxiliary loss."""
+    if "hidden" not in results.cells:
+        return {}
+    chosen = results.cells[["hidden" in changed and "aux" not in changed for changed in results.changed_settings]]
+    panels = {}
+    for model in PANELS:
+        cells = chosen[chosen.model == model]
+        if len(cells) > 1 and cells.hidden.is_unique:
+            titles = list(cells.hidden)
+            if model == "fcnn2":
+                titles = [f"L = {hidden.count('-') + 1}: {hidden}" for hidden in titles]
+            panels[model] = cells.assign(title=titles)
+    return panels
+
+
+def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of the other settings."""
+    contexts = []
+    for condition in results.changed_settings:
+        contexts.append(", ".join(level_name(key, value) for key, value in settings(condition).items()))
+    several = len({*contexts}) > 1
+    for context, group in results.cells.groupby(pd.Series(contexts, index=results.cells.index), sort=False):
+        for name, labels in FIGURES.items():
+            if {*labels} <= {*group.label} and group.label.is_unique:
+                cells = group.set_index("label", drop=False).loc[list(labels)]
+                yield name, str(context) if several else "", cells.assign(title=cells.label)
+
+
+def curve_seeds(curves: pd.DataFrame, cells: pd.DataFrame) -> str:
+    """Return the number of seeds of the curves of these cells as text."""
+    return seeds(curves[curves.cell.isin(cells.cell)].n)
+
+
+def draw_widths(panels: dict[str, pd.DataFrame], curves: pd.DataFrame, results: Results) -> Drawing:
+    """Draw Fig. 5, one panel per network."""
+    colours = palette(results.cells.model)
+    figure = Drawing(figsize=(PAGE * len(panels) / 3, 2.5))
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (model, cells) in zip(grid, panels.items(), strict=True):
+        draw_curves(axes, cells, curves, colours, f"{PANELS[model]} ({curve_seeds(curves, cells)})")
+        axes.legend(loc="lower right", ncols=2 if len(cells) > 3 else 1)
+    grid[0].set_ylabel("test accuracy (mean ± std)")
+    return figure
+
+
+def draw_cells(cells: pd.DataFrame, curves: pd.DataFrame, results: Results, context: str = "") -> Drawing:
+    """Draw the curves of some cells with the paper's results on the right, as in Figs. 6 and 7."""
+    colours, published = palette(results.cells.model), cells[cells.paper_mean.notna()]
+    figure = Drawing(figsize=(COLUMN, 3.0))
+    axes = figure.subplots()
+    draw_curves(axes, cells, curves, colours)
+    for row in published.itertuples():
+        shade = colours[row.model]
+        style: Any = {"color": shade, "mfc": "white" if row.aux else shade, "clip_on": False}
+        style["gid"] = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
+        axes.plot(1.02, row.paper_mean, "<", ms=3.5, transform=axes.get_yaxis_transform(), **style)
+    heading = f"mean ± std, {curve_seeds(curves, cells)}"
+    if len(published):
+        heading += "; ◂ the paper's result"
+    figure.suptitle(f"{heading}\n{context}".strip())
+    axes.set_ylabel("test accuracy")
+    longest = cells.title.str.len().max()
+    figure.legend(loc="outside lower center", ncols=4 if longest < 8 else 2 if longest < 24 else 1)
+    return figure

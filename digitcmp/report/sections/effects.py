@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure as Drawing
+from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.errors import listed
-from digitcmp.report.contrasts.averages import LARGE
+from digitcmp.report.contrasts.averages import LARGE, MAIN
 from digitcmp.report.contrasts.contrast import ORDERS
 from digitcmp.report.contrasts.effects import COLUMNS, differing
-from digitcmp.report.figures import effects, factorial
+from digitcmp.report.contrasts.parameters import equal_parameters as sharing_at_equal_parameters
+from digitcmp.report.figures.forest import mark_interval, name_rows, show_zero, size
+from digitcmp.report.figures.style import escaped, seeds
 from digitcmp.report.formats import P_VALUE, interval, to_text
-from digitcmp.report.pages.columns import P_VALUES, Column, Table, estimate, name, t_interval
+from digitcmp.report.pages.columns import P_VALUES, Column, Table, estimate, named, t_interval
 from digitcmp.report.pages.section import MOST_LINES, Figure, File, Part, cut_lines
+from digitcmp.report.pages.verdicts import colour, kind
 from digitcmp.report.results import Results
+from digitcmp.report.sections import factorial
 from digitcmp.report.statistics import rule
 
 NOTE = (
@@ -60,6 +68,7 @@ EQUAL_PARAMETERS = (
     "2 %. The difference in mean test accuracy is paired by seed, with its 95 % t-interval and uncorrected p."
 )
 FIGURE = "Effects on test accuracy, paired by seed, in the colours of their verdicts."
+MOST = 50  # rows of the figure; more would make it too tall
 FACTORIAL_FIGURE = (
     "Test accuracy of each cell, and the effects of the auxiliary loss and sharing, by the levels of the other "
     "factors. Filled marks are without the auxiliary loss, open marks with it."
@@ -68,11 +77,11 @@ FACTORIAL_FIGURE = (
 
 def equal_parameters(results: Results) -> Iterator[Part]:
     """Yield the table of the effect of sharing at equal parameters."""
-    frame = results.equal_parameters
+    frame = sharing_at_equal_parameters(results)
     if frame.empty:
         return
     yield File.csv("equal_parameters.csv", frame)
-    columns = [name("effect"), Column("mean", "mean", "+.3f"), t_interval("+.3f"), Column("n", "n")]
+    columns = [named("effect"), Column("mean", "mean", "+.3f"), t_interval("+.3f"), Column("n", "n")]
     columns += [Column("p", "p", ".3f"), Column("parameters", "params", ",")]
     columns.append(Column("without sharing", "params_unshared", ","))
     yield Table.of(frame, columns, "equal_parameters.csv")
@@ -87,12 +96,12 @@ def parts(results: Results) -> Iterator[Part]:
         yield File.csv("averages.csv", averages)
         yield AVERAGES
         yield averages_table(averages)
-        yield Figure("effects", FIGURE, partial(effects.draw, effects.averaged(averages)))
+        yield Figure("effects", FIGURE, partial(draw, averaged(averages)))
         yield SINGLE
     else:
         for model, prepared in factorial.prepared_designs(results):
-            caption, draw = f"{FACTORIAL_FIGURE} {model}".strip(), partial(factorial.draw_design, prepared, results)
-            yield Figure(f"factorial_{model}" if model else "factorial", caption, draw)
+            caption, drawing = f"{FACTORIAL_FIGURE} {model}".strip(), partial(factorial.draw, prepared, results)
+            yield Figure(f"factorial_{model}" if model else "factorial", caption, drawing)
     measured = frame[frame.refused.isna()]
     if len(measured):
         yield table(frame)
@@ -107,10 +116,8 @@ def parts(results: Results) -> Iterator[Part]:
             yield FACTORIAL
     drawn = measured[measured.family != "lr"]
     if averages.empty and results.data_sets.empty and len(drawn):
-        averaged = drawn[drawn.family.isin(ORDERS)]  # the figure of a factorial design has its single effects
-        yield Figure(
-            "effects", FIGURE, partial(effects.draw, (averaged if len(averaged) else drawn).head(effects.MOST))
-        )
+        factorials = drawn[drawn.family.isin(ORDERS)]  # the figure of a factorial design has its single effects
+        yield Figure("effects", FIGURE, partial(draw, (factorials if len(factorials) else drawn).head(MOST)))
     yield refused(frame)
 
 
@@ -122,16 +129,16 @@ def table(frame: pd.DataFrame) -> Table:
     """
     frame = frame[frame.refused.isna()]
     columns = [
-        name("effect"),
+        named("effect"),
         Column("mean", "mean", "+.3f"),
         Column("verdict", "verdict", lambda row: row["verdict"].replace(f" ({row['mean']:+.3f})", ""), left=True),
-        name("settings"),
+        named("settings"),
         Column("95 % interval", "ci_low", effect_interval),
         Column("n", "n"),
         *P_VALUES,
         Column("claim", "claim", "+.2f"),
         estimate("paper's table", "published"),
-        name("family"),
+        named("family"),
         estimate("trimmed", "trimmed"),
         Column("p (flips)", "p_flip", P_VALUE),
         Column("one seed left out", "loo_low", left_out),
@@ -156,8 +163,8 @@ def left_out(row: dict[str, Any]) -> str:
 
 def averages_table(averages: pd.DataFrame) -> Table:
     """Return the table of main effects and two-way interactions of a large design."""
-    columns = [name("effect"), Column("mean", "mean", "+.4f"), name("verdict"), t_interval("+.4f"), Column("n", "n")]
-    columns += [Column("averaged over", "contexts"), *P_VALUES, name("order")]
+    columns = [named("effect"), Column("mean", "mean", "+.4f"), named("verdict"), t_interval("+.4f"), Column("n", "n")]
+    columns += [Column("averaged over", "contexts"), *P_VALUES, named("order")]
     return Table.of(averages, columns, "averages.csv")
 
 
@@ -169,3 +176,86 @@ def refused(frame: pd.DataFrame) -> list[str]:
         where = f" ({context})" if context else ""
         lines.append(f"no statistics for {listed(list(group.effect), MOST_LINES)}{where}: {reason}")
     return cut_lines(lines)
+
+
+def rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return effects with their heights in the figure, from top to bottom.
+
+    Args:
+        table: Rows of the table of effects, sorted by family.
+
+    Returns:
+        The rows with three more columns: `label`, `y`, the height of the mark, and `heading`, the height of the name
+        of the family.
+    """
+    labels = []
+    for effect, context in zip(table.effect, differing(table.context), strict=True):
+        labels.append(f"{effect} {context}".strip())
+    heights, headings, y, before = [], [], -1.0, None
+    for family in table.family:
+        if family != before:
+            y += 1.4
+            heading, before = y, family
+        y += 1
+        heights.append(y)
+        headings.append(heading)
+    return table.assign(label=labels, y=heights, heading=headings)
+
+
+def averaged(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the averages of a large design in the form of effects.
+
+    Args:
+        table: Rows of `averages.averages`.
+
+    Returns:
+        The main effects, and the interactions with the smallest p up to MOST rows.
+    """
+    table = table.rename(columns={"order": "family"}).assign(context="", published=math.nan, claim=math.nan)
+    main = table[table.family == MAIN].head(MOST)
+    others = table[table.family != MAIN].sort_values("p", kind="stable").head(max(0, MOST - len(main)))
+    return pd.concat([main, others.sort_index()])
+
+
+def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
+    """Return a mark for each colour of some verdicts, by the names of the verdicts in that colour."""
+    names_by_colour: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        names = names_by_colour.setdefault(colour(verdict), [])
+        if (name := re.split(r" \(|[;:]", str(verdict))[0]) not in names:
+            names.append(name)
+    marks = {}
+    for shade, names in names_by_colour.items():
+        marks[", ".join(names)] = Line2D([], [], color=shade, marker="o", ms=4.5, lw=1.6)
+    return marks
+
+
+def draw(table: pd.DataFrame) -> Drawing:
+    """Draw effects, one row each, below the names of their families.
+
+    Args:
+        table: Rows of the table of effects.
+    """
+    frame = rows(table)
+    families = frame.drop_duplicates("family")
+    figure = Drawing(figsize=size(frame.label, 0.1 + 0.18 * (len(frame) + 1.4 * len(families))))
+    axes = figure.subplots()
+    show_zero(axes)
+    place = axes.get_yaxis_transform()
+    for name, y in zip(families.family, families.heading, strict=True):
+        axes.text(-0.02, y, name, transform=place, ha="right", va="center", weight="bold")
+    for row in frame.itertuples():
+        tip = f"{row.label}: {row.mean:+.4f}, {row.verdict}" if kind(row.verdict) else f"{row.label}: {row.mean:+.4f}"
+        mark_interval(axes, row, row.mean, row.y, colour(row.verdict), tip)
+        if not math.isnan(row.published):
+            axes.plot(row.published, row.y, "|", color="black", ms=9, mew=1.2, label="the paper's means")
+        if not math.isnan(row.claim):
+            axes.plot(row.claim, row.y, "D", color="black", mfc="white", ms=4, mew=0.9, label="the paper's claim")
+    name_rows(axes, list(frame.label), frame.y.iloc[-1] + 0.7)
+    axes.set_yticks(frame.y, [escaped(label) for label in frame.label])
+    axes.set_xlabel("difference in test accuracy")
+    figure.suptitle(f"paired difference, mean and 95 % interval, {seeds(frame.n)}")
+    handles, labels = axes.get_legend_handles_labels()
+    marks = verdict_marks(frame.verdict) | dict(zip(labels, handles, strict=True))
+    figure.legend(marks.values(), marks, loc="outside lower center", ncols=2)
+    return figure

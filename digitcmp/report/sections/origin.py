@@ -7,10 +7,12 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from digitcmp import paper
 from digitcmp.config.run import CONF
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.loading.provenance import MADE_WITH
+from digitcmp.report.loading.provenance import MADE_WITH, Code
 from digitcmp.report.pages.section import File, Part, cut_lines
 from digitcmp.report.results import Results
 
@@ -58,7 +60,7 @@ def parts(results: Results) -> Iterator[Part]:
     runs_csv = results.runs.drop(columns="path").assign(collapsed=results.collapsed)
     yield File.csv("runs.csv", runs_csv, form=None)
     if results.code:
-        yield File.csv("code.csv", results.functions, form=None)
+        yield File.csv("code.csv", functions(results.code), form=None)
     lines = [command(results, root) for root in results.roots]
     runs, n = results.runs, results.cells.n
     per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
@@ -69,6 +71,14 @@ def parts(results: Results) -> Iterator[Part]:
     )
     lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`")
     yield lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
+
+
+def functions(code: Code) -> pd.DataFrame:
+    """Return the functions of the fingerprints of the runs, with the columns `code function digest`."""
+    rows = []
+    for key in sorted(code):
+        rows += [(key, function, digest) for function, digest in code[key].items()]
+    return pd.DataFrame(rows, columns=["code", "function", "digest"])
 
 
 def command(results: Results, root: Path) -> str:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
 from digitcmp.report.contrasts.effects import differing
-from digitcmp.report.contrasts.shared_images import ACCURACY
+from digitcmp.report.contrasts.shared_images import (
+    ACCURACY,
+    COLUMNS,
+    accuracies_over_images,
+    effects_over_images,
+)
 from digitcmp.report.formats import decimals, interval, to_text
-from digitcmp.report.pages.columns import Column, Table, name
+from digitcmp.report.pages.columns import Column, Table, named
 from digitcmp.report.pages.section import File, Part
 from digitcmp.report.results import Results
 
@@ -21,7 +28,7 @@ NOTE = (
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield the table of accuracies and effects with the intervals over seeds and over test images."""
-    frame = results.over_images
+    frame = over_images(results)
     if frame.empty:
         return
     yield File.csv("test_images.csv", frame)
@@ -30,9 +37,9 @@ def parts(results: Results) -> Iterator[Part]:
         return decimals(row["mean"]) if row["family"] == ACCURACY else "+.3f"
 
     columns = [
-        name("effect", "cell or effect"),
+        named("effect", "cell or effect"),
         Column("n", "n"),
-        name("settings"),
+        named("settings"),
         Column("mean", "mean", lambda row: to_text(row["mean"], form(row))),
         Column("over seeds", "ci_low", lambda row: interval(row["ci_low"], row["ci_high"], form(row), row["n"])),
         Column("and test images", "images_low", lambda row: interval(row["images_low"], row["images_high"], form(row))),
@@ -41,3 +48,17 @@ def parts(results: Results) -> Iterator[Part]:
     contexts = [context if isinstance(context, str) else "" for context in frame.context]  # nan in a CSV file
     yield Table.of(frame.assign(settings=differing(contexts)), columns, "test_images.csv")
     yield NOTE
+
+
+def over_images(results: Results) -> pd.DataFrame:
+    """Return the accuracies and effects with a second interval, which covers the test images: COLUMNS.
+
+    Empty unless the answers are known, or an archive has the table.
+    """
+    tables = results.archived("test_images.csv")
+    if results.answers is not None:
+        titles = results.titles()
+        tables = [accuracies_over_images(results.runs, results.cells, titles, results.answers)]
+        tables.append(effects_over_images(results.runs, results.effects, results.answers))
+    tables = [table for table in tables if len(table)]  # an empty table would make the numbers objects
+    return pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))

@@ -1,19 +1,15 @@
-"""The figure of a numeric setting: mean and 95 % interval of each series by level, one panel per outcome."""
+"""Lines over the levels of a numeric setting, with 95 % intervals."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from digitcmp.report.figures.style import DASHED, PAGE, TIP, Palette, escaped, palette, seeds, shades
+from digitcmp.report.figures.style import DASHED, TIP, escaped
 from digitcmp.report.formats import interval, to_text
-from digitcmp.report.results import Results
 
-NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "seconds of training per run"}
 SPREAD = 8  # the largest ratio between levels for which the axis is always linear
 TICKS = 9  # more levels are not all named on the axis
 WIDTH = 0.02  # the width of the marks of a level, as a share of the axis
@@ -25,41 +21,6 @@ def is_logarithmic(levels: Sequence[float]) -> bool:
         return False
     gaps, ratios = np.diff(levels), np.diff(np.log(levels))
     return bool(ratios.std() / ratios.mean() < gaps.std() / gaps.mean())
-
-
-def styled(table: pd.DataFrame, colours: Palette) -> Iterator[tuple[str, pd.DataFrame, tuple[float, ...]]]:
-    """Yield the name, the rows and the colour of each series. Series of one network have shades of its colour."""
-    for (model, _), rows in table.groupby(["model", "aux"], sort=False):
-        names = list(dict.fromkeys(rows.series))
-        for name, shade in zip(names, shades(colours[str(model)], len(names)), strict=True):
-            yield name, rows[rows.series == name], shade
-
-
-def draw_factor(factor: str, table: pd.DataFrame, results: Results) -> Figure:
-    """Draw the series of one factor."""
-    colours = palette(results.cells.model)
-    outcomes, names = list(dict.fromkeys(table.outcome)), list(dict.fromkeys(table.series))
-    columns = max(1, min(4, int(100 / (8 + max(map(len, names))))))
-    figure = Figure(figsize=(PAGE, 2.9 + 0.15 * math.ceil(len(names) / columns)))
-    panels = figure.subplots(1, len(outcomes), squeeze=False)[0]
-    for axes, outcome in zip(panels, outcomes, strict=True):
-        rows = table[table.outcome == outcome]
-        form = ".4f" if outcome == "test_acc" else ".3g"
-        levels = sorted({*rows.level})
-        for i, (name, points, shade) in enumerate(styled(rows, colours)):
-            aux = bool(points.aux.iloc[0])
-            place = apart(points.level, levels, (i - (len(names) - 1) / 2) / len(names))
-            mark_levels(axes, points.assign(place=place), name, f"{factor}=", shade, aux, form)
-        number_levels(axes, levels)
-        show_means(axes, rows)
-        axes.set_xlabel(NAMES.get(factor, factor))
-        axes.set_ylabel(NAMES[outcome])
-        if outcome == "fit_seconds":
-            axes.set_ylim(bottom=0)
-    figure.suptitle(f"mean and 95 % interval, {seeds(table.n)}", fontsize=8)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-    return figure
 
 
 def mark_levels(
@@ -76,8 +37,7 @@ def mark_levels(
     """
     points = points.sort_values("level")
     axes.vlines(points.place, points.ci_low, points.ci_high, color=shade, lw=1.1, alpha=0.75)
-    fill = "white" if hollow else shade
-    line = DASHED if hollow else "-"
+    fill, line = ("white", DASHED) if hollow else (shade, "-")
     axes.plot(points.place, points["mean"], "o", color=shade, ls=line, ms=4, mew=1.1, mfc=fill, label=escaped(name))
     for row in points.itertuples():
         limits = interval(row.ci_low, row.ci_high, form)

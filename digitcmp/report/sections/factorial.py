@@ -4,26 +4,23 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.report.contrasts.conditions import Condition, conditions, distinct, group_by, identity
 from digitcmp.report.contrasts.contrast import CLAIMS
 from digitcmp.report.contrasts.designs import Design, designs
-from digitcmp.report.figures.style import (
-    PAGE,
-    added_by,
+from digitcmp.report.figures.forest import (
     mark_cell,
     mark_interval,
     name_rows,
-    palette,
     runs_by_cell,
-    seeds,
     separate_rows,
     show_zero,
     sign_ticks,
 )
+from digitcmp.report.figures.style import PAGE, added_by, palette, seeds
 from digitcmp.report.loading.settings import level_name
 from digitcmp.report.results import Results
 
@@ -109,11 +106,11 @@ def row_name(condition: Condition, keys: Iterable[str]) -> str:
     return ",\n".join(name for name in names.values() if name) or "plain"
 
 
-def draw_design(prepared: Prepared, results: Results) -> Figure:
+def draw(prepared: Prepared, results: Results) -> Drawing:
     """Draw the test accuracy of the cells and, one panel each, the effects of the auxiliary loss and sharing."""
     rows, families, cells, effects = prepared
     colours = palette(results.cells.model)
-    figure = Figure(figsize=(PAGE, 0.95 + 0.5 * len(rows)))
+    figure = Drawing(figsize=(PAGE, 0.95 + 0.5 * len(rows)))
     ratios = [1.3] + [1.0] * len(families)
     first, *panels = figure.subplots(1, 1 + len(families), sharey=True, width_ratios=ratios, squeeze=False)[0]
     first.set_title("test accuracy")
@@ -137,6 +134,6 @@ def draw_design(prepared: Prepared, results: Results) -> Figure:
     for axes in panels:
         sign_ticks(axes)
     marks["the paper's claim"] = Line2D([], [], **DOTTED)
-    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)} (dots)", fontsize=8)
+    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)} (dots)")
     figure.legend(marks.values(), marks, loc="outside lower center", ncols=len(marks))
     return figure

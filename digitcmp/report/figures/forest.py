@@ -1,0 +1,81 @@
+"""Rows of means with their 95 % intervals, one below the other."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from digitcmp.report.figures.style import COLUMN, DOTTED, PAGE, TIP, escaped
+from digitcmp.report.formats import interval, spread
+
+LETTER = 0.062  # inches per letter of a label
+
+
+def size(labels: Iterable[str], rows: float) -> tuple[float, float]:
+    """Return the width and height in inches of a figure with these row labels and `rows` inches of rows."""
+    return float(np.clip(2.2 + LETTER * max(map(len, labels)), COLUMN, PAGE)), 0.8 + rows
+
+
+def mark_interval(
+    axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False, marker: str = "o"
+) -> None:
+    """Draw a mean at height y and its 95 % interval, dotted for two seeds.
+
+    Args:
+        row: A row with `ci_low`, `ci_high` and `n`.
+        tip: The tip of the mark, before its interval and n.
+        hollow: True for an open mark.
+    """
+    axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6, ls=DOTTED if row.n == 2 else "-")
+    limits = interval(row.ci_low, row.ci_high)
+    if limits:
+        tip += f", 95 % interval {limits}"
+    gid = f"{TIP}{tip}, n = {row.n}"
+    axes.plot(mean, y, marker, color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=gid)
+
+
+def mark_cell(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.DataFrame, below: float = 0.22) -> None:
+    """Draw a cell at height y and each of its runs as a dot, lower by `below`.
+
+    Args:
+        row: A row of the table of cells.
+        runs: The runs of this cell.
+    """
+    for run in runs.itertuples():
+        gid = f"{TIP}{title}, seed {run.seed}: {run.test_acc:.4f}"
+        axes.plot(run.test_acc, y + below, ".", color=shade, ms=2.5, mew=0, alpha=0.7, gid=gid)
+    tip = f"{title}: {spread(row.test_acc_mean, row.test_acc_std)}"
+    mark_interval(axes, row, row.test_acc_mean, y, shade, tip, hollow=row.aux)
+
+
+def runs_by_cell(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Group runs by the name of their cell."""
+    return {str(cell): rows for cell, rows in runs.groupby("cell", sort=False)}
+
+
+def name_rows(axes: Axes, labels: Sequence[str], bottom: float, top: float = -0.6) -> None:
+    """Label the rows of the vertical axis with names, from top to bottom."""
+    axes.set_yticks(range(len(labels)), [escaped(label) for label in labels])
+    axes.set_ylim(bottom, top)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="y", visible=False)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+
+
+def separate_rows(axes: Axes, n: int) -> None:
+    """Draw the lines between n rows."""
+    for y in range(1, n):
+        axes.axhline(y - 0.5, color="#e6e6e6", lw=0.6)
+
+
+def show_zero(axes: Axes) -> None:
+    """Draw a vertical line at 0, no difference."""
+    axes.axvline(0, color="black", lw=0.8)
+
+
+def sign_ticks(axes: Axes) -> None:
+    """Label the horizontal axis with signed numbers."""
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")
