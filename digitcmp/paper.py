@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from digitcmp.models.backbones import NETWORKS
+from digitcmp.models import backbones
 
 
 class Published(NamedTuple):
@@ -38,7 +38,7 @@ ACCURACY = {  # the ten networks in the order of the paper's tables
 CELLS = tuple(  # (model, aux) of the ten networks
     (network.name, aux)
     for label in ACCURACY
-    for network in NETWORKS.values()
+    for network in backbones.NETWORKS.values()
     for aux, name in ((False, network.label), (True, network.label_aux))
     if name == label
 )
@@ -80,7 +80,7 @@ SHARING_CLAIM = Claim(0.03, "section V: WS only added +0.03")
 
 def label(model: str, aux: bool, head: str = "mlp") -> str:
     """Return the paper's name of a network, ('ws3', True) -> 'AL4', or a similar one, ('fcnn1', True) -> 'FCNN1+AL'."""
-    network = NETWORKS.get(model)  # a report may contain networks that are no longer registered
+    network = backbones.facts().get(model)  # a report may contain networks that are no longer registered
     name = (network and network.label) or model
     if aux:
         name = (network and network.label_aux) or f"{name}+AL"
@@ -102,13 +102,13 @@ def claimed(model: str, aux: bool, settings: Mapping[str, str]) -> bool:
     """Return whether the paper's claims apply: one of its networks, on its task. The training may differ.
 
     Args:
-        model: a name in NETWORKS.
+        model: the name of a network.
         aux: whether it has the auxiliary loss.
         settings: as in `as_published`.
     """
     if label(model, aux) not in ACCURACY:
         return False
-    other = TASK | {"head", "bins", "ensemble"} | NETWORKS[model].arguments.model_fields.keys()
+    other = TASK | {"head", "bins", "ensemble"} | backbones.facts()[model].arguments.keys()
     return all(key not in other or (key == "hidden" and value in WIDTHS) for key, value in settings.items())
 
 

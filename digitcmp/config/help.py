@@ -35,7 +35,7 @@ def help_text(modules: Sequence[str] = ()) -> str:
         models += argument_lines("model", NETWORKS[file.stem].arguments, file)
     for network in NETWORKS.values():
         if not (CONF / f"model/{network.name}.yaml").exists():
-            models.append(f"  {network.name:<24} {(network.builder.__doc__ or '').partition(chr(10))[0]}")
+            models.append(f"  {network.name:<24} {network.summary}")
             models += argument_lines("model", network.arguments)
     heads = []
     for head in HEADS.values():

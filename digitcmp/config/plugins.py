@@ -8,13 +8,12 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
 from digitcmp.models.optimizers import OPTIMIZERS
 from digitcmp.models.schedules import SCHEDULES
 
 GROUP = "digitcmp.plugins"  # the entry points of installed packages
-REGISTRIES: dict[str, dict[str, Any]] = {"task": TASKS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+REGISTRIES: dict[str, dict[str, Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 def load(modules: Iterable[str]) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from digitcmp.data.spec import PAPER, ImageSpec
 from digitcmp.fields import Group, arguments_of
+from digitcmp.registry import Registry
 
 GIVEN = ("root", "side")  # parameters of a reader that are options of every data set
 FILES = ("npz", "csv", "parquet", "folder")  # the default names of data sets in files
-ReadFunction = TypeVar("ReadFunction", bound=Callable[..., Mapping[str, Any]])
 
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HIRAGANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
@@ -42,7 +42,14 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Reader:
-    """A registered function that reads a data set."""
+    """A registered function that reads a data set, `data.name=NAME`.
+
+    Attributes:
+        read: a function that returns a mapping of arrays: `train_images` and `test_images`, (N, H, W) or (N, H, W, 3);
+            `train_labels` and `test_labels`, (N,); and optionally `names`, (K,), of the classes. It is called once per
+            run and must return the same arrays every time. Its parameters `root` and `side` receive the options
+            data.root, as a Path, and data.side. Its other parameters are the options in data.arguments.
+    """
 
     read: Callable[..., Mapping[str, Any]]
 
@@ -52,27 +59,7 @@ class Reader:
         return arguments_of(self.read, left_out=GIVEN)
 
 
-READERS: dict[str, Reader] = {}
-
-
-def register(read: ReadFunction) -> ReadFunction:
-    """Register a function that reads a data set, under its own name: `data.name=NAME`.
-
-    The function is called once per run. It must return the same arrays every time. Its parameters `root` and `side`
-    receive the options data.root, as a Path, and data.side. Its other parameters are the options in data.arguments.
-
-    Args:
-        read: a function that returns a mapping of arrays: `train_images` and `test_images`, (N, H, W) or (N, H, W, 3);
-            `train_labels` and `test_labels`, (N,); and optionally `names`, (K,), of the classes.
-
-    Raises:
-        ValueError: if the name exists already.
-    """
-    name = read.__name__
-    if name in SOURCES or name in FILES or name in READERS:
-        raise ValueError(f"the data set {name!r} exists already; expected another name for the function")
-    READERS[name] = Reader(read)
-    return read
+READERS: Registry[Reader] = Registry("data set", Reader, reserved=(*SOURCES, *FILES))
 
 
 def known_names() -> str:

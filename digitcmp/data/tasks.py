@@ -1,12 +1,13 @@
-"""The tasks by name: yes-or-no questions about a pair of classes. A new task is an entry in TASKS."""
+"""The tasks by name: yes-or-no questions about a pair of classes. A new task is a decorated function."""
 
 from __future__ import annotations
 
 import hashlib
-import operator
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from digitcmp.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,12 +32,34 @@ class Task(NamedTuple):
     majority: float | None = None
 
 
-def sum_is_odd(first: Tensor, second: Tensor) -> Tensor:
+TASKS: Registry[Task] = Registry("task", Task)
+
+
+@TASKS.register(question="Is the first <= the second?", yes="first <= second", no="first > second", majority=0.55)
+def leq(first: Tensor, second: Tensor) -> Tensor:
+    """Return whether the first class number is at most the second."""
+    return first <= second
+
+
+@TASKS.register(question="Are both of the same class?", yes="both the same", no="different", majority=0.9)
+def same(first: Tensor, second: Tensor) -> Tensor:
+    """Return whether both classes are the same."""
+    return first == second
+
+
+@TASKS.register(question="Is the sum of both odd?", yes="the sum is odd", no="the sum is even", majority=0.5)
+def odd_sum(first: Tensor, second: Tensor) -> Tensor:
     """Return whether the sum of two class numbers is odd."""
     return (first + second) % 2 == 1
 
 
-def in_shuffled_order(first: Tensor, second: Tensor) -> Tensor:
+@TASKS.register(
+    question="Is the first <= the second, in a random order of the classes?",
+    yes="first <= second (shuffled)",
+    no="first > second (shuffled)",
+    majority=0.55,
+)
+def shuffled_leq(first: Tensor, second: Tensor) -> Tensor:
     """Return whether the first class comes before the second in `shuffled_order` or equals it."""
     ranks = first.new_tensor(shuffled_order(int(first.maximum(second).max()) + 1))
     return ranks[first] <= ranks[second]
@@ -51,17 +74,3 @@ def shuffled_order(classes: int) -> list[int]:
     """
     ordered = sorted(range(classes), key=lambda number: hashlib.sha256(str(number).encode()).digest())
     return [ordered.index(number) for number in range(classes)]
-
-
-TASKS = {
-    "leq": Task(operator.le, "Is the first <= the second?", "first <= second", "first > second", 0.55),
-    "same": Task(operator.eq, "Are both of the same class?", "both the same", "different", 0.9),
-    "odd_sum": Task(sum_is_odd, "Is the sum of both odd?", "the sum is odd", "the sum is even", 0.5),
-    "shuffled_leq": Task(
-        in_shuffled_order,
-        "Is the first <= the second, in a random order of the classes?",
-        "first <= second (shuffled)",
-        "first > second (shuffled)",
-        0.55,
-    ),
-}

@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from digitcmp.fields import Group, Positive, arguments_of
+from digitcmp.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,8 +20,8 @@ class Head:
     """A registered head.
 
     Attributes:
-        build: a function of an embedding's shape and the head's arguments that returns a network (B, *shape) -> (B,)
-            logits.
+        build: a function that returns a network (B, *shape) -> (B,) logits. Its first parameter gets the shape of an
+            embedding. Its other parameters are the options `head.NAME=VALUE`.
         branches_only: whether it needs an embedding of each image. It cannot be used with merged backbones.
         tasks: the names of the tasks that it fits; None for any task.
     """
@@ -44,29 +45,10 @@ class Head:
         return arguments_of(self.build, left_out=list(inspect.signature(self.build).parameters)[:1])
 
 
-HEADS: dict[str, Head] = {}
+HEADS: Registry[Head] = Registry("head", Head)
 
 
-def register(build: Any = None, branches_only: bool = False, tasks: Sequence[str] | None = None) -> Any:
-    """Register a builder of a head under its own name, as @register or @register(branches_only=True).
-
-    Args:
-        build: a function that returns the head. Its first parameter gets the shape of an embedding. Its other
-            parameters are the options `head.NAME=VALUE`.
-        branches_only, tasks: as in `Head`.
-
-    Raises:
-        ValueError: if the name exists already.
-    """
-    if build is None:
-        return lambda build: register(build, branches_only, tasks)
-    if build.__name__ in HEADS:
-        raise ValueError(f"head {build.__name__!r} is registered twice; expected another name for the function")
-    HEADS[build.__name__] = Head(build, branches_only, tasks)
-    return build
-
-
-@register
+@HEADS.register
 def mlp(shape: "Shape") -> "nn.Module":
     """compare by a dense layer of 15 units, as in the paper"""
     from digitcmp.models.layers import MLPHead
@@ -74,7 +56,7 @@ def mlp(shape: "Shape") -> "nn.Module":
     return MLPHead(shape)
 
 
-@register(branches_only=True, tasks=("leq", "shuffled_leq"))
+@HEADS.register(branches_only=True, tasks=("leq", "shuffled_leq"))
 def ordinal(shape: "Shape", temperature: Positive = 1.0) -> "nn.Module":
     """compare distributions over ordered bins, without parameters; for backbones with branches"""
     from digitcmp.models.layers import OrdinalHead

@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from digitcmp.data.datamodule import BatchLoader
 from digitcmp.data.pairs import Batch
+from digitcmp.data.tasks import TASKS
 from digitcmp.models import objective
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.heads import HEADS
 from digitcmp.models.metrics import PairMetrics
 from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
 from digitcmp.models.optimizers import OPTIMIZERS
-from digitcmp.models.origins import outside_modules
 from digitcmp.models.schedules import SCHEDULES
+from digitcmp.registry import outside_module
 from digitcmp.seeds import derive
 
 
@@ -60,8 +63,7 @@ class DigitComparison(LightningModule):
         # loggers get the settings with the scores, at the end of the run
         self.save_hyperparameters(ignore="network", logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
-        # modules to import before the checkpoint is loaded
-        if modules := outside_modules(self.network.arguments["backbone"], self.network.arguments["head"], task):
+        if modules := plugin_modules(self.network, task):  # to import before the checkpoint is loaded
             self.save_hyperparameters({"modules": modules}, logger=False)
         self.metrics = PairMetrics(self.network.images.classes, task, aux_labels)
         self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the current epoch or evaluation
@@ -170,3 +172,14 @@ class DigitComparison(LightningModule):
         scores = self.metrics(output, target, digits)
         named = {f"{stage}_{name}": score for name, score in scores.items()}
         self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(target), add_dataloader_idx=False)
+
+
+def plugin_modules(network: PairEnsemble, task: str) -> dict[str, str]:
+    """Return the third-party modules that define a network's backbone, its head and its task."""
+    definitions = {
+        "backbone": NETWORKS[network.arguments["backbone"]].builder,
+        "head": HEADS[network.arguments["head"]].build,
+        "task": TASKS[task].holds,
+    }
+    modules = {part: outside_module(definition) for part, definition in definitions.items()}
+    return {part: module for part, module in modules.items() if module}

@@ -32,7 +32,7 @@ EVERY_RUN = (  # the files that every run uses; those of its options are added
     ),
     *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
     *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/scores.py"),
-    "models/backbones/registry.py",
+    *("registry.py", "models/backbones/networks.py"),
 )
 
 

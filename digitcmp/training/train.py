@@ -1,5 +1,6 @@
 """Train one run, from its configuration to its result."""
 
+import dataclasses
 import math
 import sys
 import time
@@ -125,7 +126,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         "digit_acc": scores.get("test_digit_acc"),
         "argmax_acc": scores.get("test_argmax_acc"),
         MAJORITY: majority(parts.data.sets["test"].target),
-        NETWORK: NETWORKS[run.model.name].facts,
+        NETWORK: dataclasses.asdict(NETWORKS[run.model.name].facts),
         "fit_seconds": fit_seconds,
         "device": parts.device,
         **origin,

@@ -16,24 +16,19 @@ from PIL import Image
 NETS = '''
 from digitcmp.data.spec import ImageSpec
 from digitcmp.fields import Count
-from digitcmp.models import heads
-from digitcmp.models.backbones import register
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.heads import HEADS
 from mylab.branches import branches
 
 
-@register(unshared="flat2")
-def flat(images: ImageSpec, bins: int, width: Count = 8):
+@NETWORKS.register(unshared="flat2", shared=True)
+@NETWORKS.register(name="flat2", shared=False, summary="The same, each image with its own weights.")
+def flat(images: ImageSpec, bins: int, shared: bool, width: Count = 8):
     """One small layer for both images."""
-    return branches(images, bins, width, shared=True)
+    return branches(images, bins, width, shared)
 
 
-@register
-def flat2(images: ImageSpec, bins: int, width: Count = 8):
-    """The same, each image with its own weights."""
-    return branches(images, bins, width, shared=False)
-
-
-@heads.register
+@HEADS.register
 def product(shape):
     """the inner product of the two embeddings"""
     from torch import nn

@@ -87,7 +87,7 @@ def test_hidden_widths() -> None:
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_least_side_is_true(name: str) -> None:
+def test_the_least_side_is_true(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of the least side are accepted, smaller ones rejected. The layers themselves would fail on those."""
     least = NETWORKS[name].min_side
     for side in (least, least + 1, 33):
@@ -99,7 +99,8 @@ def test_the_least_side_is_true(name: str) -> None:
         backbones.build(name, small)
     if least > 1:
         with pytest.raises((RuntimeError, ZeroDivisionError)):
-            NETWORKS[name].builder(images=small, bins=3)(torch.randn(2, 2, *small.shape))
+            monkeypatch.setattr(NETWORKS[name], "min_side", 1)
+            backbones.build(name, small, bins=3)(torch.randn(2, 2, *small.shape))
 
 
 def test_max_pooling_needs_a_pixel_more() -> None:
@@ -108,8 +109,8 @@ def test_max_pooling_needs_a_pixel_more() -> None:
 
 
 def test_no_name_twice_and_no_unknown_name() -> None:
-    with pytest.raises(ValueError, match="'ws3' is registered twice"):
-        backbones.register(NETWORKS["ws3"].builder)
+    with pytest.raises(ValueError, match="the backbone 'ws3' is registered already; expected another name"):
+        NETWORKS.register(NETWORKS["ws3"].builder, name="ws3")
     with pytest.raises(ValueError, match="backbone 'ws9' is unknown; expected one of .*ws3"):
         backbones.build("ws9")
 

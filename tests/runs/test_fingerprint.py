@@ -62,7 +62,7 @@ def test_comments_docstrings_annotations_and_formatting_do_not_count(
 )
 def test_a_run_has_the_files_of_its_own_network(model: str, family: str) -> None:
     files = fingerprint.files(run(model=model))
-    families = [name for name in files if name.startswith("models/backbones/") and "registry" not in name]
+    families = [name for name in files if name.startswith("models/backbones/") and "networks" not in name]
     assert families == [f"models/backbones/{family}.py"]
     assert {"models/module.py", "models/heads.py", "training/train.py", "data/pairs.py", "seeds.py"} <= files.keys()
     assert not {"runs/folder.py", "runs/result.py", "config/run.py", "training/screen.py", "paper.py"} & files.keys()

@@ -1,9 +1,6 @@
 """The backbones, one file per family. A new backbone is a decorated builder and a file in conf/model."""
 
-from digitcmp.models.backbones import conv, convnet, dense  # noqa: F401  registers their networks
-from digitcmp.models.backbones.registry import NETWORKS, Network, build, register
+from digitcmp.models.backbones import dense, conv, convnet  # noqa: F401, I001  registers them, the paper's first
+from digitcmp.models.backbones.networks import NETWORKS, RECORDED, Facts, Network, build, facts
 
-__all__ = ["NETWORKS", "Network", "build", "register"]
-
-for name in ("fcnn1", "fcnn2", "fcnn3", "ws1", "ws2", "ws3", "convnet", "convnet2"):  # the order of the paper
-    NETWORKS[name] = NETWORKS.pop(name)
+__all__ = ["NETWORKS", "RECORDED", "Facts", "Network", "build", "facts"]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from digitcmp.data.spec import ImageSpec
 from digitcmp.fields import Count
-from digitcmp.models.backbones.registry import register
+from digitcmp.models.backbones.networks import NETWORKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,32 +14,35 @@ if TYPE_CHECKING:
 Regularization = Literal["dropout", "max_pool", "dropblock"]  # the paper's future work (section V)
 
 
-@register(min_side=5, label="WS1", label_aux="AL2")
-def ws1(
+@NETWORKS.register(
+    name="ws3",
+    summary="One convolutional branch for both images (Fig. 2).",
+    shared=True,
+    unshared="ws1",
+    min_side=5,
+    label="WS3",
+    label_aux="AL4",
+)
+@NETWORKS.register(
+    name="ws1",
+    summary="A convolutional branch per image, unshared weights (Fig. 2).",
+    shared=False,
+    min_side=5,
+    label="WS1",
+    label_aux="AL2",
+)
+def conv(
     images: ImageSpec,
     bins: int,
+    shared: bool,
     regularization: Regularization | None = None,
     padding: Literal[0, 1] = 0,
     units: Count | None = None,
 ) -> "Backbone":
-    """WS1: a convolutional branch per image, unshared weights (Fig. 2). AL2 with aux."""
+    """Return WS1 or WS3."""
     from digitcmp.models.layers import Branches
 
-    return Branches(lambda: conv_branch(images, bins, regularization, padding, units), shared=False, bins=bins)
-
-
-@register(unshared="ws1", min_side=5, label="WS3", label_aux="AL4")
-def ws3(
-    images: ImageSpec,
-    bins: int,
-    regularization: Regularization | None = None,
-    padding: Literal[0, 1] = 0,
-    units: Count | None = None,
-) -> "Backbone":
-    """WS3: one convolutional branch for both images (Fig. 2). AL4 with aux."""
-    from digitcmp.models.layers import Branches
-
-    return Branches(lambda: conv_branch(images, bins, regularization, padding, units), shared=True, bins=bins)
+    return Branches(lambda: conv_branch(images, bins, regularization, padding, units), shared, bins)
 
 
 def conv_branch(

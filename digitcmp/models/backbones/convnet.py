@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from digitcmp.data.spec import ImageSpec
 from digitcmp.fields import Count
-from digitcmp.models.backbones.registry import register
+from digitcmp.models.backbones.networks import NETWORKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -12,20 +12,25 @@ if TYPE_CHECKING:
     from digitcmp.models.layers import Backbone
 
 
-@register(unshared="convnet2", min_side=4)
-def convnet(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
-    """One modern convolutional branch for both images, by default 32 channels wide."""
+@NETWORKS.register(
+    name="convnet",
+    summary="One modern convolutional branch for both images, by default 32 channels wide.",
+    shared=True,
+    unshared="convnet2",
+    min_side=4,
+)
+@NETWORKS.register(
+    name="convnet2",
+    summary="A modern convolutional branch per image, unshared weights, by default 32 channels wide.",
+    shared=False,
+    min_side=4,
+    min_batch=2,
+)
+def convnet(images: ImageSpec, bins: int, shared: bool, width: Count | None = None) -> "Backbone":
+    """Return a small VGG with a branch per image."""
     from digitcmp.models.layers import Branches
 
-    return Branches(lambda: modern_branch(images, width or 32, bins), shared=True, bins=bins)
-
-
-@register(min_batch=2, min_side=4)
-def convnet2(images: ImageSpec, bins: int, width: Count | None = None) -> "Backbone":
-    """A modern convolutional branch per image, unshared weights, by default 32 channels wide."""
-    from digitcmp.models.layers import Branches
-
-    return Branches(lambda: modern_branch(images, width or 32, bins), shared=False, bins=bins)
+    return Branches(lambda: modern_branch(images, width or 32, bins), shared, bins)
 
 
 def modern_branch(images: ImageSpec, width: int, bins: int) -> "nn.Module":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from digitcmp import paper
-from digitcmp.models.backbones import NETWORKS
+from digitcmp.models import backbones
 from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of, network
 from digitcmp.report.formats import to_text
 
@@ -33,10 +33,10 @@ def factors(planned: Sequence[Condition]) -> list[Factor]:
     found = [Factor(FAMILIES.get(key, key), key) for key in columns if key not in ("model", "shared", *NO_FACTOR)]
     if "shared" in columns:
         found.append(Factor("sharing", "shared", ("false", "true")))
-    for other in NETWORKS.values():
+    for other in backbones.facts().values():
         if other.unshared:
             found.append(Factor("sharing", "model", (other.unshared, other.name)))
-    for other in NETWORKS.values():
+    for other in backbones.facts().values():
         if other.merged:
             found.append(Factor("branches", "model", (other.merged, other.name)))
     return [*found, Factor("backbone", "model")]
@@ -55,7 +55,7 @@ def levels(factor: Factor, group: Sequence[Condition]) -> list[str]:
 
 def related(*models: str) -> bool:
     """Return True if one network is the other without sharing, or merged. Then they are not two backbones."""
-    return any({*models} in ({name, other.unshared}, {name, other.merged}) for name, other in NETWORKS.items())
+    return any({*models} in ({name, other.unshared}, {name, other.merged}) for name, other in backbones.facts().items())
 
 
 def comparable(planned: Sequence[Condition], *factors: Factor) -> list[list[Condition]]:

@@ -5,7 +5,7 @@ For example, WS3 − WS2 and WS1 − FCNN3 compare convolutional with dense netw
 
 from collections.abc import Iterator, Sequence
 
-from digitcmp.models.backbones import NETWORKS
+from digitcmp.models import backbones
 from digitcmp.report.contrasts.conditions import Condition, levels_of
 from digitcmp.report.contrasts.contrast import Contrast, interactions, single_effects
 from digitcmp.report.contrasts.factors import Factor
@@ -19,7 +19,7 @@ Kind = tuple[str, str]  # a network that shares its weights, and the same withou
 def kinds(planned: Sequence[Condition]) -> list[Kind]:
     """Return the kinds of backbones with a planned network, in the order of the registry."""
     models = {*levels_of(planned, "model")}
-    known = [(name, network.unshared) for name, network in NETWORKS.items() if network.unshared]
+    known = [(name, network.unshared) for name, network in backbones.facts().items() if network.unshared]
     return [kind for kind in known if not models.isdisjoint(kind)]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from digitcmp.models.backbones import NETWORKS
+from digitcmp.models import backbones
 from digitcmp.report.statistics import stats
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def equal_parameters(results: Results) -> pd.DataFrame:
     rows = []
     cells = list(zip(results.cells.to_dict("records"), results.changed_settings, results.titles(), strict=True))
     for cell, settings, title in cells:
-        network = NETWORKS.get(cell["model"])
+        network = backbones.facts().get(cell["model"])
         if network is None or network.unshared is None:
             continue
         for other, other_settings, other_title in cells:
@@ -55,6 +55,6 @@ def equal_parameters(results: Results) -> pd.DataFrame:
 
 def split(settings: Mapping[str, str], cell: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the changed arguments of a cell's network, and its other settings."""
-    arguments = {key: settings[key] for key in NETWORKS[cell["model"]].arguments.model_fields if key in settings}
+    arguments = {key: settings[key] for key in backbones.facts()[cell["model"]].arguments if key in settings}
     others = {key: value for key, value in settings.items() if key not in {"model", "shared", *arguments}}
     return arguments, others

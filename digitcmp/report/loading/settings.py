@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.config.run import config_yaml, defaults
-from digitcmp.models.backbones import NETWORKS
+from digitcmp.models import backbones
 from digitcmp.report.formats import to_text
 from digitcmp.runs.result import RESULT_KEYS
 
@@ -23,9 +23,9 @@ def literal(value: str) -> Any:
 
 def default(key: str, model: str) -> Any:
     """Return the default of a setting: that of the model's argument, else that of the key, else None."""
-    arguments = NETWORKS[model].arguments.model_fields if model in NETWORKS else {}
-    if key in arguments:
-        return arguments[key].default
+    network = backbones.facts().get(model)
+    if network and key in network.arguments:
+        return network.arguments[key]
     config = config_yaml()
     unless_default = config["data"] | config | config["trainer"]  # defaults() lacks options that are recorded if set
     return defaults().get(key, unless_default.get(key))

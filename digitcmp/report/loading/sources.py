@@ -10,8 +10,7 @@ import pandas as pd
 
 from digitcmp import paper
 from digitcmp.config.run import defaults
-from digitcmp.models.backbones import NETWORKS
-from digitcmp.models.backbones.registry import register_recorded
+from digitcmp.models import backbones
 from digitcmp.report.loading import archive
 from digitcmp.report.loading.settings import NO_SETTING
 from digitcmp.runs.folder import CONFIG, run_folders
@@ -63,9 +62,10 @@ def read_source(root: Path) -> Source:
 
 
 def register_networks(table: pd.DataFrame) -> None:
-    """Register the networks of plugins that are not imported, from the properties in their results."""
+    """Keep the facts of networks of plugins, which may not be imported, from their results."""
     for text in table[NETWORK].dropna().unique() if NETWORK in table else ():
-        register_recorded(json.loads(text))
+        facts = backbones.Facts(**json.loads(text))
+        backbones.RECORDED.setdefault(facts.name, facts)
 
 
 def unknown_networks(table: pd.DataFrame) -> list[str]:
@@ -74,7 +74,7 @@ def unknown_networks(table: pd.DataFrame) -> list[str]:
         f"{name} is not registered, and its results do not record whether it shares weights. It is compared as another "
         "backbone. Run digitcmp --plugins MODULE report with the module that registers it."
         for name in table.model.unique()
-        if name not in NETWORKS
+        if name not in backbones.facts()
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +29,8 @@ def networks(results: Results) -> Iterator[Part]:
         if network is None:
             continue
         label, with_aux = (paper.label(network.name, aux) for aux in (False, True))
-        summary = (inspect.getdoc(network.builder) or "").partition("\n")[0]
-        summary = summary.removeprefix(f"{label}: ").removesuffix(f" {with_aux} with aux.")
         name = f"*{label}*, with the auxiliary loss *{with_aux}*" if rows.aux.any() else f"*{label}*"
-        lines.append(f"{name}: {summary[:1].upper()}{summary[1:]}")
+        lines.append(f"{name}: {network.summary[:1].upper()}{network.summary[1:]}")
     yield lines
 
 
