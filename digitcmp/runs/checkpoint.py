@@ -74,6 +74,11 @@ class Comparer(nn.Module):
         return self.hparams.get("aux_labels", "digits")
 
     @property
+    def predicts_classes(self) -> bool:
+        """Whether it was trained with aux to predict the classes; other labels are not classes."""
+        return self.network.arguments["aux"] and self.aux_labels == "digits"
+
+    @property
     def images(self) -> ImageSpec:
         """The size, channels and classes of the images that it was trained on."""
         return self.network.images
@@ -81,7 +86,7 @@ class Comparer(nn.Module):
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
         """Return the probability of yes (B,) for pairs with pixels 0..255, and with aux P(digit) (B, 2, classes)."""
         output = self.network.forward_tta(pairs)
-        if output.digits is None or self.aux_labels != "digits":  # other labels are not classes
+        if output.digits is None or not self.predicts_classes:
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
 
