@@ -10,7 +10,7 @@ from digitcmp.runs.result import MAJORITY, RESULT_KEYS, SCORES
 
 TEXTS = {  # columns of texts, even if a text looks like a number
     *({*RESULT_KEYS} - {"params", "fit_seconds", MAJORITY, *SCORES}),
-    *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions"),
+    *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions", "option", "seeds"),
 }
 DERIVED = ["collapsed"]  # columns of runs.csv that are computed from the others
 REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns that every runs.csv has

@@ -12,6 +12,7 @@ from digitcmp.report.sections import (
     origin,
     pairs,
     rates,
+    selected,
     test_images,
 )
 from digitcmp.report.sections import curves as learning_curves
@@ -22,6 +23,7 @@ SECTIONS = [
     Section("Later evaluations", evaluations.parts),
     Section("Published results", pairs.published),
     Section("Pairs", pairs.parts),
+    Section("Selected values", selected.parts),
     Section("Selected learning rates", rates.selected),
     Section("Equal parameters", effects.equal_parameters),
     Section("Equal learning rates", rates.equal),
