@@ -33,14 +33,14 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
     for run in runs.to_dict("records"):
         folder = Path(run["path"])
         try:
-            comparer = load(folder)
+            predictor = load(folder)
             source = data_source(folder)
             checked_crc(source, run)
-            key = json.dumps([source, comparer.images.side])
-            data = loaded[key] = loaded.get(key) or load_data(source, comparer.images)
+            key = json.dumps([source, predictor.images.side])
+            data = loaded[key] = loaded.get(key) or load_data(source, predictor.images)
         except (CheckpointError, DataError, OSError) as error:
             raise RunError(f"--test-images needs the checkpoints and data of the runs: {error}") from None
-        pairs, output = answer(comparer, data, int(run["test_pairs"]), pairs_seed(run, run["seed"]))
+        pairs, output = answer(predictor, data, int(run["test_pairs"]), pairs_seed(run, run["seed"]))
         correct = ((output.compare > 0) == pairs.target.bool()).double().numpy()
         if abs(correct.mean() - run["test_acc"]) > SAME:
             raise RunError(

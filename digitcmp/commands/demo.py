@@ -53,8 +53,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, checkpoint: Path, port: int) -> None:
         from digitcmp.runs.checkpoint import load, locate  # slow import
 
-        self.comparer = comparer = load(checkpoint)
-        spec, task = comparer.images, TASKS[comparer.task]
+        self.predictor = predictor = load(checkpoint)
+        spec, task = predictor.images, TASKS[predictor.task]
         self.side, examples = CANVAS if spec.drawn else spec.side, []
         if not spec.drawn:
             test = load_data(data_source(run_folder(locate(checkpoint))), spec).test
@@ -63,7 +63,7 @@ class Server(ThreadingHTTPServer):
         page = Template(Path(__file__).with_name("demo.html").read_text("utf-8"), autoescape=True)
         signs = [relation(task.yes) or "yes", relation(task.no) or "no"]
         words = {"question": typeset(task.question), "yes": typeset(task.yes), "signs": signs}
-        self.page = page.render(words, network=comparer, side=self.side, examples=examples)
+        self.page = page.render(words, network=predictor, side=self.side, examples=examples)
         super().__init__(("127.0.0.1", port), Handler)
 
     def compare(self, canvases: np.ndarray) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Server(ThreadingHTTPServer):
         Args:
             canvases: RGBA values, uint8 (2, side, side, 4). An empty canvas is transparent.
         """
-        spec = self.comparer.images
+        spec = self.predictor.images
         pair: list[np.ndarray | None] = []
         for canvas in canvases:
             try:
@@ -83,7 +83,7 @@ class Server(ThreadingHTTPServer):
         result: dict[str, Any] = {"seen": ["" if image is None else png(image) for image in pair]}
         if any(image is None for image in pair) or not canvases[..., 3].any(axis=(1, 2)).all():
             return result | {"probability": None, "digits": None}
-        probability, digits = self.comparer.predict_digits([pair])
+        probability, digits = self.predictor.predict_digits([pair])
         return result | {"probability": probability[0].item(), "digits": None if digits is None else digits[0].tolist()}
 
 

@@ -24,7 +24,7 @@ from digitcmp.runs.versions import provenance
 if TYPE_CHECKING:
     from digitcmp.data.pairs import Batch
     from digitcmp.models.network import PairOutput
-    from digitcmp.runs.checkpoint import Comparer
+    from digitcmp.runs.checkpoint import Predictor
 
 LEAST = {"data.test_pairs": 1, "seed": 0}  # the smallest allowed whole number
 BOOLEANS = ("tta", "order")
@@ -142,10 +142,10 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     """
     from digitcmp.runs.checkpoint import load
 
-    comparer = load(checkpoint)
-    network = comparer.network
-    if overrides.get("order") and comparer.task != "leq":
-        raise DataError(f"order=true is not allowed: the run's task is {comparer.task}, not leq")
+    predictor = load(checkpoint)
+    network = predictor.network
+    if overrides.get("order") and predictor.task != "leq":
+        raise DataError(f"order=true is not allowed: the run's task is {predictor.task}, not leq")
     run = read_result(run_folder(checkpoint)) or {}
     source = chosen_source(data_source(run_folder(checkpoint)), overrides)
     own_file = overrides.get("data") in FILES  # not the run's data set
@@ -154,10 +154,10 @@ def evaluate(checkpoint: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     seed = overrides.get("seed", pairs_seed(run, network.arguments["seed"]))
     n = overrides.get("data.test_pairs", run.get("test_pairs", TEST_PAIRS))
     network.tta = overrides.get("tta", network.tta)
-    scores = score(comparer, data, n, seed, bool(overrides.get("order")))
+    scores = score(predictor, data, n, seed, bool(overrides.get("order")))
     return {
-        "label": comparer.label,
-        "task": comparer.task,
+        "label": predictor.label,
+        "task": predictor.task,
         "checkpoint": checkpoint.name,
         "checkpoint_crc": checksum(checkpoint),
         "dataset": f"{source['name']}-{crc}" if own_file else source["name"],  # each file is a data set of its own
@@ -230,22 +230,22 @@ def pairs_seed(run: Mapping[str, Any], seed: int) -> int:
     return seed if own is None or own != own else int(own)  # nan in a table of runs
 
 
-def answer(comparer: Comparer, data: datasets.DataSet, n: int, seed: int) -> tuple[Batch, PairOutput]:
+def answer(predictor: Predictor, data: datasets.DataSet, n: int, seed: int) -> tuple[Batch, PairOutput]:
     """Return n test pairs of a data set, drawn by a seed, and the network's output for them."""
     import torch
 
     from digitcmp.data.pairs import draw_sets
 
-    pairs = draw_sets(data, {"train": 0, "val": 0, "test": n}, seed, comparer.task)["test"]
+    pairs = draw_sets(data, {"train": 0, "val": 0, "test": n}, seed, predictor.task)["test"]
     with torch.inference_mode():
-        return pairs, comparer.network.predict_all(pairs.pairs)
+        return pairs, predictor.network.predict_all(pairs.pairs)
 
 
-def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_order: bool) -> dict[str, Any]:
+def score(predictor: Predictor, data: datasets.DataSet, n: int, seed: int, with_order: bool) -> dict[str, Any]:
     """Return the network's scores on test pairs, by their names in result.json. Digit scores are None without aux.
 
     Args:
-        comparer: the network and its task.
+        predictor: the network and its task.
         data: the data set.
         n: the number of pairs.
         seed: the seed of the pairs.
@@ -255,10 +255,10 @@ def score(comparer: Comparer, data: datasets.DataSet, n: int, seed: int, with_or
 
     from digitcmp.models import objective, order
 
-    network, task = comparer.network, comparer.task
-    pairs, output = answer(comparer, data, n, seed)
+    network, task = predictor.network, predictor.task
+    pairs, output = answer(predictor, data, n, seed)
     with torch.inference_mode():
-        scores = objective.scores(output, pairs.target, pairs.digits, task, comparer.aux_labels)
+        scores = objective.scores(output, pairs.target, pairs.digits, task, predictor.aux_labels)
         positions = order.positions(network, pairs) if with_order else None
     result: dict[str, Any] = {
         "test_loss": rounded(scores["loss"]),

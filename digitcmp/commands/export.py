@@ -73,13 +73,13 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
 
     from digitcmp.runs.checkpoint import load
 
-    comparer = load(checkpoint)
-    pairs = torch.zeros(2, 2, *comparer.images.shape)
-    outputs = ["probability", "digits"][: len(comparer(pairs))]
+    predictor = load(checkpoint)
+    pairs = torch.zeros(2, 2, *predictor.images.shape)
+    outputs = ["probability", "digits"][: len(predictor(pairs))]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(
-            comparer,
+            predictor,
             (pairs,),
             input_names=["pairs"],
             output_names=outputs,
@@ -88,14 +88,14 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
         )
     assert program is not None
     program.model.metadata_props.update(
-        label=comparer.label,
-        question=TASKS[comparer.task].question,
-        yes=TASKS[comparer.task].yes,
-        no=TASKS[comparer.task].no,
-        classes=json.dumps(comparer.images.names),
-        pixels=PIXELS[comparer.images.drawn],
+        label=predictor.label,
+        question=TASKS[predictor.task].question,
+        yes=TASKS[predictor.task].yes,
+        no=TASKS[predictor.task].no,
+        classes=json.dumps(predictor.images.names),
+        pixels=PIXELS[predictor.images.drawn],
         digitcmp_version=project_version(),
     )
     with atomic_write(file) as partial:
         program.save(partial, external_data=False)
-    return comparer.images.shape, outputs
+    return predictor.images.shape, outputs

@@ -22,7 +22,7 @@ from digitcmp.errors import CheckpointError, ImageError
 from digitcmp.models.scores import NOT_TOLD_APART, exceeds, majority
 
 if TYPE_CHECKING:
-    from digitcmp.runs.checkpoint import Comparer
+    from digitcmp.runs.checkpoint import Predictor
 
 SHADES = " ░▒▓█"
 WIDEST = 32  # pixels of an image on the terminal
@@ -86,21 +86,21 @@ def main() -> None:
     from digitcmp.runs.checkpoint import load  # slow import; unreadable pictures fail before it
 
     try:
-        comparer = load(arguments.checkpoint)
-        targets = [target(row, comparer) for row in rows]
+        predictor = load(arguments.checkpoint)
+        targets = [target(row, predictor) for row in rows]
     except (CheckpointError, CsvError) as error:
         parser.exit(2, f"{error}\n")
-    names = comparer.images.names
+    names = predictor.images.names
     images_of_pairs = [
-        None if values is None else read_pair(files, comparer.images, bits)
+        None if values is None else read_pair(files, predictor.images, bits)
         for files, values in zip(pairs, highest, strict=True)
     ]
     readable = [pair for pair in images_of_pairs if pair is not None]
     if not readable:
         sys.exit(2)
-    probability, distributions = comparer.predict_digits(np.stack(readable))
+    probability, distributions = predictor.predict_digits(np.stack(readable))
     digits = [None] * len(readable) if distributions is None else distributions.argmax(axis=2).tolist()
-    task = TASKS[comparer.task]
+    task = TASKS[predictor.task]
     console = Console()
     predictions = zip(probability.tolist(), digits, strict=True)
     for files, pair in zip(pairs, images_of_pairs, strict=True):
@@ -182,11 +182,11 @@ def read_csv(file: Path) -> list[Row]:
     return [Row([file.parent / path for path in row[:2]], row[2:]) for row in values]
 
 
-def target(row: Row, comparer: "Comparer") -> bool | None:
+def target(row: Row, predictor: "Predictor") -> bool | None:
     """Return the right answer for a row, None without labels. Raise CsvError for an unknown label."""
     if not row.labels:
         return None
-    task, names = TASKS[comparer.task], comparer.images.names
+    task, names = TASKS[predictor.task], predictor.images.names
     pair = " and ".join(str(file) for file in row.files)
     if len(row.labels) == 1:
         answers = ANSWERS | {task.yes: True, task.no: False}

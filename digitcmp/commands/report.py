@@ -14,7 +14,6 @@ from digitcmp.report.contrasts import cell_contrast
 from digitcmp.report.pages import comparison
 from digitcmp.report.pages.terminal import show, show_table
 from digitcmp.report.results import Results
-from digitcmp.runs.folder import MANIFEST
 
 
 def folder_named(name: str) -> Path:
@@ -159,6 +158,6 @@ def write_report(results: Results, arguments: argparse.Namespace, console: Conso
         )
     output.write(out, texts)
     show(results, contents, console)
-    console.print(f"Written to {out}: {'  '.join(sorted(texts.keys() - {MANIFEST}))}", markup=False)
+    console.print(f"Written to {out}: {'  '.join(sorted(texts.keys() - {output.MANIFEST}))}", markup=False)
     if arguments.open:
         webbrowser.open((out / "report.html").resolve().as_uri())

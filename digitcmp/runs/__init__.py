@@ -1,1 +1,1 @@
-"""Runs on disk: folder, manifest, result, fingerprint of the code, checkpoint."""
+"""Runs on disk: folder, result, fingerprint of the code, checkpoint; a folder of runs as one table."""

@@ -4,7 +4,7 @@ import io
 import json
 import warnings
 import zipfile
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from textwrap import shorten
@@ -26,10 +26,6 @@ from digitcmp.models.heads import HEADS
 from digitcmp.models.network import PairEnsemble
 from digitcmp.runs.folder import CHECKPOINT, RESULT
 
-FORMER = (  # hyperparameters of older checkpoints that are arguments of the network
-    *("backbone", "arguments", "head", "aux", "mean", "std", "seed", "bins", "tta", "ensemble", "images"),
-)
-
 
 class Prediction(NamedTuple):
     """The prediction for B pairs.
@@ -43,7 +39,7 @@ class Prediction(NamedTuple):
     digits: Float[np.ndarray, "batch 2 classes"] | None
 
 
-class Comparer(nn.Module):
+class Predictor(nn.Module):
     """A trained network that predicts probabilities.
 
     Args:
@@ -66,12 +62,12 @@ class Comparer(nn.Module):
     @property
     def task(self) -> str:
         """The name of the question that it was trained to answer."""
-        return self.hparams.get("task", "leq")  # older checkpoints have no other
+        return self.hparams["task"]
 
     @property
     def aux_labels(self) -> str:
         """The name of the labels of its auxiliary loss."""
-        return self.hparams.get("aux_labels", "digits")
+        return self.hparams["aux_labels"]
 
     @property
     def predicts_classes(self) -> bool:
@@ -123,7 +119,7 @@ class Comparer(nn.Module):
         return Prediction(probability, digits[0] if digits else None)
 
 
-def load(path: str | Path) -> Comparer:
+def load(path: str | Path) -> Predictor:
     """Return the network of a checkpoint on the CPU. The file is read as data and cannot run code.
 
     Args:
@@ -139,13 +135,11 @@ def load(path: str | Path) -> Comparer:
         with warnings.catch_warnings(action="ignore"):
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
-        if "network" not in hparams:
-            hparams, weights = current_form(hparams, weights)
         require_registered(file, hparams)
         network = PairEnsemble(**hparams["network"])
         network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
-        comparer = Comparer(network, hparams)
-        blank = comparer.predict(np.zeros((1, 2, *network.images.shape)))
+        predictor = Predictor(network, hparams)
+        blank = predictor.predict(np.zeros((1, 2, *network.images.shape)))
     except CheckpointError:
         raise
     except OSError as error:
@@ -157,39 +151,20 @@ def load(path: str | Path) -> Comparer:
         raise CheckpointError(f"{file} is damaged or not a checkpoint of train.py ({reason})") from None
     if not np.isfinite(blank).all():
         raise CheckpointError(f"{file} is damaged: its network returns {blank[0]}; a finite probability is expected")
-    return comparer
+    return predictor
 
 
 def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
     """Raise CheckpointError if the backbone, head or task is not registered by an imported module."""
-    network = hparams["network"]
-    needed: tuple[tuple[str, Any, Container[str]], ...] = (
-        ("backbone", network["backbone"], NETWORKS),
-        ("head", network["head"], HEADS),
-        ("task", hparams.get("task", "leq"), TASKS),
-    )
-    for kind, name, known in needed:
-        if isinstance(name, str) and name not in known:
-            module = hparams.get("modules", {}).get(kind)  # older checkpoints do not record it
+    used = {"backbone": hparams["network"]["backbone"], "head": hparams["network"]["head"], "task": hparams["task"]}
+    for kind, known in (("backbone", NETWORKS), ("head", HEADS), ("task", TASKS)):
+        if used[kind] not in known:
+            module = hparams.get("modules", {}).get(kind)
             origin = f" of the module {module}" if module else ""
             raise CheckpointError(
-                f"{file} needs the {kind} {name}{origin}, but it is not imported. Add --plugins {module or 'MODULE'} "
-                f"after digitcmp, or import {module or 'its module'}."
+                f"{file} needs the {kind} {used[kind]}{origin}, but it is not imported. Add --plugins "
+                f"{module or 'MODULE'} after digitcmp, or import {module or 'its module'}."
             )
-
-
-def current_form(hparams: Mapping[str, Any], weights: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the hyperparameters and weights of an older checkpoint in the current form.
-
-    In older checkpoints the module was the network itself. With `ema`, they contain the averaged weights as well as the
-    trained ones.
-    """
-    average = {key: tensor for key, tensor in weights.items() if key.startswith("average.module.")}
-    if average:
-        networks = {key.replace("average.module", "networks", 1): tensor for key, tensor in average.items()}
-        weights = networks | {key: weights[key] for key in ("mean", "std")}
-    network = {key: hparams[key] for key in FORMER if key in hparams}
-    return dict(hparams) | {"network": network}, dict(weights)
 
 
 def reject_damage(file: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Digests of the files of code that produce a run's numbers."""
+"""Digests of the code that makes a run's numbers. Comments, docstrings and formatting do not count."""
 
 import ast
 import hashlib
@@ -18,44 +18,31 @@ from digitcmp.models.heads import HEADS
 from digitcmp.models.optimizers import OPTIMIZERS
 
 PACKAGE = Path(__file__).parents[1]
-EVERY_RUN = (  # the files that every run uses; those of its options are added
-    *("seeds.py", "training/assembly.py", "training/loggers.py", "training/process.py", "training/train.py"),
-    *("data/conversion.py", "data/datamodule.py", "data/datasets.py", "data/images.py", "data/labels.py"),
-    *(
-        "data/npz.py",
-        "data/pairs.py",
-        "data/readers.py",
-        "data/sources.py",
-        "data/spec.py",
-        "data/tables.py",
-        "data/tasks.py",
-    ),
-    *("models/metrics.py", "models/module.py", "models/network.py", "models/objective.py"),
-    *("models/layers.py", "models/optimizers.py", "models/schedules.py", "models/scores.py"),
-    *("registry.py", "models/backbones/networks.py"),
-)
 
 
 def files(run: Run) -> dict[str, str]:
-    """Return the digests of the files that produce this run's numbers: {'models/network.py': '1a2b3c4d', ...}.
+    """Return the digests of the files that make this run's numbers: {'models/network.py': '1a2b3c4d', ...}.
 
-    The files are those that every run uses, and those that define its backbone, head, task, optimizer, auxiliary labels
-    and data reader. A definition from an interactive prompt has no file.
+    They are `seeds.py`, the packages `data`, `models` and `training` without the backbones of other networks, and the
+    packages of third-party definitions that the run uses.
     """
-    paths = [PACKAGE / name for name in EVERY_RUN]
-    paths += [PACKAGE / "data/augmentation.py"] if run.data.augment else []
-    definitions: list[Any] = [NETWORKS[run.model.name].builder, HEADS[run.head].build, TASKS[run.task].holds]
-    definitions += [OPTIMIZERS[run.optimizer].kind, AUX_LABELS[run.aux_labels].of]
-    if run.data.name in READERS:
-        definitions.append(READERS[run.data.name].read)
-    for definition in definitions:
-        if inspect.isfunction(definition) or inspect.isclass(definition):  # other definitions are names or written in C
-            paths += sources(inspect.unwrap(definition).__module__)
-    return {recorded_name(path): digest(path) for path in sorted(set(paths))}
+    backbone = NETWORKS[run.model.name].builder
+    used: list[Any] = [backbone, HEADS[run.head].build, TASKS[run.task].holds, OPTIMIZERS[run.optimizer].kind]
+    used += [AUX_LABELS[run.aux_labels].of, *(READERS[name].read for name in READERS if name == run.data.name)]
+    own = {file for package in ("data", "models", "training") for file in (PACKAGE / package).rglob("*.py")}
+    own -= {file for network in NETWORKS.values() for file in sources(network.builder)}
+    paths = {PACKAGE / "seeds.py", *own, *(file for definition in used for file in sources(definition))}
+    return {recorded_name(path): digest(path) for path in sorted(paths)}
 
 
-def sources(module: str) -> list[Path]:
-    """Return the file of a module of this package, or every Python file of a third-party module's package."""
+def sources(definition: Any) -> list[Path]:
+    """Return the file of a function or class of this package, or all files of the package that defines another one.
+
+    A definition from a prompt or written in C has none.
+    """
+    if not (inspect.isfunction(definition) or inspect.isclass(definition)):
+        return []
+    module = inspect.unwrap(definition).__module__
     file = getattr(sys.modules[module], "__file__", None)
     if file is None:
         return []
@@ -71,17 +58,18 @@ def recorded_name(path: Path) -> str:
     return path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else path.parents[1]).as_posix()
 
 
-def definition(recorded: str) -> str:
-    """Return the file of a recorded name, or in older results the function or class that it is a part of."""
-    if recorded.endswith(("]", ".py")):
-        return recorded
-    file, colon, name = recorded.rpartition(":")
-    return f"{file}:{name.split('.')[0]}" if colon else ".".join(recorded.split(".")[:2])
+@cache
+def digest(path: Path) -> str:
+    """Return the digest of a file's code, 8 hexadecimal digits. Later edits of the file do not change it."""
+    tree = ast.parse("".join(linecache.getlines(str(path))))
+    return hashlib.sha256(ast.dump(WithoutDocstrings().visit(tree)).encode()).hexdigest()[:8]
 
 
-def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return the sorted names of the files whose digests differ or are missing on one side."""
-    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+class WithoutDocstrings(ast.NodeTransformer):
+    """Remove the statements of a syntax tree that are a constant."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
 
 
 def code(digests: dict[str, str]) -> str:
@@ -89,31 +77,6 @@ def code(digests: dict[str, str]) -> str:
     return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()[:12]
 
 
-@cache
-def digest(path: Path) -> str:
-    """Return the digest of a file's code: 8 hexadecimal digits. Later edits of the file do not change it.
-
-    Comments, docstrings, annotations and formatting do not count.
-    """
-    tree = Stripped().visit(ast.parse("".join(linecache.getlines(str(path)))))
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:8]
-
-
-class Stripped(ast.NodeTransformer):
-    """Remove docstrings and annotations from a syntax tree."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        is_docstring = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        return None if is_docstring else self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        node.annotation = ast.Constant(None)
-        return self.generic_visit(node)
+def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Return the sorted names of the files whose digests differ or are missing on one side."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))

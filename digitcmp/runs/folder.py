@@ -1,8 +1,4 @@
-"""A run's folder: the names of its files, its lock and its configuration.
-
-A run folder holds config.yaml, metrics.csv, checkpoints/last.ckpt, TensorBoard events and .manifest, which lists the
-run's files. A finished run also has result.json.
-"""
+"""A run's folder: the names of its files, its lock and its configuration. result.json is written last."""
 
 from __future__ import annotations
 
@@ -16,14 +12,38 @@ from typing import Any
 import yaml
 
 from digitcmp.config.run import Run, Settings, flatten
+from digitcmp.errors import RunError
 from digitcmp.files import write
 
 RESULT, METRICS, CONFIG, CHECKPOINT = "result.json", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"
 BEST = "checkpoints/best.ckpt"  # only while a run with checkpoint=best trains
 ERROR = ".digitcmp.error"  # the error of a failed run of a sweep
-LOCK, MANIFEST, PICTURES = ".digitcmp.lock", ".manifest", "pictures"
+LOCK, PICTURES, EVENTS = ".digitcmp.lock", "pictures", ".digitcmp"  # the end of the names of TensorBoard's files
 RATES, SELECTION = "rates", "selected.csv"  # of a sweep: the folder of the runs that select a value, and its values
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
+PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters")
+WRITTEN = (  # the files of a run beside config.yaml and its lock, the result first
+    *(RESULT, METRICS, CHECKPOINT, BEST, f"events.out.tfevents.*{EVENTS}", "fit-*-profile.txt", ERROR),
+    *(f"{PICTURES}/{name}.png" for name in PICTURE_NAMES),
+    *(f"{name}.*.partial" for name in (RESULT, CONFIG, CHECKPOINT, BEST)),
+)
+
+
+def claim(folder: Path, run: Run) -> None:
+    """Claim a folder for a run: remove the files of an earlier run and write config.yaml, the resolved configuration.
+
+    Raises:
+        RunError: if the folder holds a file with the name of a run's, but no run. Nothing has been removed then.
+    """
+    if read_settings(folder) is None:
+        for name in (CONFIG, *WRITTEN):
+            if other := next(folder.glob(name), None):
+                name = other.relative_to(folder).as_posix()
+                raise RunError(f"{folder} contains {name}, a file that no run wrote. Choose another folder.")
+    for name in WRITTEN:
+        for file in folder.glob(name):
+            file.unlink()
+    write(folder / CONFIG, yaml.safe_dump(run.model_dump(), sort_keys=False))
 
 
 def run_folders(roots: Iterable[Path]) -> list[Path]:
@@ -101,8 +121,3 @@ def data_source(folder: Path) -> dict[str, Any]:
         return source
     except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
         return {"name": "mnist", "root": "data"}
-
-
-def write_config(folder: Path, run: Run) -> None:
-    """Write config.yaml, the resolved configuration."""
-    write(folder / CONFIG, yaml.safe_dump(run.model_dump(), sort_keys=False))

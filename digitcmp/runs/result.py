@@ -16,32 +16,35 @@ from digitcmp.files import checksum, write
 from digitcmp.models.scores import DIGITS
 from digitcmp.models.scores import names as score_names
 from digitcmp.runs import fingerprint
-from digitcmp.runs.folder import CHECKPOINT, CONFIG, MANIFEST, METRICS, RESULT, read_settings
+from digitcmp.runs.folder import CHECKPOINT, METRICS, RESULT, read_settings
 from digitcmp.runs.versions import versions
 
 EPOCHS = ("epochs_trained", "checkpoint_epoch")  # the last epoch, and the epoch whose weights are saved and scored
 FOUND = ("found_lr", "found_batch_size")  # set by Lightning's LearningRateFinder and BatchSizeFinder
 SCORES = (*score_names(aux=False), *DIGITS)
-CODE = ("code", "files", "functions")  # digests of the run's code by file; by function in older results
+CODE = ("code", "files")  # digests of the run's code
 ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", "metrics_crc", "checkpoint_crc", *CODE)
-DATA_REMARKS = "data_remarks"  # conversions of the data; older results have none
-MAJORITY = "majority"  # accuracy of the more frequent answer on the test pairs; older results have none
-NETWORK = "network"  # facts of the registered backbone; older results have none
-CHECKSUM = "result_crc"  # the checksum of all other keys; older results have none
+DATA_REMARKS = "data_remarks"  # conversions of the data
+MAJORITY = "majority"  # accuracy of the more frequent answer on the test pairs
+NETWORK = "network"  # facts of the registered backbone
+CHECKSUM = "result_crc"  # the checksum of all other keys
 # every other key is a setting
 RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, MAJORITY, NETWORK, *ORIGIN, DATA_REMARKS, CHECKSUM)
-REQUIRED = {"model", "seed", *RESULT_KEYS} - {*FOUND, *EPOCHS, *CODE, MAJORITY, NETWORK, DATA_REMARKS, CHECKSUM}
 
 
 def record_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     """Add the checksums to a result, write it as result.json and return it. This is a run's last step."""
-    result |= {
-        "metrics_crc": checksum((folder / METRICS).read_bytes()),
-        "checkpoint_crc": checksum((folder / CHECKPOINT).read_bytes()),
-    }
-    result |= {CHECKSUM: result_checksum(result)}
+    for key, name in (("metrics_crc", METRICS), ("checkpoint_crc", CHECKPOINT)):
+        result[key] = checksum((folder / name).read_bytes())
+    result[CHECKSUM] = result_checksum(result)
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
+
+
+def result_checksum(result: Mapping[str, Any]) -> str:
+    """Return the checksum of a result without its own checksum, independent of the order of keys."""
+    values = {key: value for key, value in result.items() if key != CHECKSUM}
+    return checksum(json.dumps(values, sort_keys=True).encode())
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
@@ -59,57 +62,40 @@ def checked_result(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
     """
     if not (folder / RESULT).exists():
         return None, None
-    for name in (RESULT, METRICS, CHECKPOINT):
-        deleted = name == CHECKPOINT and not (folder / name).exists()
-        if not deleted and not (folder / name).is_file():  # a pipe would block
+    present = [name for name in (RESULT, METRICS, CHECKPOINT) if name != CHECKPOINT or (folder / name).exists()]
+    for name in present:
+        if not (folder / name).is_file():  # a pipe would block
             return None, name
     try:
         result = json.loads((folder / RESULT).read_text("utf-8"))
-        scores = [result[name] for name in SCORES]
-        unchanged = result.get(CHECKSUM) in (None, result_checksum(result))
-        complete = result.keys() >= REQUIRED and all(math.isfinite(score or 0) for score in scores)
-        if not unchanged or not complete:
+        if result[CHECKSUM] != result_checksum(result) or not all(math.isfinite(result[key] or 0) for key in SCORES):
             return None, RESULT
-    except (ValueError, LookupError, AttributeError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None, RESULT
-    if checksum((folder / METRICS).read_bytes()) != result["metrics_crc"]:
-        return None, METRICS
-    if (folder / CHECKPOINT).exists() and checksum((folder / CHECKPOINT).read_bytes()) != result["checkpoint_crc"]:
-        return None, CHECKPOINT
+    for name, key in ((METRICS, "metrics_crc"), (CHECKPOINT, "checkpoint_crc")):
+        if name in present and checksum((folder / name).read_bytes()) != result[key]:
+            return None, name
     return result, None
-
-
-def result_checksum(result: Mapping[str, Any]) -> str:
-    """Return the CRC-32 of a result without its own checksum, independent of the order of keys."""
-    values = {key: value for key, value in result.items() if key != CHECKSUM}
-    return checksum(json.dumps(values, sort_keys=True).encode())
 
 
 def finished_result(folder: Path, run: Run) -> dict[str, Any] | None:
     """Return the run's result if the folder holds it, else None. Report a damaged file on stderr.
-
-    Results of older versions, without digests of their code, are accepted.
 
     Raises:
         RunError: if the folder holds a run with other settings, finished or damaged.
         StaleError: if other code made the result and `stale` is ask.
     """
     result, damaged = checked_result(folder)
-    if damaged:
-        if settings := read_settings(folder):
-            reject_other_settings(folder, run, settings, "damaged")
+    if stored := result or (damaged and read_settings(folder)):
+        reject_other_settings(folder, run, stored, "finished" if result else "damaged")
+        if damaged:
             print(f"{folder / damaged} is damaged. The run counts as not finished.", file=sys.stderr)
-        elif (folder / MANIFEST).exists():
-            raise RunError(f"{folder} holds a damaged run without {CONFIG}. Set force=true to train it again.")
-    if not result:
-        return None
-    reject_other_settings(folder, run, result, "finished")
-    if "files" in result and run.stale != "keep":
-        changed = fingerprint.changed(result["files"], fingerprint.files(run))
-        if changed and run.stale == "retrain":
-            return None
-        if changed:
+    if result and run.stale != "keep":
+        changed = fingerprint.changed(result.get("files", {}), fingerprint.files(run))
+        if changed and run.stale == "ask":
             raise StaleError(f"{folder} holds this run, finished by", changed)
+        if changed:
+            return None
     return result
 
 
@@ -124,14 +110,9 @@ def reject_other_settings(folder: Path, run: Run, stored: Mapping[str, Any], sta
             )
 
 
-def remarks_on(results: Sequence[dict[str, Any]]) -> list[str]:
-    """Return remarks on finished runs that are accepted: other versions of packages, and unrecorded code."""
-    lines = []
-    if unknown := sum("files" not in result and "functions" not in result for result in results):
-        lines.append(f"{unknown} finished without a record of their code")
-    if former := sum("files" not in result and "functions" in result for result in results):
-        lines.append(f"{former} finished by an earlier version; their code cannot be compared")
-    here = versions().split(", ")
+def remarks_on(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a remark on each other set of versions that accepted results were made with."""
+    here, lines = versions().split(", "), []
     for recorded, n in Counter(result["versions"] for result in results).items():
         if others := [version for version in recorded.split(", ") if version not in here]:
             lines.append(f"{n} finished with {', '.join(others)}; installed are {versions()}")

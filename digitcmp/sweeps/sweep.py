@@ -98,8 +98,7 @@ def sort_jobs(jobs: Sequence[Job], force: bool) -> tuple[list[Job], list[Finishe
             stale.append(error)
             continue
         if result:
-            kept: dict[str, Any] = {key: result[key] for key in ("versions", "files", "functions") if key in result}
-            finished.append((job, kept))
+            finished.append((job, {"versions": result["versions"]}))
         else:
             to_do.append(job)
     return to_do, finished, stale

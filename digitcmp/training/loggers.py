@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from digitcmp.fields import shown
 from digitcmp.models.scores import COMPARISON, DIGITS, STAGES, names, rounded
-from digitcmp.runs.folder import lock
+from digitcmp.runs.folder import EVENTS, lock
 
 
 class MetricsTable(Logger):
@@ -86,7 +86,7 @@ class EventsLogger(TensorBoardLogger):
     """Write TensorBoard events into the run's folder. TensorBoard then shows the run by its path."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, name="", version="", default_hp_metric=False)
+        super().__init__(folder, name="", version="", default_hp_metric=False, filename_suffix=EVENTS)
 
     def save(self) -> None:
         self.experiment.flush()  # no hparams.yaml: config.yaml is more complete

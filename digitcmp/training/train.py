@@ -24,8 +24,7 @@ from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.network import PairOutput
 from digitcmp.models.scores import majority, rounded
 from digitcmp.runs import fingerprint
-from digitcmp.runs.folder import CHECKPOINT, PICTURES, lock, remove_old_lock, write_config
-from digitcmp.runs.manifest import claim
+from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock, remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
 from digitcmp.runs.versions import provenance
 from digitcmp.training import assembly, pictures, process, screen
@@ -102,7 +101,6 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     for line in (screen.header(run, params, parts.device), *parts.data.remarks):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     claim(folder, run)
-    write_config(folder, run)
     parts.events.lay_out(run.aux)
     for logger in parts.loggers:
         logger.log_hyperparams({"label": run.label, "params": params} | run.settings)

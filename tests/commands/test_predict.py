@@ -1,4 +1,4 @@
-"""Tests of the predict command and of `Comparer.predict`."""
+"""Tests of the predict command and of `Predictor.predict`."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from digitcmp.commands import predict
 from digitcmp.data import datasets
 from digitcmp.data.tasks import TASKS, Task
 from digitcmp.errors import CheckpointError
-from digitcmp.runs.checkpoint import Comparer
+from digitcmp.runs.checkpoint import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def network(al4: Path) -> Comparer:
+def network(al4: Path) -> Predictor:
     return digitcmp.load(al4)
 
 
@@ -68,7 +68,7 @@ def test_import_is_light() -> None:
     assert done.stderr.splitlines()[-1] == "AttributeError: module 'digitcmp' has no attribute 'nothing'"
 
 
-def test_predict_takes_numpy_tensors_and_lists(network: Comparer) -> None:
+def test_predict_takes_numpy_tensors_and_lists(network: Predictor) -> None:
     pool = datasets.load("mnist", Path()).test
     pairs = pool.images[:40].reshape(20, 2, 14, 14)
     probability = network.predict(pairs)
@@ -83,7 +83,7 @@ def test_predict_takes_numpy_tensors_and_lists(network: Comparer) -> None:
     assert network.predict(many) == pytest.approx(np.tile(probability, 60), abs=1e-5)
 
 
-def test_predict_digits(network: Comparer, plain: Path) -> None:
+def test_predict_digits(network: Predictor, plain: Path) -> None:
     pool = datasets.load("mnist", Path()).test
     digits = network.predict_digits(pool.images[:200].reshape(100, 2, 14, 14)).digits
     assert digits is not None and digits.sum(axis=2) == pytest.approx(np.ones((100, 2)), abs=1e-5)
@@ -103,7 +103,7 @@ def test_predict_digits(network: Comparer, plain: Path) -> None:
         ("digits", "could not convert string to float"),
     ],
 )
-def test_predict_says_what_it_wants(network: Comparer, pairs: np.ndarray, message: str) -> None:
+def test_predict_says_what_it_wants(network: Predictor, pairs: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         network.predict(pairs)
 
@@ -400,7 +400,7 @@ def test_an_unreadable_picture_costs_no_import_of_torch(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")
-def test_photographed_test_digits_are_named_like_the_originals(network: Comparer) -> None:
+def test_photographed_test_digits_are_named_like_the_originals(network: Predictor) -> None:
     """The accuracy on 100 imitated photos is at most 0.03 below that on the original test digits.
 
     The photos are enlarged tenfold, dark on light, off the middle, unevenly lit and noisy.

@@ -36,7 +36,7 @@ from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
-from digitcmp.runs.checkpoint import Comparer
+from digitcmp.runs.checkpoint import Predictor
 from digitcmp.training import process
 
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
@@ -110,13 +110,13 @@ def test_every_backbone_trains_a_step_and_its_checkpoint_predicts(
     assert any(not torch.equal(old, new) for old, new in zip(before, module.parameters(), strict=True))
     file = tmp_path_factory.mktemp("saved") / "last.ckpt"
     torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, file)
-    comparer = digitcmp.load(file)
-    assert comparer.images == spec
-    probability, distributions = comparer.predict_digits(shown)
-    assert probability == pytest.approx(Comparer(module.network, module.hparams).predict(shown), abs=1e-6)
+    predictor = digitcmp.load(file)
+    assert predictor.images == spec
+    probability, distributions = predictor.predict_digits(shown)
+    assert probability == pytest.approx(Predictor(module.network, module.hparams).predict(shown), abs=1e-6)
     assert (distributions is None) is not aux
     with pytest.raises(ValueError, match="pairs have the shape"):
-        comparer.predict(shown[..., 1:])
+        predictor.predict(shown[..., 1:])
 
 
 def test_a_run_on_26_made_up_classes(train: Train, tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ import digitcmp.training.train  # noqa: F401  what a run imports, imported befor
 from digitcmp.data.datamodule import PairData  # noqa: F401
 from digitcmp.errors import CheckpointError
 from digitcmp.models.module import DigitComparison
-from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, MANIFEST, METRICS, RESULT, lock
-from digitcmp.runs.result import CHECKSUM, read_result
+from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, RESULT, lock
+from digitcmp.runs.result import CHECKSUM, read_result, result_checksum
 
 QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")
 RUN = (*QUICK, "hydra.run.dir=out")
@@ -108,7 +108,7 @@ def completes(folder: Path, whole: Numbers) -> bool:
     assert numbers(out) == whole
     events = [file.name for file in out.glob("events.out.tfevents.*")]
     left = {file.name for file in out.rglob("*") if file.is_file() and file.suffix != ".png"}
-    left -= {*events, MANIFEST, "last.ckpt"}
+    left -= {*events, "last.ckpt"}
     assert len(events) == 1 and left == {RESULT, METRICS, CONFIG}
     assert not there or written([out]) == before
     return there
@@ -259,19 +259,16 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
     assert numbers(tmp_path / "out") == whole
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_not_a_number_in_a_result(tmp_path: Path, finished: Path, old: bool) -> None:
-    """A result with NaN, text or a missing key is damaged, also an old result without a checksum."""
+def test_a_result_with_a_value_of_another_kind_is_damaged(tmp_path: Path, finished: Path) -> None:
     shutil.copytree(finished, tmp_path / "out")
-    file = tmp_path / "out" / RESULT
-    result = json.loads(file.read_text())
-    if old:
-        del result[CHECKSUM]
-        file.write_text(json.dumps(result))
-        assert read_result(tmp_path / "out") == result
-    less = [{k: v for k, v in result.items() if k != key} for key in ("val_loss", "cell", "label", "params", "model")]
-    for damaged in (*less, *(result | {"test_acc": value} for value in (math.nan, math.inf, "0.9", [1])), [], None, 3):
-        file.write_text(json.dumps(damaged))
+    result = read_result(tmp_path / "out")
+    assert result is not None
+    for value in (math.nan, math.inf, "0.9", [1]):
+        changed = result | {"test_acc": value}
+        (tmp_path / "out" / RESULT).write_text(json.dumps(changed | {CHECKSUM: result_checksum(changed)}))
+        assert read_result(tmp_path / "out") is None, value
+    for damaged in ([], None, 3, {key: item for key, item in result.items() if key != CHECKSUM}):
+        (tmp_path / "out" / RESULT).write_text(json.dumps(damaged))
         assert read_result(tmp_path / "out") is None, damaged
 
 

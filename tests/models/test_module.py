@@ -14,7 +14,7 @@ from digitcmp.models import objective
 from digitcmp.models.metrics import PairMetrics
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
-from digitcmp.runs.checkpoint import Comparer
+from digitcmp.runs.checkpoint import Predictor
 from digitcmp.training.loggers import MetricsTable
 
 pytestmark = pytest.mark.pure
@@ -140,7 +140,7 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
     expected = torch.stack([module(view).compare.sigmoid() for view in views]).mean(dim=0)
     assert torch.allclose(module.network.predict_all(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
     assert torch.allclose(
-        Comparer(module.network, module.hparams)(batch.pairs)[0], expected, atol=1e-6
+        Predictor(module.network, module.hparams)(batch.pairs)[0], expected, atol=1e-6
     )  # as in predict and the demo
 
 

@@ -56,7 +56,6 @@ def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
     names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     files = {re.sub(r"(tfevents).*", r"\1", name) for name in names if not name.startswith("pictures/")}
     assert files == {
-        ".manifest",
         "config.yaml",
         "metrics.csv",
         "checkpoints/last.ckpt",
@@ -413,20 +412,6 @@ def test_a_file_of_others_under_a_name_of_ours_is_refused(train: Run, tmp_path: 
     assert file.read_text() == "mine" and sorted((tmp_path / "theirs").rglob("*")) == files
 
 
-@pytest.mark.parametrize("line", ["thesis.txt", "../victim.txt", "/victim.txt", "", "*", "pictures/../victim.txt"])
-def test_a_manifest_of_others_is_refused(train: Run, tmp_path: Path, line: str) -> None:
-    """The files that it lists are kept."""
-    (tmp_path / "theirs").mkdir()
-    files = [tmp_path / "theirs" / ".manifest", tmp_path / "theirs" / "thesis.txt", tmp_path / "victim.txt"]
-    for file in files:
-        file.write_text(f"result.json\n{line}\n")
-    refused = train(*QUICK, "hydra.run.dir=theirs", code=1).stderr
-    assert refused.endswith(
-        f"theirs contains a .manifest that no run wrote: it lists {line!r}. Choose another folder.\n"
-    )
-    assert sorted(file for file in tmp_path.rglob("*") if file.is_file()) == files
-
-
 def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     train(*QUICK, "hydra.run.dir=out")
@@ -441,19 +426,8 @@ def test_a_damaged_run_is_trained_again_by_its_own_configuration_alone(train: Ru
     (out / "result.json").write_text("")
     (out / "config.yaml").unlink()
     refused = train(*QUICK, "hydra.run.dir=out", code=1).stderr
-    assert refused.endswith("out holds a damaged run without config.yaml. Set force=true to train it again.\n")
-    train(*QUICK, "hydra.run.dir=out", "force=true")
+    assert refused.endswith("out contains result.json, a file that no run wrote. Choose another folder.\n")
     assert (out / "metrics.csv").read_bytes() == whole
-
-
-def test_a_run_of_before_there_was_a_manifest_is_known(train: Run, tmp_path: Path) -> None:
-    train(*QUICK, "hydra.run.dir=out")
-    (tmp_path / "out/.manifest").unlink()
-    train(*QUICK, "hydra.run.dir=out", "force=true", "seed=1")
-    (tmp_path / "out/.manifest").unlink()
-    (tmp_path / "out/result.json").unlink()
-    train(*QUICK, "hydra.run.dir=out", "seed=1")
-    assert result(tmp_path / "out")["seed"] == 1
 
 
 def test_a_refused_run_leaves_no_folder(train: Run, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from digitcmp.errors import listed
-from digitcmp.runs import fingerprint
 
 MADE_WITH = ("versions", "git_commit", "device")
 
@@ -19,10 +18,18 @@ def definition_versions(code: Code) -> dict[str, set[Version]]:
     for functions in code.values():
         parts: dict[str, set[tuple[str, str]]] = {}
         for part, digest in functions.items():
-            parts.setdefault(fingerprint.definition(part), set()).add((part, digest))
+            parts.setdefault(definition(part), set()).add((part, digest))
         for name, version in parts.items():
             versions.setdefault(name, set()).add(frozenset(version))
     return versions
+
+
+def definition(recorded: str) -> str:
+    """Return the file of a recorded name, or in older results the function or class that it is a part of."""
+    if recorded.endswith(("]", ".py")):
+        return recorded
+    file, colon, name = recorded.rpartition(":")
+    return f"{file}:{name.split('.')[0]}" if colon else ".".join(recorded.split(".")[:2])
 
 
 def mixed_functions(code: Code) -> list[str]:

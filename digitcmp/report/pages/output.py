@@ -10,8 +10,8 @@ from digitcmp.report.pages.markdown import document
 from digitcmp.report.pages.page import page
 from digitcmp.report.pages.section import Content, Figure
 from digitcmp.report.results import Results
-from digitcmp.runs.folder import MANIFEST
 
+MANIFEST = ".manifest"  # lists the files of a report
 SUFFIXES = (".csv", ".html", ".md", ".png", ".svg", ".tex")
 
 
