@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from digitcmp.errors import RunError
 from digitcmp.report.results import Results
 from digitcmp.runs.table import curve_table
 
@@ -20,7 +19,7 @@ def results(folder: str | Path) -> pd.DataFrame:
     Raises:
         RunError: if the folder does not exist or holds no finished run.
     """
-    return load(folder).runs
+    return Results.load([Path(folder)]).runs
 
 
 def curves(folder: str | Path) -> pd.DataFrame:
@@ -29,7 +28,7 @@ def curves(folder: str | Path) -> pd.DataFrame:
     Raises:
         RunError: as `results`.
     """
-    return curve_table(load(folder).runs)
+    return curve_table(results(folder))
 
 
 def effects(folder: str | Path) -> pd.DataFrame:
@@ -40,14 +39,4 @@ def effects(folder: str | Path) -> pd.DataFrame:
     Raises:
         RunError: as `results`.
     """
-    return load(folder).effects.drop(columns=INTERNAL)
-
-
-def load(folder: str | Path) -> Results:
-    """Return the runs of a folder. Raise RunError if it does not exist or holds no finished run."""
-    if not Path(folder).is_dir():
-        raise RunError(f"{folder} is not a folder; a folder of runs is expected")
-    loaded = Results.load([Path(folder)])
-    if loaded.runs.empty:
-        raise RunError(f"{folder} holds no finished run; a folder of runs is expected")
-    return loaded
+    return Results.load([Path(folder)]).effects.drop(columns=INTERNAL)

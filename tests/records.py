@@ -29,10 +29,10 @@ def record(
         test_acc: The test accuracy. With None the run is not finished.
         val_acc: The validation accuracy, .02 below the test accuracy by default.
         begun: Whether the run has started; otherwise it is only planned.
-        changes: Settings by their names in result.json, the keys of MADE_WITH, `code`, `functions` and `params`.
+        changes: Settings by their names in result.json, the keys of MADE_WITH, `code`, `files` and `params`.
     """
     params = changes.pop("params", 1000)
-    origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code", "functions") if key in changes}
+    origin = MADE_WITH | {key: changes.pop(key) for key in (*MADE_WITH, "code", "files") if key in changes}
     config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": model}}
     config["data"]["name"] = "mnist"
     for name, value in changes.items():

@@ -2,6 +2,7 @@
 
 import argparse
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,41 +27,22 @@ def folder_named(name: str) -> Path:
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="digitcmp report", description="Tables, statistics and figures.")
-    parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="DIR", help="a folder of runs, or the report of runs that were deleted"
-    )
-    written = parser.add_argument_group("the written report")
-    written.add_argument(
-        "--out",
-        type=folder_named,
-        metavar="FOLDER",
-        help="the folder of the report (default: report/ in the first DIR)",
-    )
-    written.add_argument("--open", action="store_true", help="open report.html in the browser")
-    written.add_argument(
-        "--test-images",
-        action="store_true",
-        help="add intervals that cover the test images too, from the answers of every checkpoint",
-    )
-    instead = parser.add_argument_group("instead of a report").add_mutually_exclusive_group()
-    instead.add_argument("--compare", action="store_true", help="print the differences between two DIRs")
-    instead.add_argument(
-        "--contrast",
-        nargs=2,
-        metavar=("A", "B"),
-        help="print the difference A - B of two cells, paired by seed. A cell is given by its title, label or name",
-    )
-    instead.add_argument(
-        "--claims",
-        action="store_true",
-        help="of a folder of sweeps with reports: print the paper's claims with their answers, and write DIR/claims.md",
-    )
-    instead.add_argument(
-        "--command",
-        nargs=2,
-        metavar=("CELL", "SEED"),
-        help="print the command that trains this run again. CELL and SEED as in runs.csv",
-    )
+    folders = "a folder of runs, or the report of runs that were deleted"
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help=folders)
+    add = parser.add_argument_group("the written report").add_argument
+    out = "the folder of the report (default: report/ in the first DIR)"
+    add("--out", type=folder_named, metavar="FOLDER", help=out)
+    add("--open", action="store_true", help="open report.html in the browser")
+    test_images = "add intervals that cover the test images too, from the answers of every checkpoint"
+    add("--test-images", action="store_true", help=test_images)
+    add = parser.add_argument_group("instead of a report").add_mutually_exclusive_group().add_argument
+    add("--compare", type=Path, metavar="OTHER", help="print the differences between DIR and another folder")
+    contrast = "print the difference A - B of two cells, paired by seed. A cell is given by its title, label or name"
+    add("--contrast", nargs=2, metavar=("A", "B"), help=contrast)
+    claims = "of a folder of sweeps with reports: print the paper's claims with their answers, and write DIR/claims.md"
+    add("--claims", action="store_true", help=claims)
+    command = "print the command that trains this run again. CELL and SEED as in runs.csv"
+    add("--command", nargs=2, metavar=("CELL", "SEED"), help=command)
     return parser
 
 
@@ -68,42 +50,46 @@ def main() -> None:
     """Print the report of the given folders and write it. Exit with 2 and one line for bad input."""
     parser = command_line()
     arguments = parser.parse_args()
-    folders, console = arguments.folders, Console(highlight=False, soft_wrap=True)
-    instead = next((name for name in ("compare", "contrast", "claims", "command") if getattr(arguments, name)), None)
-    expected = {"compare": 2, "claims": 1}.get(str(instead), len(folders))
-    if len(folders) != expected:
-        parser.exit(2, f"--{instead} with {len(folders)} DIRs; {expected} expected: digitcmp report --help\n")
+    console = Console(highlight=False, soft_wrap=True)
+    instead = [f"--{name}" for name in ("compare", "contrast", "claims", "command") if getattr(arguments, name)]
     if instead and (arguments.out or arguments.open or arguments.test_images):
-        parser.exit(2, f"--{instead} writes no report; no option of one is expected. Leave out the other options.\n")
+        parser.exit(2, f"{instead[0]} writes no report; no option of one is expected. Leave out the other options.\n")
     try:
-        for folder in folders:
-            if not folder.is_dir():
-                raise RunError(f"{folder} is not a folder; a folder of runs is expected")
-        if arguments.claims:
-            show_claims(folders[0], console)
-        elif arguments.compare:
-            comparison.show(load(folders[:1], console), load(folders[1:], console), console)
-        elif arguments.contrast:
-            first, second = arguments.contrast
-            show_contrast(load(folders, console), first, second, console)
-        elif arguments.command:
-            from digitcmp.sweeps import repeat  # slow import
-
-            run = repeat.find_run(load(folders, console).runs, *arguments.command)
-            console.print(repeat.command(run), markup=False)
-        else:
-            write_report(load(folders, console), arguments, console)
+        run(arguments, console)
     except (ConfigError, RunError) as error:
         parser.exit(2, f"{error}\n")
     except OSError as error:
         parser.exit(1, f"{error.filename}: the report cannot be written: {error.strerror}\n")
 
 
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Do what the command line asks for.
+
+    Raises:
+        ConfigError: A cell or a seed is unknown, or two cells cannot be compared.
+        RunError: A folder has no finished run.
+        OSError: A file cannot be written.
+    """
+    if arguments.claims:
+        for folder in arguments.folders:
+            show_claims(folder, console)
+        return
+    results = load(arguments.folders, console)
+    if arguments.compare:
+        comparison.show(results, load([arguments.compare], console), console)
+    elif arguments.contrast:
+        show_contrast(results, arguments.contrast, console)
+    elif arguments.command:
+        from digitcmp.sweeps import repeat  # slow import
+
+        console.print(repeat.command(repeat.find_run(results.runs, *arguments.command)), markup=False)
+    else:
+        write_report(results, arguments, console)
+
+
 def load(folders: list[Path], console: Console) -> Results:
-    """Load the runs of some folders. Raise RunError if none is finished."""
+    """Load the runs of some folders, and report each folder that was read from CSV files."""
     results = Results.load(folders)
-    if results.runs.empty:
-        raise RunError(f"{', '.join(map(str, results.roots))}: no finished run; a folder of runs is expected")
     for archive in results.archives:
         console.print(f"{archive}: its runs were deleted. This report is made from its CSV files.", markup=False)
     return results
@@ -119,15 +105,15 @@ def show_claims(folder: Path, console: Console) -> None:
     console.print(f"Written to {folder / 'claims.md'}", markup=False)
 
 
-def show_contrast(results: Results, first: str, second: str, console: Console) -> None:
-    """Print the contrast between two cells. Raise ConfigError if it cannot be measured."""
+def show_contrast(results: Results, given: Sequence[str], console: Console) -> None:
+    """Print the contrast between two given cells. Raise ConfigError if it cannot be measured."""
     from digitcmp.report.sections import accuracy, effects  # slow import
 
-    row, notes = cell_contrast.contrast(results, first, second)
+    row, notes = cell_contrast.contrast(results, *given)
     if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
         raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
-    cells = results.runs.cell.isin([cell_contrast.find_cell(results, first), cell_contrast.find_cell(results, second)])
-    show_table(accuracy.table(replace(results, runs=results.runs[cells].reset_index(drop=True))), console)
+    runs = results.runs[results.runs.cell.isin([cell_contrast.find_cell(results, name) for name in given])]
+    show_table(accuracy.table(replace(results, runs=runs.reset_index(drop=True))), console)
     console.print("\npaired by seed, the first cell minus the second:", markup=False)
     show_table(effects.table(row), console)
     for note in notes:
@@ -149,15 +135,11 @@ def write_report(results: Results, arguments: argparse.Namespace, console: Conso
     from digitcmp.report.sections import sections
 
     contents = sections(results)
-    texts = output.report_files(results, contents)
+    made = output.report_files(results, contents)
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
-    if foreign := output.foreign_file(out, texts):
-        raise RunError(
-            f"{out} contains {foreign}, a file that no report wrote. Choose another folder with --out FOLDER."
-        )
-    output.write(out, texts)
+    output.write(out, made)
     show(results, contents, console)
-    console.print(f"Written to {out}: {'  '.join(sorted(texts.keys() - {output.MANIFEST}))}", markup=False)
+    console.print(f"Written to {out}: {'  '.join(sorted(made))}", markup=False)
     if arguments.open:
         webbrowser.open((out / "report.html").resolve().as_uri())

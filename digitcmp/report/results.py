@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from digitcmp.errors import RunError
 from digitcmp.report.contrasts import averages, conditions, contrast, data_sets, effects
 from digitcmp.report.loading import sources
 from digitcmp.report.loading.archive import read_csv
@@ -32,7 +33,7 @@ class Results:
         planned: The folders of runs that were never started.
         archives: The folders of reports whose CSV files were read because their runs were deleted.
         warnings: Warnings about the origin of the runs.
-        code: The functions of each fingerprint in the column `code` of `runs`, with their digests.
+        code: The files of each fingerprint in the column `code` of `runs`, with their digests.
         duplicates: The folders of duplicate runs, each with the folder whose run is used.
         answers: The answers of each run to its test pairs, None if they were not requested.
     """
@@ -48,24 +49,27 @@ class Results:
     answers: Sequence[Answers] | None = None
 
     @classmethod
-    def load(cls, roots: Sequence[Path]) -> Results:
+    def load(cls, folders: Sequence[Path]) -> Results:
         """Read the runs of some folders. A folder without a finished run is read from the CSV files of its report.
 
         Duplicate runs are used once. Different results of the same configuration and seed give a warning.
 
         Raises:
-            RunError: A runs.csv is not that of a report.
+            RunError: A path is not a folder, no run is finished, or a runs.csv is not that of a report.
         """
-        roots = [sources.sweep_folder(root) for root in roots]
+        for folder in folders:
+            if not folder.is_dir():
+                raise RunError(f"{folder} is not a folder; a folder of runs is expected")
+        roots = [sources.sweep_folder(folder) for folder in folders]
         found = [sources.read_source(root) for root in roots]
         table = pd.concat([source.runs for source in found], ignore_index=True)
         if table.empty:
-            return cls(roots, table)
+            raise RunError(f"{', '.join(map(str, roots))}: no finished run; a folder of runs is expected")
         table, duplicates, warnings = sources.drop_repeated(sources.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
         for source in found:
-            code |= {key: functions for key, functions in source.code.items() if key in recorded}
+            code |= {key: files for key, files in source.code.items() if key in recorded}
         warnings += sources.unknown_networks(table)
         warnings += provenance_warnings(table, code)
         table = sources.sort_runs(table)

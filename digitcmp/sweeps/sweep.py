@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from digitcmp.errors import StaleError
+from digitcmp.errors import RunError, StaleError
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweeps.estimate import Estimate, clock, cores, total
@@ -164,14 +164,16 @@ def print_table(root: Path) -> None:
     from digitcmp.report.results import Results
     from digitcmp.report.sections import accuracy
 
-    results = Results.load([root])
-    if len(results.runs):
-        print()
-        show_table(accuracy.table(results), Console(highlight=False, soft_wrap=True))
-        if DATA_REMARKS in results.runs:
-            for remark in results.runs[DATA_REMARKS].dropna().unique():
-                print(f"data: {remark}")
-        print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
+    try:
+        results = Results.load([root])
+    except RunError:  # no run is finished
+        return
+    print()
+    show_table(accuracy.table(results), Console(highlight=False, soft_wrap=True))
+    if DATA_REMARKS in results.runs:
+        for remark in results.runs[DATA_REMARKS].dropna().unique():
+            print(f"data: {remark}")
+    print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
 
 
 def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate, workers: int) -> None:

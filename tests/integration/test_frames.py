@@ -24,7 +24,7 @@ def test_results_curves_and_effects(tmp_path: Path) -> None:
 def test_a_folder_without_runs_is_a_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="nowhere is not a folder; a folder of runs is expected"):
         digitcmp.results(tmp_path / "nowhere")
-    with pytest.raises(RunError, match="holds no finished run; a folder of runs is expected"):
+    with pytest.raises(RunError, match="no finished run; a folder of runs is expected"):
         digitcmp.curves(tmp_path)
 
 

@@ -40,7 +40,7 @@ def test_what_differs_and_what_it_did(sweeps: tuple[Path, Path]) -> None:
 
 
 def test_printed_and_nothing_written(sweeps: tuple[Path, Path]) -> None:
-    done = report(*sweeps, "--compare")
+    done = report(sweeps[0], "--compare", sweeps[1])
     assert "WS3" in done.stdout and "+0.0120  [+0.0070, +0.0170]" in done.stdout
     assert "2 of 6 runs have the same test accuracy in both" in done.stdout
     assert not (sweeps[0] / "report").exists()
@@ -49,12 +49,12 @@ def test_printed_and_nothing_written(sweeps: tuple[Path, Path]) -> None:
 def test_reports_without_their_runs(sweeps: tuple[Path, Path], tmp_path: Path) -> None:
     for folder in sweeps:
         report(folder, "--out", tmp_path / "out" / folder.name)
-    done = report(*((tmp_path / "out" / folder.name) for folder in sweeps), "--compare")
+    done = report(tmp_path / "out/a", "--compare", tmp_path / "out/b")
     assert "+0.0120  [+0.0070, +0.0170]" in done.stdout
 
 
 def test_the_same_twice(sweeps: tuple[Path, Path]) -> None:
-    done = report(sweeps[0], sweeps[0], "--compare")
+    done = report(sweeps[0], "--compare", sweeps[0])
     assert done.stdout.startswith("the same configuration, code and versions\n")
     assert "9 of 9 runs have the same test accuracy in both" in done.stdout
 
@@ -66,10 +66,18 @@ def test_a_single_seed_has_a_difference_and_no_statistics(tmp_path: Path) -> Non
     assert cells["mean"][0] == pytest.approx(0.01) and np.isnan(cells.p[0]) and np.isnan(cells.p_holm[0])
 
 
-@pytest.mark.parametrize("arguments", [["a"], ["a", "b", "--out", "c"], ["a", "b", "--open"]])
-def test_two_folders_and_nothing_else(sweeps: tuple[Path, Path], tmp_path: Path, arguments: list[str]) -> None:
-    paths = [str(tmp_path / argument) if argument in "abc" else argument for argument in arguments]
-    assert report(*paths, "--compare", code=2).stderr.startswith("--compare w")  # "with 1 DIRs", "writes no report"
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ([], "expected one argument"),
+        (["nowhere"], "nowhere is not a folder; a folder of runs is expected"),
+        (["b", "--open"], "--compare writes no report; no option of one is expected"),
+        (["b", "--claims"], "argument --claims: not allowed with argument --compare"),
+    ],
+)
+def test_a_folder_and_nothing_else(sweeps: tuple[Path, Path], more: list[str], reason: str) -> None:
+    arguments = [str(sweeps[1]) if argument == "b" else argument for argument in more]
+    assert reason in report(sweeps[0], "--compare", *arguments, code=2).stderr
 
 
 def test_accuracies_of_two_tasks_are_not_compared(tmp_path: Path) -> None:

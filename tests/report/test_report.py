@@ -353,25 +353,26 @@ def test_mixed_versions_commits_and_devices_are_said(tmp_path: Path) -> None:
     assert "> **Warning:** mixed versions" in (tmp_path / "report" / "report.md").read_text()
 
 
-def test_mixed_code_is_said_by_function(tmp_path: Path) -> None:
-    """Code is mixed if the same function differs between runs. Networks may use different functions."""
-    sweep, step = tmp_path / "sweep", {"module.step": "0123", "stem.conv": "1e4"}
-    record(sweep, "ws3", 0.9, code="aa", functions=step)
-    record(sweep, "ws2", 0.9, code="bb", functions={"module.step": "0123", "layers.dense": "77"})
+def test_mixed_code_is_said_by_file(tmp_path: Path) -> None:
+    """Code is mixed if the same file differs between runs. Networks may use different files."""
+    sweep, files = tmp_path / "sweep", {"module.py": "0123", "conv.py": "1e4"}
+    record(sweep, "ws3", 0.9, code="aa", files=files)
+    record(sweep, "ws2", 0.9, code="bb", files={"module.py": "0123", "dense.py": "77"})
     assert Results.load([sweep]).warnings == []
     before = shutil.copytree(sweep, tmp_path / "before")
     report(before)
-    record(sweep, "ws3", 0.9, seed=1, code="cc", functions=step | {"stem.conv": "88", "module.step.inner": "5"})
+    record(sweep, "ws3", 0.9, seed=1, code="cc", files=files | {"conv.py": "88", "more.py": "5"})
     record(sweep, "ws1", 0.9)  # an older result without a record of its code
-    warnings = ["mixed code among these runs: module.step.inner, stem.conv. Results may not be comparable."]
+    warnings = ["mixed code among these runs: conv.py. Results may not be comparable."]
     warnings += ["1 of 4 runs have no record of the code that trained them"]
     assert Results.load([sweep]).warnings == warnings
     report(sweep)
     assert Results.load([shutil.move(sweep / "report", tmp_path / "alone")]).warnings == warnings
-    done = report(before / "report", tmp_path / "alone", "--compare")
+    done = report(before / "report", "--compare", tmp_path / "alone")
     lines = [line for line in done.stdout.splitlines() if line.startswith("code")]
     assert [" ".join(line.split()) for line in lines] == [
-        *("code 2 of 2 recorded 3 of 4 recorded", "code of module.step.inner 5", "code of stem.conv 1e4 1e4, 88")
+        "code 2 of 2 recorded 3 of 4 recorded",
+        "code of conv.py 1e4 1e4, 88",
     ]
 
 

@@ -60,7 +60,7 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
 
 
 def read_code(file: Path) -> dict[str, dict[str, str]]:
-    """Read a report's code.csv, the functions of each fingerprint with their digests. Empty without the file."""
+    """Read a report's code.csv, the files of each fingerprint with their digests. Empty without the file."""
     if not file.exists():
         return {}
     code = {}

@@ -1,4 +1,4 @@
-"""The steps of `Results.load`, which reads the runs of some folders."""
+"""The runs of some folders as one table: read, without duplicates, in the paper's order."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class Source(NamedTuple):
 
     Attributes:
         runs: One row per finished run, like `run_table`.
-        code: The functions of each fingerprint with their digests.
+        code: The files of each fingerprint with their digests.
         archive: The folder of the report whose CSV files were read, None if the runs themselves were read.
     """
 
@@ -44,28 +44,18 @@ def read_source(root: Path) -> Source:
     Raises:
         RunError: The runs.csv is not that of a report.
     """
-    table = run_table([root])
-    register_networks(table)
-    folder = archive.find_archive(root)
-    if table.empty and folder:
-        table = archive.read_runs(folder / "runs.csv", root)
-        register_networks(table)
-        return Source(table, archive.read_code(folder / "code.csv"), folder)
-    recorded = [key for key in ("files", "functions") if key in table]  # older results have `functions`
-    if not recorded:
-        return Source(table, {})
-    code: dict[str, dict[str, str]] = {}
-    for key in recorded:
-        known = table.dropna(subset=key)
-        code |= dict(zip(known.code, known[key], strict=True))
-    return Source(table.drop(columns=recorded), code)
-
-
-def register_networks(table: pd.DataFrame) -> None:
-    """Keep the facts of networks of plugins, which may not be imported, from their results."""
-    for text in table[NETWORK].dropna().unique() if NETWORK in table else ():
+    table, code = run_table([root]), {}
+    folder = archive.find_archive(root) if table.empty else None
+    if folder:
+        table, code = archive.read_runs(folder / "runs.csv", root), archive.read_code(folder / "code.csv")
+    elif "files" in table:
+        known = table.dropna(subset="files")
+        code = dict(zip(known.code, known.files, strict=True))
+        table = table.drop(columns="files")
+    for text in table[NETWORK].dropna().unique() if NETWORK in table else ():  # of plugins, which may not be imported
         facts = backbones.Facts(**json.loads(text))
         backbones.RECORDED.setdefault(facts.name, facts)
+    return Source(table, code, folder)
 
 
 def unknown_networks(table: pd.DataFrame) -> list[str]:
@@ -79,7 +69,7 @@ def unknown_networks(table: pd.DataFrame) -> list[str]:
 
 
 def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
-    """Set the missing settings of older runs, made before these settings existed, to their defaults."""
+    """Set the settings that only other folders of the report have to their defaults."""
     table = table.copy()
     for key, value in defaults().items():
         if key in table and value is not None:
@@ -101,19 +91,17 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], 
     for _, same in table[table.config_hash.isin(differing)].groupby("config_hash"):
         scores = ", ".join(f"{run.test_acc:.4f} in {run.path}" for run in same.itertuples())
         warnings.append(f"the same run has different results, of which the first is used: test accuracy {scores}")
-    once = table.drop_duplicates("config_hash")
-    kept = dict(zip(once.config_hash, once.path, strict=True))
-    dropped = table[table.config_hash.duplicated()]
-    folders = [(Path(run.path), Path(kept[run.config_hash])) for run in dropped.itertuples()]
-    return once, {folder: first for folder, first in folders if folder != first}, warnings
+    first = table.groupby("config_hash").path.transform("first")
+    folders = {Path(path): Path(kept) for path, kept in zip(table.path, first, strict=True) if path != kept}
+    return table.drop_duplicates("config_hash"), folders, warnings
 
 
 def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
     """Sort runs by the paper's order of cells, then by head, pairs, other settings, learning rate and seed."""
     first = ["head", "train_pairs"]
-    others = sorted(set(table) - {"model", "aux", "lr", *first, *NO_SETTING})
+    settings = [*first, *sorted(set(table) - {"model", "aux", "lr", *first, *NO_SETTING})]
     records = table.to_dict("records")
-    places = sorted(range(len(records)), key=lambda i: place(records[i], [*first, *others]))
+    places = sorted(range(len(records)), key=lambda i: place(records[i], settings))
     return table.iloc[places].reset_index(drop=True)
 
 
@@ -121,8 +109,7 @@ def place(run: Mapping[str, Any], settings: Sequence[str]) -> tuple[Any, ...]:
     """Return the sort key of a run for `sort_runs`."""
     network = (run["model"], bool(run["aux"]))
     rank = paper.CELLS.index(network) if network in paper.CELLS else len(paper.CELLS)
-    levels = [level_place(key, run[key]) for key in settings]
-    return rank, *network, levels, run["lr"], run["seed"]
+    return rank, *network, [level_place(key, run[key]) for key in settings], run["lr"], run["seed"]
 
 
 def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
@@ -146,15 +133,9 @@ def missing_folders(
         table: One row per finished run.
         duplicates: The folders of duplicate runs, which are left out.
     """
-    done = {*table.path, *map(str, duplicates)}
-    for cell, seed in zip(table.cell, table.seed, strict=True):
-        done.add(f"{cell}/seed={seed}")
-    unfinished, planned = [], []
-    for folder in run_folders(roots):
-        if str(folder) in done or f"{folder.parent.name}/{folder.name}" in done:
-            continue
-        if (folder / CONFIG).exists():
-            unfinished.append(folder)
-        else:
-            planned.append(folder)
-    return unfinished, planned
+    done = {*table.path, *map(str, duplicates), *(table.cell + "/seed=" + table.seed.astype(str))}
+    missing = [
+        folder for folder in run_folders(roots) if not {str(folder), f"{folder.parent.name}/{folder.name}"} & done
+    ]
+    unfinished = [folder for folder in missing if (folder / CONFIG).exists()]
+    return unfinished, [folder for folder in missing if folder not in unfinished]

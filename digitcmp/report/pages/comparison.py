@@ -9,7 +9,7 @@ from rich.console import Console
 from digitcmp.report.contrasts.conditions import condition_name, conditions
 from digitcmp.report.contrasts.factors import NO_FACTOR
 from digitcmp.report.formats import ACCURACY, to_text
-from digitcmp.report.loading.provenance import MADE_WITH, Code, definition_versions
+from digitcmp.report.loading.provenance import MADE_WITH, Code, digests
 from digitcmp.report.loading.settings import default
 from digitcmp.report.pages.columns import P_VALUES, TWO_SEEDS_NOTE, Column, Table, named, t_interval
 from digitcmp.report.pages.terminal import show_table
@@ -80,14 +80,12 @@ def column(runs: pd.DataFrame, key: str) -> pd.Series:
 
 
 def different_code(first: Code, second: Code) -> list[Row]:
-    """Return the functions and methods with different digests, of the definitions that both sweeps have."""
-    before, now = definition_versions(first), definition_versions(second)
+    """Return the files with different digests, of those that both sweeps have."""
+    before, now = digests(first), digests(second)
     rows = []
-    for definition in sorted(before.keys() & now.keys()):
-        old, new = frozenset.union(*before[definition]), frozenset.union(*now[definition])
-        for changed in sorted({part for part, _ in old ^ new}):
-            a, b = (", ".join(sorted(digest for part, digest in side if part == changed)) for side in (old, new))
-            rows.append((f"code of {changed}", a, b))
+    for file in sorted(before.keys() & now.keys()):
+        if before[file] != now[file]:
+            rows.append((f"code of {file}", ", ".join(sorted(before[file])), ", ".join(sorted(now[file]))))
     return rows
 
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from digitcmp.errors import RunError
 from digitcmp.report.figures.style import save
 from digitcmp.report.pages.markdown import document
 from digitcmp.report.pages.page import page
 from digitcmp.report.pages.section import Content, Figure
 from digitcmp.report.results import Results
 
-MANIFEST = ".manifest"  # lists the files of a report
+MANIFEST = ".manifest"  # lists the files of a report: the names of figures depend on the settings
 SUFFIXES = (".csv", ".html", ".md", ".png", ".svg", ".tex")
 
 
@@ -34,32 +35,7 @@ def report_files(results: Results, contents: Sequence[Content]) -> dict[str, byt
     shown = [content for content in contents if content.parts]
     files["report.md"] = document(results, shown).encode()
     files["report.html"] = page(results, shown, pictures).encode()
-    files[MANIFEST] = "".join(f"{name}\n" for name in sorted(files)).encode()
     return files
-
-
-def is_report(folder: Path) -> bool:
-    """Return True if a folder holds a report, that is a runs.csv with a column config_hash."""
-    try:
-        return "config_hash" in (folder / "runs.csv").read_text("utf-8").partition("\n")[0].split(",")
-    except (OSError, UnicodeError):
-        return False
-
-
-def foreign_file(folder: Path, files: Mapping[str, bytes]) -> str | None:
-    """Return the name of a file that a report would replace, or None. Files of an earlier report may be replaced."""
-    if is_report(folder):
-        return None
-    return next((name for name in files if (folder / name).exists()), None)
-
-
-def earlier_files(folder: Path) -> set[str]:
-    """Return the names of the files of an earlier report, from its manifest."""
-    try:
-        names = (folder / MANIFEST).read_text("utf-8").splitlines()
-    except (OSError, UnicodeError):
-        return set()
-    return {name for name in names if Path(name).name == name and Path(name).suffix in SUFFIXES}
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -68,13 +44,20 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
     All files are written under temporary names before the first one is renamed.
 
     Raises:
+        RunError: The folder holds a file of one of these names that no report wrote.
         OSError: A file cannot be written. Then no file was replaced, unless the renaming failed.
     """
+    foreign = [name for name in files if (folder / name).exists()]
+    if foreign and not is_report(folder):
+        raise RunError(
+            f"{folder} contains {foreign[0]}, a file that no report wrote. Choose another folder with --out FOLDER."
+        )
     earlier = earlier_files(folder)
-    partials = {name: folder / f"{name}.{os.getpid()}.partial" for name in files}
+    texts = {**files, MANIFEST: "".join(f"{name}\n" for name in sorted(files)).encode()}
+    partials = {name: folder / f"{name}.{os.getpid()}.partial" for name in texts}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
+        for name, content in texts.items():
             partials[name].write_bytes(content)
         for name, partial in partials.items():
             partial.replace(folder / name)
@@ -85,3 +68,20 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
             with suppress(OSError):
                 partial.unlink()
         raise
+
+
+def is_report(folder: Path) -> bool:
+    """Return True if a folder holds a report, that is a runs.csv with a column config_hash."""
+    try:
+        return "config_hash" in (folder / "runs.csv").read_text("utf-8").partition("\n")[0].split(",")
+    except (OSError, UnicodeError):
+        return False
+
+
+def earlier_files(folder: Path) -> set[str]:
+    """Return the names of the files of an earlier report, from its manifest."""
+    try:
+        names = (folder / MANIFEST).read_text("utf-8").splitlines()
+    except (OSError, UnicodeError):
+        return set()
+    return {name for name in names if Path(name).name == name and Path(name).suffix in SUFFIXES}

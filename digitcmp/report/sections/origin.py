@@ -57,7 +57,7 @@ def parts(results: Results) -> Iterator[Part]:
     runs_csv = results.runs.drop(columns="path").assign(collapsed=results.collapsed)
     yield File.csv("runs.csv", runs_csv, form=None)
     if results.code:
-        yield File.csv("code.csv", functions(results.code), form=None)
+        yield File.csv("code.csv", code_table(results.code), form=None)
     lines = [command(results, root) for root in results.roots]
     runs, n = results.runs, results.cells.n
     per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
@@ -70,11 +70,11 @@ def parts(results: Results) -> Iterator[Part]:
     yield lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
 
 
-def functions(code: Code) -> pd.DataFrame:
-    """Return the functions of the fingerprints of the runs, with the columns `code function digest`."""
+def code_table(code: Code) -> pd.DataFrame:
+    """Return the files of the fingerprints of the runs, with the columns `code function digest`."""
     rows = []
     for key in sorted(code):
-        rows += [(key, function, digest) for function, digest in code[key].items()]
+        rows += [(key, file, digest) for file, digest in code[key].items()]
     return pd.DataFrame(rows, columns=["code", "function", "digest"])
 
 
