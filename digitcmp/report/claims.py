@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from digitcmp.report.answers import (
 )
 
 PAPERS_LAMBDA, PAPERS_BATCH = 1.0, 20.0  # section III
+MOST_NUMBERS, MOST_ROW = 125, 298  # letters of the numbers and of a row in claims.md, before " …"
 
 
 @dataclass(frozen=True)
@@ -75,19 +77,37 @@ def answered(claim: Claim, report: Path) -> Answer:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return claims.md: the table with a link to each report."""
+    """Return claims.md: a row per claim, its verdict first, and below the answers that are longer than a row."""
     lines = [
         "# The claims of the paper\n",
         "Made by `digitcmp report multirun --claims` from the reports beside it. Differences are in test accuracy and",
         "paired by seed, with 95 % t-intervals. [Methods](../docs/methods.md) defines the verdicts on sizes. A claim",
-        "of a direction *holds* if every interval lies on its side of 0, *holds in part* if some do.\n",
-        "| claim | section | answer | verdict |",
+        "of a direction *holds* if every interval lies on its side of 0, *holds in part* if some do. After a …, the",
+        "other numbers follow [below](#all-numbers).\n",
+        "| verdict | claim | section | numbers |",
         "|:--|:--|:--|:--|",
     ]
+    details = ["\n## All numbers"]
     for row in table.to_dict("records"):
-        link = f"[{row['experiment']}]({row['experiment']}/report/report.md)"
-        lines.append(f"| {row['claim']} | {row['section']} | {row['answer']} ({link}) | {row['verdict']} |")
-    return "\n".join(lines) + "\n"
+        link = f"[report]({row['experiment']}/report/report.md)"
+        numbers, *more = row["answer"].split("; ")
+        n = "".join(f", {part}" for part in more if part.startswith("n = "))
+        start, end = f"| **{row['verdict']}** | {row['claim']} | {row['section']} | ", f"{n} ({link}) |"
+        short = shortened(numbers, min(MOST_NUMBERS, MOST_ROW - len(start + end)))
+        if short != numbers or len(more) > bool(n):
+            short = f"{short} …"
+            details.append(f"\n**{row['claim']}** ({link}): {row['verdict']}.\n")
+            details += [f"- {part}" for part in (numbers, *more)]
+        lines.append(start + short + end)
+    return "\n".join(lines + details * (len(details) > 1)) + "\n"
+
+
+def shortened(numbers: str, most: int) -> str:
+    """Return the first of some numbers, at most this many letters. Do not cut at a comma inside brackets."""
+    parts = re.split(r", (?![^\[(]*[\])])", numbers)
+    while len(parts) > 1 and len(", ".join(parts)) > most:
+        parts.pop()
+    return ", ".join(parts)
 
 
 CLAIMS = (
