@@ -14,7 +14,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from digitcmp import frames
-from digitcmp.config.run import CONF, Run, groups
+from digitcmp.config.conf import CONF
+from digitcmp.config.run import Run, groups
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.sweeps.grid import hydra_overrides, typed
 from digitcmp.training import messages, process
@@ -109,7 +110,7 @@ def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options with the mapping of a group as keys: {"data": {"val_pairs": 3}} -> {"data.val_pairs": 3}."""
     flat: dict[str, Any] = {}
     for key, value in options.items():
-        if key not in groups() or not isinstance(value, Mapping):
+        if key not in (*groups(), "optimizer", "schedule") or not isinstance(value, Mapping):
             flat[key] = value
             continue
         of_group = dict(value)

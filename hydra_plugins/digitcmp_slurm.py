@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 
 with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra reports the missing launcher
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher

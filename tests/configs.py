@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from digitcmp.config.run import CONF, Run, config_yaml
+from digitcmp.config.conf import CONF, config_yaml, files
+from digitcmp.config.run import Run
 
 
 def nested(**changes: Any) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def nested(**changes: Any) -> dict[str, Any]:
         group = composed
         for part in path:
             group = group[part]
-        group[leaf] = value
+        named = isinstance(value, str) and value in files(leaf)
+        group[leaf] = dict(files(leaf)[value]) if named else value
     return composed
 
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from digitcmp.config.run import RENAMED, Run, config_yaml
+from digitcmp.config.conf import config_yaml, files
+from digitcmp.config.run import RENAMED, Run
 from digitcmp.report.results import Results
 from digitcmp.report.sections import sections
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
@@ -36,6 +37,9 @@ def record(
     config: dict[str, Any] = copy.deepcopy(config_yaml()) | {"lr": 1e-3, "model": {"name": model}}
     config["data"]["name"] = "mnist"
     for name, value in changes.items():
+        if name in ("head", "optimizer", "schedule"):
+            config[name] = dict(files(name)[value])
+            continue
         group, key = SETTINGS.get(name, ["", name])
         groups = [config, config["data"], config["trainer"]]
         (config[group] if group else next((level for level in groups if key in level), config["model"]))[key] = value

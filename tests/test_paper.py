@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from digitcmp import paper
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.report.contrasts.contrast import Contrast
 
 

@@ -10,7 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from digitcmp.config.run import CONF, Run
+from digitcmp.config.conf import CONF
+from digitcmp.config.run import Run
 from digitcmp.sweeps import grid
 from digitcmp.training import process
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
+from digitcmp.config.conf import argument_defaults, files, target_name
 from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
-from digitcmp.fields import Batches, Count, Group, Natural, OneOf, Positive, StepLimit, shown, validate
+from digitcmp.fields import (
+    Batches,
+    Count,
+    Group,
+    Natural,
+    OneOf,
+    Positive,
+    StepLimit,
+    arguments_of,
+    shown,
+    unknown,
+    validate,
+)
+from digitcmp.models import schedules
 from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.heads import HEADS
+from digitcmp.models.optimizers import OptimizerArguments
 
 NO_EFFECT = "cannot change a result, and is not part of a run's identity"
 IF_SET = "part of a run's identity unless it has its default"
@@ -40,21 +56,80 @@ class ModelConfig(Group):
     @model_validator(mode="before")
     @classmethod
     def gather(cls, config: Any) -> Any:
-        """Collect the backbone's own keys in `arguments` and check them. Raise ConfigError."""
-        if not isinstance(config, Mapping):
-            return config
-        arguments = {key: value for key, value in config.items() if key not in ("name", "lr", "lr_aux")}
-        network = NETWORKS.get(str(config.get("name")))
-        if network:
-            accepted = list(network.arguments.model_fields)
-            known = [f"model.{key}" for key in ("name", "lr", "lr_aux", *accepted)]
-            hint = f"{network.name} accepts {', '.join(accepted) or 'no arguments'}"
-            arguments = dict(validate(network.arguments, arguments, known, hint, "model."))
-        return {key: config[key] for key in ("name", "lr", "lr_aux") if key in config} | {"arguments": arguments}
+        return gathered("model", NETWORKS, config, ("name", "lr", "lr_aux"))
 
     @model_serializer
     def nested(self) -> dict[str, Any]:
         return {"name": self.name, **self.arguments, "lr": self.lr, "lr_aux": self.lr_aux}
+
+
+class HeadConfig(Group):
+    """A head with its arguments."""
+
+    name: Annotated[str, OneOf(HEADS)]
+    arguments: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def gather(cls, config: Any) -> Any:
+        return gathered("head", HEADS, config, ("name",))
+
+    @model_serializer
+    def nested(self) -> dict[str, Any]:
+        return {"name": self.name, **self.arguments}
+
+
+def gathered(group: str, registry: Mapping[str, Any], config: Any, own: Sequence[str]) -> Any:
+    """Return a group with the arguments of its registered builder checked and collected in `arguments`.
+
+    Args:
+        group: the name of the group, 'model'.
+        registry: NETWORKS or HEADS.
+        config: the group as it was composed.
+        own: the keys of the group that are not arguments.
+
+    Raises:
+        ConfigError: for an argument that the builder lacks or does not allow.
+    """
+    if not isinstance(config, Mapping):
+        return config
+    arguments = {key: value for key, value in config.items() if key not in own}
+    if entry := registry.get(str(config.get("name"))):
+        accepted = list(entry.arguments.model_fields)
+        known = [f"{group}.{key}" for key in (*own, *accepted)]
+        hint = f"{entry.name} accepts {', '.join(accepted) or 'no arguments'}"
+        arguments = dict(validate(entry.arguments, arguments, known, hint, f"{group}."))
+    return {key: config[key] for key in own if key in config} | {"arguments": arguments}
+
+
+def check_optimizer(spec: dict[str, Any]) -> dict[str, Any]:
+    """Check the arguments of an optimizer of conf/optimizer. Raise ConfigError."""
+    return checked("optimizer", spec, OptimizerArguments)
+
+
+def check_schedule(spec: dict[str, Any]) -> dict[str, Any]:
+    """Check the arguments of a schedule of conf/schedule. Raise ConfigError."""
+    function = getattr(schedules, str(spec.get("_target_")).rpartition(".")[2], schedules.constant)
+    return checked("schedule", spec, arguments_of(function, left_out=["progress"]))
+
+
+def checked(group: str, spec: dict[str, Any], types: type[Group]) -> dict[str, Any]:
+    """Return a spec with its arguments checked. Raise ConfigError if its file in conf/ lacks one, or for a wrong type.
+
+    Targets without a file in conf/ check their arguments themselves.
+    """
+    if not isinstance(spec.get("_target_"), str):
+        raise ConfigError(f"{group} needs a _target_, the name of a class or function. Add {group}=NAME.")
+    if name := target_name(group, spec):
+        accepted = argument_defaults(group, name)
+        given = {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
+        for key in given.keys() - accepted.keys():
+            others = [other for other in files(group) if key in argument_defaults(group, other)]
+            hint = f"{name} accepts {', '.join(accepted) or 'no arguments'}"
+            hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
+            raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
+        return {**spec, **validate(types, given, (), "", f"{group}.").model_dump(include=set(given))}
+    return spec
 
 
 DataFile = Annotated[str | dict[str, str], Field(description="a file, a folder, or {train: FILE, test: FILE}")]

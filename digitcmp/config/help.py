@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from digitcmp.config import plugins
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.data.tasks import TASKS
 from digitcmp.fields import Group, allowed, shown
 from digitcmp.models.backbones import NETWORKS

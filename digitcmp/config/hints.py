@@ -9,7 +9,7 @@ LIKE = {  # an option -> its names elsewhere
     "batch_size": ("bs", "batch", "train_batch_size", "minibatch_size", "mini_batch_size"),
     "aux": ("auxiliary", "auxiliary_loss", "aux_loss", "use_aux"),
     "aux_weight": ("lambda", "lambda_", "lambda_aux", "aux_lambda", "alpha", "loss_weight", "aux_loss_weight"),
-    "weight_decay": ("wd", "l2"),
+    "optimizer.weight_decay": ("wd", "l2"),
     "schedule": ("scheduler", "lr_scheduler", "lr_schedule"),
     "label_smoothing": ("smoothing",),
     "ema": ("ema_decay", "averaging", "weight_averaging"),

@@ -32,7 +32,7 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
     """Return callbacks as a setting, 'EarlyStopping(monitor=val_acc,patience=3)', or None if there are none."""
     calls = []
     for callback in callbacks:
-        arguments = ",".join(f"{key}={quoted(value)}" for key, value in callback.items() if key != "_target_")
+        arguments = ",".join(f"{key}={quoted(value)}" for key, value in callback.items() if not key.startswith("_"))
         calls.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
     return ", ".join(calls) or None
 

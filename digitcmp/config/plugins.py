@@ -1,4 +1,4 @@
-"""Plugins: modules outside the package that register backbones, heads, tasks, optimizers and data readers."""
+"""Plugins: modules outside the package that register backbones, heads, tasks and data readers."""
 
 import os
 import sys
@@ -6,23 +6,18 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
 
 from digitcmp.errors import ConfigError
-from digitcmp.models.optimizers import OPTIMIZERS
-from digitcmp.models.schedules import SCHEDULES
 
 GROUP = "digitcmp.plugins"  # the entry points of installed packages
-REGISTRIES: dict[str, dict[str, Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 
 
 def load(modules: Iterable[str]) -> None:
     """Import the plugins of installed packages and these modules, from Python's path or the working folder.
 
     Raises:
-        ConfigError: if a module cannot be imported or replaces a registered name.
+        ConfigError: if a module cannot be imported, as one that registers an existing name.
     """
-    before = {kind: dict(registry) for kind, registry in REGISTRIES.items()}
     load_installed()
     for module in modules:
         if os.getcwd() not in sys.path:
@@ -33,10 +28,6 @@ def load(modules: Iterable[str]) -> None:
             raise ConfigError(
                 f"plugins: {module} cannot be imported ({one_line(error)}); a module is expected"
             ) from error
-    for kind, names in before.items():
-        for name, value in names.items():
-            if REGISTRIES[kind].get(name) is not value:
-                raise ConfigError(f"plugins: a module replaces the {kind} {name}; an unused name is expected")
 
 
 @cache

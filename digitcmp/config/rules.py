@@ -10,7 +10,6 @@ from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
-from digitcmp.models.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     from digitcmp.config.run import Run
@@ -34,23 +33,20 @@ def targets_name_a_class(run: Run) -> None:
 
 
 def head_fits_backbone_and_task(run: Run) -> None:
-    network, head = NETWORKS[run.model.name], HEADS[run.head]
+    network, head = NETWORKS[run.model.name], HEADS[run.head.name]
     merged_heads = ", ".join(name for name, other in HEADS.items() if not other.branches_only)
     merges = f"{network.name} merges both images into one embedding; expected {merged_heads}"
-    require(network.branches or not head.branches_only, "head", run.head, merges)
+    require(network.branches or not head.branches_only, "head", run.head.name, merges)
     fits = head.tasks is None or run.task in head.tasks
-    require(fits, "head", run.head, f"it works with task={'|'.join(head.tasks or ())} only")
+    require(fits, "head", run.head.name, f"it works with task={'|'.join(head.tasks or ())} only")
     require(
         network.sized or not run.bins, "bins", run.bins, f"{network.name} has no branch of variable size; expected null"
     )
 
 
-def optimizer_accepts_its_arguments(run: Run) -> None:
-    for key in ("momentum", "nesterov", "betas", "weight_decay"):
-        accepting = [name for name, optimizer in OPTIMIZERS.items() if key in optimizer.arguments]
-        value = getattr(run, key)
-        require(not value or run.optimizer in accepting, key, value, f"only optimizer={'|'.join(accepting)} accepts it")
-    require(run.momentum > 0 or not run.nesterov, "nesterov", run.nesterov, "it needs momentum > 0")
+def nesterov_has_momentum(run: Run) -> None:
+    momentum, nesterov = run.optimizer.get("momentum"), run.optimizer.get("nesterov")
+    require(momentum or not nesterov, "optimizer.nesterov", nesterov, "it needs optimizer.momentum > 0")
 
 
 def digit_labels_are_used_with_aux_only(run: Run) -> None:
@@ -118,7 +114,7 @@ def best_epoch_is_evaluated(run: Run) -> None:
 RULES = (
     targets_name_a_class,
     head_fits_backbone_and_task,
-    optimizer_accepts_its_arguments,
+    nesterov_has_momentum,
     digit_labels_are_used_with_aux_only,
     clipping_has_a_limit,
     batches_can_be_trained,

@@ -9,22 +9,24 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from digitcmp import paper
 from digitcmp.config import hints, plugins, rules
+from digitcmp.config.conf import argument_defaults, config_yaml, files, target_name
 from digitcmp.config.groups import (
     IF_SET,
     NO_EFFECT,
     TRAINER_REJECTED,
     DataConfig,
+    HeadConfig,
     ModelConfig,
     Target,
     TrainerConfig,
+    check_optimizer,
+    check_schedule,
 )
 from digitcmp.config.notation import LONGEST, as_text, described, evaluated, path_text
 from digitcmp.data.labels import AUX_LABELS
@@ -32,7 +34,6 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError
 from digitcmp.fields import (
     BelowOne,
-    Betas,
     Bins,
     Count,
     Fraction,
@@ -49,13 +50,11 @@ from digitcmp.fields import (
 from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
-from digitcmp.models.optimizers import OPTIMIZERS
-from digitcmp.models.schedules import SCHEDULES
+from digitcmp.models.optimizers import OptimizerArguments
 
-INSTALLED = Path(__file__).parents[1] / "conf"
-CONF = INSTALLED if INSTALLED.exists() else Path(__file__).parents[2] / "conf"  # the second in a checkout
 RENAMED = {  # the key of a group -> its name as a setting
     "model.name": "model",
+    "head.name": "head",
     "data.name": "dataset",
     "data.seed": "data_seed",
     "data.arguments": "data_arguments",
@@ -81,18 +80,13 @@ class Run(Group):
     aux: bool
     aux_weight: NonNegative
     aux_labels: Annotated[str, OneOf(AUX_LABELS), IF_SET]
-    head: Annotated[str, OneOf(HEADS)]
-    head_arguments: dict[str, Any]
+    head: HeadConfig
     bins: Bins | None
     lr: Positive
     epochs: Count
     batch_size: Count
-    optimizer: Annotated[str, OneOf(OPTIMIZERS)]
-    momentum: BelowOne
-    nesterov: bool
-    betas: Betas | None
-    weight_decay: NonNegative
-    schedule: Annotated[str, OneOf(SCHEDULES)]
+    optimizer: Annotated[Target, AfterValidator(check_optimizer)]
+    schedule: Annotated[Target, AfterValidator(check_schedule)]
     label_smoothing: BelowOne
     ema: Fraction | None
     ensemble: UpToThousand
@@ -127,9 +121,10 @@ class Run(Group):
                 f"experiment: its file sets {', '.join(stray)} below `experiment`; its first line is expected to be "
                 "# @package _global_"
             )
-        for group in ("model", "data"):
+        for group in ("model", "data", "head", "optimizer", "schedule"):
             if not isinstance(config.get(group), Mapping):
-                raise ConfigError(f"{group}={shown(config.get(group))} is not allowed; expected a file of conf/{group}")
+                given = f"{group}={shown(config[group])} is not allowed" if config.get(group) else f"{group} is missing"
+                raise ConfigError(f"{given}; expected {', '.join(files(group))}")
         trainer = config.get("trainer")
         if isinstance(trainer, Mapping) and trainer.get("max_epochs") is not None:  # Lightning's name for `epochs`
             config = {**config, "epochs": trainer["max_epochs"], "trainer": {**trainer, "max_epochs": None}}
@@ -148,20 +143,6 @@ class Run(Group):
             config = {**config, "lr": rate}
         reject_synonyms(config)
         return validate(cls, config, known_keys(), HELP)
-
-    @model_validator(mode="before")
-    @classmethod
-    def fill_head_arguments(cls, config: Any) -> Any:
-        """Check the arguments of the head and add its defaults. Raise ConfigError."""
-        if not isinstance(config, Mapping):
-            return config
-        head, arguments = HEADS.get(str(config.get("head"))), config.get("head_arguments")
-        if head is None or not isinstance(arguments, Mapping):  # another check reports it
-            return config
-        accepted = list(head.arguments.model_fields)
-        hint = f"{head.name} accepts {', '.join(accepted) or 'no arguments'}"
-        known = [f"head.{key}" for key in accepted]
-        return {**config, "head_arguments": dict(validate(head.arguments, arguments, known, hint, "head."))}
 
     @model_validator(mode="after")
     def check(self) -> Run:
@@ -219,7 +200,7 @@ class Run(Group):
     @property
     def label(self) -> str:
         """The paper's name for the network, AL4, or a name in its style."""
-        return paper.label(self.model.name, self.aux, self.head)
+        return paper.label(self.model.name, self.aux, self.head.name)
 
 
 @cache
@@ -233,11 +214,12 @@ def known_keys() -> Iterator[str]:
     """Yield every key as it is typed, including the arguments of all backbones and heads."""
     yield from (key for key in Run.model_fields if key not in groups())
     for group, kind in groups().items():
-        yield from (f"{group}.{key}" for key in kind.model_fields if (group, key) != ("model", "arguments"))
+        yield from (f"{group}.{key}" for key in kind.model_fields if key != "arguments" or group == "data")
     for network in NETWORKS.values():
         yield from (f"model.{key}" for key in network.arguments.model_fields)
     for head in HEADS.values():
         yield from (f"head.{key}" for key in head.arguments.model_fields)
+    yield from (f"optimizer.{key}" for key in OptimizerArguments.model_fields)
 
 
 def reject_synonyms(config: Mapping[str, Any]) -> None:
@@ -265,11 +247,13 @@ def flatten(config: Mapping[str, Any]) -> Settings:
     """
     flat: Settings = {}
     for key, value in config.items():
-        if kind := groups().get(key):
+        if key == "head":
+            flat |= {"head": value["name"], **head_settings(value)}
+        elif key in ("optimizer", "schedule"):
+            flat |= target_settings(key, value)
+        elif kind := groups().get(key):
             names = [name for name in value if name not in kind.model_fields or identifies(kind, name, value[name])]
             flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
-        elif key == "head_arguments":
-            flat |= head_settings(config["head"], value)
         elif key == "callbacks":
             flat[key] = described([callback for callback in value or () if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
@@ -280,12 +264,32 @@ def flatten(config: Mapping[str, Any]) -> Settings:
     return flat
 
 
-def head_settings(name: str, arguments: Mapping[str, Any]) -> Settings:
+def head_settings(head: Mapping[str, Any]) -> Settings:
     """Return the arguments of a head that differ from their default: {'temperature': 2} -> {'head_temperature': 2}."""
-    fields = HEADS[name].arguments.model_fields if name in HEADS else {}
+    fields = HEADS[head["name"]].arguments.model_fields if head["name"] in HEADS else {}
     return {
-        f"head_{key}": value for key, value in arguments.items() if key not in fields or value != fields[key].default
+        f"head_{key}": value
+        for key, value in head.items()
+        if key != "name" and (key not in fields or value != fields[key].default)
     }
+
+
+def target_settings(group: str, spec: dict[str, Any]) -> Settings:
+    """Return an optimizer or a schedule as settings, with the arguments that differ from those of its file in conf/.
+
+    A target without a file is one setting, with its arguments.
+    """
+    flat: Settings = {group: described([spec])}
+    optimizer = {"momentum": 0.0, "nesterov": False, "betas": None, "weight_decay": 0.0}
+    own = optimizer if group == "optimizer" else {}  # settings of every run
+    if name := target_name(group, spec):
+        standard = argument_defaults(group, name)
+        changed = {key: spec[key] for key in standard if spec.get(key) != standard[key]}
+        own = own | {key: spec[key] for key in ("momentum", "nesterov", "weight_decay") if key in spec}
+        own |= {"betas": changed["betas"]} if "betas" in changed else {}
+        flat = {group: name, **own} | {f"{group}_{key}": changed[key] for key in changed if key not in own}
+        return flat
+    return flat | own
 
 
 def identifies(kind: type[Group], key: str, value: Any) -> bool:
@@ -296,13 +300,6 @@ def identifies(kind: type[Group], key: str, value: Any) -> bool:
         standard = config_yaml()[nested] if nested else config_yaml()
         return value != standard[key]
     return NO_EFFECT not in field.metadata
-
-
-@cache
-def config_yaml() -> dict[str, Any]:
-    """Return the options of conf/config.yaml, nested, without Hydra's keys."""
-    config = yaml.load((CONF / "config.yaml").read_bytes(), yaml.CSafeLoader)
-    return {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
 
 
 @cache

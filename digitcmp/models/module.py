@@ -1,12 +1,14 @@
 """The LightningModule that trains a network on pairs, with an optional auxiliary loss."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from digitcmp.data.datamodule import BatchLoader
 from digitcmp.data.pairs import Batch
@@ -16,10 +18,10 @@ from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 from digitcmp.models.metrics import PairMetrics
 from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
-from digitcmp.models.optimizers import OPTIMIZERS
-from digitcmp.models.schedules import SCHEDULES
 from digitcmp.registry import outside_module
 from digitcmp.seeds import derive
+
+ADAM = partial(torch.optim.Adam, fused=True)
 
 
 class DigitComparison(LightningModule):
@@ -31,11 +33,10 @@ class DigitComparison(LightningModule):
         network: the network, or its constructor's arguments from a checkpoint.
         aux_weight: lambda, the weight of the auxiliary loss (section II.C).
         label_smoothing: the share of each true label that is spread evenly over all labels.
-        optimizer: a name in OPTIMIZERS. It gets `lr` and those of `momentum`, `nesterov`, `betas` and `weight_decay`
-            that it accepts.
-        fused: use the optimizer's fused implementation if it has one. Lightning cannot clip gradients for a fused
-            optimizer in mixed precision.
-        schedule: a name in SCHEDULES, the learning rate over all steps.
+        optimizer: a function of the parameters and `lr` that returns the optimizer.
+        lr: the learning rate.
+        schedule: a function of models/schedules.py, or a function of the optimizer that returns a scheduler; None for a
+            constant rate.
         seed: fixes the dropout masks.
         task: a name in TASKS, the question.
         aux_labels: a name in AUX_LABELS, the labels of the auxiliary loss.
@@ -46,14 +47,9 @@ class DigitComparison(LightningModule):
         network: PairEnsemble | Mapping[str, Any],
         aux_weight: float = 1.0,
         label_smoothing: float = 0.0,
-        optimizer: str = "adam",
+        optimizer: Callable[..., Optimizer] = ADAM,
         lr: float = 1e-3,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        betas: Sequence[float] | None = None,
-        weight_decay: float = 0.0,
-        fused: bool = True,
-        schedule: str = "constant",
+        schedule: partial[Any] | None = None,
         seed: int = 0,
         task: str = "leq",
         aux_labels: str = "digits",
@@ -61,10 +57,11 @@ class DigitComparison(LightningModule):
         super().__init__()
         self.network = network if isinstance(network, PairEnsemble) else PairEnsemble(**network)
         # loggers get the settings with the scores, at the end of the run
-        self.save_hyperparameters(ignore="network", logger=False)
+        self.save_hyperparameters(ignore=["network", "optimizer", "schedule"], logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
         if modules := plugin_modules(self.network, task):  # to import before the checkpoint is loaded
             self.save_hyperparameters({"modules": modules}, logger=False)
+        self.optimizer, self.schedule = optimizer, schedule
         self.metrics = PairMetrics(self.network.images.classes, task, aux_labels)
         self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the current epoch or evaluation
         self.trains = True
@@ -86,18 +83,16 @@ class DigitComparison(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimizer, with a schedule that is updated every step unless the rate is constant."""
-        chosen = OPTIMIZERS[self.hparams["optimizer"]]
-        arguments = {key: self.hparams[key] for key in chosen.arguments if self.hparams[key] is not None}
-        if chosen.fused and self.hparams["fused"]:
-            arguments["fused"] = True
-        optimizer_class = getattr(torch.optim, chosen.kind) if isinstance(chosen.kind, str) else chosen.kind
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        optimizer = optimizer_class(trained, lr=self.hparams["lr"], **arguments)
-        if self.hparams["schedule"] == "constant":  # a schedule would overwrite a rate that a callback sets
+        optimizer = self.optimizer(trained, lr=self.hparams["lr"])
+        if self.schedule is None:
             return optimizer
-        self.trainer.fit_loop.setup_data()  # the schedule needs the number of batches
-        epochs, schedule = self.trainer.max_epochs or 1, SCHEDULES[self.hparams["schedule"]]
-        rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress(epochs)))
+        if isinstance(self.schedule.func, type):  # a class of torch.optim.lr_scheduler
+            rate = self.schedule(optimizer)
+        else:
+            self.trainer.fit_loop.setup_data()  # the schedule needs the number of batches
+            schedule, epochs = self.schedule, self.trainer.max_epochs or 1
+            rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: schedule(self.progress(epochs)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
     def progress(self, epochs: int) -> float:

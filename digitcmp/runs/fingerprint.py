@@ -7,6 +7,7 @@ import linecache
 import sys
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from digitcmp.config.run import Run
@@ -15,7 +16,6 @@ from digitcmp.data.sources import READERS
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
-from digitcmp.models.optimizers import OPTIMIZERS
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -27,8 +27,10 @@ def files(run: Run) -> dict[str, str]:
     packages of third-party definitions that the run uses.
     """
     backbone = NETWORKS[run.model.name].builder
-    used: list[Any] = [backbone, HEADS[run.head].build, TASKS[run.task].holds, OPTIMIZERS[run.optimizer].kind]
-    used += [AUX_LABELS[run.aux_labels].of, *(READERS[name].read for name in READERS if name == run.data.name)]
+    used: list[Any] = [backbone, HEADS[run.head.name].build, TASKS[run.task].holds, AUX_LABELS[run.aux_labels].of]
+    targets = [run.optimizer["_target_"], run.schedule["_target_"]]
+    used += [resolve_name(target) for target in targets if not target.startswith(("torch.", "digitcmp."))]
+    used += [READERS[name].read for name in READERS if name == run.data.name]
     own = {file for package in ("data", "models", "training") for file in (PACKAGE / package).rglob("*.py")}
     own -= {file for network in NETWORKS.values() for file in sources(network.builder)}
     paths = {PACKAGE / "seeds.py", *own, *(file for definition in used for file in sources(definition))}

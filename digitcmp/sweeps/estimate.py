@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.runs.folder import RESULT
 
 Kind = tuple[str, str, str, str]  # runs whose steps cost the same: model, aux, precision, sizes

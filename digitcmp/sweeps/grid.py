@@ -13,7 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from digitcmp.config.run import CONF, TARGETS, Run
+from digitcmp.config.conf import CONF
+from digitcmp.config.run import TARGETS, Run
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
 from digitcmp.sweeps.job import Job
@@ -31,7 +32,9 @@ COMMANDS = (  # Hydra's flags that train nothing
     "-sc",
 )
 
-ARGUMENTS = re.compile(r"(model\.|head_arguments\b|data\.arguments\b)")  # options without a key in conf/config.yaml
+ARGUMENTS = re.compile(
+    r"(model\.|head\.|optimizer\.|schedule\.|data\.arguments\b)"
+)  # options without a key in conf/config.yaml
 OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # options of a sweep, not of a run
 
 
@@ -80,9 +83,8 @@ def hydra_overrides(arguments: Iterable[str]) -> list[str]:
     """Return the command line in a form that Hydra accepts.
 
     Hydra accepts only keys that a file of conf/ has. Arguments of a head, a model and a data set therefore get the
-    prefix `++`, which adds or replaces a key: `head.temperature=2` becomes `++head_arguments.temperature=2`. A list of
-    targets gets another key, because `callbacks` is a group to Hydra: `callbacks=[{_target_:CLASS}]` becomes
-    `++typed_callbacks=[{_target_:CLASS}]`.
+    prefix `++`, which adds or replaces a key. A list of targets gets another key, because `callbacks` is a group to
+    Hydra: `callbacks=[{_target_:CLASS}]` becomes `++typed_callbacks=[{_target_:CLASS}]`.
     """
     result = []
     for argument in arguments:
@@ -90,8 +92,6 @@ def hydra_overrides(arguments: Iterable[str]) -> list[str]:
         name = key.lstrip("+")
         if name in TARGETS and re.match(r"\[\s*[{\]]", value):
             argument = f"++typed_{name}={value}"
-        elif name.startswith("head."):
-            argument = f"++head_arguments.{name.removeprefix('head.')}={value}"
         elif ARGUMENTS.match(key):
             argument = f"++{argument}"
         result.append(argument)
@@ -100,7 +100,7 @@ def hydra_overrides(arguments: Iterable[str]) -> list[str]:
 
 def as_typed(override: str) -> str:
     """Return an override of `hydra_overrides` in the form that a user types."""
-    override = override.replace("++typed_", "", 1).replace("++head_arguments.", "head.", 1)
+    override = override.replace("++typed_", "", 1)
     return override.removeprefix("++") if ARGUMENTS.match(override.removeprefix("++")) else override
 
 

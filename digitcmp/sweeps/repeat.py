@@ -12,15 +12,19 @@ from typing import Any
 
 import yaml
 
+from digitcmp.config.conf import config_yaml, files, target_name
 from digitcmp.config.notation import path_text
-from digitcmp.config.run import CONF, RENAMED, Run, config_yaml, groups
+from digitcmp.config.run import RENAMED, Run, groups
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.heads import HEADS
+from digitcmp.models.optimizers import OptimizerArguments
 from digitcmp.runs.folder import CONFIG
 from digitcmp.runs.result import RESULT_KEYS
 from digitcmp.sweeps.grid import OF_A_SWEEP, typed
 
 NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # options that change no number of a run
+PARTS = ("head", "optimizer", "schedule")  # groups whose file is a setting
 PREFIX = ["python", "train.py"]
 
 
@@ -51,20 +55,24 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         "model": {"name": "ws3"},
         "data": {**config_yaml()["data"], "name": "mnist"},
     }
-    for group, name in (("model", model), ("data", data)):
-        file = CONF / group / f"{name}.yaml"
-        if file.exists():
-            result.append(f"{group}={name}")
-            base[group] = (base["data"] if group == "data" else {}) | yaml.safe_load(file.read_text("utf-8"))
+    chosen = {"model": model, "data": data, "head": config["head"]["name"]}
+    chosen |= {group: target_name(group, config[group]) for group in ("optimizer", "schedule")}
+    for group, name in chosen.items():
+        if name in files(group):
+            if group in ("model", "data") or files(group)[name] != base[group]:
+                result.append(f"{group}={name}")
+            base[group] = (base["data"] if group == "data" else {}) | files(group)[name]
     for key, value in config.items():
         if key in NOT_TYPED:
             continue
-        if key not in groups():
+        if key not in chosen and key not in groups():
             if key in ("lr", "seed") or different(value, base.get(key)):
                 result.append(f"{key}={value_text(value)}")
             continue
         for name, item in value.items():
             default = base[key].get(name)
+            if key == "head" and name not in base[key] and value["name"] in HEADS:
+                default = HEADS[value["name"]].arguments.model_fields[name].default
             if key == "model" and name in ("lr", "lr_aux"):  # the run's lr replaces them
                 continue
             if key == "model" and model in NETWORKS and name in NETWORKS[model].arguments.model_fields:
@@ -99,23 +107,25 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     where = f"{run['cell']}/seed={run['seed']}"
     config: dict[str, Any] = {key: dict(value) if key in groups() else value for key, value in config_yaml().items()}
     config |= {"model": {}, "callbacks": []}
+    config["data"] |= files("data").get(str(run.get("dataset")), {})
+    for group in PARTS:
+        config[group] = dict(files(group).get(str(run.get(group)), config[group]))
     places = {setting: key.split(".") for key, setting in RENAMED.items()}
-    file = CONF / "data" / f"{run.get('dataset')}.yaml"
-    if file.exists():
-        config["data"] |= yaml.safe_load(file.read_text("utf-8"))
+    places |= {key: ["optimizer", key] for key in OptimizerArguments.model_fields}
     accepted = NETWORKS[run["model"]].arguments.model_fields if run["model"] in NETWORKS else {}
     for key, value in settings(run):
-        group, name = places.get(key, ["", key])
-        if key.startswith("head_"):
-            config["head_arguments"] = {**config["head_arguments"], key.removeprefix("head_"): value}
+        prefix, _, argument = key.partition("_")
+        if key == "betas" and value is None:  # the optimizer's own
             continue
+        group, name = [prefix, argument] if prefix in PARTS else places.get(key, ["", key])
         if group:
             level = config[group]
         elif name in config:
             level = config
         else:
             level = next((config[group] for group in ("data", "trainer") if name in config[group]), config["model"])
-        if level is not config["model"] or name == "name" or name in accepted:
+        optional = level in (config["model"], config["optimizer"])
+        if name and (not optional or name == "name" or name in {**accepted, **config["optimizer"]}):
             level[name] = value
     try:
         known = Run.of(config)

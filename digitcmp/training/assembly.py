@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -146,12 +147,22 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
     """Return the module of a run for these pairs. Raise RunError if the network cannot be built or trained."""
     require_memory(run, data.images)
     mean, std = data.moments if run.normalize else (0.0, 1.0)
+    spec = dict(run.optimizer)
+    if run.trainer.gradient_clip_val is not None and run.trainer.precision != "32-true":
+        spec.pop("fused", None)  # Lightning clips no gradients for a fused optimizer in mixed precision
+    optimizer = partial_of("optimizer", spec)
+    # a schedule would overwrite a rate that a callback sets
+    schedule = None if run.schedule["_target_"].endswith(".constant") else partial_of("schedule", run.schedule)
+    try:
+        optimizer([torch.nn.Parameter(torch.zeros(1))], lr=run.lr)
+    except Exception as error:  # a third-party optimizer can raise anything
+        raise RunError(f"optimizer: {spec['_target_']} cannot be created: {error}") from error
     try:
         network = PairEnsemble(
             backbone=run.model.name,
             arguments=run.model.arguments,
-            head=run.head,
-            head_arguments=run.head_arguments,
+            head=run.head.name,
+            head_arguments=run.head.arguments,
             aux=run.aux,
             mean=mean,
             std=std,
@@ -165,15 +176,9 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
             network,
             aux_weight=run.aux_weight,
             label_smoothing=run.label_smoothing,
-            optimizer=run.optimizer,
+            optimizer=optimizer,
             lr=run.lr,
-            momentum=run.momentum,
-            nesterov=run.nesterov,
-            betas=run.betas,
-            weight_decay=run.weight_decay,
-            # Lightning clips no gradients for a fused optimizer in mixed precision
-            fused=run.trainer.gradient_clip_val is None or run.trainer.precision == "32-true",
-            schedule=run.schedule,
+            schedule=schedule,
             seed=run.seed,
             task=run.task,
             aux_labels=run.aux_labels,
@@ -182,6 +187,15 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
     except Exception as error:  # a third-party network can raise anything
         raise RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
     return module
+
+
+def partial_of(key: str, spec: Mapping[str, Any]) -> partial[Any]:
+    """Return the function or class of a `_target_` with its arguments. Raise RunError if it cannot be imported."""
+    try:
+        made: partial[Any] = hydra.utils.instantiate(spec, _partial_=True, _convert_="all")
+    except Exception as error:
+        raise RunError(f"{key}: {str(error.__cause__ or error).partition(chr(10))[0]}") from error
+    return made
 
 
 def build_logger(spec: Mapping[str, Any], folder: Path) -> Logger:
@@ -295,7 +309,7 @@ def require_memory(run: Run, images: ImageSpec) -> None:
     sized = {} if run.bins is None else {"bins": run.bins}
     try:
         with torch.random.fork_rng(), torch.device("meta"):
-            network = PairModel(run.model.name, run.model.arguments | sized, run.head, run.aux, images)
+            network = PairModel(run.model.name, run.model.arguments | sized, run.head.name, run.aux, images)
     except Exception:  # it does not support meta tensors, or building it reports the error
         return
     params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())

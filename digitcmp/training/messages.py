@@ -12,8 +12,9 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from digitcmp.config import hints
+from digitcmp.config.conf import CONF
 from digitcmp.config.groups import TRAINER_REJECTED
-from digitcmp.config.run import CONF, HELP, TARGETS, known_keys
+from digitcmp.config.run import HELP, TARGETS, known_keys
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.fields import unknown
 

@@ -12,6 +12,7 @@ from conftest import COMMITTED
 from digitcmp import paper
 from digitcmp.config import groups as groups_of
 from digitcmp.config import run as config
+from digitcmp.config.conf import files
 from digitcmp.config.run import RENAMED, Run, groups
 from digitcmp.errors import ConfigError
 from digitcmp.models.backbones import NETWORKS
@@ -105,10 +106,22 @@ def test_a_recipe_without_a_rate_for_the_auxiliary_loss_has_one_rate() -> None:
 def test_the_name_of_a_cell_of_many_settings_is_a_folders() -> None:
     """A long name is shortened to at most 240 characters. Two cells that differ in one setting keep two names."""
     many: dict[str, Any] = {"epochs": 3, "batch_size": 7, "label_smoothing": 0.123456, "ema": 0.123456, "tta": True}
-    many |= {"optimizer": "sgd", "momentum": 0.123456, "schedule": "one_cycle", "normalize": False, "threads": 3}
+    many |= {
+        "optimizer": "sgd",
+        "optimizer__momentum": 0.123456,
+        "schedule": "one_cycle",
+        "normalize": False,
+        "threads": 3,
+    }
+    many |= {"trainer__precision": "bf16-mixed", "normalize": False}
     many |= {"data__train_pairs": 123, "data__val_pairs": 321, "data__shuffle": False, "checkpoint": "best"}
-    many |= {"data__augment": True, "data__seed": 123_456, "trainer__precision": "bf16-mixed", "nesterov": True}
-    names = {run(**many, weight_decay=decay).cell_name for decay in (0.1, 0.2)}
+    many |= {
+        "data__augment": True,
+        "data__seed": 123_456,
+        "trainer__precision": "bf16-mixed",
+        "optimizer__nesterov": True,
+    }
+    names = {run(**many, optimizer__weight_decay=decay).cell_name for decay in (0.1, 0.2)}
     assert len(names) == 2 and max(map(len, names)) <= 240
 
 
@@ -121,6 +134,9 @@ def typed_again(row: dict[str, Any]) -> Run:
     composed = nested(model=settings["model"])
     where = {RENAMED.get(f"{group}.{key}", key): (group, key) for group in groups() for key in composed[group]}
     where = {key: place for key, place in where.items() if place != ("model", "lr")}
+    for group in ("optimizer", "schedule"):
+        composed[group] = dict(files(group)[settings.pop(group, {"optimizer": "adam", "schedule": "constant"}[group])])
+    where |= {key: ("optimizer", key) for key in composed["optimizer"]}
     for key, value in settings.items():
         if key in where and key != "model":
             group, member = where[key]
@@ -184,21 +200,27 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
             {"model__regularization": "l2"},
             "model.regularization=l2 is not allowed; expected dropout, max_pool, dropblock, or null",
         ),
-        ({"schedule": "step"}, "schedule=step is not allowed; expected constant, cosine, one_cycle"),
         ({"label_smoothing": 1}, "label_smoothing=1 is not allowed; expected a number from 0 to below 1"),
-        ({"weight_decay": -1}, "weight_decay=-1 is not allowed; expected a number >= 0"),
         (
-            {"weight_decay": 0.1},
-            "weight_decay=0.1 is not allowed: only optimizer=adamw|nadam|radam|rmsprop|sgd accepts it",
+            {"optimizer": "sgd", "optimizer__weight_decay": -1},
+            "optimizer.weight_decay=-1 is not allowed; expected a number >= 0",
         ),
-        ({"momentum": 0.9}, "momentum=0.9 is not allowed: only optimizer=rmsprop|sgd accepts it"),
         (
-            {"optimizer": "sgd", "betas": [0.9, 0.99]},
-            "betas=[0.9,0.99] is not allowed: only optimizer=adam|adamw|nadam|radam accepts it",
+            {"optimizer__weight_decay": 0.1},
+            "optimizer.weight_decay is unknown: adam accepts betas, eps, fused; "
+            "optimizer=adamw|nadam|radam|rmsprop|sgd accepts it",
         ),
-        ({"betas": [0.9]}, "betas=[0.9] is not allowed; expected two numbers from 0 to below 1, or null"),
-        ({"optimizer": "sgd", "nesterov": True}, "nesterov=true is not allowed: it needs momentum > 0"),
-        ({"optimizer": "lion"}, "optimizer=lion is not allowed; expected adam, adamw, nadam, radam, rmsprop, sgd"),
+        ({"optimizer__beta": [0.9, 0.99]}, "optimizer.beta is unknown: did you mean optimizer.betas?"),
+        ({"optimizer__betas": [0.9]}, "optimizer.betas=[0.9] is not allowed; expected two numbers from 0 to below 1"),
+        (
+            {"optimizer": "sgd", "optimizer__nesterov": True},
+            "optimizer.nesterov=true is not allowed: it needs optimizer.momentum > 0",
+        ),
+        (
+            {"schedule": "one_cycle", "schedule__warmup": 1},
+            "schedule.warmup=1 is not allowed; expected a number between 0 and 1",
+        ),
+        ({"momentum": 0.9}, "momentum is unknown: did you mean optimizer.momentum?"),
         ({"ema": 1}, "ema=1 is not allowed; expected a number between 0 and 1, or null"),
         ({"aux_weight": 2}, "aux_weight=2.0 is not allowed: it weights the auxiliary loss. Set aux=true."),
         (
@@ -279,7 +301,9 @@ def test_what_is_unknown_is_refused_at_every_depth(changes: dict[str, Any], mess
     assert str(error.value) == message
 
 
-@pytest.mark.parametrize("key", [key for key in config.known_keys() if not key.startswith(("model.", "head."))])
+@pytest.mark.parametrize(
+    "key", [key for key in config.known_keys() if not key.startswith(("model.", "head.", "optimizer."))]
+)
 def test_every_knob_has_a_default_and_cannot_be_deleted(key: str) -> None:
     composed: Any = nested()
     *path, leaf = key.split(".")

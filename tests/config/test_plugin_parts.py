@@ -19,7 +19,6 @@ from digitcmp.data.sources import READERS as REGISTERED
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError, DataError
 from digitcmp.models.heads import HEADS
-from digitcmp.models.optimizers import OPTIMIZERS
 from digitcmp.runs import fingerprint
 
 READERS = '''
@@ -82,7 +81,6 @@ PARTS = """
 import torch
 
 from digitcmp.data.tasks import TASKS
-from digitcmp.models.optimizers import OPTIMIZERS, Optimizer
 
 
 class SignSGD(torch.optim.Optimizer):
@@ -105,7 +103,6 @@ def above(first, second):
     return first > second
 
 
-OPTIMIZERS["sign"] = Optimizer(SignSGD, ("weight_decay",), fused=False)
 """
 SMALL = ("data.train_pairs=50", "data.val_pairs=20", "data.test_pairs=30", "epochs=2", "model=ws2", "lr=1e-3")
 BARS = ("plugins=[mylab.readers]", *SMALL, "data.name=bars")
@@ -120,7 +117,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "mylab/shapes.py").write_text("SIDE = 10\n")
     (tmp_path / "parts.py").write_text(PARTS)
     monkeypatch.syspath_prepend(tmp_path)
-    registries = [REGISTERED, TASKS, OPTIMIZERS, HEADS]
+    registries = [REGISTERED, TASKS, HEADS]
     before = [dict(registry) for registry in registries]
     modules = set(sys.modules)
     yield tmp_path
@@ -252,12 +249,15 @@ def test_a_name_that_is_taken_is_a_line(lab: Path, code: str, message: str) -> N
 
 
 def test_an_optimizer_and_a_task_are_trained_and_recorded(lab: Path, train: Train) -> None:
-    own = ("plugins=[parts]", *SMALL, "optimizer=sign", "weight_decay=0.1")
-    train(*own, "task=above", "aux=true", "hydra.run.dir=out")
+    own = ("plugins=[parts]", *SMALL, "optimizer=sign", "optimizer.weight_decay=0.1")
+    (lab / "own/optimizer").mkdir(parents=True)
+    (lab / "own/optimizer/sign.yaml").write_text("_target_: parts.SignSGD\n_partial_: true\nweight_decay: 0.0\n")
+    train("--config-dir=own", *own, "task=above", "aux=true", "hydra.run.dir=out")
     result = json.loads((lab / "out/result.json").read_text())
-    assert (result["optimizer"], result["weight_decay"], result["task"]) == ("sign", 0.1, "above")
+    assert (result["optimizer"], result["task"]) == ("parts.SignSGD(weight_decay=0.1)", "above")
     assert any(name.endswith("/parts.py") for name in result["files"])
     plain = fingerprint.files(Run.of(nested()))
     assert not any(name.endswith("/parts.py") for name in plain)
-    refused = train("plugins=[parts]", "optimizer=sign", "momentum=0.1", "dry_run=true", code=1).stderr
-    assert refused == "momentum=0.1 is not allowed: only optimizer=rmsprop|sgd accepts it\n"
+    refused = train("--config-dir=own", *own, "optimizer.lr_decay=1", "hydra.run.dir=other", code=1).stderr
+    assert "optimizer: parts.SignSGD cannot be created: " in refused and "lr_decay" in refused
+    assert not (lab / "other").exists()

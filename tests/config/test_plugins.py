@@ -87,7 +87,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
 
     The report compares shared with unshared weights. A changed file makes the runs stale. evaluate needs --plugins.
     """
-    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine")
+    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head.name=product", "sweep=mine")
     results = [json.loads(file.read_text()) for file in (lab / "multirun/mine").rglob("result.json")]
     assert len(results) == 4
     assert all(
@@ -98,7 +98,7 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
     assert "sharing" in set(effects.family)
 
     (lab / "mylab/branches.py").write_text(BRANCHES.replace("nn.ReLU()", "nn.Tanh()"))
-    stale = sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head=product", "sweep=mine", code=1)
+    stale = sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head.name=product", "sweep=mine", code=1)
     assert "4 of 4 runs were finished by other code, changed in mylab/branches.py" in stale.stderr
 
     run = str(next((lab / "multirun/mine").rglob("result.json")).parent)

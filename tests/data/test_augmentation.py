@@ -1,5 +1,7 @@
 """Tests of augmentation and re-pairing."""
 
+from functools import partial
+
 import pytest
 import torch
 from conftest import fit
@@ -10,6 +12,7 @@ from digitcmp.data.datamodule import PairData
 from digitcmp.data.pairs import Batch
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
+from digitcmp.models.schedules import one_cycle
 
 pytestmark = pytest.mark.pure
 
@@ -84,7 +87,7 @@ def test_no_digit_label_leaks() -> None:
         data = drawn(augment=True)
         if lie:
             data.sets["train"] = data.sets["train"]._replace(digits=torch.zeros(40, 2, dtype=torch.long))
-        module = DigitComparison(PairEnsemble("ws3", head="ordinal", bins=30), schedule="one_cycle")
+        module = DigitComparison(PairEnsemble("ws3", head="ordinal", bins=30), schedule=partial(one_cycle))
         fit(data, module)
         weights.append(torch.cat([parameter.flatten() for parameter in module.parameters()]))
     assert torch.equal(*weights)

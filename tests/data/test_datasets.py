@@ -26,7 +26,8 @@ from image_sets import fake_torchvision, made_up, save_npz
 from PIL import Image
 
 import digitcmp
-from digitcmp.config.run import CONF, Run, config_yaml
+from digitcmp.config.conf import CONF, config_yaml
+from digitcmp.config.run import Run
 from digitcmp.data import datasets, images, readers
 from digitcmp.data.datamodule import PairData
 from digitcmp.data.sources import FILES, SOURCES

@@ -62,6 +62,6 @@ def test_an_override_is_checked_as_on_the_command_line(typed: str, message: str)
 def test_a_group_is_a_mapping(tmp_path: Path) -> None:
     """`name` selects the network; the other keys are its arguments. The arguments of a head are one option."""
     result = digitcmp.train(
-        model={"name": "ws2", "hidden": 9}, head="ordinal", head_arguments={"temperature": 2}, folder=tmp_path, **SMALL
+        model={"name": "ws2", "hidden": 9}, head={"name": "ordinal", "temperature": 2}, folder=tmp_path, **SMALL
     )
     assert (result["model"], result["hidden"], result["head_temperature"]) == ("ws2", 9, 2)

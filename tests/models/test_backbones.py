@@ -5,7 +5,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.data.spec import ImageSpec
 from digitcmp.models import backbones
 from digitcmp.models.backbones import NETWORKS

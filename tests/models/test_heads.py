@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from digitcmp.config.run import Run, config_yaml
+from digitcmp.config.conf import config_yaml
+from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
 from digitcmp.models import heads
 from digitcmp.models.layers import OrdinalHead
@@ -86,13 +87,12 @@ def test_the_temperature_divides_the_logits_of_the_bins() -> None:
 
 def test_an_argument_of_a_head_is_a_part_of_the_identity_unless_it_is_at_its_default() -> None:
     plain, default, warm = (
-        run(head="ordinal", **given)
-        for given in ({}, {"head_arguments": {"temperature": 1}}, {"head_arguments": {"temperature": 2}})
+        run(head={"name": "ordinal", **given}) for given in ({}, {"temperature": 1}, {"temperature": 2})
     )
     assert plain.config_hash == default.config_hash != warm.config_hash
     assert plain.settings == default.settings and "head_temperature" not in plain.settings
     assert warm.cell_name == "model=ws2,aux=false,lr=0.001,head=ordinal,head_temperature=2.0"
-    assert default.head_arguments == {"temperature": 1}
+    assert default.head.arguments == {"temperature": 1}
 
 
 def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +107,10 @@ def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(heads.HEADS, "scaled", heads.Head(scaled))
     with pytest.raises(ConfigError, match="head.scale is missing"):
-        run(head="scaled")
-    made = run(head="scaled", head_arguments={"scale": 3.0})
+        run(head={"name": "scaled"})
+    made = run(head={"name": "scaled", "scale": 3.0})
     assert made.cell_name.endswith("head=scaled,head_scale=3.0")
-    network = PairEnsemble("ws2", head="scaled", head_arguments=made.head_arguments)
+    network = PairEnsemble("ws2", head="scaled", head_arguments=made.head.arguments)
     one = PairEnsemble("ws2", head="scaled", head_arguments={"scale": 1.0})
     pairs = torch.rand(4, 2, 14, 14)
     assert torch.allclose(network(pairs).compare, 3 * one(pairs).compare)
@@ -121,6 +121,6 @@ def test_a_head_of_ones_own_takes_arguments(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_row_of_a_report_tells_the_arguments_of_a_head() -> None:
     """The command of a run contains the arguments of its head, even if the run's folder is gone."""
-    made = run(head="ordinal", head_arguments={"temperature": 2.0}, model={"name": "ws2", "hidden": 9})
+    made = run(head={"name": "ordinal", "temperature": 2.0}, model={"name": "ws2", "hidden": 9})
     row = made.settings | {"cell": made.cell_name, "config_hash": made.config_hash, "path": "gone", "seed": 0}
-    assert "'head_arguments={temperature:2.0}'" in repeat.command(row)
+    assert "head=ordinal seed=0 head.temperature=2.0" in repeat.command(row)

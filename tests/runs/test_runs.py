@@ -78,7 +78,7 @@ def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:
     for file in (ROOT / "digitcmp").iterdir():
         (site / file.name).symlink_to(file)
     (site / "conf").symlink_to(ROOT / "conf")
-    code = "import digitcmp, digitcmp.config.run as c; print(digitcmp.__file__, c.CONF, c.defaults()['epochs'])"
+    code = "import digitcmp, digitcmp.config.conf as c; print(digitcmp.__file__, c.CONF, c.config_yaml()['epochs'])"
     line = [sys.executable, "-c", code]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "site"})
     assert done.stdout.split()[1].endswith("site/digitcmp/conf"), done.stderr

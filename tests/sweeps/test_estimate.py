@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from digitcmp.config.run import Run, config_yaml
+from digitcmp.config.conf import config_yaml
+from digitcmp.config.run import Run
 from digitcmp.sweeps import estimate
 from digitcmp.sweeps.estimate import Estimate, clock, steps, total
 from digitcmp.sweeps.job import Job

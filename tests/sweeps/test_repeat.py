@@ -12,7 +12,8 @@ from omegaconf import OmegaConf
 from records import grid, report
 
 import digitcmp.report.loading.archive as archive
-from digitcmp.config.run import CONF, Run, config_yaml
+from digitcmp.config.conf import CONF, config_yaml, files
+from digitcmp.config.run import Run
 from digitcmp.errors import RunError
 from digitcmp.sweeps import repeat
 from digitcmp.sweeps.grid import hydra_overrides
@@ -38,9 +39,17 @@ def parsed(command: str) -> Run:
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "defaults": ({"name": "ws3"}, {}, {}),
-    "lists": ({"name": "fcnn2", "hidden": [300, 50]}, {}, {"betas": [0.8, 0.99], "aux": False}),
+    "lists": (
+        {"name": "fcnn2", "hidden": [300, 50]},
+        {},
+        {"optimizer": files("optimizer")["adam"] | {"betas": [0.8, 0.99]}, "aux": False},
+    ),
     "numbers": ({"name": "ws2", "hidden": 250}, {"train_pairs": 500}, {"aux": True, "aux_weight": 0.3, "lr": 5e-05}),
-    "texts": ({"name": "ws3", "regularization": "dropout"}, {}, {"optimizer": "sgd", "momentum": 0.9, "seed": 7}),
+    "texts": (
+        {"name": "ws3", "regularization": "dropout"},
+        {},
+        {"optimizer": files("optimizer")["sgd"] | {"momentum": 0.9}, "seed": 7},
+    ),
     "callbacks": ({"name": "ws3"}, {}, {"callbacks": [STOP], "checkpoint": "best"}),
     "class": ({"name": "ws3"}, {"name": "svhn", "cls": "SVHN"}, {}),
     "arguments": (

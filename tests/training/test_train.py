@@ -16,7 +16,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from digitcmp import paper
 from digitcmp.commands.evaluate import evaluate
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.data.datamodule import PairData
 from digitcmp.models import backbones
 from digitcmp.models.backbones import NETWORKS, Network

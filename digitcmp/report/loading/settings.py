@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from digitcmp.config.run import config_yaml, defaults
+from digitcmp.config.conf import config_yaml
+from digitcmp.config.run import defaults
 from digitcmp.models import backbones
 from digitcmp.report.formats import to_text
 from digitcmp.runs.result import RESULT_KEYS

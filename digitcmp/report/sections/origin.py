@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.loading.provenance import MADE_WITH, Code
 from digitcmp.report.pages.section import File, Part, cut_lines
