@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from lightning import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
-from digitcmp.config.run import CONF
+from digitcmp.config.conf import CONF
 from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT

@@ -92,7 +92,7 @@ def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) 
 
 def test_a_backbone_a_head_and_a_task(lab: Path) -> None:
     """The network has 16 kernels of 5x5, a layer of 12 bins and a head of 13 parameters, biases included."""
-    line = ("model=pooled", "head=distance", "bins=12", "task=near", "hydra.run.dir=run", *SMALL)
+    line = ("model=pooled", "head.name=distance", "bins=12", "task=near", "hydra.run.dir=run", *SMALL)
     python(str(ROOT / "train.py"), "--config-dir=conf", PLUGINS, *line, cwd=lab)
     result = json.loads((lab / "run/result.json").read_text())
     assert result["label"] == "pooled+distance" and result["params"] == 16 * 26 + 12 * 17 + 13
