@@ -76,12 +76,9 @@ def main() -> None:
     except CsvError as error:
         parser.exit(2, f"{error}\n")
     pairs = [row.files for row in rows]
-    highest = [highest_values(files) for files in pairs]
-    if all(values is None for values in highest):
+    decodable = [decodes(files) for files in pairs]
+    if not any(decodable):
         sys.exit(2)
-    bits = images.depth(max((value for values in highest for value in values or ()), default=0))
-    if bits < 16:
-        print(images.depth_remark(bits), file=sys.stderr)
 
     from digitcmp.runs.checkpoint import load  # slow import; unreadable pictures fail before it
 
@@ -92,8 +89,7 @@ def main() -> None:
         parser.exit(2, f"{error}\n")
     names = predictor.images.names
     images_of_pairs = [
-        None if values is None else read_pair(files, predictor.images, bits)
-        for files, values in zip(pairs, highest, strict=True)
+        read_pair(files, predictor.images) if decoded else None for files, decoded in zip(pairs, decodable, strict=True)
     ]
     readable = [pair for pair in images_of_pairs if pair is not None]
     if not readable:
@@ -126,20 +122,19 @@ def main() -> None:
         sys.exit(2)
 
 
-def highest_values(files: list[Path]) -> list[int] | None:
-    """Return the highest value of each 16-bit picture among these files.
-
-    Return None if a file cannot be read, and print the error on stderr.
-    """
+def decodes(files: list[Path]) -> bool:
+    """Return whether all files are complete pictures. Print the error on stderr if not."""
     try:
-        surveys = [images.survey(file) for file in files]
+        for file in files:
+            with images.opened(file) as image:
+                image.load()
     except ImageError as error:
         print(error, file=sys.stderr)
-        return None
-    return [picture.highest for picture in surveys if picture.highest is not None]
+        return False
+    return True
 
 
-def read_pair(files: list[Path], spec: ImageSpec, bits: int) -> UInt8[np.ndarray, "2 *image"] | None:
+def read_pair(files: list[Path], spec: ImageSpec) -> UInt8[np.ndarray, "2 *image"] | None:
     """Return both pictures as the network's input, (2, H, W) or (2, C, H, W).
 
     Return None if a picture is blank, and print the error on stderr.
@@ -147,10 +142,9 @@ def read_pair(files: list[Path], spec: ImageSpec, bits: int) -> UInt8[np.ndarray
     Args:
         files: the two files.
         spec: the size and channels of the network's images.
-        bits: the number of significant bits of the 16-bit pictures.
     """
     try:
-        return np.stack([images.read(file, spec, bits) for file in files])
+        return np.stack([images.read(file, spec) for file in files])
     except ImageError as error:
         print(error, file=sys.stderr)
         return None

@@ -1,91 +1,41 @@
-"""Conversion of PNG and JPEG pictures to the images of a data set. Drawn digits become light on dark and centred."""
+"""Pictures as images of a data set. Drawn digits become light on dark and centred."""
 
 import io
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from digitcmp.data.spec import PAPER, ImageSpec
-from digitcmp.errors import DataError, ImageError
+from digitcmp.errors import ImageError
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 LONGEST = 560  # pixels; larger pictures of digits are shrunk first
 BOX, FIELD = 20, 28  # MNIST's digits fill a box of 20x20 in a field of 28x28
-GRAY = ("1", "L", "LA", "I", "I;16", "I;16B")  # Pillow's modes of pictures without colour
-DEPTHS = (10, 12, 14, 16)  # bits of 16 that cameras and scanners use
+DARK = 64  # images without a gray value as high as this are dark
 
 
-class Survey(NamedTuple):
-    """The properties of a picture that decide how all pictures of a folder are read.
-
-    Attributes:
-        gray: whether the picture has no colour.
-        highest: the highest value of a 16-bit picture, None for other pictures. Pillow reads only the upper 8 bits of
-            16-bit colours; for these it is the highest value with the same upper bits.
-    """
-
-    gray: bool
-    highest: int | None
-
-
-def read(file: Path, images: ImageSpec = PAPER, bits: int = 16) -> UInt8[np.ndarray, "*image"]:
-    """Read a PNG or JPEG file of any size as an image of a data set.
+def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:
+    """Read a picture of any size as an image of a data set.
 
     If the data set's images are drawn, detect the digit, dark on light or light on dark, and centre it as in MNIST.
-
-    Args:
-        file: the picture.
-        images: the specification of the data set's images.
-        bits: as in `pixels`.
 
     Returns:
         The image, (H, W) or (3, H, W).
 
     Raises:
-        ImageError: if the file is not one complete still picture, gray or RGB, of at most 89 megapixels; or if no digit
+        ImageError: if the file is not one complete still picture of `FORMATS` of at most 89 megapixels; or if no digit
             is detected where one is needed.
     """
-    if not images.drawn:
-        return fitted(read_pixels(file, gray=images.channels == 1, bits=bits), images)
     with opened(file) as image:
+        if not images.drawn:
+            return fitted(pixels(image, gray=images.channels == 1), images)
         image.draft("RGB", (LONGEST, LONGEST))
-        return centred(pixels(image, gray=True, longest=LONGEST, bits=bits), images.side)
-
-
-def read_pixels(file: Path, gray: bool | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
-    """Return the `pixels` of a PNG or JPEG file, by default gray if it has no colour.
-
-    Raises:
-        ImageError: as `read` does.
-    """
-    with opened(file) as image:
-        return pixels(image, image.mode in GRAY if gray is None else gray, bits=bits)
-
-
-def survey(file: Path) -> Survey:
-    """Return the properties of a PNG or JPEG file. Raises ImageError as `read` does."""
-    with opened(file) as image:
-        gray, sixteen = image.mode in GRAY, has_16_bits(image)
-        values = np.asarray(image)  # decodes the complete file and fails if it is truncated
-        if not sixteen:
-            return Survey(gray, None)
-        highest = int(values.max() if values.ndim == 2 else values[..., :3].max())
-        return Survey(gray, highest if values.ndim == 2 or not highest else 256 * highest + 255)
-
-
-def has_16_bits(image: Image.Image) -> bool:
-    """Return whether a picture has 16 bits per value. It must be opened and not yet decoded."""
-    return image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
-
-
-def depth(highest: int) -> int:
-    """Return the number of bits, one of `DEPTHS`, that 16-bit pictures with this highest value use; 16 below 256."""
-    return 16 if highest < 256 else next(bits for bits in DEPTHS if highest < 2**bits)
+        return centred(pixels(image, gray=True, longest=LONGEST), images.side)
 
 
 def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[np.ndarray, "*image"]:
@@ -95,54 +45,54 @@ def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[n
 
 
 @contextmanager
-def opened(file: Path | io.BytesIO, name: object = None) -> Iterator[Image.Image]:
-    """Open a PNG or JPEG file as a picture. Raises ImageError, also for errors inside the `with` block."""
-    name = name or file
+def opened(file: Path | io.BytesIO | Image.Image, name: str = "") -> Iterator[Image.Image]:
+    """Open a picture, by default named by its path. Raises ImageError, also for errors inside the `with` block."""
+    name = name or str(file)
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=("PNG", "JPEG")) as image:
-                if image.format == "PNG" and getattr(image, "is_animated", False):
-                    raise ImageError("it is animated; expected a still picture")
-                if image.mode == "CMYK":
-                    raise ImageError("it is in CMYK; expected gray or RGB")
+            with file if isinstance(file, Image.Image) else Image.open(file, formats=FORMATS) as image:
+                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's JPEG with its preview
+                    raise ImageError("it has several frames; expected a still picture")
                 yield image
     except UnidentifiedImageError:
-        raise ImageError(f"{name} is not a PNG or JPEG picture") from None
+        raise ImageError(f"{name} is not a picture; expected {', '.join(FORMATS)}") from None
     except Exception as error:  # a damaged picture raises a dozen different errors
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         raise ImageError(f"{name} cannot be read: {reason}") from None
 
 
-def depth_remark(bits: int) -> str:
-    """Return the remark on 16-bit pictures that use fewer bits."""
-    return f"16-bit pictures use only {bits} bits and are divided by {2 ** (bits - 8)}"
+def has_16_bits(image: Image.Image) -> bool:
+    """Return whether a picture has 16 bits per value. It must be opened and not yet decoded."""
+    return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
-def pixels(image: Image.Image, gray: bool, longest: int | None = None, bits: int = 16) -> UInt8[np.ndarray, "*picture"]:
+def pixels(image: Image.Image, gray: bool | None = None, longest: int | None = None) -> UInt8[np.ndarray, "*picture"]:
     """Return a picture's gray values (H, W) or colours (H, W, 3), 0..255, upright.
 
-    Transparent parts get a background that contrasts with the opaque parts.
+    Transparent parts get a background that contrasts with the opaque parts, black or white.
 
     Args:
         image: the opened picture.
-        gray: whether to return gray values.
+        gray: whether to return gray values; None if red, green and blue are equal everywhere.
         longest: the length in pixels to which the longer side is shrunk; None keeps the size.
-        bits: the number of bits that the values of a 16-bit picture use, the same for all pictures of a data set. See
-            `depth`.
 
     Raises:
-        ImageError: if a 16-bit gray picture holds 8-bit values, or if 16-bit colours use fewer than 16 bits, because
-            Pillow reads only their upper 8 bits.
+        ImageError: if the picture has 32 bits per value, or 16 of which it uses fewer.
     """
-    if bits < 16 and has_16_bits(image) and not image.mode.startswith("I"):
-        raise ImageError(f"it uses {bits} of 16 bits per colour; expected 8 bits. Save it with 8 bits per colour.")
+    if image.mode in ("I", "F"):
+        raise ImageError("it has 32 bits per value; expected 8 or 16")
+    sixteen = has_16_bits(image)
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I"):  # 16 bits
+    highest = (
+        257 * int(np.asarray(image.convert("RGB")).max()) if sixteen else 0
+    )  # Pillow reads 8 bits of 16-bit colours
+    if image.mode.startswith("I;16"):
         values = np.asarray(image)
-        if bits == 16 and 0 < values.max() < 256:
-            raise ImageError(f"it has 16 bits but no value above {values.max()}; expected 8 bits. Save it with 8 bits.")
-        image = Image.fromarray((values // 2 ** (bits - 8)).astype(np.uint8))
+        highest = int(values.max())
+        image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    if sixteen and highest < 257 * DARK:
+        raise ImageError(f"it has 16 bits but no value above {highest}; expected up to 65535. Save it with 8 bits.")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         light, opacity = (np.asarray(band, np.float32) for band in image.convert("LA").split())
@@ -151,7 +101,8 @@ def pixels(image: Image.Image, gray: bool, longest: int | None = None, bits: int
     image = image.convert("L" if gray else "RGB")
     if longest:
         image.thumbnail((longest, longest))
-    return np.asarray(image)
+    array = np.asarray(image)
+    return array[..., 0] if gray is None and (array[..., :1] == array).all() else array
 
 
 def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarray, "n *after"]:
@@ -169,20 +120,6 @@ def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarra
         return ((blocks.sum(axis=(2, 4), dtype=np.uint16) + k * k // 2) // (k * k)).astype(np.uint8)
     method = Image.Resampling.BOX if side <= min(height, width) else Image.Resampling.BILINEAR
     return np.stack([np.asarray(Image.fromarray(image).resize((side, side), method)) for image in images])
-
-
-def stacked(name: str, pictures: Iterable[np.ndarray], side: int | None) -> np.ndarray:
-    """Return pictures (H, W) or (H, W, 3) as one array, resized to `side` if given.
-
-    Raises:
-        DataError: if their sizes differ and no side is given.
-    """
-    if side:
-        return np.concatenate([resize(picture[None], side) for picture in pictures])
-    arrays = list(pictures)
-    if len({array.shape for array in arrays}) > 1:
-        raise DataError(f"{name} has pictures of different sizes; expected one size. Set data.side=N to resize them.")
-    return np.stack(arrays)
 
 
 def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[np.ndarray, "side side"]:

@@ -313,19 +313,21 @@ def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
             assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"]
 
 
-def test_12_bits_in_16(
+def test_16_bits(
     pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All pictures of a command are divided by the same number, which one line reports."""
+    """16 bits are read as 8. A picture that uses only 12 of them is rejected."""
     saved = untrained(tmp_path / "last.ckpt", backbone="ws2", images={"side": 20, "drawn": False})
-    for name, highest in (("light", 255), ("dark", 40)):
-        values = np.tile(np.linspace(0, highest, 20).astype(np.uint8), (20, 1))
-        Image.fromarray(values).save(tmp_path / f"{name}8.png")
-        Image.fromarray(values.astype(np.uint16) * 16).save(tmp_path / f"{name}16.png")
-    assert run(monkeypatch, saved, tmp_path / "light8.png", tmp_path / "dark8.png", "--json") == 0
+    values = np.tile(np.linspace(0, 255, 20).astype(np.uint16), (20, 1))
+    files = {factor: tmp_path / f"{factor}.png" for factor in (1, 16, 257)}
+    for factor, file in files.items():
+        Image.fromarray(values * factor if factor > 1 else values.astype(np.uint8)).save(file)
+    assert run(monkeypatch, saved, files[1], files[1], "--json") == 0
     expected, _ = capsys.readouterr()
-    assert run(monkeypatch, saved, tmp_path / "light16.png", tmp_path / "dark16.png", "--json") == 0
-    assert capsys.readouterr() == (expected, "16-bit pictures use only 12 bits and are divided by 16\n")
+    assert run(monkeypatch, saved, files[257], files[257], "--json") == 0
+    assert capsys.readouterr() == (expected, "")
+    assert run(monkeypatch, saved, files[16], files[1]) == 2
+    assert "16.png cannot be read: it has 16 bits but no value above 4080; expected up to" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 15), (1, 28)])
@@ -396,7 +398,7 @@ def test_an_unreadable_picture_costs_no_import_of_torch(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "False\n")
-    assert done.stderr == "first.png is not a PNG or JPEG picture\n"
+    assert done.stderr == "first.png is not a picture; expected PNG, JPEG, BMP, GIF, TIFF, WEBP\n"
 
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")

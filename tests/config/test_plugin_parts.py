@@ -189,10 +189,10 @@ def test_a_reader_gets_the_root_the_side_and_its_arguments(lab: Path) -> None:
     [
         ("bar", "data.name=bar is unknown; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
         ("broken", "broken: its reader failed (KeyError: 'bars'); expected a mapping of the arrays train_images, "),
-        ("partial", "partial: its reader returned no test_images, test_labels; expected a mapping of the arrays "),
+        ("partial", "partial: its reader's mapping contains train_images, train_labels; expected "),
         ("nothing", "nothing: its reader returned a NoneType; expected a mapping of the arrays train_images, "),
         ("from_root", "from_root: its reader failed (FileNotFoundError: [Errno 2] No such file or directory: "),
-        ("texts", "texts: train_images has the shape (1,); expected (N, H, W)"),
+        ("texts", "texts: <U1 (1,) is not allowed; expected images of the shape (N, H, W)"),
     ],
 )
 def test_a_reader_that_fails_is_a_line(lab: Path, name: str, message: str) -> None:

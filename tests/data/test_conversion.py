@@ -1,7 +1,7 @@
-"""Tests of the conversion of data sets in the formats of MedMNIST, Keras, scikit-learn and torchvision."""
+"""Tests of the conversion of images and labels: docs/data.md, row by row."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,175 +11,217 @@ from conftest import Run as Train
 from image_sets import made_up, save_npz
 
 import digitcmp
-from digitcmp.data import conversion, datasets
+from digitcmp.data.conversion import Raw, convert
 from digitcmp.errors import DataError
 from digitcmp.runs.result import record_result
 
-KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
-PLAIN = dict(zip(KEYS, (*made_up(5, 20, 1, 60, seed=0), *made_up(5, 20, 1, 60, seed=1)), strict=True))
+PLAIN = [made_up(5, 20, 1, 60, seed) for seed in (0, 1)]
+CLASSES = "are the classes 0 to 4"
+
+Change = Callable[[Any], Any]
 
 
-def load(file: Path, arrays: dict[str, Any], **more: Any) -> datasets.DataSet:
-    np.savez(file, **arrays, **more)
-    return datasets.load("own", file.parent, file=str(file))
+def changed(images: Change = lambda x: x, labels: Change = lambda x: x, only_test: bool = False) -> Raw:
+    """Return made-up training and test arrays, both changed or only those for test."""
+    return Raw([(images(x), labels(y)) if part or not only_test else (x, y) for part, (x, y) in enumerate(PLAIN)])
 
 
-def changed(images: Callable[[Any], Any] = lambda x: x, labels: Callable[[Any], Any] = lambda x: x) -> dict[str, Any]:
-    return {key: (images if key.endswith("images") else labels)(array) for key, array in PLAIN.items()}
-
-
-@pytest.fixture
-def plain(tmp_path: Path) -> datasets.DataSet:
-    data = load(tmp_path / "plain.npz", PLAIN)
-    assert np.array_equal(data.train.images, PLAIN["train_images"]) and data.remarks == ()
-    return data
-
-
-def assert_equal(data: datasets.DataSet, expected: datasets.DataSet, *remarks: str) -> None:
-    for pool, other in ((data.train, expected.train), (data.test, expected.test)):
-        assert pool.images.dtype == np.uint8 and pool.labels.dtype == np.int64
-        assert np.array_equal(pool.images, other.images) and np.array_equal(pool.labels, other.labels)
-    assert data.images == expected.images and data.remarks == remarks
-
-
-def test_medmnist(tmp_path: Path, plain: datasets.DataSet) -> None:
-    arrays = changed(labels=lambda x: x.astype(np.uint8)[:, None])
-    data = load(tmp_path / "a.npz", arrays, val_images=PLAIN["test_images"], val_labels=arrays["test_labels"])
-    assert_equal(data, plain, "val_images, val_labels not read: validation pairs are drawn from train_images")
+def assert_converted(raw: Raw, expected: Raw, *remarks: str, names: Sequence[str] = "01234") -> None:
+    data = convert(raw, None)
+    for part, other in zip(data.parts, expected.parts, strict=True):
+        for array, own, kind in zip(part, other, (np.uint8, np.int64), strict=True):
+            assert array.dtype == kind and np.array_equal(array, own)
+    assert list(data.names) == list(names) and data.remarks == list(remarks)
+    again = convert(data, None)
+    assert all(np.array_equal(*pair) for pair in zip(again.parts[0], data.parts[0], strict=True))  # as from a cache
 
 
 @pytest.mark.parametrize(
-    "keys", [("x_train", "y_train", "x_test", "y_test"), ("X_train", "y_train", "X_test", "y_test")]
-)
-def test_names_of_keras_and_scikit_learn(tmp_path: Path, plain: datasets.DataSet, keys: tuple[str, ...]) -> None:
-    data = load(tmp_path / "a.npz", dict(zip(keys, PLAIN.values(), strict=True)), ids=np.arange(60))
-    assert_equal(data, plain, "ids not read")
-
-
-def test_a_file_that_lacks_one_of_keras_arrays(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="a.npz has no y_test; expected x_train, y_train, x_test, y_test"):
-        load(tmp_path / "a.npz", {"x_train": 1, "y_train": 1, "x_test": 1})
-
-
-@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "longdouble", ">f4"])
-def test_pixels_from_0_to_1(tmp_path: Path, plain: datasets.DataSet, kind: str) -> None:
-    data = load(tmp_path / "a.npz", changed(images=lambda x: (x / 255).astype(kind)))
-    highest = f"{float((np.array(254) / 255).astype(kind)):g}"
-    assert_equal(data, plain, f"pixels from 0 to {highest} are multiplied by 255")
-
-
-@pytest.mark.parametrize(("kind", "remark"), [(bool, "false and true"), (np.uint8, "0 and 1"), (float, "from 0 to 1")])
-def test_binary_pixels(tmp_path: Path, kind: type, remark: str) -> None:
-    binary = load(tmp_path / "a.npz", changed(images=lambda x: (x > 100) * np.uint8(255)))
-    assert np.unique(binary.train.images).tolist() == [0, 255] and binary.remarks == ()
-    data = load(tmp_path / "b.npz", changed(images=lambda x: (x > 100).astype(kind)))
-    assert_equal(data, binary, f"pixels {remark} are multiplied by 255")
-
-
-@pytest.mark.parametrize("kind", [np.int16, np.uint64, np.float16, np.float64])
-def test_pixels_from_0_to_255_in_other_types(tmp_path: Path, plain: datasets.DataSet, kind: type) -> None:
-    assert_equal(load(tmp_path / "a.npz", changed(images=lambda x: np.asfortranarray(x.astype(kind)))), plain)
-
-
-def test_fractions_are_rounded(tmp_path: Path, plain: datasets.DataSet) -> None:
-    data = load(tmp_path / "a.npz", changed(images=lambda x: np.clip(x + 0.3, 0, 255)))
-    assert_equal(data, plain, "pixels have fractions and are rounded to whole gray values")
-    errors = load(tmp_path / "b.npz", changed(images=lambda x: x / np.float32(255) * np.float32(255)))
-    assert_equal(errors, plain)
-
-
-def test_scikit_learn_digits_are_said_to_be_dark(tmp_path: Path) -> None:
-    """load_digits().images are floats from 0 to 16."""
-    data = load(tmp_path / "a.npz", changed(images=lambda x: np.rint(x / 16)))
-    assert data.train.images.max() == 16
-    assert data.remarks == ("no pixel is above 16 of 255: the images are dark and used unchanged",)
-
-
-def test_few_gray_levels(tmp_path: Path) -> None:
-    data = load(tmp_path / "a.npz", changed(images=lambda x: x // 64 * 85))
-    assert data.remarks == ("pixels have 4 gray levels: 0, 85, 170, 255",)
-    data = load(tmp_path / "a.npz", changed(images=lambda x: (x // 64) / 3))
-    assert data.remarks[1:] == ("pixels have 4 gray levels: 0, 85, 170, 255",)
-    with pytest.raises(DataError, match="train_images has 2 gray levels, none above 1; expected gray values from 0"):
-        load(tmp_path / "a.npz", changed(images=lambda x: x / 255 / 255))  # divided by 255 twice
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_channels_first(tmp_path: Path, channels: int) -> None:
-    """SVHN and STL10 of torchvision have the shape (N, 3, H, W), tensors of gray images (N, 1, H, W)."""
-    train, test = (made_up(5, 20, channels, 60, seed) for seed in (0, 1))
-    arrays = dict(zip(KEYS, (*train, *test), strict=True))
-    expected = load(tmp_path / "a.npz", arrays)
-    for key in ("train_images", "test_images"):
-        arrays[key] = arrays[key][:, None] if channels == 1 else np.moveaxis(arrays[key], 3, 1)
-    remarks = [f"{key} has its channels first: converted from (60, 3, 20, 20) to (60, 20, 20, 3)" for key in KEYS[::2]]
-    assert_equal(load(tmp_path / "b.npz", arrays), expected, *(remarks if channels == 3 else []))
-
-
-@pytest.mark.parametrize(
-    ("convert", "names", "remark"),
+    ("change", "remark"),
     [
-        (lambda x: x + 1, "12345", "labels 1 to 5 are the classes 0 to 4"),
-        (lambda x: (x + 5).astype(np.uint8)[:, None], "56789", "labels 5 to 9 are the classes 0 to 4"),
-        (lambda x: x.astype(float), "01234", "labels are float64 and converted to whole numbers"),
-        (lambda x: np.array(list("ABCDE"))[x], "ABCDE", "labels are strings: A, B, C, D, E are the classes 0 to 4"),
-        (
-            lambda x: np.array(list("ABCDE"), "S")[x],
-            "ABCDE",
-            "labels are strings: A, B, C, D, E are the classes 0 to 4",
-        ),
-        (lambda x: np.eye(5, dtype=np.float32)[x], "01234", "labels are one-hot: the column of the 1 is the class"),
+        *((lambda x, kind=kind: np.asfortranarray(x.astype(kind)), "") for kind in ("i2", "u8", "f2", ">f4", "f8")),
+        (lambda x: x / np.float32(255) * np.float32(255), ""),
+        *((lambda x, kind=kind: (x / 255).astype(kind), "from 0 to 0.996") for kind in ("f2", "f4", "f8", "g", ">f4")),
+        (lambda x: np.clip(x + 0.3, 0, 255), "pixels have fractions and are rounded to whole gray values"),
+        (lambda x: x.astype(np.uint16) * 257, "pixels have 16 bits, up to 65278, and are divided by 257"),
+        (lambda x: x.astype(float) * 257, "pixels have 16 bits, up to 65278, and are divided by 257"),
+        (lambda x: x.reshape(60, 400), "images of the shape (60, 400) are read as (60, 20, 20)"),
+        (lambda x: x[:, None], "images of the shape (60, 1, 20, 20) are read as (60, 20, 20)"),
+        (lambda x: x[..., None], "images of the shape (60, 20, 20, 1) are read as (60, 20, 20)"),
     ],
 )
-def test_labels(
-    tmp_path: Path, plain: datasets.DataSet, convert: Callable[[Any], Any], names: str, remark: str
-) -> None:
-    data = load(tmp_path / "a.npz", changed(labels=convert))
-    assert np.array_equal(data.train.labels, plain.train.labels)
-    assert np.array_equal(data.test.labels, plain.test.labels)
-    assert data.images.names == tuple(names) and data.remarks == (remark,)
+def test_images(change: Change, remark: str) -> None:
+    raw = changed(change)
+    found = convert(raw, None).remarks
+    assert len(found) == bool(remark) and all(remark in line for line in found)
+    assert_converted(raw, changed(), *found)
 
 
-def test_booleans_as_labels(tmp_path: Path) -> None:
-    data = load(tmp_path / "a.npz", changed(labels=lambda x: x > 2))
-    assert data.train.labels.tolist() == (PLAIN["train_labels"] > 2).tolist() and data.images.names == ("0", "1")
-    assert data.remarks == ("labels are booleans: false and true are the classes 0 and 1",)
+@pytest.mark.parametrize(
+    ("kind", "remark"), [(bool, "are 0 and 1"), (np.uint8, "are 0 and 1"), (np.float32, "are 0 and 1")]
+)
+def test_binary_pixels(kind: type, remark: str) -> None:
+    binary = changed(lambda x: (x > 100) * np.uint8(255))
+    assert_converted(binary, binary)
+    assert_converted(changed(lambda x: (x > 100).astype(kind)), binary, f"pixels {remark} and are multiplied by 255")
 
 
-def test_the_order_of_texts(tmp_path: Path) -> None:
-    """Labels that are numbers as strings are ordered by value, or as in `names` if the file has it."""
+def test_dark_images_are_reported() -> None:
+    dark = changed(lambda x: np.rint(x / 16))  # as scikit-learn's load_digits().images
+    assert_converted(dark, dark, "no pixel is above 16 of 255: the images are dark and used unchanged")
+
+
+def test_channels_first() -> None:
+    """SVHN and STL10 of torchvision have the shape (N, 3, H, W)."""
+    expected = Raw([made_up(5, 20, 3, 60, seed) for seed in (0, 1)])
+    raw = Raw([(np.moveaxis(images, 3, 1), labels) for images, labels in expected.parts])
+    assert_converted(expected, expected)
+    assert_converted(raw, expected, "images of the shape (60, 3, 20, 20) are read as (60, 20, 20, 3)")
+
+
+TEXTS = np.array(["ant", "bee", "cat", "dog", "eel"])
+
+
+@pytest.mark.parametrize(
+    ("change", "names", "remarks"),
+    [
+        (lambda y: y.astype(np.uint8)[:, None], "01234", []),
+        (lambda y: y + 1, "12345", [f"labels 1, 2, 3, 4, 5 {CLASSES}"]),
+        (lambda y: (y + 5).astype(np.uint8)[:, None], "56789", [f"labels 5, 6, 7, 8, 9 {CLASSES}"]),
+        (lambda y: y.astype(float), "01234", ["labels of the type float64 are read as whole numbers"]),
+        (lambda y: np.array(list("ABCDE"))[y], "ABCDE", [f"labels A, B, C, D, E {CLASSES}"]),
+        (lambda y: np.array(list("ABCDE"), "S")[y], "ABCDE", [f"labels A, B, C, D, E {CLASSES}"]),
+        (lambda y: y.astype(str), "01234", []),
+        (lambda y: np.eye(5, dtype=np.float32)[y], "01234", ["labels are one-hot: the column of the 1 is the class"]),
+        (lambda y: np.eye(5, dtype=bool)[y], "01234", ["labels are one-hot: the column of the 1 is the class"]),
+    ],
+)
+def test_labels(change: Change, names: str, remarks: list[str]) -> None:
+    assert_converted(changed(labels=change), changed(), *remarks, names=names)
+
+
+def test_booleans_as_labels() -> None:
+    data = convert(changed(labels=lambda y: y > 2), None)
+    assert data.parts[0][1].tolist() == (PLAIN[0][1] > 2).tolist() and list(data.names) == ["0", "1"]
+    assert data.remarks == ["labels of the type bool are read as whole numbers"]
+
+
+def test_the_order_and_the_names_of_classes() -> None:
+    """Texts that are numbers are ordered by value, others alphabetically, or as in the names."""
     texts = np.array(["10", "9", "-1", "2.5", "100"])
-    data = load(tmp_path / "a.npz", changed(labels=lambda x: texts[x]))
-    assert data.images.names == ("-1", "2.5", "9", "10", "100")
-    assert [data.images.names[label] for label in data.train.labels] == texts[PLAIN["train_labels"]].tolist()
-    data = load(tmp_path / "a.npz", changed(labels=lambda x: texts[x]), names=texts)
-    assert data.images.names == tuple(texts) and np.array_equal(data.test.labels, PLAIN["test_labels"])
+    data = convert(changed(labels=lambda y: texts[y]), None)
+    assert data.names == ["-1", "2.5", "9", "10", "100"]
+    assert [data.names[label] for label in data.parts[0][1]] == texts[PLAIN[0][1]].tolist()
+    named = changed(labels=lambda y: texts[y])._replace(names=texts.tolist())
+    assert_converted(named, changed(), f"labels 10, 9, -1, 2.5, 100 {CLASSES}", names=texts.tolist())
+    named = changed(labels=lambda y: y + 1)._replace(names=list("abcde"))
+    assert_converted(named, changed(), f"labels 1, 2, 3, 4, 5 {CLASSES}", names="abcde")
+    many = Raw([(PLAIN[0][0], np.array([f"{n:02} {'x' * 99}" for n in range(60)]))])
+    [remark] = convert(many, None).remarks
+    assert remark.startswith("labels 00 xxx") and remark.count("...") == 5 and len(remark) < 220
 
 
-def test_names_of_labels_from_1(tmp_path: Path, plain: datasets.DataSet) -> None:
-    data = load(tmp_path / "a.npz", changed(labels=lambda x: x + 1), names=np.array(list("abcde")))
-    assert data.images.names == tuple("abcde") and np.array_equal(data.train.labels, plain.train.labels)
-    assert data.remarks == ("labels 1 to 5 are the classes 0 to 4",)
+FOUND = "60, 20, 20"
 
 
-def test_many_texts_are_one_line() -> None:
-    labels = {"train_labels": np.array([f"{n:02}" for n in range(40)]), "test_labels": np.array(["07"])}
-    classes = conversion.class_numbers(labels, {"train_labels": 40, "test_labels": 1})
-    assert classes.remarks == ["labels are strings: 00, 01, 02, ..., 39 are the classes 0 to 39"]
-    assert classes.labels["test_labels"].tolist() == [7]
-    labels = {key: np.array(["one\nline", "x" * 99]) for key in labels}
-    classes = conversion.class_numbers(labels, dict.fromkeys(labels, 2))
-    assert classes.remarks == [f"labels are strings: one line, {'x' * 37}... are the classes 0 to 1"]
-    assert classes.names == ("one\nline", "x" * 99)
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (
+            changed(lambda x: x / 127.5 - 1),
+            rf"float64 \({FOUND}\) from -1 to 0.99\d* and .* is not allowed; expected im",
+        ),
+        (changed(lambda x: x.astype(int) - 128, only_test=True), rf"int64 \({FOUND}\) from -128 to 126 is not allowed"),
+        (changed(lambda x: np.where(x > 200, np.nan, x), only_test=True), "from nan to nan is not allowed"),
+        (changed(lambda x: np.where(x > 200, np.inf, x)), "from 0 to inf and"),
+        (
+            changed(lambda x: x / 255, only_test=True),
+            rf"uint8 .* and float64 \({FOUND}\) from 0 to 0.99\d* is not allow",
+        ),
+        (changed(lambda x: x > 100, only_test=True), rf"and bool \({FOUND}\) is not allowed"),
+        (changed(lambda x: x // 64, only_test=True), "from 0 to 3 is not allowed"),
+        (changed(lambda x: x // 64), "from 0 to 3 is not allowed"),
+        (changed(lambda x: x / 250), "from 0 to 1.016 and"),
+        (changed(lambda x: x / x.std()), "from 0 to 4.* is not allowed; expected images of the shape"),
+        (changed(lambda x: x.astype(np.uint16) * 16), "from 0 to 4064 and .* with gray values from 0 to 255 or"),
+        (changed(lambda x: x.astype(np.uint16) * 16, only_test=True), "from 0 to 4064 is not allowed"),
+        (changed(lambda x: x.astype(np.uint32) * 1000), "from 0 to 254000 and"),
+        (changed(lambda x: np.full_like(x, 128)), "from 128 to 128 and"),
+        (changed(lambda x: x * 1j), r"complex128 \(60, 20, 20\) is not allowed"),
+        (changed(lambda x: x.astype(str)), r"<U3 \(60, 20, 20\) is not allowed"),
+        (changed(lambda x: x.astype(object)), r"object \(60, 20, 20\) is not allowed"),
+        (changed(lambda x: np.array(5)), r"int64 \(\) from 5 to 5 is not allowed"),
+        (changed(lambda x: x.reshape(60, -1)[:, 1:]), r"uint8 \(60, 399\) from 0 to 254 is not allowed"),
+        (changed(lambda x: np.stack([x] * 4, axis=3)), r"uint8 \(60, 20, 20, 4\) from 0 to 254 is not allowed"),
+        (changed(lambda x: x[:0]), r"uint8 \(0, 20, 20\) is not allowed"),
+        (
+            changed(lambda x: x[:, 1:, 1:], only_test=True),
+            r"shape \(60, 20, 20\) and \(60, 19, 19\) are not squares of one",
+        ),
+        (changed(lambda x: x[:, 1:]), r"\(60, 19, 20\) are not squares of one size. Set data.side=N to resize them"),
+        (changed(lambda x: np.stack([x] * 3, axis=3), only_test=True), r"and \(60, 20, 20, 3\) are not squares of one"),
+        (
+            changed(labels=lambda y: np.where(y == 3, 2, y)),
+            "no training image has the label 3; expected 0, 1, 2, 3, 4 am",
+        ),
+        (
+            changed(labels=lambda y: np.where(y == 3, 2, y) + 1),
+            "no training image has the label 4; expected 1, 2, 3, 4, 5",
+        ),
+        (changed(labels=lambda y: y + 1, only_test=True), "the label 5 is not allowed; expected 0, 1, 2, 3, 4 among"),
+        (changed(labels=lambda y: y - 1), "the label -1 is not allowed; expected"),
+        (changed(labels=lambda y: np.where(y == 3, 2**40, y)), "the label 1099511627776 is not allowed"),
+        (
+            changed(labels=lambda y: y + 0.5),
+            r"labels float64 \(60,\) from 0.5 to 4.5 are not allowed; expected a whole nu",
+        ),
+        (
+            changed(labels=lambda y: np.where(y == 3, np.nan, y)),
+            r"labels float64 \(60,\) from nan to nan are not allowed",
+        ),
+        (
+            changed(labels=lambda y: y[1:]),
+            r"labels int64 \(59,\) from 0 to 4 are not allowed; .* for each of 60 images",
+        ),
+        (changed(labels=lambda y: y * 0), "all training images have the label 0; expected at least two classes"),
+        (
+            changed(labels=lambda y: (np.arange(14) % 5 == y[:, None]) * 1),
+            r"labels int64 \(60, 14\) from 0 to 1 are not",
+        ),
+        (
+            changed(labels=lambda y: y.astype(str), only_test=True),
+            "the label '0' is not allowed; expected 0, 1, 2, 3, 4",
+        ),
+        (changed(labels=lambda y: np.array(["a", "", "b", "c", "d"])[y]), r"labels <U1 \(60,\) are not allowed"),
+        (
+            changed(labels=lambda y: y.astype(object)),
+            r"labels object \(60,\) are not allowed; expected a whole number or",
+        ),
+        (
+            changed(labels=lambda y: TEXTS[y])._replace(names=["ant", "bee"]),
+            "label 'cat' is not allowed; expected ant, bee",
+        ),
+        (changed()._replace(names=["a", "b"]), "the label 2 is not allowed; expected 0, 1 among"),
+        (changed()._replace(names=[*"abcdef"]), "no training image has the label 5; expected 0, 1, 2, 3, 4, 5 among"),
+    ],
+)
+def test_what_is_rejected(raw: Raw, message: str) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        convert(raw, None)
+    assert "\n" not in str(error.value)
 
 
 def test_a_run_on_converted_data(train: Train, tmp_path: Path) -> None:
-    """The saved network has the string labels as the names of its classes."""
-    arrays = changed(lambda x: x / 255, lambda x: np.array(["ant", "bee", "cat", "dog", "eel"])[x])
-    save_npz(tmp_path / "own.npz", **arrays)
+    """The saved network has the string labels as the names of its classes, and the result the remarks."""
+    arrays = {f"{split}_images": images / 255 for split, (images, _) in zip(("train", "test"), PLAIN, strict=True)}
+    arrays |= {f"{split}_labels": TEXTS[labels] for split, (_, labels) in zip(("train", "test"), PLAIN, strict=True)}
+    save_npz(tmp_path / "own.npz", **arrays, val_images=PLAIN[0][0])
     train("data=npz", "data.file=own.npz", *SMALL, "hydra.run.dir=out")
-    assert digitcmp.load(tmp_path / "out").images.names == ("ant", "bee", "cat", "dog", "eel")
+    assert digitcmp.load(tmp_path / "out").images.names == tuple(TEXTS)
+    assert json.loads((tmp_path / "out/result.json").read_text())["data_remarks"].split("; ")[0] == (
+        "val_images not read: validation pairs are drawn from train_images"
+    )
 
 
 def test_a_sweep_prints_the_remarks_once(train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

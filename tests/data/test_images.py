@@ -1,12 +1,11 @@
 """Tests of reading pictures and of centring drawn digits as in MNIST."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import MNIST_ROOT
-from drawings import BROKEN, broken, drawing, png_of_16_bits
+from drawings import BROKEN, broken, drawing
 from PIL import Image
 
 from digitcmp.data import images
@@ -18,38 +17,6 @@ SEVEN = images.centred(drawing())
 def difference(image: np.ndarray) -> float:
     """Return the mean distance from SEVEN in gray values. The mirror image of SEVEN is more than 20 away."""
     return np.abs(image.astype(float) - SEVEN).mean()
-
-
-@pytest.mark.parametrize(("bits", "channels"), [*itertools.product([10, 12, 14, 16], [1, 2, 3, 4])])
-def test_16_bits_that_fill_fewer(bits: int, channels: int, tmp_path: Path) -> None:
-    """Gray values are scaled to 8 bits, 0..4095 to 0..255 for 12 bits.
-
-    Pillow reads only the upper 8 bits of several channels, so those are rejected if they use fewer than 16 bits.
-    """
-    values = np.linspace(0, 2**bits - 1, 81).astype(np.uint16).reshape(9, 9)
-    file = tmp_path / "a.png"
-    opaque = np.full_like(values, 65535)
-    layers = {1: [values], 2: [values, opaque], 3: [values] * 3, 4: [*[values] * 3, opaque]}[channels]
-    file.write_bytes(png_of_16_bits(np.stack(layers, axis=2)))
-    found = images.survey(file)
-    assert found == (channels == 1, 2**bits - 1) and images.depth(2**bits - 1) == bits
-    if channels > 1 and bits < 16:
-        with pytest.raises(ImageError, match=f"a.png cannot be read: it uses {bits} of 16 bits per colour; expected 8"):
-            images.read_pixels(file, bits=bits)
-        return
-    gray = images.read_pixels(file, gray=True, bits=bits)
-    assert np.array_equal(gray, values // 2 ** (bits - 8)) and (gray.min(), gray.max()) == (0, 255)
-
-
-@pytest.mark.parametrize(("highest", "bits"), [(0, 16), (255, 16), (256, 10), (1023, 10), (1024, 12), (16384, 16)])
-def test_depth(highest: int, bits: int) -> None:
-    assert images.depth(highest) == bits
-
-
-def test_8_bits_have_no_depth(tmp_path: Path) -> None:
-    for mode, gray in (("L", True), ("RGB", False), ("1", True), ("P", False)):
-        Image.fromarray(drawing()).convert(mode).save(tmp_path / "a.png")
-        assert images.survey(tmp_path / "a.png") == (gray, None)
 
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")

@@ -1,0 +1,535 @@
+"""Tests of third-party files: .npz, .csv, .parquet, folders of pictures, torchvision and scikit-learn."""
+
+import io
+import os
+import pickle
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import torch
+from conftest import Run as Train
+from drawings import png_of_16_bits
+from image_sets import fake_torchvision, made_up, save_npz
+from PIL import Image
+
+from digitcmp.config.conf import CONF
+from digitcmp.data import datasets, readers
+from digitcmp.data.images import resize
+from digitcmp.data.sources import FILES, SOURCES
+from digitcmp.data.spec import ImageSpec
+from digitcmp.errors import DataError
+from digitcmp.files import checksum
+from digitcmp.runs.result import read_result
+
+SMALL = ("data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
+DIGITS = datasets.load("mnist", Path()).train
+
+
+def load(path: Path, **options: Any) -> datasets.DataSet:
+    """Return the data set in a file or folder, cached beside it."""
+    return datasets.load("own", path.parent / "root", file=str(path), **options)
+
+
+def assert_equal(data: datasets.DataSet, expected: datasets.DataSet) -> None:
+    for pool, other in ((data.train, expected.train), (data.test, expected.test)):
+        assert np.array_equal(pool.images, other.images) and np.array_equal(pool.labels, other.labels)
+    assert data.images == expected.images
+
+
+def kaggle(images: np.ndarray, labels: np.ndarray) -> pandas.DataFrame:
+    """Return images as a table with a column label and a column for each pixel."""
+    pixels = pandas.DataFrame(images.reshape(len(images), -1)).add_prefix("pixel")
+    pixels.insert(0, "label", labels)
+    return pixels
+
+
+def hugging_face(images: np.ndarray, labels: np.ndarray) -> pandas.DataFrame:
+    """Return images as a table of PNG pictures."""
+    cells = []
+    for image in images:
+        Image.fromarray(image).save(stream := io.BytesIO(), "PNG")
+        cells.append({"bytes": stream.getvalue(), "path": None})
+    return pandas.DataFrame({"image": cells, "label": labels})
+
+
+def save_folder(folder: Path, images: np.ndarray, labels: Any, save: Callable[..., None] | None = None) -> None:
+    """Write pictures into a folder with a folder for each class, by default as PNG."""
+    for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+        picture, file = Image.fromarray(image), folder / str(label) / f"{i:04}.png"
+        if save:
+            save(picture, file)
+        else:
+            picture.save(file)
+
+
+def test_a_kaggle_csv_has_the_scores_of_the_same_images_in_a_npz(train: Train, tmp_path: Path) -> None:
+    images, labels = DIGITS.images[:3000], DIGITS.labels[:3000]
+    kaggle(images, labels).to_csv(tmp_path / "own.csv", index=False)
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    results = []
+    for kind in ("csv", "npz"):
+        train(f"data={kind}", f"data.file=own.{kind}", *SMALL, f"hydra.run.dir={kind}")
+        results.append(read_result(tmp_path / kind) or {})
+    assert results[0]["test_loss"] == results[1]["test_loss"]
+    assert results[0]["data_remarks"] == "images of the shape (3000, 196) are read as (3000, 14, 14)"
+    assert [result["data_crc"] for result in results] == [checksum(tmp_path / f"own.{kind}") for kind in ("csv", "npz")]
+
+
+def test_undivided_images_are_divided_by_position(tmp_path: Path) -> None:
+    images, labels = DIGITS.images[:300], DIGITS.labels[:300]
+    expected = None
+    for keys in (("images", "labels"), ("x", "y"), ("X", "y"), ("data", "target")):
+        np.savez(tmp_path / "own.npz", **dict(zip(keys, (images, labels), strict=True)))
+        data = load(tmp_path / "own.npz")
+        assert np.bincount(data.test.labels).tolist() == (np.bincount(labels) // 3).tolist() and not data.remarks
+        rows = np.flatnonzero(labels == 7)
+        assert np.array_equal(data.test.images[data.test.labels == 7], images[rows[-(len(rows) // 3) :]])
+        assert_equal(data, expected or data)
+        expected = data
+
+
+def test_a_parquet_has_the_images_of_the_same_npz(tmp_path: Path) -> None:
+    images, labels = DIGITS.images[:300], DIGITS.labels[:300]
+    hugging_face(images, labels).to_parquet(tmp_path / "own.parquet")
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    assert_equal(load(tmp_path / "own.parquet"), load(tmp_path / "own.npz"))
+
+
+def test_names_of_classes_in_a_parquet(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.Table.from_pandas(hugging_face(*made_up(2, 9, 3, 12)))
+    features = b'{"info": {"features": {"label": {"names": ["cat", "ant"], "_type": "ClassLabel"}}}}'
+    parquet.write_table(table.replace_schema_metadata({b"huggingface": features}), tmp_path / "own.parquet")
+    data = load(tmp_path / "own.parquet")
+    assert data.images == ImageSpec(3, 9, ("cat", "ant"), drawn=False)
+    assert np.array_equal(data.train.images[0], np.moveaxis(made_up(2, 9, 3, 12)[0][0], 2, 0))
+
+
+def test_a_file_for_training_and_one_for_test(train: Train, tmp_path: Path) -> None:
+    halves = slice(0, 200), slice(200, 300)
+    for half, name in zip(halves, ("train", "test"), strict=True):
+        hugging_face(DIGITS.images[half], DIGITS.labels[half]).to_parquet(tmp_path / f"{name}.parquet")
+    files = {name: str(tmp_path / f"{name}.parquet") for name in ("test", "train")}
+    data = datasets.load("parquet", tmp_path / "root", file=files)
+    for pool, half in zip((data.train, data.test), halves, strict=True):
+        assert np.array_equal(pool.images, DIGITS.images[half]) and np.array_equal(pool.labels, DIGITS.labels[half])
+    two = "data.file={train: train.parquet, test: test.parquet}"
+    train("data=parquet", two, *SMALL, "hydra.run.dir=out")
+    assert (read_result(tmp_path / "out") or {})["data_crc"] == checksum(files)
+    refused = train("data=parquet", "data.file={train: train.parquet}", *SMALL, code=1).stderr
+    assert refused.endswith("is not allowed; expected {train: FILE, test: FILE}\n")
+    save_npz(tmp_path / "own.npz")
+    with pytest.raises(DataError, match="own.npz are not two halves; expected one set of images in each"):
+        datasets.load("npz", tmp_path, file=files | {"test": str(tmp_path / "own.npz")})
+
+
+def save_cmyk(picture: Image.Image, file: Path) -> None:
+    picture.convert("RGB").convert("CMYK").save(file, "TIFF")
+
+
+def save_16_bits(picture: Image.Image, file: Path) -> None:
+    file.write_bytes(png_of_16_bits(np.asarray(picture).astype(np.uint16) * 257))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("save", "remark"),
+    [
+        (lambda picture, file: picture.save(file, "BMP"), ""),
+        (lambda picture, file: picture.save(file, "TIFF"), ""),
+        (lambda picture, file: picture.save(file, "WEBP", lossless=True), ""),
+        (lambda picture, file: picture.quantize(256).save(file, "GIF"), ""),
+        (lambda picture, file: picture.quantize(256).save(file, "PNG"), ""),
+        (lambda picture, file: picture.convert("RGB").save(file, "PNG"), ""),
+        (lambda picture, file: picture.convert("RGBA").save(file, "PNG"), "have transparent parts, "),
+        (save_cmyk, "are in CMYK and converted to RGB"),
+        (save_16_bits, "have 16 bits and are divided by 257"),
+    ],
+    ids=["BMP", "TIFF", "WebP", "GIF", "palette", "RGB", "RGBA", "CMYK", "16 bits"],
+)
+def test_pictures_have_the_pixels_of_the_same_npz(
+    tmp_path: Path, save: Callable[..., None], remark: str, channels: int
+) -> None:
+    images, labels = made_up(3, 8, channels, 18)  # 64 colours at most, which a palette keeps
+    images[:, 0, 0] = 255
+    save_folder(tmp_path / "own", images, labels, save)
+    order = np.argsort(labels, kind="stable")
+    np.savez(tmp_path / "own.npz", images=images[order], labels=labels[order])
+    data = load(tmp_path / "own")
+    assert_equal(data, load(tmp_path / "own.npz"))
+    assert len(data.remarks) == bool(remark) and all(
+        line.startswith(f"18 of 18 pictures {remark}") for line in data.remarks
+    )
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """Classes are ordered by number, also negative and decimal ones. Hidden files are ignored, others are reported.
+
+    The images are cached. A changed picture is read again.
+    """
+    images, labels = made_up(4, 20, 1, 36)
+    save_folder(tmp_path / "own", images, np.array(["10", "-2", "0.5", "-10"])[labels])
+    before = checksum(tmp_path / "own")
+    (tmp_path / "own/.ipynb_checkpoints").mkdir()
+    (tmp_path / "own/.ipynb_checkpoints/a.png").touch()
+    (tmp_path / "own/10/.DS_Store").touch()
+    assert checksum(tmp_path / "own") == before
+    for _ in range(2):
+        data = load(tmp_path / "own")
+        assert data.images == ImageSpec(1, 20, ("-10", "-2", "0.5", "10"), drawn=False)
+        assert np.bincount(data.train.labels).tolist() == [6] * 4 and np.bincount(data.test.labels).tolist() == [3] * 4
+        assert np.array_equal(data.test.images[-1], images[labels == 0][-1])
+        assert data.remarks == ("labels -10, -2, 0.5, 10 are the classes 0 to 3",)
+    assert load(tmp_path / "own", side=7).train.images.shape == (24, 7, 7)
+    assert len(list((tmp_path / "root/cache").iterdir())) == 2
+    shutil.copy(sorted((tmp_path / "own/-2").iterdir())[0], sorted((tmp_path / "own/10").iterdir())[-1])
+    (tmp_path / "own/notes.txt").touch()
+    again = load(tmp_path / "own")
+    assert np.array_equal(again.test.images[-1], images[labels == 1][0]) and "notes.txt not read" in again.remarks
+    with pytest.raises(DataError, match="own/root lies in .*own, where folders are classes"):
+        datasets.load("folder", tmp_path / "own/root", file=str(tmp_path / "own"))
+
+
+def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
+    save_folder(tmp_path / "own", *made_up(2, 9, 1, 12))
+    expected = load(tmp_path / "own")
+    [cache] = (tmp_path / "root/cache").iterdir()
+    os.truncate(cache, 100)
+    assert_equal(load(tmp_path / "own"), expected)
+
+
+def test_a_folder_that_is_divided(tmp_path: Path) -> None:
+    for part, n in (("train", 14), ("test", 4), ("val", 4)):
+        images, labels = made_up(2, 9, 1, n)
+        save_folder(tmp_path / "own" / part, images, np.array(["cat", "ant"])[labels])
+    data = load(tmp_path / "own")
+    assert data.images.names == ("ant", "cat")
+    assert np.bincount(data.train.labels).tolist() == [7, 7] and np.bincount(data.test.labels).tolist() == [2, 2]
+    assert "val not read" in data.remarks
+
+
+def changed(**arrays: Callable[[Any], Any] | None) -> Callable[[Path], None]:
+    """Return a function that saves made-up arrays in a .npz, some of them changed, or left out for None."""
+
+    def save(file: Path) -> None:
+        save_npz(file)
+        with np.load(file) as before:
+            kept = dict(before)
+        np.savez(
+            file,
+            **{
+                key: arrays.get(key, lambda x: x)(array)
+                for key, array in kept.items()
+                if arrays.get(key, 0) is not None
+            },
+        )
+
+    return save
+
+
+def table(change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Return a function that saves a CSV of digits, changed."""
+    return lambda file: change(kaggle(DIGITS.images[:60], DIGITS.labels[:60])).to_csv(file, index=False)
+
+
+def rows(change: Callable[[Any], Any]) -> Callable[[Path], None]:
+    """Return a function that saves a Parquet file of digits, changed."""
+    return lambda file: change(hugging_face(DIGITS.images[:60], DIGITS.labels[:60])).to_parquet(file)
+
+
+def folder(change: Callable[[Path], Any]) -> Callable[[Path], None]:
+    """Return a function that saves pictures of the classes a and b, changed."""
+
+    def save(path: Path) -> None:
+        save_folder(path, *made_up(2, 9, 1, 12))
+        change(path)
+
+    return save
+
+
+def spoil(name: str, content: bytes) -> Callable[[Path], Any]:
+    return lambda path: (path / name).write_bytes(content)
+
+
+def repeat_header(file: Path) -> None:
+    table(lambda digits: digits)(file)
+    text = file.read_text()
+    file.write_text(text + text)
+
+
+UNFIT: dict[str, tuple[str, Callable[[Path], Any], str]] = {
+    "no labels": (
+        "own.npz",
+        changed(train_labels=None),
+        "contains train_images, test_images, test_labels; expected train_images, train_labels, test_images, ",
+    ),
+    "three of Keras": ("own.npz", lambda file: np.savez(file, x_train=1, y_train=1, x_test=1), "contains x_train, "),
+    "no names": ("own.npz", lambda file: np.savez(file, *made_up(5, 20, 1, 60)), "contains arr_0, arr_1; expected"),
+    "truncated": ("own.npz", lambda file: (save_npz(file), os.truncate(file, 20_000)), "cannot be read ("),
+    "damaged": (
+        "own.npz",
+        lambda file: (save_npz(file), file.write_bytes(file.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))),
+        "cannot be read (",
+    ),
+    "text": ("own.npz", lambda file: file.write_text("label,pixel0\n3,255\n"), "expected a .npz of numbers."),
+    "empty": ("own.npz", lambda file: file.touch(), "cannot be read ("),
+    "pickle": ("own.npz", lambda file: file.write_bytes(pickle.dumps([1])), "cannot be read ("),
+    "checkpoint": ("own.npz", lambda file: torch.save({}, file), "contains "),
+    "objects": ("own.npz", changed(train_labels=lambda x: x.astype(object)), "cannot be read (Object arrays cannot"),
+    "name of 0 dimensions": ("own.npz", lambda file: save_npz(file, names=np.array("a")), "iteration over a 0-d"),
+    "names of bytes": ("own.npz", lambda file: save_npz(file, names=np.array([b"a", b"b"])), "expected a string for"),
+    "a name twice": ("own.npz", lambda file: save_npz(file, names=np.array(list("abacd"))), "expected a string for"),
+    "suffix": (
+        "own.gz",
+        lambda file: file.touch(),
+        "own.gz has an unknown suffix; expected .npz, .csv, .parquet, or a",
+    ),
+    "no label": (
+        "own.csv",
+        table(lambda x: x.rename(columns={"label": "y"})),
+        "has the columns y, pixel0, pixel1, ...",
+    ),
+    "label and class": (
+        "own.csv",
+        table(lambda x: x.rename(columns={"pixel0": "class"})),
+        "exactly one of label, class",
+    ),
+    "an id": ("own.csv", table(lambda x: x.rename(columns={"pixel0": "id"})), "expected only pixel0, pixel1, ... in"),
+    "unnamed index": (
+        "own.csv",
+        lambda file: kaggle(*DIGITS).head(9).to_csv(file),
+        "has the columns Unnamed: 0, pixel0",
+    ),
+    "out of order": (
+        "own.csv",
+        table(lambda x: x.rename(columns={"pixel10": "pixel9", "pixel9": "pixel10"})),
+        "expected only pixel0, pixel1, ... in this order",
+    ),
+    "195 pixels": (
+        "own.csv",
+        table(lambda x: x.drop(columns="pixel195")),
+        "int64 (60, 195) from 0 to 255 is not allow",
+    ),
+    "NaN pixel": ("own.csv", table(lambda x: x.assign(pixel3=[np.nan] * 60)), "from nan to nan is not allowed"),
+    "text pixel": ("own.csv", table(lambda x: x.assign(pixel3="x")), "has 'x' in the column pixel3; expected numbers"),
+    "header twice": ("own.csv", repeat_header, "has 'pixel0' in the column pixel0; expected numbers"),
+    "NaN label": ("own.csv", table(lambda x: x.assign(label=["a", None] * 30)), "has no label in row 1; expected one"),
+    "longer rows": ("own.csv", lambda file: file.write_text("label,pixel0\n1,2,3\n1,2,3\n"), "cannot be read ("),
+    "gzip": (
+        "own.csv",
+        lambda file: table(lambda x: x)(file.with_suffix(".csv.gz")) or os.rename(file.with_suffix(".csv.gz"), file),
+        "cannot be read (",
+    ),
+    "empty csv": ("own.csv", lambda file: file.touch(), "cannot be read (No columns to parse from file)"),
+    "no parquet": ("own.parquet", lambda file: file.write_text("no"), "cannot be read ("),
+    "no image": ("own.parquet", rows(lambda x: x.rename(columns={"image": "img"})), "expected the bytes of a picture"),
+    "paths": ("own.parquet", rows(lambda x: x.assign(image="a.png")), "expected the bytes of a picture in every image"),
+    "no picture bytes": ("own.parquet", rows(lambda x: x.assign(image=b"no")), "own.parquet, row 0 is not a picture; "),
+    "unlabelled": (
+        "own.parquet",
+        rows(lambda x: x.assign(label=[-1, 0] * 30)),
+        "the label -1 is not allowed; expected",
+    ),
+    "no picture": (
+        "own",
+        folder(spoil("1/a.png", b"no picture")),
+        "own/1/a.png is not a picture; expected PNG, JPEG, ",
+    ),
+    "cut": ("own", folder(lambda path: os.truncate(path / "0/0000.png", 100)), "own/0/0000.png cannot be read: "),
+    "sizes": (
+        "own",
+        folder(lambda path: Image.new("L", (7, 9)).save(path / "1/9.png")),
+        "own/1/9.png has the size (9, 7), others (9, 9). Set data.side=N to resize them.",
+    ),
+    "animated": (
+        "own",
+        folder(
+            lambda path: Image.new("L", (9, 9)).save(
+                path / "1/9.gif", save_all=True, append_images=[Image.new("L", (9, 9), 9)]
+            )
+        ),
+        "own/1/9.gif cannot be read: it has several frames; expected a still picture",
+    ),
+    "12 bits in 16": (
+        "own",
+        folder(lambda path: Image.fromarray(np.full((9, 9), 4095, np.uint16)).save(path / "0/0000.png")),
+        "own/0/0000.png cannot be read: it has 16 bits but no value above 4095; expected up to 65535. Save it with 8",
+    ),
+    "12 bits in 16 of colours": (
+        "own",
+        folder(spoil("0/0000.png", png_of_16_bits(np.full((9, 9, 3), 4095, np.uint16)))),
+        "own/0/0000.png cannot be read: it has 16 bits but no value above 3855; expected up to 65535.",
+    ),
+    "32 bits": (
+        "own",
+        folder(lambda path: Image.fromarray(np.ones((9, 9), np.float32)).save(path / "0/0.tif")),
+        "own/0/0.tif cannot be read: it has 32 bits per value; expected 8 or 16",
+    ),
+    "empty class": (
+        "own",
+        folder(lambda path: (path / "c").mkdir()),
+        "own/c is empty; expected a folder for each class",
+    ),
+    "one class": ("own", folder(lambda path: shutil.rmtree(path / "1")), "have the label '0'; expected at least two"),
+    "no classes": ("own", lambda path: path.mkdir(), "own is empty; expected a folder for each class, with pictures"),
+    "train and valid": (
+        "own",
+        lambda path: [save_folder(path / part, *made_up(2, 9, 1, 12)) for part in ("train", "valid")],
+        "own/train/0 cannot be read: Is a directory",
+    ),
+    "other classes for test": (
+        "own",
+        lambda path: [save_folder(path / part, *made_up(k, 9, 1, 12)) for part, k in (("train", 2), ("test", 3))],
+        "the label '2' is not allowed; expected 0, 1 among the training labels, and no others",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_an_unfit_file_is_a_line(tmp_path: Path, kind: str) -> None:
+    name, make, message = UNFIT[kind]
+    make(tmp_path / name)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError) as error:
+        load(tmp_path / name)
+    line = str(error.value)
+    assert message in line and name in line and "\n" not in line, line
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_unfit_file_leaves_no_run(train: Train, tmp_path: Path) -> None:
+    for side, make, message in (
+        (20, {"n": 30}, "25 pairs requested from the 30 train images of own.npz; expected at most 15"),
+        (4, {}, "model=ws3 cannot be trained: ValueError: images of 4x4 are too small for ws3; expected at least 5x5"),
+    ):
+        save_npz(tmp_path / "own.npz", side=side, **make)
+        refused = train("data=npz", "data.file=own.npz", *SMALL, "hydra.run.dir=out", code=1).stderr
+        assert message in refused and refused.count("\n") == 1, refused
+        assert [file.name for file in tmp_path.iterdir()] == ["own.npz"]
+
+
+def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    rows(lambda x: x)
+    (tmp_path / "own.parquet").touch()
+    with pytest.raises(DataError, match="own.parquet needs pyarrow, which is missing. Run pip install pyarrow."):
+        load(tmp_path / "own.parquet")
+
+
+def test_the_optical_digits(tmp_path: Path) -> None:
+    scans = pytest.importorskip("sklearn.datasets").load_digits()
+    data = datasets.load("digits", tmp_path)
+    assert (len(data.train.labels), len(data.test.labels)) == (SOURCES["digits"].train, SOURCES["digits"].test)
+    assert data.images == SOURCES["digits"].images
+    shown = {image.tobytes() for image in np.rint(scans.images * 255 / 16).astype(np.uint8)}
+    assert {image.tobytes() for pool in (data.train, data.test) for image in pool.images} == shown
+    assert np.bincount(data.test.labels).tolist() == (np.bincount(scans.target) // 3).tolist()
+
+
+def test_without_scikit_learn(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    refused = train("data=digits", *SMALL, code=1).stderr
+    assert refused == "data=digits needs scikit-learn, which is missing. Run pip install scikit-learn.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
+def test_the_files_of_torchvision_are_averaged_and_cached(name: str, tmp_path: Path) -> None:
+    fake_torchvision(tmp_path, name)
+    raw = tmp_path / str(SOURCES[name].cls) / "raw"
+    pixels = np.frombuffer((raw / "t10k-images-idx3-ubyte").read_bytes(), np.uint8)[16:].reshape(50, 28, 28)
+    data = datasets.load(name, tmp_path)
+    assert np.array_equal(data.test.images, resize(pixels, 14)) and data.images == SOURCES[name].images
+    shutil.rmtree(raw)
+    assert_equal(datasets.load(name, tmp_path), data)
+
+
+def test_classes_of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class with the parameter `split` and labels from 1 is read. Items that are no pictures are rejected."""
+    import torchvision
+
+    class Letters(torchvision.datasets.VisionDataset):
+        classes = ["N/A", "a", "b"]
+
+        def __init__(self, root: str, split: str = "train", download: bool = False) -> None:
+            pixels, labels = made_up(2, 9, 1, 20 if split == "train" else 8)
+            self.items = [(Image.fromarray(image), int(label) + 1) for image, label in zip(pixels, labels, strict=True)]
+
+        def __getitem__(self, i: int) -> tuple[Any, int]:
+            return self.items[i]
+
+        def __len__(self) -> int:
+            return len(self.items)
+
+    class Moving(Letters):
+        def __getitem__(self, i: int) -> tuple[Any, int]:
+            return torch.zeros(3, 9, 9), 0
+
+    monkeypatch.setattr(torchvision.datasets, "Letters", Letters, raising=False)
+    monkeypatch.setattr(torchvision.datasets, "Moving", Moving, raising=False)
+    data = datasets.load("letters", tmp_path, cls="Letters")
+    assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
+    assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
+    with pytest.raises(
+        DataError, match="torchvision's Moving has items of Tensor and int; expected pictures and whole"
+    ):
+        datasets.load("moving", tmp_path, cls="Moving")
+    with pytest.raises(DataError, match="data.cls=Nothing is unknown; expected a class of torchvision.datasets"):
+        datasets.load("nothing", tmp_path, cls="Nothing")
+
+
+def test_emnist(tmp_path: Path) -> None:
+    """The pictures in EMNIST's files are transposed, and its letters are numbered from 1."""
+    raw = tmp_path / "EMNIST/raw"
+    raw.mkdir(parents=True)
+    for part, n in (("train", 130), ("test", 52)):
+        pixels, labels = made_up(26, 28, 1, n)
+        header = np.array([0x803, n, 28, 28], ">i4").tobytes()
+        (raw / f"emnist-letters-{part}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+        header = np.array([0x801, n], ">i4").tobytes()
+        (raw / f"emnist-letters-{part}-labels-idx1-ubyte").write_bytes(header + (labels + 1).astype(np.uint8).tobytes())
+    data = datasets.load("emnist_letters", tmp_path, cls="EMNIST", arguments={"split": "letters"}, drawn=True)
+    assert data.images == ImageSpec(1, 14, tuple("abcdefghijklmnopqrstuvwxyz"), drawn=True)
+    pictures, labels = made_up(26, 28, 1, 130)
+    assert np.array_equal(data.train.images, resize(pictures, 14).swapaxes(1, 2))
+    assert np.array_equal(data.train.labels, labels) and len(data.test.labels) == 52
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_files_of_torchvision_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    from torchvision.datasets import KMNIST
+
+    monkeypatch.setattr(KMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    if damage == "truncated":
+        fake_torchvision(tmp_path, "kmnist")
+        os.truncate(tmp_path / "KMNIST/raw/t10k-images-idx3-ubyte", 1000)
+    with pytest.raises(
+        DataError, match=rf"^torchvision's KMNIST cannot be read \(.*\); expected its files in {tmp_path}$"
+    ):
+        datasets.load("kmnist", tmp_path)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
+    import torchvision
+    import yaml
+
+    for file in (CONF / "data").glob("*.yaml"):
+        config = yaml.safe_load(file.read_text())
+        assert config["name"] == file.stem
+        kinds = config["name"] in SOURCES, "cls" in config, config["name"] in FILES
+        assert sum(kinds) == 1
+        assert not config.get("cls") or hasattr(torchvision.datasets, config["cls"])
+
+
+def test_namings_are_complete() -> None:
+    assert {len(naming) for naming in readers.NAMINGS} == {2, 4}
