@@ -89,12 +89,16 @@ class GridSweeper(Sweeper):
     def plan(self, grids: Sequence[Mapping[str, Any]], arguments: list[str], root: Path) -> list[Job]:
         """Return the runs of some grids, in a folder."""
         own = self.own_settings if any("experiment" in swept for swept in self.grids) else {}
-        groups = self.loader.list_groups("")
-        return grid.plan(grids, arguments, self.config.sweep, root, self.parser, groups, self.composed, own)
+        return grid.plan(grids, arguments, self.config.sweep, root, self.parser, self.groups, self.composed, own)
 
     @cached_property
     def parser(self) -> OverridesParser:
         return OverridesParser.create(config_loader=self.loader)
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """The folders of conf/."""
+        return list(self.loader.list_groups(""))
 
     @cached_property
     def composed(self) -> Callable[[tuple[str, ...]], dict[str, Any]]:

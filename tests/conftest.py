@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 # the reports that git keeps; a newcomer's own sweeps lie beside them
 COMMITTED = [
     ROOT / "multirun" / name / "report"
-    for name in re.findall(r"^\| `(\w+)` \|", (ROOT / "multirun/README.md").read_text("utf-8"), re.M)
+    for name in re.findall(r"^\| `([\w/]+)` \|", (ROOT / "multirun/README.md").read_text("utf-8"), re.M)
 ]
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 sys.path.insert(0, str(ROOT))  # Hydra looks for hydra_plugins in the folder of train.py

@@ -54,7 +54,7 @@ ANSWERS = {  # names without an option here -> the advice
     ),
     **dict.fromkeys(
         ("hparams_search", "optimized_metric", "n_trials"),
-        "experiment=lr_search sweeps learning rates, and digitcmp report selects by validation accuracy.",
+        "experiment=table1_tuned selects learning rates by validation accuracy.",
     ),
     **dict.fromkeys(
         ("num_workers", "pin_memory", "persistent_workers"), "the pairs are in memory; there are no data workers."
@@ -74,7 +74,7 @@ CHOICES = {  # by option, a value in other projects or in the paper -> the argum
     "data": {"cifar": "data=cifar10", "fashion": "data=fashion_mnist", "emnist": "data=emnist_letters"},
     "logger": dict.fromkeys(("many_loggers", "default", "true"), "logger=[tensorboard,csv]"),
     "callbacks": dict.fromkeys(("default", "true"), "callbacks=[model_checkpoint,early_stopping]"),
-    "experiment": {"example": "experiment=smoke"},
+    "experiment": {"example": "experiment=table1"},
 }
 
 

@@ -138,10 +138,8 @@ CLAIMS = (
     Claim("The CNN gains little because it has no padding and the images are tiny", "IV", "resolution", padding),
     Claim("AL “provides stronger regularization”", "IV", "aux_labels", regularization),
     Claim("“The number of parameters can yield drastically different results”", "IV", "parameters", equal_parameters),
-    Claim("“For other projects AL and WS may not bring the same effects”: tasks", "V", "tasks_tuned", other_tasks),
-    Claim(
-        "“For other projects AL and WS may not bring the same effects”: data sets", "V", "transfer_fresh", other_tasks
-    ),
+    Claim("“For other projects AL and WS may not bring the same effects”: tasks", "V", "tasks", other_tasks),
+    Claim("“For other projects AL and WS may not bring the same effects”: data sets", "V", "transfer", other_tasks),
     Claim(
         "Future work: dropout, max-pooling and DropBlock “to reduce overfitting”",
         "V",

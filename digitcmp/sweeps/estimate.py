@@ -84,7 +84,8 @@ def size_text(value: Any) -> str:
 def reports() -> dict[Kind, float]:
     """Return the minimum seconds per step in the committed reports, by kind. Their sweeps used one machine."""
     least: dict[Kind, float] = {}
-    for file in CONF.parent.glob("multirun/*/report/runs.csv"):
+    files = [*CONF.parent.glob("multirun/*/report/runs.csv"), *CONF.parent.glob("multirun/*/rates/report/runs.csv")]
+    for file in files:
         with file.open() as stream:
             for row in csv.DictReader(stream):
                 least[kind(row)] = min(float(row["fit_seconds"]) / steps(row), least.get(kind(row), math.inf))

@@ -1,15 +1,18 @@
 """Tests of the committed reports: rows trained again, which detect changed dependencies, and the selected rates."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from conftest import ROOT, Run
+from hydra.types import RunMode
 
 import digitcmp
-from digitcmp.report.results import Results
-from digitcmp.report.sections.rates import selection
+from digitcmp.sweeps import selection
+from digitcmp.sweeps.job import Job
 
 ROWS = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_hash")
 
@@ -31,25 +34,41 @@ def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float,
 
 
 @pytest.mark.parametrize(
-    ("search", "experiment"),
-    [
-        ("lr_search", "table1_tuned"),
-        ("lr_search", "table1_tuned_fresh"),
-        ("transfer_rates", "transfer"),
-        ("transfer_fresh_rates", "transfer_fresh"),
-        ("tasks_rates", "tasks_tuned"),
-    ],
+    "name", ["table1_tuned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tasks", "transfer"))]
 )
-def test_an_experiment_has_the_rates_that_its_search_selects(search: str, experiment: str, train: Run) -> None:
-    """Cells are compared without `val_pairs` and `resplit`, in which a search may differ."""
-    results = Results.load([ROOT / "multirun" / search])
-    rates = results.cells.set_index("cell").lr
-    selected = {cell for row in selection(results).itertuples() for cell in row.cells if rates[cell] == row.lr}
-    lines = train(f"experiment={experiment}", "dry_run=true").stdout.splitlines()
-    cells = {word for line in lines for word in line.split() if word.startswith("model=")}
-    assert {*map(without_pairs, cells)} == {*map(without_pairs, selected)}
+def test_the_committed_rates_select_the_committed_runs(name: str, sweeper: Any) -> None:
+    """The final runs have the rates that the runs of NAME/rates select. No rate that was not tried is needed there."""
+    root, arguments = ROOT / "multirun" / name, [f"experiment={name}"]
+    sweeper.config = sweeper.loader.load_configuration("config", arguments, RunMode.MULTIRUN)
+    options = sweeper.config.hydra.sweeper
+    requests, others = selection.requests(options.grids, options.rates, arguments)
+    cells = [cell for request in requests for cell in selection.cells(request, arguments, sweeper.plan, root)]
+    accuracies = pd.read_csv(root / "rates/report/runs.csv").set_index("config_hash").val_acc
+    assert not others and all(job.run.config_hash in accuracies for cell in cells for job in cell.trials)
+
+    def score(job: Job) -> float | None:
+        return accuracies.get(job.run.config_hash)
+
+    while any(score(job) for job in selection.extend(cells, score, sweeper.plan, root)):
+        pass
+    for cell in cells:
+        cell.trials = [job for job in cell.trials if score(job)]
+    finals, rows = selection.selected(cells, score, sweeper.plan, root)
+    committed = pd.read_csv(root / "report/runs.csv")
+    assert {job.run.config_hash for job in finals} == {*committed.config_hash}
+    recorded = pd.read_csv(root / "report/selected_rates.csv").set_index("cell")
+    assert {row["cell"]: row["value"] for row in rows} == recorded.value.to_dict()
 
 
-def without_pairs(cell: str) -> str:
-    """Return the name of a cell without `val_pairs` and `resplit`."""
-    return re.sub(r",(val_pairs=\d+|resplit=true)", "", cell)
+def commands() -> list[tuple[str, str]]:
+    """Return the committed sweeps with a command in multirun/README.md, and the commands."""
+    rows = re.findall(r"^\| `(\w+)` \|.*: `(.* ?sweep=.*?)`", (ROOT / "multirun/README.md").read_text(), re.M)
+    return [(name, line) for name, line in rows]
+
+
+@pytest.mark.parametrize(("name", "line"), commands())
+def test_a_command_of_the_readme_plans_the_committed_cells(name: str, line: str, train: Run) -> None:
+    planned = train(*shlex.split(line), "dry_run=true").stdout
+    cells = {word for word in planned.split() if word.startswith("model=")}
+    runs = pd.read_csv(ROOT / f"multirun/{name}/report/runs.csv")
+    assert cells == {*runs.cell} and f"{len(runs)} runs, 0 finished" in planned

@@ -71,9 +71,9 @@ def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) ->
 
 
 def test_the_committed_search_has_effects_at_equal_rates() -> None:
-    table, _ = effects_at_equal_rates(Results.load([ROOT / "multirun/lr_search"]))
+    table, _ = effects_at_equal_rates(Results.load([ROOT / "multirun/table1_tuned/rates"]))
     table = table.set_index(["effect", "lr"])
-    runs = pd.read_csv(ROOT / "multirun/lr_search/report/runs.csv")
+    runs = pd.read_csv(ROOT / "multirun/table1_tuned/rates/report/runs.csv")
     for lr in (5e-5, 8e-3):
         at_rate = runs[runs.lr == lr].pivot(index="seed", columns="label", values="test_acc")
         test = scipy.stats.ttest_rel(at_rate.AL4, at_rate.WS3)

@@ -12,8 +12,9 @@ from digitcmp.report.sections.origin import command
 @pytest.mark.parametrize(
     ("name", "seeds", "expected"),
     [
-        ("lambda", range(10, 20), "`python train.py -m experiment=lambda`"),  # the experiment's own seeds
-        ("lambda", range(10, 12), "`python train.py -m experiment=lambda 'seed=range(10,12)'`"),
+        ("tasks", range(10, 20), "`python train.py -m experiment=tasks`"),  # the experiment's own seeds
+        ("tasks", range(10, 12), "`python train.py -m experiment=tasks 'seed=range(10,12)'`"),
+        ("tasks/rates", range(20, 22), "`python train.py -m experiment=tasks`"),
         ("table1", range(10), "`python train.py -m experiment=table1`"),
         ("table1", (0, 2), "`python train.py -m experiment=table1 'seed=0,2'`"),
         ("mine", range(2), "the runs in `mine`"),

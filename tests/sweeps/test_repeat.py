@@ -80,7 +80,7 @@ def test_a_file_with_odd_letters(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["table1", "figure5", "beyond_factorial", "transfer", "transfer_fresh", "beyond_regularization"]
+    "name", ["table1", "figure5", "beyond_factorial", "transfer", "transfer/rates", "beyond_regularization"]
 )
 def test_committed_rows_have_a_command_of_the_same_run(name: str) -> None:
     """The folders of the runs are not committed, so the rows alone determine the runs of up to 12 cells."""

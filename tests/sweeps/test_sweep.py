@@ -76,7 +76,7 @@ def test_killed_half_way_and_started_again(command: Run, start: Start, tmp_path:
 
 
 def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> None:
-    sweep = train("experiment=smoke", "model=ws2,ws3", "aux=true", "lr=1e-3,1e30", *QUICK, code=1)
+    sweep = train("-m", "model=ws2,ws3", "aux=true", "lr=1e-3,1e30", *QUICK, code=1)
     lines = sweep.stderr.splitlines()
     assert "2 not finished:" in lines and "Traceback" not in sweep.stderr
     said = [line for line in sweep.stdout.splitlines() if line.startswith("[")]
@@ -154,9 +154,9 @@ def test_a_sweep_has_one_name(train: Run, tmp_path: Path) -> None:
 
 
 def test_a_sweep_in_a_file_starts_alone(train: Run, tmp_path: Path) -> None:
-    refused = train("-m", "experiment=smoke,table1", code=1)
+    refused = train("-m", "experiment=figure5,table1", code=1)
     assert len(refused.stderr.splitlines()) == 1  # Hydra 1.4 has another message
-    assert "experiment=smoke is not allowed inside a sweep" in refused.stderr or "hydra.sweeper" in refused.stderr
+    assert "experiment=figure5 is not allowed inside a sweep" in refused.stderr or "hydra.sweeper" in refused.stderr
     assert "4 runs, 0 finished" in train("-m", "experiment=best,best_unlabelled", "seed=0,1", "dry_run=true").stdout
     assert list(tmp_path.iterdir()) == []
 

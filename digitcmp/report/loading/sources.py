@@ -13,7 +13,7 @@ from digitcmp.config.run import defaults
 from digitcmp.models import backbones
 from digitcmp.report.loading import archive
 from digitcmp.report.loading.settings import NO_SETTING
-from digitcmp.runs.folder import CONFIG, run_folders
+from digitcmp.runs.folder import CONFIG, RATES, run_folders
 from digitcmp.runs.result import NETWORK, SCORES
 from digitcmp.runs.table import run_table
 
@@ -36,6 +36,12 @@ def sweep_folder(folder: Path) -> Path:
     """Return NAME for the report NAME/report, any other folder unchanged."""
     is_report = folder.name == "report" and (folder / "runs.csv").exists()
     return folder.parent if is_report else folder
+
+
+def sweep_name(root: Path) -> str:
+    """Return the name of a folder of runs, NAME/rates for the first stage of a sweep."""
+    folder = root.resolve()
+    return f"{folder.parent.name}/{folder.name}" if folder.name == RATES else folder.name
 
 
 def read_source(root: Path) -> Source:

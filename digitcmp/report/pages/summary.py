@@ -11,6 +11,7 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.report.contrasts.averages import MAIN
 from digitcmp.report.contrasts.contrast import CLAIMS
 from digitcmp.report.formats import spread
+from digitcmp.report.loading.sources import sweep_name
 from digitcmp.report.results import Results
 
 
@@ -71,4 +72,4 @@ def question(results: Results) -> str:
 
 def title(results: Results) -> str:
     """Return the title of the report: the names of its folders."""
-    return ", ".join(root.resolve().name for root in results.roots)
+    return ", ".join(map(sweep_name, results.roots))

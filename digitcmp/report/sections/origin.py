@@ -12,6 +12,7 @@ from digitcmp import paper
 from digitcmp.config.conf import CONF
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.loading.provenance import MADE_WITH, Code
+from digitcmp.report.loading.sources import sweep_name
 from digitcmp.report.pages.section import File, Part, cut_lines
 from digitcmp.report.results import Results
 
@@ -80,10 +81,12 @@ def code_table(code: Code) -> pd.DataFrame:
 
 def command(results: Results, root: Path) -> str:
     """Return the command that trains the runs of a folder again, with seeds if they differ from the experiment's."""
-    name = root.resolve().name
+    name, _, stage = sweep_name(root).partition("/")
     file = CONF / "experiment" / f"{name}.yaml"
     if not file.exists():
-        return f"the runs in `{name}`"
+        return f"the runs in `{sweep_name(root)}`"
+    if stage:
+        return f"`python train.py -m experiment={name}`"
     seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
     span = ",".join(map(str, seeds))
     if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)):
