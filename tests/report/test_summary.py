@@ -1,10 +1,11 @@
-"""Tests of the command that a report prints for its runs."""
+"""Tests of the head of a report, and of the command that it prints for its runs."""
 
 from pathlib import Path
 
 import pytest
-from records import record
+from records import grid, record
 
+from digitcmp.report.pages.summary import distrusted, found
 from digitcmp.report.results import Results
 from digitcmp.report.sections.origin import command
 
@@ -26,3 +27,22 @@ def test_the_seeds_are_named_unless_the_experiment_has_them(
     for seed in seeds:
         record(tmp_path / name, "ws3", 0.8, seed=seed)
     assert command(Results.load([tmp_path / name]), tmp_path / name) == expected
+
+
+def test_the_head_of_a_page_says_what_was_found_and_what_to_distrust(tmp_path: Path) -> None:
+    """WS1, WS3, AL2 and AL4 with 3 seeds: AL adds .100 and .111, sharing .030 and .041. One more run has collapsed."""
+    results = Results.load([grid(tmp_path)])
+    assert found(results) == [
+        "The auxiliary loss adds +0.100 to +0.111 (as claimed in 1 of 2, no interval in 1).",
+        "Sharing adds +0.030 to +0.041 (as claimed in 1 of 2, no interval in 1).",
+        "AL4 has the highest mean test accuracy, 0.951 ± 0.011 (n = 3).",
+    ]
+    assert distrusted(results) == ["n = 3 seeds, so intervals are wide.", "No run collapsed."]
+    for lr, accuracy in ((4e-3, 0.55), (8e-3, 0.7)):
+        record(tmp_path, "ws3", accuracy, lr=lr)
+    lines = distrusted(Results.load([tmp_path]))
+    assert lines[:2] == [
+        "n = 1 to 3 seeds, so intervals are wide.",
+        "1 of 14 runs collapsed, in 1 of 6 cells. They stay in every mean.",
+    ]
+    assert lines[2] == "1 of 1 selected learning rates are at an end of their list; a better one may lie beyond."

@@ -1,4 +1,4 @@
-"""report.md, and tables for LaTeX."""
+"""report.md."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,8 +6,6 @@ from digitcmp.report.pages.columns import Table
 from digitcmp.report.pages.section import Content, Figure
 from digitcmp.report.pages.summary import conclusion, question, title
 from digitcmp.report.results import Results
-
-LATEX = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
 
 
 def document(results: Results, sections: Iterable[Content]) -> str:
@@ -33,19 +31,3 @@ def table(content: Table) -> str:
     rule = [":--" if column.left else "--:" for column in content.columns]
     rows: list[Sequence[str]] = [[column.heading for column in content.columns], rule, *content.first]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (f"\n{content.rest}\n" if content.rest else "")
-
-
-def latex(content: Table, caption: str) -> str:
-    """Return a table as LaTeX code that needs the package booktabs."""
-    lines = []
-    for row in ([column.heading for column in content.columns], *content.rows):
-        line = " & ".join(row)
-        for letter, command in LATEX.items():
-            line = line.replace(letter, command)
-        lines.append(f"{line} \\\\\n")
-    columns = "".join("l" if column.left else "r" for column in content.columns)
-    return (
-        f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\begin{{tabular}}{{{columns}}}\n"
-        f"\\toprule\n{lines[0]}\\midrule\n{''.join(lines[1:])}"
-        "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
-    )

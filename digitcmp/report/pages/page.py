@@ -48,12 +48,13 @@ def page(results: Results, sections: Iterable[Content], figures: Mapping[str, by
         figures: The figures by name, as `save` returns them for a page.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    environment.filters |= {"prose": prose, "kind": kind, "blocks": blocks, "data": data}
+    environment.filters |= {"prose": prose, "kind": kind, "blocks": blocks, "data": data, "bold": bold}
     environment.globals["zip"] = zip
     return environment.get_template("page.html").render(
         title=summary.title(results),
-        conclusion=summary.conclusion(results),
-        question=summary.question(results),
+        asked=summary.question(results).removeprefix("Question: "),
+        found=summary.found(results),
+        distrusted=summary.distrusted(results),
         warnings=results.warnings,
         verdicts=dict(iter(highlights(results).groupby("family", sort=False))),
         rule=rule.RULE,
@@ -69,6 +70,11 @@ def prose(text: str) -> Markup:
     """Return a paragraph or line of a section as HTML, with *emphasis* and `code`."""
     marked = re.sub(r"\*(.+?)\*", r"<em>\1</em>", str(escape(text)))
     return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", marked))
+
+
+def bold(text: str) -> Markup:
+    """Return a sentence as HTML, with its accuracies and differences in bold."""
+    return Markup(re.sub(r"(?<![=\w.])([+-]?\d\.\d{3,4})\b", r"<b>\1</b>", str(escape(text))))
 
 
 def kind(verdict: str) -> str:

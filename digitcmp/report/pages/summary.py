@@ -1,4 +1,4 @@
-"""The head of a report: its title, conclusion and question."""
+"""The head of a report: its title and question, what was found, and what to distrust."""
 
 from __future__ import annotations
 
@@ -10,34 +10,111 @@ import pandas as pd
 from digitcmp.data.tasks import TASKS
 from digitcmp.report.contrasts.averages import MAIN
 from digitcmp.report.contrasts.contrast import CLAIMS
-from digitcmp.report.formats import spread
+from digitcmp.report.formats import ACCURACY, spread, to_text
 from digitcmp.report.loading.sources import sweep_name
 from digitcmp.report.results import Results
+from digitcmp.report.sections.rates import selection
+from digitcmp.report.statistics.stats import SIGNIFICANT
+
+FEW = 5  # fewer seeds give wide intervals
+MANY = 20  # the best of more cells is lucky
+
+
+def title(results: Results) -> str:
+    """Return the title of the report: the names of its folders."""
+    return ", ".join(sweep_name(root) for root in results.roots)
+
+
+def question(results: Results) -> str:
+    """Return the question that the networks answer, the data and the number of runs."""
+    runs, n = results.runs, results.cells.n
+    tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
+    questions = " ".join(TASKS[task].question if task in TASKS else f"{task}?" for task in tasks)
+    data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
+    pairs = sorted({int(pairs) for pairs in runs.train_pairs})
+    counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
+    size = f"{len(runs):,} runs: {len(n):,} cells, n = {per_cell(results)} seeds each"
+    shares = results.cells.majority.dropna().round(2).unique()
+    majority = f" Majority answer: {100 * shares[0]:.0f} %." if len(shares) == 1 and len(tasks) == 1 else ""
+    return f"Question: {questions}{majority} Data: {data}, {counted} training pairs. {size}."
+
+
+def per_cell(results: Results) -> str:
+    """Return the number of seeds of a cell as text: '10', or '2 to 3'."""
+    n = results.cells.n
+    return f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
 
 
 def conclusion(results: Results) -> str:
     """Return the finding of the report as one sentence."""
-    cells = results.cells
-    best = cells.loc[cells.test_acc_mean.idxmax()]
-    accuracy = spread(best.test_acc_mean, best.test_acc_std)
-    highest = f"{results.titles()[cells.index.get_loc(best.name)]} has the highest mean test accuracy, {accuracy}"
-    measured = results.effects[results.effects.refused.isna()]
-    parts = []
+    return sentence("; ".join([*effects_found(results), highest(results)]))
+
+
+def sentence(text: str) -> str:
+    """Return a text as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def effects_found(results: Results) -> list[str]:
+    """Return what was found on effects: the averages of a large design, else the auxiliary loss and sharing."""
     if len(results.averages):
         main = results.averages[results.averages.order == MAIN].sort_values("p", kind="stable")
-        largest = main.loc[main["mean"].abs().idxmax()] if len(main) else None
-        seen = int((main.verdict == "effect seen").sum())
-        parts.append(f"{seen} of {len(main)} main effects are seen")
-        if largest is not None:
+        parts = [f"{(main.verdict == 'effect seen').sum()} of {len(main)} main effects are seen"]
+        if len(main):
+            largest = main.loc[main["mean"].abs().idxmax()]
             parts.append(f"the largest is {largest.effect} with {largest['mean']:+.3f}")
-    else:
-        for family in CLAIMS:
-            rows = measured[measured.family == family]
-            if len(rows):
-                name = family if family == "sharing" else f"the {family}"
-                parts.append(f"{name} adds {extent(rows)} ({verdict_counts(rows)})")
-    sentence = "; ".join([*parts, highest])
-    return f"{sentence[0].upper()}{sentence[1:]} (n = {best.n})."
+        return parts
+    parts = []
+    for family in CLAIMS:
+        rows = results.effects[results.effects.refused.isna() & (results.effects.family == family)]
+        if len(rows):
+            name = family if family == "sharing" else f"the {family}"
+            parts.append(f"{name} adds {extent(rows)} ({verdict_counts(rows)})")
+    return parts
+
+
+def highest(results: Results) -> str:
+    """Return the cell with the highest mean test accuracy, and that accuracy."""
+    best = results.cells.loc[results.cells.test_acc_mean.idxmax()]
+    accuracy = spread(best.test_acc_mean, best.test_acc_std)
+    return f"{results.title_of[best.cell]} has the highest mean test accuracy, {accuracy} (n = {best.n})"
+
+
+def found(results: Results) -> list[str]:
+    """Return the findings as up to three sentences with numbers, the strongest other effects if there is room."""
+    parts, chosen = effects_found(results)[:2], selection(results)
+    if len(chosen) and len(parts) < 2:
+        low, high = chosen.loc[chosen.lr.idxmin()], chosen.loc[chosen.lr.idxmax()]
+        rates = f"from {to_text(low.lr)} ({low.title}) to {to_text(high.lr)} ({high.title})"
+        parts.append(f"validation pairs select learning rates {rates}")
+        low, high = chosen.loc[chosen.test_acc.idxmin()], chosen.loc[chosen.test_acc.idxmax()]
+        ends = [f"{to_text(row.test_acc, ACCURACY)} ({row.title})" for row in (low, high)]
+        parts.append(f"at these rates, the mean test accuracy is {' to '.join(ends)}")
+    others = results.effects[results.effects.p_holm.notna() & ~results.effects.family.isin([*CLAIMS, "lr"])]
+    if len(others) and len(parts) < 2:
+        row = others.loc[others["mean"].abs().idxmax()]
+        parts.append(f"{(others.p_holm < SIGNIFICANT).sum()} of {len(others)} other effects are seen")
+        parts[-1] += f"; the largest is {row.effect} with {row['mean']:+.3f} [{row.ci_low:+.3f}, {row.ci_high:+.3f}]"
+    return [sentence(part) for part in [*parts, highest(results)]]
+
+
+def distrusted(results: Results) -> list[str]:
+    """Return what weakens the findings: few seeds, collapsed runs, rates at an end, a choice by test pairs."""
+    cells, chosen, lines = results.cells, selection(results), []
+    lines.append(f"n = {per_cell(results)} seeds{', so intervals are wide' if cells.n.min() < FEW else ''}.")
+    runs, collapsed = len(results.runs), int(results.collapsed.sum())
+    where = f"{collapsed} of {runs:,} runs collapsed, in {(cells.collapsed > 0).sum()} of {len(cells):,} cells"
+    lines.append(f"{where}. They stay in every mean." if collapsed else "No run collapsed.")
+    if len(chosen):
+        edge = f"{chosen.at_edge.sum()} of {len(chosen)} selected learning rates are at an end of their list"
+        lines.append(f"{edge}; a better one may lie beyond." if chosen.at_edge.any() else f"{edge}.")
+    if len(cells) > MANY:
+        lines.append(f"The highest accuracy is the best of {len(cells):,} cells by test pairs, so it is optimistic.")
+    if refused := int(results.effects.refused.notna().sum()):
+        lines.append(f"{refused} effects have no statistics; the section on effects gives the reasons.")
+    if missing := len(results.unfinished) + len(results.planned):
+        lines.append(f"{missing} runs are missing.")
+    return lines
 
 
 def extent(rows: pd.DataFrame) -> str:
@@ -53,23 +130,3 @@ def verdict_counts(rows: pd.DataFrame) -> str:
         return str(counts[0][0])
     texts = [f"{verdict} in {n}" for verdict, n in counts]
     return ", ".join([f"{texts[0]} of {len(rows)}", *texts[1:]])
-
-
-def question(results: Results) -> str:
-    """Return the question that the networks answer, the data and the number of runs."""
-    runs, n = results.runs, results.cells.n
-    tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
-    questions = " ".join(TASKS[task].question if task in TASKS else f"{task}?" for task in tasks)
-    data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
-    pairs = sorted({int(pairs) for pairs in runs.train_pairs})
-    counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
-    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
-    size = f"{len(runs):,} runs: {len(n):,} cells, n = {per_cell} seeds each"
-    shares = results.cells.majority.dropna().round(2).unique()
-    majority = f" Majority answer: {100 * shares[0]:.0f} %." if len(shares) == 1 and len(tasks) == 1 else ""
-    return f"Question: {questions}{majority} Data: {data}, {counted} training pairs. {size}."
-
-
-def title(results: Results) -> str:
-    """Return the title of the report: the names of its folders."""
-    return ", ".join(map(sweep_name, results.roots))

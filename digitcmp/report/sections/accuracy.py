@@ -13,12 +13,12 @@ from digitcmp.report.figures.forest import mark_cell, name_rows, runs_by_cell, s
 from digitcmp.report.figures.style import OTHERS, PAGE, TIP, escaped, palette, seeds
 from digitcmp.report.formats import ACCURACY, spread
 from digitcmp.report.pages.columns import Column, Table, accuracy, estimate, named, plain
-from digitcmp.report.pages.markdown import latex
 from digitcmp.report.pages.section import Figure, File, Part
 from digitcmp.report.results import Results
 from digitcmp.report.sections.pairs import pair_series, published_results
 from digitcmp.report.statistics import collapse
 
+LATEX = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
 CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
 NOTE = (
     "*test accuracy* is the mean ± sample standard deviation over seeds, with the 95 % t-interval of the mean, cut to "
@@ -74,6 +74,22 @@ def table(results: Results) -> Table:
         Column("difference", "difference", "+.3f"),
     ]
     return Table.of(frame, columns, "cells.csv")
+
+
+def latex(content: Table, caption: str) -> str:
+    """Return a table as LaTeX code that needs the package booktabs."""
+    lines = []
+    for row in ([column.heading for column in content.columns], *content.rows):
+        line = " & ".join(row)
+        for letter, command in LATEX.items():
+            line = line.replace(letter, command)
+        lines.append(f"{line} \\\\\n")
+    columns = "".join("l" if column.left else "r" for column in content.columns)
+    return (
+        f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\begin{{tabular}}{{{columns}}}\n"
+        f"\\toprule\n{lines[0]}\\midrule\n{''.join(lines[1:])}"
+        "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+    )
 
 
 def collapsed_runs(results: Results) -> list[str]:
