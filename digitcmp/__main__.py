@@ -12,7 +12,7 @@ COMMANDS = {
     "train": ("train one run, or a sweep with -m", "digitcmp train model=ws3 aux=true"),
     "report": ("tables, statistics and figures of a sweep", "digitcmp report multirun/table1 --open"),
     "predict": ("answer the question about your own pictures", "digitcmp predict RUN first.png second.png"),
-    "evaluate": ("score a saved run on other pairs", "digitcmp evaluate RUN data.test_pairs=5000"),
+    "evaluate": ("score a saved run on other pairs", "digitcmp evaluate checkpoint=RUN data.test_pairs=5000"),
     "demo": ("draw two digits in the browser and compare them", "digitcmp demo RUN"),
     "export": ("write a saved network as an ONNX file", "digitcmp export RUN model.onnx"),
 }

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from digitcmp.commands.evaluate import answer, checked_crc, load_data, pairs_seed
+from digitcmp.commands.evaluate import answer, load_data
 from digitcmp.data import datasets
 from digitcmp.errors import CheckpointError, DataError, RunError
 from digitcmp.report.statistics.shared_images import Answers
 from digitcmp.runs.checkpoint import load
-from digitcmp.runs.folder import data_source
+from digitcmp.runs.folder import load_arguments, read_data
 
 SAME = 0.005  # the rounding of another processor moves an accuracy by less
 
@@ -34,13 +34,15 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
         folder = Path(run["path"])
         try:
             predictor = load(folder)
-            source = data_source(folder)
-            checked_crc(source, run)
+            own = read_data(folder)
+            source = load_arguments(own)
             key = json.dumps([source, predictor.images.side])
-            data = loaded[key] = loaded.get(key) or load_data(source, predictor.images)
+            data = loaded[key] = loaded.get(key) or load_data(
+                source, predictor.images, run.get("data_crc") if own["file"] else None
+            )
         except (CheckpointError, DataError, OSError) as error:
             raise RunError(f"--test-images needs the checkpoints and data of the runs: {error}") from None
-        pairs, output = answer(predictor, data, int(run["test_pairs"]), pairs_seed(run, run["seed"]))
+        pairs, output = answer(predictor, data, int(run["test_pairs"]), own["seed"])
         correct = ((output.compare > 0) == pairs.target.bool()).double().numpy()
         if abs(correct.mean() - run["test_acc"]) > SAME:
             raise RunError(

@@ -18,7 +18,7 @@ from digitcmp.data.images import centred
 from digitcmp.data.statements import relation, typeset
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError, DataError, ImageError
-from digitcmp.runs.folder import data_source
+from digitcmp.runs.folder import load_arguments, read_data
 
 CANVAS, EXAMPLES = 280, 60  # pixels of a canvas to draw on; test images on the page
 
@@ -57,7 +57,7 @@ class Server(ThreadingHTTPServer):
         spec, task = predictor.images, TASKS[predictor.task]
         self.side, examples = CANVAS if spec.drawn else spec.side, []
         if not spec.drawn:
-            test = load_data(data_source(run_folder(locate(checkpoint))), spec).test
+            test = load_data(load_arguments(read_data(run_folder(locate(checkpoint)))), spec).test
             chosen = np.random.default_rng(0).permutation(len(test.labels))[:EXAMPLES]
             examples = [(png(test.images[i]), spec.names[test.labels[i]]) for i in chosen]
         page = Template(Path(__file__).with_name("demo.html").read_text("utf-8"), autoescape=True)

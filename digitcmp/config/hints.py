@@ -38,7 +38,7 @@ LIKE = {  # an option -> its names elsewhere
 ANSWERS = {  # names without an option here -> the advice
     **dict.fromkeys(
         ("ckpt_path", "checkpoint_path", "load_from_checkpoint", "weights"),
-        "a run always starts from its seed. digitcmp evaluate RUN scores a saved network.",
+        "a run always starts from its seed. digitcmp evaluate checkpoint=RUN scores a saved network.",
     ),
     **dict.fromkeys(
         ("resume", "resume_from_checkpoint"),
@@ -46,7 +46,7 @@ ANSWERS = {  # names without an option here -> the advice
     ),
     **dict.fromkeys(
         ("test", "eval", "evaluate", "validate"),
-        "every run is tested when it ends. digitcmp evaluate RUN scores a saved network.",
+        "every run is tested when it ends. digitcmp evaluate checkpoint=RUN scores a saved network.",
     ),
     **dict.fromkeys(
         ("early_stopping", "early_stop", "patience"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from digitcmp.config.conf import config_yaml
 from digitcmp.config.run import Run, Settings, flatten
 from digitcmp.errors import RunError
 from digitcmp.files import write
@@ -108,16 +109,19 @@ def read_settings(folder: Path) -> Settings | None:
         return None
 
 
-def data_source(folder: Path) -> dict[str, Any]:
-    """Return the arguments of `datasets.load` for a run's data set, those of MNIST if config.yaml cannot be read."""
-    from digitcmp.data import datasets  # slow import
-
+def read_data(folder: Path) -> dict[str, Any]:
+    """Return the group `data` of a run's config.yaml, with the seed of its pairs; that of MNIST without the file."""
     try:
         config = yaml.safe_load((folder / CONFIG).read_text())
-        data = config["data"]
-        source = {key: data[key] for key in inspect.signature(datasets.load).parameters if key in data}
-        if data.get("resplit"):
-            source["split_seed"] = config["seed"] if data["seed"] is None else data["seed"]
-        return source
-    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError):
-        return {"name": "mnist", "root": "data"}
+        seed = config["data"].get("seed")
+        return config["data"] | {"seed": config.get("seed") if seed is None else seed}
+    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError, AttributeError):
+        return {**config_yaml()["data"], "name": "mnist"}
+
+
+def load_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `datasets.load` in the group `data` of a configuration."""
+    from digitcmp.data import datasets  # slow import
+
+    given = {key: data[key] for key in inspect.signature(datasets.load).parameters if key in data}
+    return given | ({"split_seed": data["seed"]} if data.get("resplit") else {})

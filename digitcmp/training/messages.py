@@ -69,6 +69,8 @@ def unknown_option(key: str) -> str:
         return f"{key} is not allowed: {TRAINER_REJECTED[option]}"
     if group in TARGETS and option:
         return unknown_argument(group, *option.split("."))
+    if key in {*known_keys()}:
+        return f"{key} is not allowed: it is no option of this command. --help lists the options."
     return hints.unknown(key) or unknown(key, known_keys(), HELP)
 
 

@@ -25,7 +25,7 @@ OF_HYDRA = {"hydra.run.dir", "hydra.launcher.n_jobs"}
         ("paths.output_dir=x", "paths.output_dir is unknown: did you mean hydra.run.dir?"),
         (
             "ckpt_path=x",
-            "ckpt_path is unknown: a run always starts from its seed. digitcmp evaluate RUN scores a saved",
+            "ckpt_path is unknown: a run always starts from its seed. digitcmp evaluate checkpoint=RUN scores a saved",
         ),
         ("data.num_workers=4", "data.num_workers is unknown: the pairs are in memory; there are no data workers."),
         ("debug=true", "debug=true is unknown: did you mean debug=fdr?"),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT, Run
+from hydra import compose, initialize_config_dir
 
 from digitcmp.__main__ import COMMANDS
 
@@ -86,8 +87,16 @@ def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) 
     assert name in COMMANDS
     if name == "train":
         assert train(*arguments, "dry_run=true").stdout
+    elif name == "evaluate":
+        compose_evaluation(arguments)
     else:
         import_module(f"digitcmp.commands.{name}").command_line().parse_known_args(arguments)
+
+
+def compose_evaluation(arguments: list[str]) -> None:
+    """Raise an error of Hydra for an argument that `digitcmp evaluate` does not accept."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        assert compose("evaluate", arguments).checkpoint == "RUN"
 
 
 def test_a_backbone_a_head_and_a_task(lab: Path) -> None:

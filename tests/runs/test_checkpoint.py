@@ -27,7 +27,7 @@ from digitcmp.runs.folder import CHECKPOINT, RESULT
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # slow imports
 COMMANDS = {
     "predict": ["-m", "digitcmp", "predict", "{saved}", "seven.png", "seven.png"],
-    "evaluate": ["-m", "digitcmp", "evaluate", "{saved}", "data.test_pairs=10"],
+    "evaluate": ["-m", "digitcmp", "evaluate", "checkpoint={saved}", "data.test_pairs=10"],
     "export": ["-m", "digitcmp", "export", "{saved}", "model.onnx"],
     "demo": [
         "-c",
