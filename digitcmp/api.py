@@ -18,8 +18,7 @@ from digitcmp.config.conf import CONF
 from digitcmp.config.run import Run, groups
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.sweeps.grid import hydra_overrides, typed
-from digitcmp.training import messages, process
-from digitcmp.training import train as training
+from digitcmp.training import fit, messages, process
 
 FORCED = ("FORCE_COLOR", "CLICOLOR_FORCE")  # Jupyter sets them; a progress bar would be a line every moment
 NO_DRY_RUN = "dry_run=true is not allowed: it is an option of the command line. Leave it out."
@@ -61,7 +60,7 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
         if folder or not run_folder.exists():
             break
         run_folder = run_folder.with_name(f"{first.name}-{number}")
-    return training.train(run, run_folder) | {"folder": str(run_folder)}
+    return fit.train(run, run_folder) | {"folder": str(run_folder)}
 
 
 def sweep(*overrides: str, **options: Any) -> pd.DataFrame:

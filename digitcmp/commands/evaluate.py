@@ -90,7 +90,8 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: if an option is not allowed.
         DataError: if the data set is missing or differs from the run's in classes, channels or content.
     """
-    from digitcmp.models import objective, order
+    from digitcmp.models import ranking
+    from digitcmp.models.metrics import PairMetrics
     from digitcmp.runs.checkpoint import load
 
     options = validate(Options, given, Options.model_fields, HELP)
@@ -108,7 +109,8 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     seed = next(s for s in (options.seed, own["seed"], network.arguments["seed"]) if s is not None)
     network.tta = network.tta if options.tta is None else options.tta
     pairs, output = answer(predictor, images, data.test_pairs, seed)
-    scores = objective.scores(output, pairs.target, pairs.digits, task, predictor.aux_labels)
+    metrics = PairMetrics(network.images.classes, task, predictor.aux_labels)
+    scores = {name: score.item() for name, score in metrics(output, pairs.target, pairs.digits).items()}
     result = {
         "label": predictor.label,
         "task": task,
@@ -125,10 +127,10 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         **provenance(),
     }
     if options.order:
-        positions = order.positions(network, pairs)
+        positions = ranking.positions(network, pairs)
         places = [round(position, 6) for position in positions.tolist()]
         result |= {
-            "class_order": order.agreement(positions),
+            "class_order": ranking.agreement(positions),
             "positions": dict(zip(network.images.names, places, strict=True)),
         }
     return result

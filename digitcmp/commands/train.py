@@ -26,7 +26,7 @@ def train(config: Any) -> float:  # a DictConfig; beartype rejects that annotati
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
     with process.guarded(run, folder, worker=not alone):
-        from digitcmp.training.train import train  # slow import; invalid values fail before it
+        from digitcmp.training.fit import train  # slow import; invalid values fail before it
 
         return float(train(run, folder, show=alone).get("val_acc", math.nan))
 

@@ -14,7 +14,7 @@ from digitcmp.models.objective import Digits, Target, labels_of
 
 
 class PairMetrics(nn.Module):
-    """The scores of `objective.scores` as torchmetrics objects.
+    """The loss and the accuracies of a network's output for a set of pairs.
 
     Args:
         classes: the number of classes.
@@ -33,7 +33,18 @@ class PairMetrics(nn.Module):
 
     @torch.inference_mode()
     def forward(self, output: PairOutput, target: Target, digits: Digits) -> dict[str, Float[Tensor, ""]]:
-        """Return `loss` (comparison BCE, nats), `acc`, and with digit logits `digit_acc` and `argmax_acc`."""
+        """Return the scores of all pairs of a set, means over its pairs.
+
+        Args:
+            output: the logits.
+            target: (B,), 0 or 1.
+            digits: (B, 2), the classes of the images.
+
+        Returns:
+            `loss`, the comparison BCE alone in nats, and `acc`. With digit logits also `digit_acc`, the accuracy of the
+            predicted auxiliary labels, and, if the labels are digits, `argmax_acc`, the accuracy of the task's answer
+            for the two predicted digits.
+        """
         compare = output.compare.float()  # in mixed precision the logits have fewer bits
         self.loss.update(F.binary_cross_entropy_with_logits(compare, target.float(), reduction="none"))
         self.acc.update((compare > 0).int(), target.int())

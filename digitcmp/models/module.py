@@ -66,12 +66,6 @@ class DigitComparison(LightningModule):
         self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the current epoch or evaluation
         self.trains = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "_current_fx_name":  # Lightning sets it 40 times a step; torch's __setattr__ costs 5 % of a step
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
-
     @property
     def backbone(self) -> nn.ModuleList:
         """The backbones of the network's members, under the name that Lightning's BackboneFinetuning expects."""
@@ -103,13 +97,16 @@ class DigitComparison(LightningModule):
         share = (trainer.current_epoch + done) / epochs
         return max(share, trainer.global_step / trainer.max_steps) if trainer.max_steps > 0 else share
 
+    def setup(self, stage: str) -> None:
+        self.epochs = self.trainer.max_epochs or -1
+
     def on_fit_start(self) -> None:
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
 
     def on_train_epoch_start(self) -> None:
         self.outputs["train"] = []
         # StochasticWeightAveraging adds an epoch that updates the batch norms without training
-        self.trains = not self.trainer.fit_loop._skip_backward
+        self.trains = self.epochs == -1 or self.trainer.current_epoch < self.epochs
         if not self.trains:
             self.zero_grad()  # otherwise Lightning's last step would apply the gradients of the previous batch
 

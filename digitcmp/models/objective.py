@@ -1,11 +1,10 @@
-"""The loss and the scores, as pure functions of a network's output and the true answers."""
+"""The loss, as a pure function of a network's output and the true answers."""
 
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from digitcmp.data.labels import AUX_LABELS
-from digitcmp.data.tasks import TASKS
 from digitcmp.models.network import PairOutput
 
 Target = Float[Tensor, "batch"]
@@ -35,34 +34,7 @@ def loss(
     return compare + 2 * aux_weight * named  # the mean over 2B digits is half the sum of the two means over B
 
 
-def scores(
-    output: PairOutput, target: Target, digits: Digits, task: str = "leq", aux_labels: str = "digits"
-) -> dict[str, float]:
-    """Return the scores of a batch, means over its pairs.
-
-    Returns:
-        `loss`, the comparison BCE alone in nats, and `acc`. With digit logits also `digit_acc`, the accuracy of the
-        predicted auxiliary labels, and, if the labels are digits, `argmax_acc`, the accuracy of the task's answer for
-        the two predicted digits.
-    """
-    result = {
-        "loss": F.binary_cross_entropy_with_logits(output.compare, target),
-        "acc": accuracy(output.compare > 0, target.bool()),
-    }
-    if output.digits is not None:
-        predicted = output.digits.argmax(dim=2)
-        result["digit_acc"] = accuracy(predicted, labels_of(digits, aux_labels, output.digits.shape[2]))
-        if AUX_LABELS[aux_labels].comparable:
-            result["argmax_acc"] = accuracy(TASKS[task].holds(predicted[:, 0], predicted[:, 1]), target.bool())
-    return {name: value.item() for name, value in result.items()}
-
-
 def labels_of(digits: Digits, aux_labels: str, classes: int) -> Digits:
     """Return the auxiliary labels of digits (B, 2). `aux_labels` is a name in AUX_LABELS."""
     of = AUX_LABELS[aux_labels].of
     return digits if of is None else of(digits, classes)
-
-
-def accuracy(predicted: Shaped[Tensor, "*shape"], truth: Shaped[Tensor, "*shape"]) -> Float[Tensor, ""]:
-    """Return the share of equal entries."""
-    return (predicted == truth).float().mean()

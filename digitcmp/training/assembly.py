@@ -41,10 +41,11 @@ from digitcmp.models.network import PairEnsemble, PairModel
 from digitcmp.models.scores import names
 from digitcmp.runs.folder import BEST, METRICS
 from digitcmp.training import process
-from digitcmp.training.callbacks import EpochProgress, ReleaseLoggers
-from digitcmp.training.loggers import EventsLogger, MetricsTable, mlflow_store
+from digitcmp.training.loggers import EventsLogger, MetricsTable, ReleaseLoggers, mlflow_store
+from digitcmp.training.progress import EpochProgress
 
 PROFILERS = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+EVALUATION = ("accelerator", "benchmark", "deterministic", "inference_mode", "plugins", "precision")  # of Trainer
 Kind = TypeVar("Kind")
 
 
@@ -54,7 +55,9 @@ class Parts(NamedTuple):
     Attributes:
         data: the pairs.
         module: the LightningModule.
-        trainer: Lightning's Trainer.
+        trainer: the Trainer that fits the module.
+        evaluator: the Trainer of the final scores and predictions, on all pairs, with the same device and precision. It
+            has no callbacks, loggers and limits.
         events: the TensorBoard logger.
         metrics: the logger of metrics.csv.
         loggers: the loggers of the option `logger`.
@@ -65,6 +68,7 @@ class Parts(NamedTuple):
     data: PairData
     module: DigitComparison
     trainer: Trainer
+    evaluator: Trainer
     events: EventsLogger
     metrics: MetricsTable
     loggers: Sequence[Logger]
@@ -132,6 +136,15 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             logger=[events, metrics, *loggers],
             callbacks=[*average, *([best] if best else []), *progress, *callbacks, *release],
         )
+        evaluator = Trainer(
+            **{key: options[key] for key in EVALUATION},
+            default_root_dir=folder,
+            devices=1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"trainer: {' '.join(str(error).split())}") from error
     if trainer.precision != run.trainer.precision:  # Lightning replaces a precision that the device lacks
@@ -140,7 +153,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             f"Lightning would use {trainer.precision}"
         )
     draws = (not console.quiet) if run.pictures is None else run.pictures
-    return Parts(data, module, trainer, events, metrics, loggers, best, draws)
+    return Parts(data, module, trainer, evaluator, events, metrics, loggers, best, draws)
 
 
 def build_module(run: Run, data: PairData) -> DigitComparison:

@@ -3,12 +3,13 @@
 import csv
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch.utils.tensorboard  # noqa: F401  # otherwise Lightning imports it during the fit
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from digitcmp.fields import shown
@@ -113,6 +114,16 @@ class EventsLogger(TensorBoardLogger):
         scores = [name for name in ("test_acc", "val_acc", *DIGITS) if result[name] is not None]
         self.log_hyperparams(numbers | words, {f"final/{name}": result[name] for name in scores})
         super().finalize("success")
+
+
+class ReleaseLoggers(Callback):
+    """Remove loggers from the Trainer when the fit ends. It would close them before the final scores are logged."""
+
+    def __init__(self, loggers: Sequence[Logger]) -> None:
+        self.loggers = loggers
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        trainer.loggers = [logger for logger in trainer.loggers if logger not in self.loggers]
 
 
 @contextmanager

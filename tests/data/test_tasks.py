@@ -4,11 +4,8 @@ import pytest
 import torch
 
 from digitcmp.data.datamodule import PairData
-from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.tasks import TASKS, shuffled_order
-from digitcmp.models.metrics import PairMetrics
-from digitcmp.models.network import PairOutput
-from digitcmp.models.objective import labels_of, scores
+from digitcmp.models.objective import labels_of
 
 FIRST, SECOND = torch.tensor([3, 3, 9, 0]), torch.tensor([3, 4, 8, 5])
 
@@ -62,19 +59,3 @@ def test_shuffled_labels_leave_the_targets_and_the_other_sets_right() -> None:
     assert (before.digits == after.digits).float().mean() < 0.3
     for name in ("val", "test"):
         assert torch.equal(right.sets[name].digits, shuffled.sets[name].digits)
-
-
-@pytest.mark.parametrize("aux_labels", AUX_LABELS)
-def test_scores_of_labels_that_are_no_digits(aux_labels: str) -> None:
-    """The predictions 1 and 0 for the digits 3 and 4 are right as parities and wrong as digits.
-
-    Parities and halves have no argmax accuracy.
-    """
-    logits = torch.zeros(1, 2, 10)
-    logits[0, 0, 1] = logits[0, 1, 0] = 1.0
-    output, target, digits = PairOutput(torch.tensor([1.0]), logits), torch.tensor([1.0]), torch.tensor([[3, 4]])
-    found = scores(output, target, digits, "leq", aux_labels)
-    assert found["digit_acc"] == {"digits": 0.0, "shuffled": 0.0, "parity": 1.0, "half": 0.5}[aux_labels]
-    assert ("argmax_acc" in found) == (aux_labels in ("digits", "shuffled"))
-    metrics = PairMetrics(10, "leq", aux_labels)(output, target, digits)
-    assert {name: value.item() for name, value in metrics.items()} == pytest.approx(found)

@@ -25,7 +25,7 @@ import torch
 from conftest import ROOT, Start, numbers, until, written
 
 import digitcmp
-import digitcmp.training.train  # noqa: F401  what a run imports, imported before the fork
+import digitcmp.training.fit  # noqa: F401  what a run imports, imported before the fork
 from digitcmp.data.datamodule import PairData  # noqa: F401
 from digitcmp.errors import CheckpointError
 from digitcmp.models.module import DigitComparison

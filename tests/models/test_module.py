@@ -13,7 +13,6 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from digitcmp.data.datamodule import PairData
 from digitcmp.models import objective, schedules
-from digitcmp.models.metrics import PairMetrics
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
 from digitcmp.runs.checkpoint import Predictor
@@ -152,17 +151,6 @@ def test_epochs_without_evaluation_leave_gaps(pairs: PairData, tmp_path: Path) -
     assert [bool(row["val_acc"]) for row in rows] == [False, True, False, True]
     assert all(row["train_acc"] and row["train_digit_acc"] for row in rows)
     assert table.rows[4]["val_loss"] == float(rows[-1]["val_loss"])
-
-
-@pytest.mark.parametrize("aux", [False, True])
-def test_metrics_are_the_pure_functions_scores(pairs: PairData, aux: bool) -> None:
-    """PairMetrics, with torchmetrics, and `scores`, with torch alone, give the same numbers."""
-    batch = pairs.sets["test"]
-    output = PairEnsemble("ws3", aux=aux)(batch.pairs)
-    measured = PairMetrics(10)(output.detach(), batch.target, batch.digits)
-    assert {name: score.item() for name, score in measured.items()} == pytest.approx(
-        objective.scores(output, batch.target, batch.digits)
-    )
 
 
 def test_predict_returns_the_logits_of_the_test_pairs(pairs: PairData) -> None:

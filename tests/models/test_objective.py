@@ -1,13 +1,12 @@
-"""Tests of the loss and of the scores."""
+"""Tests of the loss."""
 
 import math
 
 import pytest
 import torch
-from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
 
 from digitcmp.models.network import PairOutput
-from digitcmp.models.objective import loss, scores
+from digitcmp.models.objective import loss
 
 pytestmark = pytest.mark.pure
 
@@ -46,39 +45,3 @@ def test_smoothed_labels_by_hand() -> None:
 def test_loss_of_extreme_logits_is_finite() -> None:
     output = PairOutput(torch.tensor([1e4, -1e4]), None)
     assert loss(output, torch.tensor([0.0, 1.0]), torch.zeros(2, 2, dtype=torch.int64), 1.0).item() == 1e4
-
-
-def test_scores_by_hand() -> None:
-    compare = torch.tensor([1.0, -1.0, 2.0, 3.0])
-    target = torch.tensor([1.0, 1.0, 0.0, 1.0])
-    digits = torch.tensor([[1, 2], [3, 3], [5, 4], [0, 9]])
-    named = torch.tensor([[1, 2], [3, 2], [4, 4], [0, 8]])  # the predicted digits: 5 of 8 are right
-    result = scores(PairOutput(compare, torch.nn.functional.one_hot(named, 10).float()), target, digits)
-    assert result["acc"] == 0.5
-    assert result["digit_acc"] == 0.625
-    assert result["argmax_acc"] == 0.5  # right on the first and last pair
-    expected = [math.log1p(math.exp(-1)), math.log1p(math.exp(1)), math.log1p(math.exp(2)), math.log1p(math.exp(-3))]
-    assert result["loss"] == pytest.approx(sum(expected) / 4, rel=1e-6)
-    assert scores(PairOutput(compare, None), target, digits).keys() == {"loss", "acc"}
-
-
-@pytest.mark.parametrize(("logit", "accuracy"), [(0.2, 0.75), (-0.2, 0.25), (3.0, 0.75)])
-def test_a_constant_answer_is_right_as_often_as_it_is_true(logit: float, accuracy: float) -> None:
-    """The outputs are logits: 0.2 is P = 0.55, which is the answer yes."""
-    target = torch.tensor([1.0, 1.0, 0.0, 1.0])
-    output = PairOutput(torch.full((4,), logit), None)
-    assert scores(output, target, torch.zeros(4, 2, dtype=torch.int64))["acc"] == accuracy
-
-
-@pytest.mark.parametrize("n", [1, 7, 1000, 4999])
-def test_scores_are_those_of_torchmetrics_bit_for_bit(n: int) -> None:
-    generator = torch.Generator().manual_seed(n)
-    compare, logits = torch.randn(n, generator=generator), torch.randn(n, 2, 10, generator=generator)
-    digits = torch.randint(10, (n, 2), generator=generator)
-    target = (digits[:, 0] <= digits[:, 1]).float()
-    result = scores(PairOutput(compare, logits), target, digits)
-    named = logits.argmax(dim=2)
-    assert result["acc"] == binary_accuracy(compare > 0, target).item()
-    assert result["argmax_acc"] == binary_accuracy(named[:, 0] <= named[:, 1], target).item()
-    expected = multiclass_accuracy(logits.flatten(0, 1), digits.flatten(), num_classes=10, average="micro")
-    assert result["digit_acc"] == expected.item()

@@ -321,9 +321,9 @@ def test_a_diverged_run_has_no_result(train: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ("training.pictures.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
+        ("training.plots.draw", "drawing the pictures for TensorBoard failed (ValueError: no ink)\n"),
         ("training.loggers.EventsLogger.log_result", "logging the result in TensorBoard failed (ValueError: no ink)\n"),
-        ("training.screen.summary", "printing the result failed (ValueError: no ink)\n"),
+        ("training.progress.summary", "printing the result failed (ValueError: no ink)\n"),
     ],
 )
 def test_what_is_only_looked_at_costs_no_result(
@@ -346,7 +346,7 @@ def test_the_result_is_the_last_thing_written(train: Run, tmp_path: Path, monkey
         before.update(written([folder.resolve()]))
         return record_result(folder, scores)
 
-    monkeypatch.setattr("digitcmp.training.train.record_result", watched)
+    monkeypatch.setattr("digitcmp.training.fit.record_result", watched)
     train(*QUICK, "pictures=true", "trainer.profiler=simple", "hydra.run.dir=out")
     assert {file.name for file in before} >= {"config.yaml", "metrics.csv", "last.ckpt", "fit-simple-profile.txt"}
     assert before == {file: at for file, at in written([tmp_path / "out"]).items() if file.name != "result.json"}

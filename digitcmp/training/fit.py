@@ -19,15 +19,14 @@ from digitcmp.config.run import Run
 from digitcmp.data.pairs import Batch
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import RunError
-from digitcmp.models import objective
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.models.network import PairOutput
+from digitcmp.models.network import PairOutput, concatenate
 from digitcmp.models.scores import majority, rounded
 from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock, remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
 from digitcmp.runs.versions import provenance
-from digitcmp.training import assembly, pictures, process, screen
+from digitcmp.training import assembly, process, progress
 from digitcmp.training.assembly import Parts
 from digitcmp.training.loggers import mlflow_store
 
@@ -57,7 +56,7 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
             with process.training(run):
                 return rehearse(run, assembly.assemble(run, folder, console), console)
         if not run.force and (result := finished_result(folder, run)):
-            for line in (screen.finished(result, folder), *remarks_on([result])):
+            for line in (progress.finished(result, folder), *remarks_on([result])):
                 console.print(line, highlight=False, soft_wrap=True)
             remove_old_lock(folder)
             return result
@@ -74,13 +73,13 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
         where = f": {error.filename}" if error.filename else ""
         raise RunError(f"{folder}: {error.strerror or error}{where}") from None
     with optional("printing the result"):
-        screen.summary(run, result, folder, console)
+        progress.summary(run, result, folder, console)
     return result
 
 
 def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
     """Train, validate and test a few batches with Lightning's `fast_dev_run`, and return the test scores."""
-    console.print(screen.header(run, parts.module.network.params, parts.device), highlight=False, soft_wrap=True)
+    console.print(progress.header(run, parts.module.network.params, parts.device), highlight=False, soft_wrap=True)
     parts.trainer.fit(parts.module, parts.data)
     [scores] = parts.trainer.test(parts.module, parts.data, verbose=False)
     n = int(run.trainer.fast_dev_run)
@@ -98,7 +97,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     """
     origin, files = provenance(), fingerprint.files(run)
     params = parts.module.network.params
-    for line in (screen.header(run, params, parts.device), *parts.data.remarks):
+    for line in (progress.header(run, params, parts.device), *parts.data.remarks):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     claim(folder, run)
     parts.events.lay_out(run.aux)
@@ -111,7 +110,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         raise RunError(f"{folder}: no result, because a callback stopped the run before its first epoch had ended")
     last = max(parts.metrics.rows)
     kept = restore_best(parts, folder) if parts.best else last
-    scores = parts.metrics.rows[kept] | evaluate(run, parts)
+    scores = parts.metrics.rows[kept] | evaluate(parts)
     result = {
         **run.settings,
         "cell": run.cell_name,
@@ -169,42 +168,34 @@ def found(run: Run, parts: Parts) -> dict[str, Any]:
     return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
 
 
-def evaluate(run: Run, parts: Parts) -> dict[str, float]:
+def evaluate(parts: Parts) -> dict[str, float]:
     """Return the scores of the network on all validation and test pairs, by name.
 
     Raises:
         FloatingPointError: if a loss is not finite.
     """
-    results: dict[str, float] = {}
-    for stage in ("val", "test"):
-        pairs = parts.data.sets[stage]
-        scores = objective.scores(predict(parts, pairs), pairs.target, pairs.digits, run.task, run.aux_labels)
-        if not math.isfinite(scores["loss"]):
-            raise FloatingPointError(f"the {stage} loss is {scores['loss']} at the end: training diverged. Lower lr.")
-        results |= {f"{stage}_{name}": rounded(value) for name, value in scores.items()}
-    return results
-
-
-def predict(parts: Parts, batch: Batch) -> PairOutput:
-    """Return the network's output for these pairs, computed in the precision of its training."""
-    precision = parts.trainer.precision_plugin
-    pairs = precision.convert_input(batch.pairs.to(parts.module.device))
-    with torch.inference_mode(), precision.forward_context():
-        output = parts.module.network.eval().predict_all(pairs)
-    digits = None if output.digits is None else output.digits.to(batch.target)
-    return PairOutput(output.compare.to(batch.target), digits)
+    [val] = parts.evaluator.validate(parts.module, parts.data.evaluation_loader("val"), verbose=False)
+    [test] = parts.evaluator.test(parts.module, parts.data.evaluation_loader("test"), verbose=False)
+    for stage, scores in (("val", val), ("test", test)):
+        if not math.isfinite(loss := scores[f"{stage}_loss"]):
+            raise FloatingPointError(f"the {stage} loss is {loss} at the end: training diverged. Lower lr.")
+    return {name: rounded(score) for name, score in {**val, **test}.items()}
 
 
 def draw(parts: Parts, folder: Path, epoch: int) -> None:
     """Draw the network's errors on the test pairs, as files in a folder and for TensorBoard."""
+    from digitcmp.training import plots  # imports matplotlib
+
     network, names = parts.module.network.networks[0], parts.data.images.names
+    outputs: Any = parts.evaluator.predict(parts.module, parts.data.evaluation_loader("test"))
+    compare, digits = concatenate(outputs)
+    if digits is not None:  # other labels are not the classes
+        digits = digits.float().cpu() if parts.data.aux_labels.comparable else None
+    output = PairOutput(compare.float().cpu(), digits)
     test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
-    output = predict(parts, test)
-    if not parts.data.aux_labels.comparable:  # the digit head does not predict the classes
-        output = output._replace(digits=None)
-    for name, figure in pictures.draw(test, output, network, names, TASKS[parts.data.task]).items():
-        pictures.save(figure, folder / f"{name}.png")
-        parts.events.experiment.add_image(name, pictures.pixels(figure), epoch, dataformats="HWC")
+    for name, figure in plots.draw(test, output, network, names, TASKS[parts.data.task]).items():
+        plots.save(figure, folder / f"{name}.png")
+        parts.events.experiment.add_image(name, plots.pixels(figure), epoch, dataformats="HWC")
 
 
 @contextmanager

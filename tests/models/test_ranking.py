@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from digitcmp.data.pairs import Batch, pair
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError
-from digitcmp.models import order
+from digitcmp.models import ranking
 from digitcmp.models.network import PairEnsemble, PairOutput
 
 CLASSES = 5
@@ -47,9 +47,9 @@ def pairs(labels: list[int]) -> Batch:
 )  # fmt: skip
 def test_known_orders(rule: Callable[[Tensor, Tensor], Tensor], positions: list[float], agreement: float) -> None:
     there = pairs([0, 1, 2, 3, 4, 4, 3, 2, 1, 0, 0, 0])
-    found = order.positions(Judge(rule), there)
+    found = ranking.positions(Judge(rule), there)
     assert found.tolist() == pytest.approx(positions, abs=1e-6)
-    assert order.agreement(found) == pytest.approx(agreement)
+    assert ranking.agreement(found) == pytest.approx(agreement)
 
 
 def test_a_class_counts_as_much_as_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,15 +61,15 @@ def test_a_class_counts_as_much_as_another(monkeypatch: pytest.MonkeyPatch) -> N
         return first <= second
 
     many = [0] * 20 + list(itertools.chain(*[range(5)] * 4))
-    assert order.positions(Judge(rule), pairs(many)).tolist() == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    assert ranking.positions(Judge(rule), pairs(many)).tolist() == pytest.approx([0, 0.25, 0.5, 0.75, 1])
     assert compared == [20] * 20  # four of each class, as many as the rarest has
     compared.clear()
-    monkeypatch.setattr(order, "IMAGES", 10)
-    order.positions(Judge(rule), pairs(many))
+    monkeypatch.setattr(ranking, "IMAGES", 10)
+    ranking.positions(Judge(rule), pairs(many))
     assert compared == [10] * 10
 
 
 def test_a_class_without_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     message = "order=true is not allowed: none of the 6 test images has the class d"
     with pytest.raises(DataError, match=message):
-        order.positions(Judge(lambda first, second: first <= second), pairs([0, 1, 2, 4, 4, 0]))
+        ranking.positions(Judge(lambda first, second: first <= second), pairs([0, 1, 2, 4, 4, 0]))
