@@ -1,13 +1,17 @@
 """Synthetic sweeps for the tests of the report, written without training."""
 
+import contextlib
 import copy
+import io
 import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from digitcmp.commands import report as command
 from digitcmp.config.conf import config_yaml, files
 from digitcmp.config.run import RENAMED, Run
 from digitcmp.report.results import Results
@@ -90,12 +94,21 @@ def factorial(root: Path) -> Path:
     return root
 
 
-def report(*arguments: str | Path, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "digitcmp", "report", *map(str, arguments)]
-    environment = os.environ | {"COLUMNS": "80"} | variables
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+def report(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `digitcmp report` in this process, 80 columns wide, and return what it printed."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", ["digitcmp report", *map(str, arguments)]),
+        mock.patch.dict(os.environ, COLUMNS="80"),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            command.main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+    assert status == code, out.getvalue() + err.getvalue()
+    return subprocess.CompletedProcess([], status, out.getvalue(), err.getvalue())
 
 
 def large(root: Path, cells: int = 1000, n: int = 10) -> Path:

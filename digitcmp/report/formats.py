@@ -39,7 +39,7 @@ def decimals(accuracy: float) -> str:
     return ".4f" if accuracy >= 0.98 else ".3f"
 
 
-def spread(mean: float, std: float) -> str:
+def spread(mean: float, std: float | int) -> str:
     """Return a mean accuracy and its standard deviation: '0.845 ± 0.014', or the mean alone if std is nan."""
     form = decimals(mean)
     return to_text(mean, form) if np.isnan(std) else f"{mean:{form}} ± {std:{form}}"

@@ -93,7 +93,7 @@ def draw(pairs: pd.DataFrame, results: Results) -> Drawing:
         draw_series(axes, str(series), cells, runs, colours[cells.model.iloc[0]])
     errors = 1 - np.array([*pairs.test_acc_mean, *others["mean"]])
     low, high = 0.8 * max(errors.min(), LEAST), 1.25 * errors.max()
-    heights = label_heights(1 - others["mean"], low, high)
+    heights = label_heights(list(1 - others["mean"]), low, high)
     for work, mean, height in zip(others.work, others["mean"], heights, strict=True):
         axes.axhline(1 - mean, color=OTHERS, lw=0.6, ls=":")
         axes.plot(1000, 1 - mean, "D", color="black", ms=3.5, mfc="white", mew=0.9, zorder=4)
