@@ -196,4 +196,4 @@ def listed(values: Sequence[Any]) -> str:
     """Return values in one line. Long ones are shortened; of more than ten the middle ones are left out."""
     texts = [" ".join(str(value).split()) for value in values]
     texts = [text if len(text) <= 40 else f"{text[:37]}..." for text in texts]
-    return ", ".join(texts) if len(texts) <= 10 else f"{', '.join(texts[:3])}, ..., {texts[-1]}"
+    return ", ".join(texts if len(texts) <= 10 else [*texts[:3], "...", texts[-1]])

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from digitcmp.data.conversion import Raw, convert
-from digitcmp.data.readers import ARRAYS, from_arrays, one_line, read_digits, read_files, read_npz, read_torchvision
+from digitcmp.data.readers import ARRAYS, from_arrays, read_digits, read_files, read_npz, read_torchvision
 from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
-from digitcmp.errors import DataError
+from digitcmp.errors import DataError, ImageError
 from digitcmp.files import atomic_write, checksum
 from digitcmp.seeds import derive
 
@@ -86,33 +86,40 @@ def load(
     cls = known.cls if known else cls
     side = side or (known.images.side if known else 14 if (cls or "").endswith("MNIST") else None)
     title = name if file is None else file if isinstance(file, str) else " and ".join(file.values())
+    packaged = name == "mnist" and side == 14
+    downloaded = cls and file is None and not packaged
     if isinstance(file, str) and root.resolve().is_relative_to(Path(file).resolve()):
         raise DataError(f"data.root={root} lies in {file}, where folders are classes; expected a folder outside of it")
 
     def read() -> Raw:
         if name in READERS:
             return read_registered(name, root, side, arguments or {})
+        if packaged:
+            return read_npz(PACKAGED)
         if name == "digits":
             return read_digits()
-        if name == "mnist" and side == 14:
-            return read_npz(PACKAGED)
         if file is not None:
             return read_files(file, side)
-        if cls is None:
-            raise DataError(
-                f"data.name={name} is unknown; expected {known_names()}, or another name with data.file or data.cls. "
-                "Import a plugin's reader with --plugins MODULE."
-            )
-        return read_torchvision(cls, arguments or {}, root, side)
+        if cls is not None:
+            return read_torchvision(cls, arguments or {}, root, side)
+        known_ones = f"{known_names()}, or another name with data.file or data.cls"
+        raise DataError(f"the name is unknown; expected {known_ones}. Import a plugin's reader with --plugins MODULE.")
 
     def make() -> Raw:
-        raw = read()
         try:
+            raw = read()
             return convert(raw._replace(names=known.images.names) if known else raw, side)
-        except DataError as error:
+        except (DataError, ImageError) as error:
             raise DataError(f"{title}: {error}") from None
+        except ModuleNotFoundError as error:
+            package = str(error.name).split(".")[0].replace("sklearn", "scikit-learn")
+            raise DataError(f"{title} needs {package}, which is missing. Run pip install {package}.") from None
+        except Exception as error:  # readers of third parties raise any error
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            expected = f"its files in {root}" if downloaded else "a form that docs/data.md lists"
+            raise DataError(f"{title} cannot be read ({reason}); expected {expected}") from error
 
-    fast = name in READERS or name == "digits" or str(file).endswith(".npz") or (name == "mnist" and side == 14)
+    fast = name in READERS or name == "digits" or packaged or str(file).endswith(".npz")
     identity = [cls, dict(arguments or {}), side, None if file is None or fast else checksum(file), CODE]
     key = checksum(json.dumps(identity, sort_keys=True).encode())
     raw = make() if fast else cached(root / "cache" / f"{name},{key}.npz", make)
@@ -129,7 +136,7 @@ def load(
 
 def cached(file: Path, make: Callable[[], Raw]) -> Raw:
     """Return the arrays in a .npz. If it is missing or damaged, write what `make` returns."""
-    with suppress(FileNotFoundError, DataError):
+    with suppress(Exception):  # a damaged zip raises a dozen different errors
         return read_npz(file)
     made = make()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -150,18 +157,8 @@ def resplit(data: DataSet, seed: int) -> DataSet:
 
 
 def read_registered(name: str, root: Path, side: int | None, arguments: Mapping[str, Any]) -> Raw:
-    """Return the arrays of a plugin's reader. Raises DataError if it fails or returns something else."""
+    """Return the arrays of a plugin's reader."""
     read = READERS[name].read
-    expected = f"expected a mapping of the arrays {', '.join(ARRAYS)}"
-    values = {"root": root, "side": side}
-    given = {key: value for key, value in values.items() if key in inspect.signature(read).parameters}
-    try:
-        returned = read(**given, **arguments)
-    except Exception as error:  # a third-party function may raise any error
-        raise DataError(f"{name}: its reader failed ({type(error).__name__}: {one_line(error)}); {expected}") from error
-    if not isinstance(returned, Mapping):
-        raise DataError(f"{name}: its reader returned a {type(returned).__name__}; {expected}")
-    try:
-        return from_arrays(returned)
-    except DataError as error:
-        raise DataError(f"{name}: its reader's mapping {error}") from None
+    parameters = inspect.signature(read).parameters
+    given = {key: value for key, value in {"root": root, "side": side}.items() if key in parameters}
+    return from_arrays(read(**given, **arguments))

@@ -1,4 +1,7 @@
-"""Readers of third-party data: .npz, .csv and .parquet files, folders of pictures, torchvision and scikit-learn."""
+"""Readers of third-party data: .npz, .csv and .parquet files, folders of pictures, torchvision and scikit-learn.
+
+They raise DataError or ImageError for data of another form, and the errors of the libraries for damaged files.
+"""
 
 import inspect
 import io
@@ -13,11 +16,10 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock
-from PIL import Image
 
 from digitcmp.data.conversion import Raw, listed
 from digitcmp.data.images import has_16_bits, opened, pixels, resize
-from digitcmp.errors import DataError, ImageError
+from digitcmp.errors import DataError
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")  # MedMNIST's names too
 NAMINGS = (  # names of arrays, in order of preference
@@ -31,7 +33,7 @@ NAMINGS = (  # names of arrays, in order of preference
 )
 LABELS = ("label", "class")  # columns of a table
 
-Picture = tuple[str, Path | io.BytesIO | Image.Image, Any]  # its name in messages, the picture and its label
+Picture = tuple[str, Any, Any]  # its name in messages, what `images.opened` opens, and its label
 
 
 def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
@@ -40,138 +42,103 @@ def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
     Args:
         file: a .npz, .csv or .parquet or a folder, or a mapping of `train` and `test` to two of them.
         side: the height and width in pixels to which pictures are resized; None keeps their size.
-
-    Raises:
-        DataError: if a file has another form.
-        OSError: if a file cannot be read.
     """
-    if isinstance(file, str):
-        path = Path(file)
-        if path.is_dir():
-            return read_folder(path, side)
-        readers = {".npz": read_npz, ".csv": read_csv, ".parquet": lambda path: read_parquet(path, side)}
-        if path.suffix.lower() not in readers:
-            raise DataError(f"{file} has an unknown suffix; expected {', '.join(readers)}, or a folder of pictures")
-        return readers[path.suffix.lower()](path)
-    train, test = (read_files(file[split], side) for split in ("train", "test"))
-    if len(train.parts) + len(test.parts) > 2 or list(train.names) != list(test.names):
-        raise DataError(f"{file['train']} and {file['test']} are not two halves; expected one set of images in each")
-    return Raw([*train.parts, *test.parts], train.names, [*train.remarks, *test.remarks])
+    if isinstance(file, Mapping):
+        train, test = (read_files(file[split], side) for split in ("train", "test"))
+        if len(train.parts) + len(test.parts) > 2 or list(train.names) != list(test.names):
+            raise DataError("training and test images are expected, one set in each, with the same names of classes")
+        return Raw([*train.parts, *test.parts], train.names, [*train.remarks, *test.remarks])
+    path, suffix = Path(file), Path(file).suffix.lower()
+    if path.is_dir():
+        return read_folder(path, side)
+    if suffix == ".npz":
+        return read_npz(path)
+    if suffix == ".csv":
+        return read_csv(path)
+    if suffix == ".parquet":
+        return read_parquet(path, side)
+    raise DataError("the suffix is unknown; expected .npz, .csv, .parquet, or a folder of pictures")
 
 
 def read_npz(file: Path) -> Raw:
-    """Return the arrays of a .npz, as `from_arrays` does. Raises DataError, OSError."""
+    """Return the arrays of a .npz. A file with another modification time or size is read again."""
     status = file.stat()
     return read_unchanged(file, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4)
 def read_unchanged(file: Path, mtime: int, size: int) -> Raw:
-    """Return the arrays of a .npz. A file with another modification time or size is read again."""
-    try:
-        with file.open("rb") as stream, np.load(stream) as archive:  # zipfile checks the CRC of every array
-            return from_arrays(archive)
-    except DataError as error:
-        raise DataError(f"{file} {error}") from None
-    except Exception as error:  # a damaged zip raises a dozen different errors
-        advice = " Save images of one size with numpy.stack(images)." if "pickle" in str(error) else ""
-        raise DataError(f"{file} cannot be read ({one_line(error)}); expected a .npz of numbers.{advice}") from error
+    with file.open("rb") as stream, np.load(stream) as archive:  # zipfile checks the CRC of every array
+        return from_arrays(archive)
 
 
 def from_arrays(arrays: Mapping[str, Any]) -> Raw:
-    """Return the arrays with the first names of `NAMINGS` that are complete, and those with the name `names`.
-
-    Raises:
-        DataError: if there are none.
-    """
+    """Return the arrays with the first names of `NAMINGS` that are complete, and those called `names` and `remarks`."""
     keys = [*arrays]
     naming = next((naming for naming in NAMINGS if {*naming} <= {*keys}), None)
     if naming is None:
         accepted = " or ".join(", ".join(NAMINGS[i]) for i in (0, 3))
-        raise DataError(f"contains {listed(keys) or 'no arrays'}; expected {accepted}")
+        raise DataError(f"it contains {listed(keys) or 'no arrays'}; expected {accepted}")
     values = [arrays[key] for key in naming]
-    remarks = [str(remark) for remark in (arrays["remarks"] if "remarks" in keys else ())]
+    names, remarks = (list(arrays[key]) if key in keys else [] for key in ("names", "remarks"))
     if ignored := [key for key in keys if key not in (*naming, "names", "remarks")]:
         why = f": validation pairs are drawn from {naming[0]}" if any("val" in key.lower() for key in ignored) else ""
         remarks.append(f"{', '.join(ignored)} not read{why}")
-    parts = list(zip(values[::2], values[1::2], strict=True))
-    return Raw(parts, list(arrays["names"]) if "names" in keys else (), remarks)
+    return Raw(list(zip(values[::2], values[1::2], strict=True)), names, list(map(str, remarks)))
 
 
 def read_csv(file: Path) -> Raw:
-    """Return the gray images of a CSV file: a column of `LABELS`, and a numbered column for each pixel, row by row.
-
-    Raises:
-        DataError: if the file has another form.
-    """
+    """Return the gray images of a CSV file: a column of `LABELS`, and a numbered column for each pixel, row by row."""
     import pandas
 
-    try:
-        with warnings.catch_warnings(action="error"):
-            table = pandas.read_csv(file, index_col=False, low_memory=False)
-    except Exception as error:  # a damaged file raises a dozen different errors
-        raise DataError(f"{file} cannot be read ({one_line(error)}); expected a CSV file with a header") from None
-    labels = class_column(file, {name: table[name].tolist() for name in table if name.lower() in LABELS}, [*table])
-    values = table.drop(columns=[name for name in table if name.lower() in LABELS])
-    names = [*values]
+    with warnings.catch_warnings(action="error"):
+        table = pandas.read_csv(file, index_col=False, low_memory=False)
+    labels = pop_labels(table)
+    names = [*table]
     numbers = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
     if len({re.sub(r"\d+", "#", name) for name in names}) != 1 or [] in numbers or sorted(numbers) != numbers:
-        raise DataError(f"{file} has the columns {listed(names)}; expected only pixel0, pixel1, ... in this order")
-    if texts := [*values.select_dtypes(exclude=["number", "bool"])]:
-        strange = values[texts[0]][pandas.to_numeric(values[texts[0]], errors="coerce").isna()]
-        raise DataError(f"{file} has {listed([*strange[:1]])!r} in the column {texts[0]}; expected numbers")
-    return Raw([(values.to_numpy(), labels)])
+        raise DataError(f"the columns are {listed(names)}; expected pixel0, pixel1, ... in this order, and no others")
+    if texts := [*table.select_dtypes(exclude=["number", "bool"])]:
+        strange = table[texts[0]][pandas.to_numeric(table[texts[0]], errors="coerce").isna()]
+        raise DataError(f"{listed([*strange[:1]])!r} in the column {texts[0]} is not allowed; expected numbers")
+    return Raw([(table.to_numpy(), labels)])
 
 
 def read_parquet(file: Path, side: int | None) -> Raw:
     """Return the pictures of a Parquet file: a column `image` with their bytes, and a column of `LABELS`.
 
     The names of the classes are those in the metadata of Hugging Face.
-
-    Raises:
-        DataError: if pyarrow is missing, a picture cannot be read, or the file has another form.
     """
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise DataError(f"{file} needs pyarrow, which is missing. Run pip install pyarrow.") from None
-    try:
-        table = parquet.read_table(file)
-    except Exception as error:  # pyarrow has errors of its own
-        raise DataError(f"{file} cannot be read ({one_line(error)}); expected a Parquet file") from None
-    columns = table.column_names
-    columns_of_labels = {name: table[name].to_pylist() for name in columns if name.lower() in LABELS}
-    labels = class_column(file, columns_of_labels, columns)
-    cells = table["image"].to_pylist() if "image" in columns else []
-    contents: list[Any] = [cell.get("bytes") if isinstance(cell, dict) else cell for cell in cells]
-    if not contents or not all(isinstance(content, bytes) for content in contents):
-        raise DataError(f"{file} has the columns {listed(columns)}; expected the bytes of a picture in every image")
-    pictures = [
-        (f"{file}, row {row}", io.BytesIO(content), label)
-        for row, (content, label) in enumerate(zip(contents, labels, strict=True))
-    ]
-    metadata = json.loads((table.schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = metadata.get("info", {}).get("features", {})
-    return read_pictures([pictures], side)._replace(names=features.get(*columns_of_labels, {}).get("names", ()))
+    from pyarrow import parquet
+
+    arrow = parquet.read_table(file)
+    table = arrow.to_pandas()
+    labels = pop_labels(table)
+    cells: list[Any] = [cell.get("bytes") if isinstance(cell, dict) else cell for cell in table.get("image", ())]
+    if not cells or not all(isinstance(cell, bytes) for cell in cells):
+        raise DataError(f"the columns are {listed([*table])}; expected the bytes of a picture in every row of image")
+    rows = enumerate(zip(cells, labels, strict=True))
+    raw = read_pictures([[(f"row {row}", io.BytesIO(cell), label) for row, (cell, label) in rows]], side)
+    features = json.loads((arrow.schema.metadata or {}).get(b"huggingface", "{}")).get("info", {}).get("features", {})
+    [names] = [features.get(name, {}).get("names", ()) for name in arrow.column_names if name not in table]
+    return raw._replace(names=names)
 
 
-def class_column(file: Path, found: Mapping[str, list[Any]], columns: Sequence[str]) -> list[Any]:
-    """Return the only column of labels. Raise DataError if there is none or several, or if a label is missing."""
+def pop_labels(table: Any) -> np.ndarray:
+    """Remove the only column of `LABELS` from a DataFrame and return its values."""
+    found = [name for name in table if name.lower() in LABELS]
     if len(found) != 1:
-        raise DataError(f"{file} has the columns {listed(columns)}; expected exactly one of {', '.join(LABELS)}")
-    [labels] = found.values()
-    if missing := [row for row, label in enumerate(labels) if label is None or label != label]:  # NaN
-        raise DataError(f"{file} has no label in row {missing[0]}; expected one in every row")
-    return labels
+        raise DataError(f"the columns are {listed([*table])}; expected exactly one of {', '.join(LABELS)}")
+    labels = table.pop(found[0])
+    if labels.isna().any():
+        raise DataError(f"row {labels.isna().argmax()} has no {found[0]}; expected one in every row")
+    return np.array(labels.tolist())
 
 
 def read_folder(folder: Path, side: int | None) -> Raw:
     """Return the pictures in a folder with a folder for each class, or in `train` and `test` with such folders each.
 
     The label of a picture is the name of its folder. Hidden files are ignored.
-
-    Raises:
-        DataError: if a picture cannot be read, a class has no pictures, or sizes differ without `side`.
     """
     parts = [folder / "train", folder / "test"]
     divided = all(part.is_dir() for part in parts)
@@ -200,14 +167,11 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
         arguments: the keyword arguments of the class.
         root: torchvision's folder. Missing files are downloaded.
         side: as in `read_files`.
-
-    Raises:
-        DataError: if the class is unknown, its files are missing or damaged, or its items are something else.
     """
     from torchvision import datasets
 
     kind = getattr(datasets, cls, None)
-    if not (inspect.isclass(kind) and issubclass(kind, datasets.VisionDataset)):
+    if not inspect.isclass(kind):
         raise DataError(f"data.cls={cls} is unknown; expected a class of torchvision.datasets")
     constructors = [vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)]
     accepted = {name for own in constructors for name in inspect.signature(own).parameters} - {*arguments}
@@ -217,69 +181,46 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
         splits = [{"train": True}, {"train": False}]
     elif "split" in accepted:
         splits = [{"split": "train"}, {"split": "test"}]
-    parts: list[list[Picture]] = []
     root.mkdir(parents=True, exist_ok=True)
-    try:
-        for split in splits:
-            with FileLock(root / f".{cls}.lock"):  # two workers of a sweep download once
-                data: Any = kind(**given, **split)
-            parts.append([(f"picture {i} of {cls}", *data[i]) for i in range(len(data))])
-    except Exception as error:  # invalid arguments, missing files and failed downloads raise many errors
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        raise DataError(f"torchvision's {cls} cannot be read ({reason}); expected its files in {root}") from error
-    _, picture, label = parts[0][0]
-    if not (isinstance(picture, Image.Image) and isinstance(label, int | np.integer)):
-        types = f"{type(picture).__name__} and {type(label).__name__}"
-        raise DataError(f"torchvision's {cls} has items of {types}; expected pictures and whole numbers")
-    raw = read_pictures(parts, side)
+    with FileLock(root / f".{cls}.lock"):  # two workers of a sweep download once
+        sets: list[Any] = [kind(**given, **split) for split in splits]
+    raw = read_pictures([[(f"item {i}", *data[i]) for i in range(len(data))] for data in sets], side)
     if cls == "EMNIST":  # the pictures in its files are transposed
         raw = raw._replace(parts=[(images.swapaxes(1, 2), labels) for images, labels in raw.parts])
-    first = min(label for part in parts for *_, label in part)  # EMNIST's letters are 1 to 26; its name of 0 is N/A
-    return raw._replace(names=list(getattr(data, "classes", ()))[first:])
+    first = int(raw.parts[0][1].min())  # EMNIST's letters are 1 to 26; its name of 0 is N/A
+    return raw._replace(names=list(getattr(sets[0], "classes", ()))[first:])
 
 
 def read_digits() -> Raw:
-    """Return scikit-learn's 1,797 scanned digits of 8x8, scaled from 0..16 to 0..255. Raises DataError without it."""
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise DataError("data=digits needs scikit-learn, which is missing. Run pip install scikit-learn.") from None
+    """Return scikit-learn's 1,797 scanned digits of 8x8, scaled from 0..16 to 0..255."""
+    from sklearn.datasets import load_digits
+
     scans = load_digits()
     return Raw([(np.rint(scans.images * (255 / 16)), scans.target)])
 
 
 def read_pictures(parts: Sequence[Sequence[Picture]], side: int | None) -> Raw:
-    """Return pictures as arrays, gray if none has a colour.
+    """Return training and test pictures, or all of them, as arrays: gray if none has a colour.
 
     Args:
-        parts: training and test pictures, or all of them.
+        parts: the pictures with their names and labels.
         side: the height and width in pixels to which pictures are resized; None keeps their size.
-
-    Raises:
-        DataError: if a picture cannot be read, or if sizes differ and no side is given.
     """
     images: list[np.ndarray] = []
     kinds: Counter[str] = Counter()
     for name, file, _ in (picture for part in parts for picture in part):
-        try:
-            with opened(file, name) as image:
-                kinds["have 16 bits and are divided by 257"] += has_16_bits(image)
-                kinds["are in CMYK and converted to RGB"] += image.mode == "CMYK"
-                kinds["have transparent parts, filled with black or white"] += image.has_transparency_data
-                picture = pixels(image)
-        except ImageError as error:
-            raise DataError(str(error)) from None
+        with opened(file, name) as image:
+            kinds["have 16 bits and are divided by 257"] += has_16_bits(image)
+            kinds["are in CMYK and converted to RGB"] += image.mode == "CMYK"
+            kinds["have transparent parts, filled with black or white"] += image.has_transparency_data
+            picture = pixels(image)
         images.append(resize(picture[None], side)[0] if side else picture)
-        if (sizes := [images[i].shape[:2] for i in (0, -1)])[0] != sizes[1]:
-            raise DataError(f"{name} has the size {sizes[1]}, others {sizes[0]}. Set data.side=N to resize them.")
+        if images[-1].shape[:2] != images[0].shape[:2]:
+            sizes = f"{images[-1].shape[:2]}, others {images[0].shape[:2]}"
+            raise DataError(f"{name} has the size {sizes}. Set data.side=N to resize all.")
     if any(image.ndim == 3 for image in images):
         images = [image if image.ndim == 3 else np.stack([image] * 3, axis=2) for image in images]
-    remarks = [f"{n} of {len(images)} pictures {kind}" for kind, n in kinds.items() if n]
     arrays = np.split(np.stack(images), [len(parts[0])])
     labels = [np.array([label for *_, label in part]) for part in parts]
+    remarks = [f"{n} of {len(images)} pictures {kind}" for kind, n in kinds.items() if n]
     return Raw(list(zip(arrays, labels, strict=False)), (), remarks)
-
-
-def one_line(error: Exception) -> str:
-    """Return the message of an error in one line."""
-    return " ".join(str(error).split())

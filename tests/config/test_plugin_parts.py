@@ -159,7 +159,7 @@ def test_a_reader_is_swept_reported_and_evaluated(
     capsys.readouterr()
     assert main(evaluate, monkeypatch, str(files[0].parent)) == 2
     err = capsys.readouterr().err
-    assert err.startswith("data.name=bars is unknown; expected mnist, ") and "--plugins MODULE" in err
+    assert err.startswith("bars: the name is unknown; expected mnist, ") and "--plugins MODULE" in err
     assert err.count("\n") == 1
 
 
@@ -187,11 +187,14 @@ def test_a_reader_gets_the_root_the_side_and_its_arguments(lab: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("bar", "data.name=bar is unknown; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
-        ("broken", "broken: its reader failed (KeyError: 'bars'); expected a mapping of the arrays train_images, "),
-        ("partial", "partial: its reader's mapping contains train_images, train_labels; expected "),
-        ("nothing", "nothing: its reader returned a NoneType; expected a mapping of the arrays train_images, "),
-        ("from_root", "from_root: its reader failed (FileNotFoundError: [Errno 2] No such file or directory: "),
+        ("bar", "bar: the name is unknown; expected mnist, fashion_mnist, kmnist, digits, bars, from_root, "),
+        ("broken", "broken cannot be read (KeyError: 'bars'); expected a form that docs/data.md lists"),
+        (
+            "partial",
+            "partial: it contains train_images, train_labels; expected train_images, ",
+        ),
+        ("nothing", "nothing cannot be read (Type"),
+        ("from_root", "from_root cannot be read (FileNotFoundError: [Errno 2] No such file or directory: "),
         ("texts", "texts: <U1 (1,) is not allowed; expected images of the shape (N, H, W)"),
     ],
 )
@@ -204,7 +207,7 @@ def test_a_reader_that_fails_is_a_line(lab: Path, name: str, message: str) -> No
 
 def test_a_failing_reader_leaves_no_folder(lab: Path, train: Train) -> None:
     refused = train(*BARS[:-1], "data.name=broken", "hydra.run.dir=out", code=1).stderr
-    assert refused.startswith("broken: its reader failed (KeyError: 'bars'); ") and refused.count("\n") == 1
+    assert refused.startswith("broken cannot be read (KeyError: 'bars'); ") and refused.count("\n") == 1
     assert not list(lab.glob("out/*"))
 
 

@@ -1,5 +1,6 @@
 """Tests of third-party files: .npz, .csv, .parquet, folders of pictures, torchvision and scikit-learn."""
 
+import gzip
 import io
 import os
 import pickle
@@ -19,7 +20,7 @@ from image_sets import fake_torchvision, made_up, save_npz
 from PIL import Image
 
 from digitcmp.config.conf import CONF
-from digitcmp.data import datasets, readers
+from digitcmp.data import datasets
 from digitcmp.data.images import resize
 from digitcmp.data.sources import FILES, SOURCES
 from digitcmp.data.spec import ImageSpec
@@ -128,7 +129,7 @@ def test_a_file_for_training_and_one_for_test(train: Train, tmp_path: Path) -> N
     refused = train("data=parquet", "data.file={train: train.parquet}", *SMALL, code=1).stderr
     assert refused.endswith("is not allowed; expected {train: FILE, test: FILE}\n")
     save_npz(tmp_path / "own.npz")
-    with pytest.raises(DataError, match="own.npz are not two halves; expected one set of images in each"):
+    with pytest.raises(DataError, match="training and test images are expected, one set in each, "):
         datasets.load("npz", tmp_path, file=files | {"test": str(tmp_path / "own.npz")})
 
 
@@ -217,28 +218,18 @@ def test_a_folder_that_is_divided(tmp_path: Path) -> None:
     assert "val not read" in data.remarks
 
 
-def changed(**arrays: Callable[[Any], Any] | None) -> Callable[[Path], None]:
-    """Return a function that saves made-up arrays in a .npz, some of them changed, or left out for None."""
-
-    def save(file: Path) -> None:
-        save_npz(file)
-        with np.load(file) as before:
-            kept = dict(before)
-        np.savez(
-            file,
-            **{
-                key: arrays.get(key, lambda x: x)(array)
-                for key, array in kept.items()
-                if arrays.get(key, 0) is not None
-            },
-        )
-
-    return save
+def npz(**arrays: Any) -> Callable[[Path], None]:
+    """Return a function that saves made-up arrays in a .npz, with others in their place, or without them for None."""
+    return lambda file: save_npz(file, **arrays)
 
 
 def table(change: Callable[[Any], Any]) -> Callable[[Path], None]:
     """Return a function that saves a CSV of digits, changed."""
     return lambda file: change(kaggle(DIGITS.images[:60], DIGITS.labels[:60])).to_csv(file, index=False)
+
+
+def renamed(**names: str) -> Callable[[Path], None]:
+    return table(lambda digits: digits.rename(columns=names))
 
 
 def rows(change: Callable[[Any], Any]) -> Callable[[Path], None]:
@@ -247,162 +238,161 @@ def rows(change: Callable[[Any], Any]) -> Callable[[Path], None]:
 
 
 def folder(change: Callable[[Path], Any]) -> Callable[[Path], None]:
-    """Return a function that saves pictures of the classes a and b, changed."""
-
-    def save(path: Path) -> None:
-        save_folder(path, *made_up(2, 9, 1, 12))
-        change(path)
-
-    return save
+    """Return a function that saves pictures of two classes, changed."""
+    return lambda path: (save_folder(path, *made_up(2, 9, 1, 12)), change(path))[1]
 
 
-def spoil(name: str, content: bytes) -> Callable[[Path], Any]:
-    return lambda path: (path / name).write_bytes(content)
+def replaced(array: np.ndarray, name: str = "0/0000.png", **options: Any) -> Callable[[Path], None]:
+    """Return a function that saves pictures of two classes, one of them of these pixels."""
+    return folder(lambda path: Image.fromarray(array).save(path / name, **options))
 
 
-def repeat_header(file: Path) -> None:
-    table(lambda digits: digits)(file)
-    text = file.read_text()
-    file.write_text(text + text)
+def truncate(make: Callable[[Path], None], size: int, name: str = "") -> Callable[[Path], None]:
+    return lambda file: (make(file), os.truncate(file / name, size))[1]
 
 
+def halves(first: str, second: str, classes: int) -> Callable[[Path], None]:
+    """Return a function that saves two folders of pictures, of two classes and of another number of classes."""
+    return lambda path: [
+        save_folder(path / part, *made_up(k, 9, 1, 12)) for part, k in ((first, 2), (second, classes))
+    ][0]
+
+
+def same(digits: Any) -> Any:
+    return digits
+
+
+def repeated(file: Path) -> None:
+    table(same)(file)
+    file.write_text(2 * file.read_text())
+
+
+def compressed(file: Path) -> None:
+    table(same)(file)
+    file.write_bytes(gzip.compress(file.read_bytes()))
+
+
+OBJECTS = np.array([1, 2] * 30, dtype=object)
+FRAMES = {"save_all": True, "append_images": [Image.new("L", (9, 9), 9)]}
 UNFIT: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "no labels": (
-        "own.npz",
-        changed(train_labels=None),
-        "contains train_images, test_images, test_labels; expected train_images, train_labels, test_images, ",
+        ".npz",
+        npz(train_labels=None),
+        "contains train_images, test_images, test_labels; expected train_images",
     ),
-    "three of Keras": ("own.npz", lambda file: np.savez(file, x_train=1, y_train=1, x_test=1), "contains x_train, "),
-    "no names": ("own.npz", lambda file: np.savez(file, *made_up(5, 20, 1, 60)), "contains arr_0, arr_1; expected"),
-    "truncated": ("own.npz", lambda file: (save_npz(file), os.truncate(file, 20_000)), "cannot be read ("),
-    "damaged": (
-        "own.npz",
-        lambda file: (save_npz(file), file.write_bytes(file.read_bytes().replace(b"\x93NUMPY", b"\x93NUMPX"))),
-        "cannot be read (",
-    ),
-    "text": ("own.npz", lambda file: file.write_text("label,pixel0\n3,255\n"), "expected a .npz of numbers."),
-    "empty": ("own.npz", lambda file: file.touch(), "cannot be read ("),
-    "pickle": ("own.npz", lambda file: file.write_bytes(pickle.dumps([1])), "cannot be read ("),
-    "checkpoint": ("own.npz", lambda file: torch.save({}, file), "contains "),
-    "objects": ("own.npz", changed(train_labels=lambda x: x.astype(object)), "cannot be read (Object arrays cannot"),
-    "name of 0 dimensions": ("own.npz", lambda file: save_npz(file, names=np.array("a")), "iteration over a 0-d"),
-    "names of bytes": ("own.npz", lambda file: save_npz(file, names=np.array([b"a", b"b"])), "expected a string for"),
-    "a name twice": ("own.npz", lambda file: save_npz(file, names=np.array(list("abacd"))), "expected a string for"),
-    "suffix": (
-        "own.gz",
-        lambda file: file.touch(),
-        "own.gz has an unknown suffix; expected .npz, .csv, .parquet, or a",
-    ),
+    "three of Keras": (".npz", lambda file: np.savez(file, x_train=1, y_train=1, x_test=1), "contains x_train, "),
+    "no names": (".npz", lambda file: np.savez(file, *made_up(5, 20, 1, 60)), "contains arr_0, arr_1; expected"),
+    "truncated": (".npz", truncate(npz(), 20_000), "cannot be read (BadZipFile: "),
+    "text": (".npz", lambda file: file.write_text("label,pixel0\n3,255\n"), "cannot be read ("),
+    "empty": (".npz", lambda file: file.touch(), "cannot be read (EOFError: "),
+    "pickle": (".npz", lambda file: file.write_bytes(pickle.dumps([1])), "cannot be read ("),
+    "checkpoint": (".npz", lambda file: torch.save({}, file), "contains "),
+    "objects": (".npz", npz(train_labels=OBJECTS), "cannot be read (ValueError: Object arrays cannot be loaded"),
+    "a name": (".npz", npz(names=np.array("a")), "cannot be read (TypeError: iteration over a 0-d array)"),
+    "names of bytes": (".npz", npz(names=np.array([b"a", b"b"])), "are not allowed; expected a string for each class"),
+    "suffix": (".gz", lambda file: file.touch(), "the suffix is unknown; expected .npz, .csv, .parquet, or a folder"),
     "no label": (
-        "own.csv",
-        table(lambda x: x.rename(columns={"label": "y"})),
-        "has the columns y, pixel0, pixel1, ...",
+        ".csv",
+        renamed(label="y"),
+        "the columns are y, pixel0, pixel1, ..., pixel195; expected exactly one of",
     ),
-    "label and class": (
-        "own.csv",
-        table(lambda x: x.rename(columns={"pixel0": "class"})),
-        "exactly one of label, class",
+    "two labels": (".csv", renamed(pixel0="class"), "expected exactly one of label, class"),
+    "an id": (
+        ".csv",
+        renamed(pixel0="id"),
+        "the columns are id, pixel1, pixel2, ..., pixel195; expected pixel0, pixel1",
     ),
-    "an id": ("own.csv", table(lambda x: x.rename(columns={"pixel0": "id"})), "expected only pixel0, pixel1, ... in"),
-    "unnamed index": (
-        "own.csv",
-        lambda file: kaggle(*DIGITS).head(9).to_csv(file),
-        "has the columns Unnamed: 0, pixel0",
+    "an index": (".csv", lambda file: kaggle(*DIGITS).head(9).to_csv(file), "the columns are Unnamed: 0, pixel0"),
+    "out of order": (".csv", renamed(pixel10="pixel9", pixel9="pixel10"), "expected pixel0, pixel1, ... in this order"),
+    "195 pixels": (".csv", table(lambda x: x.drop(columns="pixel195")), "int64 (60, 195) from 0 to 255 is not allowed"),
+    "NaN": (".csv", table(lambda x: x.assign(pixel3=[np.nan] * 60)), "from nan to nan is not allowed"),
+    "text pixel": (
+        ".csv",
+        table(lambda x: x.assign(pixel3="x")),
+        "'x' in the column pixel3 is not allowed; expected num",
     ),
-    "out of order": (
-        "own.csv",
-        table(lambda x: x.rename(columns={"pixel10": "pixel9", "pixel9": "pixel10"})),
-        "expected only pixel0, pixel1, ... in this order",
+    "two headers": (".csv", repeated, "'pixel0' in the column pixel0 is not allowed; expected numbers"),
+    "no value": (
+        ".csv",
+        table(lambda x: x.assign(label=["a", None] * 30)),
+        "row 1 has no label; expected one in every",
     ),
-    "195 pixels": (
-        "own.csv",
-        table(lambda x: x.drop(columns="pixel195")),
-        "int64 (60, 195) from 0 to 255 is not allow",
+    "long rows": (
+        ".csv",
+        lambda file: file.write_text("label,pixel0\n1,2,3\n1,2,3\n"),
+        "cannot be read (ParserWarning",
     ),
-    "NaN pixel": ("own.csv", table(lambda x: x.assign(pixel3=[np.nan] * 60)), "from nan to nan is not allowed"),
-    "text pixel": ("own.csv", table(lambda x: x.assign(pixel3="x")), "has 'x' in the column pixel3; expected numbers"),
-    "header twice": ("own.csv", repeat_header, "has 'pixel0' in the column pixel0; expected numbers"),
-    "NaN label": ("own.csv", table(lambda x: x.assign(label=["a", None] * 30)), "has no label in row 1; expected one"),
-    "longer rows": ("own.csv", lambda file: file.write_text("label,pixel0\n1,2,3\n1,2,3\n"), "cannot be read ("),
-    "gzip": (
-        "own.csv",
-        lambda file: table(lambda x: x)(file.with_suffix(".csv.gz")) or os.rename(file.with_suffix(".csv.gz"), file),
-        "cannot be read (",
+    "gzip": (".csv", compressed, "cannot be read (UnicodeDecodeError: "),
+    "no table": (".csv", lambda file: file.touch(), "cannot be read (EmptyDataError: No columns to parse from file)"),
+    "no parquet": (".parquet", lambda file: file.write_text("no"), "cannot be read (Arrow"),
+    "no image": (
+        ".parquet",
+        rows(lambda x: x.rename(columns={"image": "img"})),
+        "are img; expected the bytes of a pict",
     ),
-    "empty csv": ("own.csv", lambda file: file.touch(), "cannot be read (No columns to parse from file)"),
-    "no parquet": ("own.parquet", lambda file: file.write_text("no"), "cannot be read ("),
-    "no image": ("own.parquet", rows(lambda x: x.rename(columns={"image": "img"})), "expected the bytes of a picture"),
-    "paths": ("own.parquet", rows(lambda x: x.assign(image="a.png")), "expected the bytes of a picture in every image"),
-    "no picture bytes": ("own.parquet", rows(lambda x: x.assign(image=b"no")), "own.parquet, row 0 is not a picture; "),
-    "unlabelled": (
-        "own.parquet",
-        rows(lambda x: x.assign(label=[-1, 0] * 30)),
-        "the label -1 is not allowed; expected",
+    "paths": (
+        ".parquet",
+        rows(lambda x: x.assign(image="a.png")),
+        "expected the bytes of a picture in every row of image",
     ),
     "no picture": (
-        "own",
-        folder(spoil("1/a.png", b"no picture")),
-        "own/1/a.png is not a picture; expected PNG, JPEG, ",
+        ".parquet",
+        rows(lambda x: x.assign(image=b"no")),
+        "row 0 is not a picture; expected PNG, JPEG, BMP",
     ),
-    "cut": ("own", folder(lambda path: os.truncate(path / "0/0000.png", 100)), "own/0/0000.png cannot be read: "),
+    "-1": (".parquet", rows(lambda x: x.assign(label=[-1, 0] * 30)), "the label -1 is not allowed; expected"),
+    "a text": ("", folder(lambda path: (path / "1/a.txt").write_text("no")), "1/a.txt is not a picture; expected PNG"),
+    "cut": ("", truncate(folder(same), 100, "0/0000.png"), "0/0000.png cannot be read: "),
     "sizes": (
-        "own",
-        folder(lambda path: Image.new("L", (7, 9)).save(path / "1/9.png")),
-        "own/1/9.png has the size (9, 7), others (9, 9). Set data.side=N to resize them.",
+        "",
+        replaced(np.zeros((9, 7), np.uint8), "1/9.png"),
+        "1/9.png has the size (9, 7), others (9, 9). Set data",
     ),
     "animated": (
-        "own",
-        folder(
-            lambda path: Image.new("L", (9, 9)).save(
-                path / "1/9.gif", save_all=True, append_images=[Image.new("L", (9, 9), 9)]
-            )
-        ),
-        "own/1/9.gif cannot be read: it has several frames; expected a still picture",
+        "",
+        replaced(np.zeros((9, 9), np.uint8), "1/9.gif", **FRAMES),
+        "1/9.gif cannot be read: it has several",
     ),
-    "12 bits in 16": (
-        "own",
-        folder(lambda path: Image.fromarray(np.full((9, 9), 4095, np.uint16)).save(path / "0/0000.png")),
-        "own/0/0000.png cannot be read: it has 16 bits but no value above 4095; expected up to 65535. Save it with 8",
+    "12 bits": (
+        "",
+        replaced(np.full((9, 9), 4095, np.uint16)),
+        "0/0000.png cannot be read: it has 16 bits but no value above 4095",
     ),
-    "12 bits in 16 of colours": (
-        "own",
-        folder(spoil("0/0000.png", png_of_16_bits(np.full((9, 9, 3), 4095, np.uint16)))),
-        "own/0/0000.png cannot be read: it has 16 bits but no value above 3855; expected up to 65535.",
+    "12 bits a colour": (
+        "",
+        folder(lambda path: (path / "0/0.png").write_bytes(png_of_16_bits(np.full((9, 9, 3), 4095, np.uint16)))),
+        "0/0.png cannot be read: it has 16 bits but no value above 3855; expected up to 65535.",
     ),
     "32 bits": (
-        "own",
-        folder(lambda path: Image.fromarray(np.ones((9, 9), np.float32)).save(path / "0/0.tif")),
-        "own/0/0.tif cannot be read: it has 32 bits per value; expected 8 or 16",
+        "",
+        replaced(np.ones((9, 9), np.float32), "0/0.tif"),
+        "0/0.tif cannot be read: it has 32 bits per value;",
     ),
-    "empty class": (
-        "own",
+    "no class": (
+        "",
         folder(lambda path: (path / "c").mkdir()),
-        "own/c is empty; expected a folder for each class",
+        "c is empty; expected a folder for each class, with pict",
     ),
-    "one class": ("own", folder(lambda path: shutil.rmtree(path / "1")), "have the label '0'; expected at least two"),
-    "no classes": ("own", lambda path: path.mkdir(), "own is empty; expected a folder for each class, with pictures"),
-    "train and valid": (
-        "own",
-        lambda path: [save_folder(path / part, *made_up(2, 9, 1, 12)) for part in ("train", "valid")],
-        "own/train/0 cannot be read: Is a directory",
+    "one class": (
+        "",
+        folder(lambda path: shutil.rmtree(path / "1")),
+        "have the label '0'; expected at least two classes",
     ),
-    "other classes for test": (
-        "own",
-        lambda path: [save_folder(path / part, *made_up(k, 9, 1, 12)) for part, k in (("train", 2), ("test", 3))],
-        "the label '2' is not allowed; expected 0, 1 among the training labels, and no others",
-    ),
+    "no classes": ("", lambda path: path.mkdir(), "own is empty; expected a folder for each class, with pictures"),
+    "train and valid": ("", halves("train", "valid", 2), "own/train/0 cannot be read: Is a directory"),
+    "other classes": ("", halves("train", "test", 3), "the label '2' is not allowed; expected 0, 1 among the training"),
 }
 
 
 @pytest.mark.parametrize("kind", UNFIT)
 def test_an_unfit_file_is_a_line(tmp_path: Path, kind: str) -> None:
-    name, make, message = UNFIT[kind]
-    make(tmp_path / name)
+    suffix, make, message = UNFIT[kind]
+    file = tmp_path / f"own{suffix}"
+    make(file)
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(DataError) as error:
-        load(tmp_path / name)
-    line = str(error.value)
-    assert message in line and name in line and "\n" not in line, line
+    with pytest.raises(DataError, match=f"^{file}[: ]") as error:
+        load(file)
+    assert message in str(error.value) and "\n" not in str(error.value), error.value
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -419,9 +409,8 @@ def test_an_unfit_file_leaves_no_run(train: Train, tmp_path: Path) -> None:
 
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    rows(lambda x: x)
     (tmp_path / "own.parquet").touch()
-    with pytest.raises(DataError, match="own.parquet needs pyarrow, which is missing. Run pip install pyarrow."):
+    with pytest.raises(DataError, match="own.parquet needs pyarrow, which is missing. Run pip install pyarrow.$"):
         load(tmp_path / "own.parquet")
 
 
@@ -438,7 +427,7 @@ def test_the_optical_digits(tmp_path: Path) -> None:
 def test_without_scikit_learn(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     refused = train("data=digits", *SMALL, code=1).stderr
-    assert refused == "data=digits needs scikit-learn, which is missing. Run pip install scikit-learn.\n"
+    assert refused == "digits needs scikit-learn, which is missing. Run pip install scikit-learn.\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -479,9 +468,7 @@ def test_classes_of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     data = datasets.load("letters", tmp_path, cls="Letters")
     assert data.images == ImageSpec(1, 9, ("a", "b"), drawn=False)
     assert (len(data.train.labels), len(data.test.labels)) == (20, 8)
-    with pytest.raises(
-        DataError, match="torchvision's Moving has items of Tensor and int; expected pictures and whole"
-    ):
+    with pytest.raises(DataError, match="^moving.* cannot be read"):
         datasets.load("moving", tmp_path, cls="Moving")
     with pytest.raises(DataError, match="data.cls=Nothing is unknown; expected a class of torchvision.datasets"):
         datasets.load("nothing", tmp_path, cls="Nothing")
@@ -512,9 +499,7 @@ def test_files_of_torchvision_that_cannot_be_read(tmp_path: Path, monkeypatch: p
     if damage == "truncated":
         fake_torchvision(tmp_path, "kmnist")
         os.truncate(tmp_path / "KMNIST/raw/t10k-images-idx3-ubyte", 1000)
-    with pytest.raises(
-        DataError, match=rf"^torchvision's KMNIST cannot be read \(.*\); expected its files in {tmp_path}$"
-    ):
+    with pytest.raises(DataError, match=f"^kmnist cannot be read .*; expected its files in {tmp_path}$"):
         datasets.load("kmnist", tmp_path)
     assert not (tmp_path / "cache").exists()
 
@@ -529,7 +514,3 @@ def test_every_yaml_is_a_data_set_that_can_be_had() -> None:
         kinds = config["name"] in SOURCES, "cls" in config, config["name"] in FILES
         assert sum(kinds) == 1
         assert not config.get("cls") or hasattr(torchvision.datasets, config["cls"])
-
-
-def test_namings_are_complete() -> None:
-    assert {len(naming) for naming in readers.NAMINGS} == {2, 4}
