@@ -14,11 +14,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from digitcmp import frames
-from digitcmp.config.conf import CONF
+from digitcmp.config.conf import CONF, files
 from digitcmp.config.run import Run, groups
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.sweeps.grid import hydra_overrides, typed
-from digitcmp.training import fit, messages, process
+from digitcmp.sweeps.grid import typed
+from digitcmp.training import fit, messages
 
 FORCED = ("FORCE_COLOR", "CLICOLOR_FORCE")  # Jupyter sets them; a progress bar would be a line every moment
 NO_DRY_RUN = "dry_run=true is not allowed: it is an option of the command line. Leave it out."
@@ -109,11 +109,13 @@ def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options with the mapping of a group as keys: {"data": {"val_pairs": 3}} -> {"data.val_pairs": 3}."""
     flat: dict[str, Any] = {}
     for key, value in options.items():
+        if key in ("callbacks", "logger") and isinstance(value, list) and isinstance([*value, 0][0], Mapping):
+            value = {f"own{number}": target for number, target in enumerate(value)}
         if key not in (*groups(), "optimizer", "schedule") or not isinstance(value, Mapping):
             flat[key] = value
             continue
         of_group = dict(value)
-        if of_group.get("name") in messages.files(key):
+        if of_group.get("name") in files(key):
             flat[key] = of_group.pop("name")
         flat |= {f"{key}.{name}": item for name, item in of_group.items()}
     return flat
@@ -148,9 +150,8 @@ def compose_run(given: Sequence[str], folder: str | Path | None) -> tuple[dict[s
         ConfigError: if the options describe a sweep.
         HydraException, OmegaConfBaseException: if Hydra rejects an option.
     """
-    version = {key: value for key, value in process.HYDRA.items() if key == "version_base"}
-    with initialize_config_dir(str(CONF), **version):
-        config = compose("config", hydra_overrides(given), return_hydra_config=True)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", list(given), return_hydra_config=True)
         if config.hydra.sweeper.grids != [{}]:
             raise ConfigError(f"{' '.join(given)} is a sweep; one run is expected. Use digitcmp.sweep.")
         composed = OmegaConf.to_container(config, resolve=False)

@@ -42,6 +42,27 @@ Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description=
 
 NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 
+ELSEWHERE = {  # names in Lightning and lightning-hydra-template -> the option here
+    **dict.fromkeys(("learning_rate", "rate"), "lr"),
+    "optimizer": "lr, or optimizer=NAME",  # model.optimizer.lr
+    **dict.fromkeys(("max_epochs", "num_epochs"), "epochs"),
+    **dict.fromkeys(("lambda", "alpha", "aux_loss_weight"), "aux_weight"),
+    **dict.fromkeys(("scheduler", "lr_scheduler"), "schedule"),
+    **dict.fromkeys(("net", "backbone", "network"), "model"),
+    **dict.fromkeys(("data_dir", "data_path"), "data.root"),
+    **dict.fromkeys(("task_name", "experiment_name"), "sweep"),
+    **dict.fromkeys(("output_dir", "save_dir", "default_root_dir"), "hydra.run.dir"),
+    **dict.fromkeys(("ckpt_path", "resume", "eval"), "digitcmp evaluate RUN"),
+    **dict.fromkeys(("patience", "early_stop"), "callbacks=early_stopping"),
+    **dict.fromkeys(("amp", "fp16"), "trainer.precision"),
+    **dict.fromkeys(("grad_clip", "max_grad_norm"), "trainer.gradient_clip_val"),
+    **dict.fromkeys(("gpus", "device"), "trainer=gpu"),
+    "weight_decay": "optimizer.weight_decay",
+    "n_jobs": "hydra.launcher.n_jobs",
+    "fast_dev_run": "trainer.fast_dev_run",
+    "max_steps": "trainer.max_steps",
+}
+
 
 class Group(BaseModel):
     """A frozen group of values that rejects unknown keys."""
@@ -170,14 +191,37 @@ def is_group(annotation: Any) -> bool:
 
 
 def unknown(key: str, known: Iterable[str], hint: str) -> str:
-    """Return the error message for an unknown key, with the closest known key, preferably of its own group."""
+    """Return the error message for an unknown key, with the closest known key, preferably of its own group.
+
+    Args:
+        key: the key as it was typed.
+        known: all keys.
+        hint: the end of the message if no known key is similar.
+    """
     known = list(known)
     group, _, name = key.rpartition(".")
+    for part in (name, *group.split(".")[1:]):
+        if ELSEWHERE.get(part, key) != key:
+            return f"{key} is unknown: did you mean {ELSEWHERE[part]}?"
     for keys in ([other for other in known if other.rpartition(".")[0] == group], known):
         names = {other.rpartition(".")[2]: other for other in reversed(keys)}
         if near := get_close_matches(name, names, n=1):
             return f"{key} is unknown: did you mean {names[near[0]]}?"
     return f"{key} is unknown: {hint}"
+
+
+def unknown_choice(option: str, value: str, known: Iterable[str]) -> str:
+    """Return the error message for a name without a file in the folder of an option.
+
+    Args:
+        option: 'debug', 'model'.
+        value: the name that was typed.
+        known: the names of the files.
+    """
+    known = sorted(known)
+    if near := get_close_matches(value, known, n=1):
+        return f"{option}={value} is unknown: did you mean {option}={near[0]}?"
+    return f"{option}={value} is unknown; expected {', '.join(known)}."
 
 
 def allowed(annotation: Any) -> str:

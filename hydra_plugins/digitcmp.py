@@ -1,6 +1,7 @@
 """Plugins of Hydra: the check before a run, the sweeper, and the launcher for this machine."""
 
-import copy
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,12 +11,12 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
@@ -82,9 +83,18 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Plan the runs and train them. Exit with 1 if a run failed."""
         config, root = self.config, Path(self.config.hydra.sweep.dir)
+        self.reject_two_sweeps(arguments)
         selection.in_stages(
             self.grids, self.rates, arguments, root, self.plan, self.train, config.dry_run, config.force
         )
+
+    def reject_two_sweeps(self, arguments: Sequence[str]) -> None:
+        """Raise ConfigError if a list of experiments contains more than one sweep. Hydra would keep the last one."""
+        for override in self.parser.parse_overrides(list(arguments)):
+            if override.key_or_group == "experiment" and isinstance(names := override.value(), list):
+                files = [self.loader.load_sweep_config(self.config, [f"experiment={name}"]) for name in names]
+                if sum(file.hydra.sweeper.grids != [{}] for file in files) > 1:
+                    raise ConfigError(f"{override.input_line} is not allowed: both are sweeps; start one at a time.")
 
     def plan(self, grids: Sequence[Mapping[str, Any]], arguments: list[str], root: Path) -> list[Job]:
         """Return the runs of some grids, in a folder."""
@@ -126,21 +136,10 @@ class GridSweeper(Sweeper):
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
         """Return the configuration for these choices of files. Raise ConfigError if one of them is a sweep."""
-        name = self.config.hydra.runtime.choices.experiment
-        own = not name or f"experiment={name}" in choices
-        config = self.loader.load_sweep_config(self.config if own else self.without_grids, list(choices))
+        config = self.loader.load_sweep_config(self.config, list(choices))
         if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
             raise ConfigError(f"{' '.join(choices)} is not allowed inside a sweep: it is a sweep. Start it alone.")
         return without_hydra(config, resolve=False)
-
-    @cached_property
-    def without_grids(self) -> DictConfig:
-        """The configuration without the grids of the experiment's file. Hydra 1.4 rejects a job with other grids."""
-        config = copy.deepcopy(self.config)
-        if not any(override.startswith("hydra.sweeper.grids=") for override in config.hydra.overrides.hydra):
-            with read_write(config.hydra):
-                config.hydra.sweeper.grids = [{}]
-        return config
 
     @cached_property
     def own_settings(self) -> dict[str, Any]:
@@ -153,7 +152,16 @@ class GridSweeper(Sweeper):
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
         """Train these jobs and yield an error or None for each."""
         folders = [f"hydra.sweep.subdir='{job.folder.relative_to(self.config.hydra.sweep.dir)}'" for job in jobs]
-        overrides = [[*grid.hydra_overrides(job.overrides), folder] for job, folder in zip(jobs, folders, strict=True)]
+        overrides = [[*job.overrides, folder] for job, folder in zip(jobs, folders, strict=True)]
         for returned in self.launcher.launch(overrides, initial_job_idx=0):
-            error = returned._return_value if returned.status == JobStatus.FAILED else None
-            yield None if error is None else messages.reason(error)
+            yield error_of(returned)
+
+
+def error_of(returned: JobReturn) -> str | None:
+    """Return the error of a job in one line, None if it has finished."""
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints the overrides of a failed job
+            returned.return_value  # noqa: B018  raises the job's error
+    except Exception as error:
+        return messages.reason(error)
+    return None

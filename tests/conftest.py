@@ -28,7 +28,6 @@ from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT
 from digitcmp.runs.result import CHECKSUM
-from digitcmp.training.process import HYDRA
 
 ROOT = Path(__file__).parents[1]
 # the reports that git keeps; a newcomer's own sweeps lie beside them
@@ -114,7 +113,7 @@ def sweeper(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(ROOT)
     from hydra_plugins.digitcmp import GridSweeper
 
-    with initialize_config_dir(str(CONF), version_base=HYDRA["version_base"]):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
         sweeper = GridSweeper([{}])
         sweeper.loader = GlobalHydra.instance().config_loader()
     sweeper.config = sweeper.loader.load_configuration("config", [], RunMode.MULTIRUN)

@@ -72,7 +72,7 @@ def main() -> None:
     for i, argument in enumerate(sys.argv):  # the folder of a run contains = and comma, which Hydra accepts in quotes
         if argument.startswith("checkpoint=") and argument[-1] not in "\"'":
             sys.argv[i] = f"checkpoint='{argument.removeprefix('checkpoint=')}'"
-    process.command(hydra.main(config_path=str(CONF), config_name="evaluate", **process.HYDRA)(run))
+    process.command(hydra.main(config_path=str(CONF), config_name="evaluate", version_base="1.3")(run))
 
 
 def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:

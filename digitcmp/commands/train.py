@@ -1,7 +1,6 @@
 """Train one run (digitcmp train model=ws3 aux=true), or a sweep with -m."""
 
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from omegaconf import OmegaConf
 
 from digitcmp.config.conf import CONF
 from digitcmp.config.run import Run
-from digitcmp.sweeps import grid
 from digitcmp.training import process
 
 
@@ -33,5 +31,4 @@ def train(config: Any) -> float:  # a DictConfig; beartype rejects that annotati
 
 def main() -> None:
     """Train the run, or the sweep, that the command line describes."""
-    sys.argv = grid.hydra_overrides(grid.with_multirun(sys.argv))
-    process.command(hydra.main(config_path=str(CONF), config_name="config", **process.HYDRA)(train))
+    process.command(hydra.main(config_path=str(CONF), config_name="config", version_base="1.3")(train))

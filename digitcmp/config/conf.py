@@ -24,7 +24,9 @@ def read(file: Path) -> dict[str, Any]:
 def config_yaml() -> dict[str, Any]:
     """Return the default configuration, nested, without Hydra's keys, the model and the name of the data set."""
     config = read(CONF / "config.yaml")
-    chosen = {group: name for entry in config.pop("defaults")[1:] for group, name in entry.items()}
+    chosen = {
+        group: name for entry in config.pop("defaults") if isinstance(entry, dict) for group, name in entry.items()
+    }
     del config["hydra"]
     for group in ("head", "optimizer", "schedule"):
         config[group] = files(group)[chosen[group]]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_serializer, model_validator
 
+from digitcmp.config import trainer
 from digitcmp.config.conf import argument_defaults, files, target_name
 from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
@@ -18,7 +20,7 @@ from digitcmp.fields import (
     Natural,
     OneOf,
     Positive,
-    StepLimit,
+    allowed,
     arguments_of,
     shown,
     unknown,
@@ -32,17 +34,36 @@ from digitcmp.models.optimizers import OptimizerArguments
 NO_EFFECT = "cannot change a result, and is not part of a run's identity"
 IF_SET = "part of a run's identity unless it has its default"
 ARGUMENTS = "data.arguments."  # the prefix of an argument's key
-ONE_PROCESS = "a run is one process on one device; a sweep trains a run on every core"
-TRAINER_REJECTED = {  # options of lightning.Trainer that a run rejects -> the reason
-    **dict.fromkeys(("devices", "num_nodes", "strategy", "sync_batchnorm", "use_distributed_sampler"), ONE_PROCESS),
-    "default_root_dir": "hydra.run.dir=FOLDER sets the folder of a run",
-    "barebones": "it disables the loggers that write metrics.csv",
-    "logger": "use logger=NAME",
-    "callbacks": "use callbacks=NAME",
-}
 PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
 Target = Annotated[dict[str, Any], Field(description="a _target_ and its arguments, which Hydra instantiates")]
+Targets = Annotated[
+    dict[str, Target], Field(description="NAME or [NAME,...] of its files, or {NAME:{_target_:CLASS,ARGUMENT:VALUE}}")
+]
+
+
+def named(group: str, targets: Any) -> Any:
+    """Return callbacks or loggers by name, without null ones. Raise ConfigError for one without a _target_."""
+    if not isinstance(targets, Mapping):
+        return targets
+    for name, target in targets.items():
+        given = target if isinstance(target, Mapping) else {}
+        if target is None or isinstance(given.get("_target_"), str):
+            arguments = [f"{group}.{name}.{key}" for key in files(group).get(name, {}).get(name, {})]
+            for key in (f"{group}.{name}.{key}" for key in given):
+                if key not in arguments and get_close_matches(key, arguments, n=1, cutoff=0.9):
+                    raise ConfigError(unknown(key, arguments, ""))
+            continue
+        key = ".".join((group, name, *given))
+        if name in files(group):
+            raise ConfigError(f"{key} is unknown: {name} is not selected. Add {group}={name}.")
+        if near := get_close_matches(name, files(group), n=1):
+            suggestion = ".".join((group, near[0], *given))
+            raise ConfigError(f"{key} is unknown: did you mean {suggestion}? It needs {group}={near[0]}.")
+        raise ConfigError(
+            f"{key} needs {group}.{name}._target_=CLASS; the files of {group} are {', '.join(files(group))}."
+        )
+    return {name: target for name, target in targets.items() if target is not None}
 
 
 class ModelConfig(Group):
@@ -184,7 +205,9 @@ class DataConfig(Group):
 
 
 class TrainerConfig(Group):
-    """The options of lightning.Trainer, with Lightning's names and meanings."""
+    """The options of lightning.Trainer, with Lightning's names, types and meanings. Those with fields are used here."""
+
+    model_config = ConfigDict(extra="allow")
 
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "tpu", "hpu", "auto"]
     precision: Literal[
@@ -200,42 +223,39 @@ class TrainerConfig(Group):
     gradient_clip_val: Positive | None
     gradient_clip_algorithm: Literal["norm", "value"]
     deterministic: bool | Literal["warn"]
-    check_val_every_n_epoch: Annotated[Count | None, NO_EFFECT]
-    profiler: Annotated[Literal["simple", "advanced", "pytorch"] | Target | None, NO_EFFECT]
-    detect_anomaly: Annotated[bool, NO_EFFECT]
-    max_epochs: Annotated[Count | None, NO_EFFECT]  # recorded as the run's epochs
-    min_epochs: Annotated[Natural | None, IF_SET]
-    max_steps: Annotated[StepLimit, IF_SET]
-    min_steps: Annotated[Natural | None, IF_SET]
-    max_time: Annotated[str | dict[str, int] | None, IF_SET]
-    accumulate_grad_batches: Annotated[Count, IF_SET]
-    limit_train_batches: Annotated[Batches | None, IF_SET]
-    limit_val_batches: Annotated[Batches | None, NO_EFFECT]
-    limit_test_batches: Annotated[Batches | None, NO_EFFECT]
-    limit_predict_batches: Annotated[Batches | None, NO_EFFECT]
-    overfit_batches: Annotated[Batches, IF_SET]
-    val_check_interval: Annotated[Batches | str | dict[str, int] | None, NO_EFFECT]
-    num_sanity_val_steps: Annotated[StepLimit, NO_EFFECT]
-    fast_dev_run: Annotated[bool | Natural, NO_EFFECT]
-    log_every_n_steps: Annotated[Natural, NO_EFFECT]
-    enable_checkpointing: Annotated[bool | None, NO_EFFECT]
-    enable_progress_bar: Annotated[bool | None, NO_EFFECT]
-    enable_model_summary: Annotated[bool, NO_EFFECT]
-    inference_mode: Annotated[bool, NO_EFFECT]
-    benchmark: Annotated[bool | None, IF_SET]
-    reload_dataloaders_every_n_epochs: Annotated[Natural, NO_EFFECT]
-    plugins: Annotated[list[Target], IF_SET]
-    enable_autolog_hparams: Annotated[bool, NO_EFFECT]
-    model_registry: Annotated[str | None, NO_EFFECT]
+    check_val_every_n_epoch: Count | None = 1
+    limit_val_batches: Batches | None = None
+    fast_dev_run: bool | Natural = False
+    enable_checkpointing: bool | None = None
+    enable_progress_bar: bool | None = None
+    profiler: Literal["simple", "advanced", "pytorch"] | Target | None = None
+    plugins: list[Target] = []
 
     @model_validator(mode="before")
     @classmethod
-    def reject_options(cls, config: Any) -> Any:
-        """Reject the options of TRAINER_REJECTED, and replace Lightning's short names of precisions."""
+    def check_options(cls, config: Any) -> Any:
+        """Check the options without a field by Trainer's signature, and replace Lightning's short names of precisions.
+
+        Raises:
+            ConfigError: for an option that is unknown, that a run rejects, or of another type.
+        """
         if not isinstance(config, Mapping):
             return config
-        for key in config:
-            if reason := TRAINER_REJECTED.get(key):
+        for key, value in config.items():
+            if reason := trainer.REJECTED.get(key):
                 raise ConfigError(f"trainer.{key} is not allowed: {reason}")
+            if key not in cls.model_fields:
+                known = trainer.options()
+                if key not in known:
+                    names = [f"trainer.{name}" for name in known.keys() - trainer.REJECTED.keys()]
+                    raise ConfigError(
+                        unknown(f"trainer.{key}", sorted(names), "an option of lightning.Trainer is expected")
+                    )
+                try:
+                    TypeAdapter(known[key].kind, config=ConfigDict(strict=True)).validate_python(value)
+                except ValidationError:
+                    raise ConfigError(
+                        f"trainer.{key}={shown(value)} is not allowed; expected {allowed(known[key].kind)}"
+                    ) from None
         precision = str(config.get("precision"))
         return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config

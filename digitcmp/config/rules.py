@@ -21,15 +21,10 @@ def require(fits: object, key: str, value: Any, reason: str) -> None:
         raise ConfigError(f"{key}={shown(value)} is not allowed: {reason}")
 
 
-def targets_name_a_class(run: Run) -> None:
-    for key, targets in (
-        ("callbacks", run.callbacks),
-        ("logger", run.logger),
-        ("trainer.plugins", run.trainer.plugins),
-    ):
-        for target in targets:
-            named = isinstance(target.get("_target_"), str)
-            require(named, key, [target], "every item needs a _target_, the name of a class")
+def plugins_name_a_class(run: Run) -> None:
+    for target in run.trainer.plugins:
+        named = isinstance(target.get("_target_"), str)
+        require(named, "trainer.plugins", [target], "every item needs a _target_, the name of a class")
 
 
 def head_fits_backbone_and_task(run: Run) -> None:
@@ -112,7 +107,7 @@ def best_epoch_is_evaluated(run: Run) -> None:
 
 
 RULES = (
-    targets_name_a_class,
+    plugins_name_a_class,
     head_fits_backbone_and_task,
     nesterov_has_momentum,
     digit_labels_are_used_with_aux_only,

@@ -14,19 +14,20 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, model_validator
 
 from digitcmp import paper
-from digitcmp.config import hints, plugins, rules
+from digitcmp.config import plugins, rules, trainer
 from digitcmp.config.conf import argument_defaults, config_yaml, files, target_name
 from digitcmp.config.groups import (
     IF_SET,
     NO_EFFECT,
-    TRAINER_REJECTED,
     DataConfig,
     HeadConfig,
     ModelConfig,
     Target,
+    Targets,
     TrainerConfig,
     check_optimizer,
     check_schedule,
+    named,
 )
 from digitcmp.config.notation import LONGEST, as_text, described, evaluated, path_text
 from digitcmp.data.labels import AUX_LABELS
@@ -44,7 +45,6 @@ from digitcmp.fields import (
     Positive,
     UpToThousand,
     shown,
-    unknown,
     validate,
 )
 from digitcmp.files import checksum
@@ -68,7 +68,6 @@ OBSERVERS = {  # callbacks that cannot change a result
     for package in ("lightning.pytorch", "pytorch_lightning")
     for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
 }
-TARGETS = ("callbacks", "logger")  # options with a folder of conf/ that also accept a list of targets
 Settings = dict[str, Any]  # a run's flat configuration, without the options that cannot change a result
 
 
@@ -93,8 +92,8 @@ class Run(Group):
     tta: bool
     normalize: bool
     threads: UpToThousand
-    callbacks: list[Target]
-    logger: Annotated[list[Target], NO_EFFECT]
+    callbacks: Targets
+    logger: Annotated[Targets, NO_EFFECT]
     checkpoint: Literal["last", "best"]
     data: DataConfig
     trainer: TrainerConfig
@@ -125,23 +124,11 @@ class Run(Group):
             if not isinstance(config.get(group), Mapping):
                 given = f"{group}={shown(config[group])} is not allowed" if config.get(group) else f"{group} is missing"
                 raise ConfigError(f"{given}; expected {', '.join(files(group))}")
-        trainer = config.get("trainer")
-        if isinstance(trainer, Mapping) and trainer.get("max_epochs") is not None:  # Lightning's name for `epochs`
-            config = {**config, "epochs": trainer["max_epochs"], "trainer": {**trainer, "max_epochs": None}}
-        for key in TARGETS:
-            if config.keys().isdisjoint((key, f"typed_{key}")):
-                continue
-            targets = config.get(f"typed_{key}", config.get(key))  # a typed list replaces the files'
-            if targets is None:
-                targets = []
-            elif isinstance(targets, Mapping):  # by the name of their file
-                targets = [target for target in targets.values() if target is not None]
-            config = {name: value for name, value in config.items() if name != f"typed_{key}"} | {key: targets}
+        config = {**config, **{group: named(group, config.get(group) or {}) for group in ("callbacks", "logger")}}
         if "lr" in config and config["lr"] is None:  # the model's default
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
             config = {**config, "lr": rate}
-        reject_synonyms(config)
         return validate(cls, config, known_keys(), HELP)
 
     @model_validator(mode="after")
@@ -222,24 +209,6 @@ def known_keys() -> Iterator[str]:
     yield from (f"optimizer.{key}" for key in OptimizerArguments.model_fields)
 
 
-def reject_synonyms(config: Mapping[str, Any]) -> None:
-    """Raise ConfigError for an unknown option that other projects have, or that is nested too deeply."""
-    known = {*known_keys(), *groups(), *(f"trainer.{option}" for option in TRAINER_REJECTED)}
-    for key, value in config.items():
-        if key in groups() and isinstance(value, Mapping):
-            options = {f"{key}.{name}": item for name, item in value.items()}
-        else:
-            options = {str(key): value}
-        for option, item in options.items():
-            if option in known:
-                continue
-            if message := hints.unknown(option):
-                raise ConfigError(message)
-            if isinstance(item, Mapping) and key in groups():  # as in model.optimizer.lr
-                nested = f"{option}.{next(iter(item), '')}"
-                raise ConfigError(hints.unknown(nested) or unknown(nested, known_keys(), HELP))
-
-
 def flatten(config: Mapping[str, Any]) -> Settings:
     """Return the settings of a nested configuration: {'data': {'train_pairs': 1000}} -> {'train_pairs': 1000}.
 
@@ -252,10 +221,10 @@ def flatten(config: Mapping[str, Any]) -> Settings:
         elif key in ("optimizer", "schedule"):
             flat |= target_settings(key, value)
         elif kind := groups().get(key):
-            names = [name for name in value if name not in kind.model_fields or identifies(kind, name, value[name])]
+            names = [name for name in value if is_argument(kind, name) or identifies(kind, name, value[name])]
             flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
         elif key == "callbacks":
-            flat[key] = described([callback for callback in value or () if callback["_target_"] not in OBSERVERS])
+            flat[key] = described([callback for callback in value.values() if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
             flat[key] = value
     if evaluations := evaluated(config.get("trainer") or {}):  # they change a result if something acts on them
@@ -292,13 +261,20 @@ def target_settings(group: str, spec: dict[str, Any]) -> Settings:
     return flat | own
 
 
+def is_argument(kind: type[Group], key: str) -> bool:
+    """Return whether a key of a group is an argument of the backbone."""
+    return kind is ModelConfig and key not in kind.model_fields
+
+
 def identifies(kind: type[Group], key: str, value: Any) -> bool:
     """Return whether an option with this value is part of a run's identity."""
+    if kind is TrainerConfig and key not in config_yaml()["trainer"]:
+        return key not in trainer.OBSERVING and value not in (trainer.options()[key].default, [])
+    if kind is TrainerConfig:
+        return key not in trainer.OBSERVING
     field = kind.model_fields[key]
     if IF_SET in field.metadata:
-        nested = {TrainerConfig: "trainer", DataConfig: "data"}.get(kind)
-        standard = config_yaml()[nested] if nested else config_yaml()
-        return value != standard[key]
+        return bool(value != (config_yaml()["data"] if kind is DataConfig else config_yaml())[key])
     return NO_EFFECT not in field.metadata
 
 

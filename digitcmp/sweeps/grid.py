@@ -3,70 +3,25 @@
 import copy
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from digitcmp.config.conf import CONF
-from digitcmp.config.run import TARGETS, Run
+from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
 from digitcmp.sweeps.job import Job
 
 Grid = Mapping[str, Any]  # {key: values} with values as on the command line: 'ws2,ws3', 'range(10)'
-COMMANDS = (  # Hydra's flags that train nothing
-    "--cfg",
-    "-c",
-    "--help",
-    "-h",
-    "--hydra-help",
-    "--info",
-    "-i",
-    "--shell-completion",
-    "-sc",
+GRID_OF_ITS_OWN = (
+    ". An argument that only some of a sweep's networks have needs a grid of its own: "
+    "'hydra.sweeper.grids=[{model: ws2, model.hidden: 50}, {model: ws3}]'"
 )
-
-ARGUMENTS = re.compile(
-    r"(model\.|head\.|optimizer\.|schedule\.|data\.arguments\b)"
-)  # options without a key in conf/config.yaml
 OF_A_SWEEP = ("sweep", "force", "stop_on_failure", "stale", "dry_run")  # options of a sweep, not of a run
-
-
-def with_multirun(arguments: Sequence[str]) -> list[str]:
-    """Return the command line with its flags first, and with -m if its experiment is a sweep.
-
-    Hydra needs -m before it reads the experiment, and rejects overrides on both sides of a flag.
-    """
-    if any(argument.partition("=")[0] in COMMANDS for argument in arguments):
-        return list(arguments)
-    program, *given = arguments
-    config_flags = flags(given)
-    given = [argument for argument in given if argument not in config_flags]
-    settings = [argument for argument in given if argument not in ("-m", "--multirun")]
-    multirun = ["-m"] if len(settings) < len(given) or is_sweep(settings, config_flags) else []
-    return [program, *config_flags, *multirun, *settings]
-
-
-def is_sweep(settings: Sequence[str], flags: Sequence[str]) -> bool:
-    """Return whether these settings include an experiment with grids."""
-    directories = [CONF]
-    for flag, value in itertools.pairwise([*flags, ""]):
-        if flag.partition("=")[0] in ("--config-dir", "-cd"):
-            directories.insert(0, Path(flag.partition("=")[2] or value))
-    names = [setting.partition("=")[2] for setting in settings if setting.lstrip("+").startswith("experiment=")]
-    for file in (directory / "experiment" / f"{name}.yaml" for name in names for directory in directories):
-        try:
-            if yaml.load(file.read_bytes(), yaml.CSafeLoader)["hydra"]["sweeper"]["grids"]:
-                return True
-        except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError):  # missing, or Hydra reports the error
-            continue
-    return False
 
 
 def flags(arguments: Sequence[str]) -> list[str]:
@@ -77,31 +32,6 @@ def flags(arguments: Sequence[str]) -> list[str]:
         if flag in ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"):
             found += [argument] if equals else [argument, value]
     return found
-
-
-def hydra_overrides(arguments: Iterable[str]) -> list[str]:
-    """Return the command line in a form that Hydra accepts.
-
-    Hydra accepts only keys that a file of conf/ has. Arguments of a head, a model and a data set therefore get the
-    prefix `++`, which adds or replaces a key. A list of targets gets another key, because `callbacks` is a group to
-    Hydra: `callbacks=[{_target_:CLASS}]` becomes `++typed_callbacks=[{_target_:CLASS}]`.
-    """
-    result = []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        name = key.lstrip("+")
-        if name in TARGETS and re.match(r"\[\s*[{\]]", value):
-            argument = f"++typed_{name}={value}"
-        elif ARGUMENTS.match(key):
-            argument = f"++{argument}"
-        result.append(argument)
-    return result
-
-
-def as_typed(override: str) -> str:
-    """Return an override of `hydra_overrides` in the form that a user types."""
-    override = override.replace("++typed_", "", 1)
-    return override.removeprefix("++") if ARGUMENTS.match(override.removeprefix("++")) else override
 
 
 def typed(value: Any) -> str:
@@ -148,7 +78,7 @@ def plan(
     jobs: dict[Path, Job] = {}
     for grid in grids:
         lines = (f"{key}={'null' if value is None else value}" for key, value in grid.items())
-        values = alternatives(hydra_overrides(lines), parser)
+        values = alternatives(list(lines), parser)
         given = typed_values
         if "experiment" in values:  # the grid sweeps recipes; their runs stay in this sweep
             given = typed_values | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
@@ -159,7 +89,11 @@ def plan(
             config = compose(files)
             if "experiment" in values:
                 reject_replaced(own or {}, config, (values | given).keys())
-            run = Run.of(with_values(config, settings))
+            try:
+                run = Run.of(with_values(config, settings))
+            except ConfigError as error:
+                is_mixed = len((values | given).get("model", [])) > 1 and str(error).startswith("model.")
+                raise ConfigError(f"{error}{GRID_OF_ITS_OWN if is_mixed else ''}") from None
             if run.trainer.fast_dev_run:
                 raise ConfigError("trainer.fast_dev_run is not allowed in a sweep: it records no result. Leave it out.")
             folder = root / run.cell_name / f"seed={run.seed}"
@@ -193,7 +127,8 @@ def dotted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_choice(override: Override, groups: Iterable[str]) -> bool:
     """Return whether an override selects a file of conf/ or deletes a key."""
-    return override.is_delete() or override.key_or_group.split("/")[0] in groups
+    is_group = override.key_or_group.split("/")[0] in groups and not isinstance(override.value(), dict)
+    return override.is_delete() or is_group
 
 
 def alternatives(arguments: list[str], parser: OverridesParser) -> dict[str, list[Override]]:

@@ -106,7 +106,7 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
     """
     where = f"{run['cell']}/seed={run['seed']}"
     config: dict[str, Any] = {key: dict(value) if key in groups() else value for key, value in config_yaml().items()}
-    config |= {"model": {}, "callbacks": []}
+    config |= {"model": {}, "callbacks": {}}
     config["data"] |= files("data").get(str(run.get("dataset")), {})
     for group in PARTS:
         config[group] = dict(files(group).get(str(run.get(group)), config[group]))

@@ -15,7 +15,6 @@ from digitcmp.errors import RunError, StaleError
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweeps.estimate import Estimate, clock, cores, total
-from digitcmp.sweeps.grid import as_typed
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.launch import Launch, LaunchQueue
 from digitcmp.sweeps.progress import SweepProgress
@@ -147,7 +146,7 @@ def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) 
     """Print the failed runs on stderr, each with its error and the command that trains it alone."""
     print(f"\n{len(failures)} not finished:", file=sys.stderr)
     for job, error in failures:
-        command = shlex.join([*program(), "-m", *map(as_typed, job.overrides), *options])
+        command = shlex.join([*program(), "-m", *job.overrides, *options])
         print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
 
 

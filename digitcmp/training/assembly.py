@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -40,7 +40,6 @@ from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble, PairModel
 from digitcmp.models.scores import names
 from digitcmp.runs.folder import BEST, METRICS
-from digitcmp.training import process
 from digitcmp.training.loggers import EventsLogger, MetricsTable, ReleaseLoggers, mlflow_store
 from digitcmp.training.progress import EpochProgress
 
@@ -114,9 +113,9 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
     data.setup()
     module = build_module(run, data)
     events, metrics = EventsLogger(folder), MetricsTable(folder / METRICS)
-    callbacks = [instantiate("callbacks", spec, Callback) for spec in run.callbacks]
+    callbacks = [instantiate("callbacks", spec, Callback) for spec in run.callbacks.values()]
     reject_callbacks(run, callbacks)
-    loggers = [build_logger(spec, folder) for spec in run.logger]
+    loggers = [build_logger(spec, folder) for spec in run.logger.values()]
     best = None
     if run.checkpoint == "best":
         file = folder / BEST
@@ -137,7 +136,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             callbacks=[*average, *([best] if best else []), *progress, *callbacks, *release],
         )
         evaluator = Trainer(
-            **{key: options[key] for key in EVALUATION},
+            **{key: options[key] for key in EVALUATION if key in options},
             default_root_dir=folder,
             devices=1,
             logger=False,
@@ -233,11 +232,6 @@ def instantiate(
         RunError: if the instance cannot be created or is not of the required class.
     """
     target = spec["_target_"]
-    trusted = (
-        {}
-        if "version_base" in process.HYDRA
-        else {"_execution_whitelist_": [name for target in targets(spec) for name in (target, f"{target}.*")]}
-    )
     try:
         target_class = hydra.utils.get_class(target)
         extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(target_class, name)}
@@ -245,7 +239,7 @@ def instantiate(
             issubclass(target_class, ThroughputMonitor) and "batch_size_fn" not in spec
         ):  # YAML cannot contain a function
             extra["batch_size_fn"] = lambda batch: len(batch.target)
-        instance = hydra.utils.instantiate(spec, _convert_="all", **trusted, **extra)
+        instance = hydra.utils.instantiate(spec, _convert_="all", **extra)
     except Exception as error:  # a third-party constructor can raise anything
         reason = str(error.__cause__ or error).partition("\n")[0]
         raise RunError(f"{key}: {target} cannot be created: {reason}") from error
@@ -258,17 +252,6 @@ def lacks(function: Callable[..., Any], name: str) -> bool:
     """Return whether a function or class has a parameter of this name whose default is missing or None."""
     parameter = inspect.signature(function).parameters.get(name)
     return parameter is not None and parameter.default in (None, parameter.empty)
-
-
-def targets(value: Any) -> Iterator[str]:
-    """Yield every `_target_` in a spec, including those of its arguments."""
-    if isinstance(value, Mapping):
-        yield from (str(value[key]) for key in value if key == "_target_")
-        for item in value.values():
-            yield from targets(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from targets(item)
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
@@ -296,7 +279,7 @@ def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
 
 def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> dict[str, Any]:
     """Return the arguments of Lightning's Trainer from the run's `trainer` group, profiler and plugins created."""
-    options = run.trainer.model_dump(exclude={"max_epochs"})
+    options = run.trainer.model_dump()
     profiler = options["profiler"]
     if isinstance(profiler, str):
         options["profiler"] = PROFILERS[profiler](dirpath=folder, filename=f"{profiler}-profile")

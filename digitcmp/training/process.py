@@ -1,7 +1,6 @@
 """Guards around training: errors, signals, warnings, and GPUs that are hidden from CPU runs."""
 
 import contextlib
-import inspect
 import logging
 import multiprocessing
 import os
@@ -13,10 +12,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import hydra
 import psutil
+from hydra.core.config_store import ConfigStore
 from hydra.core.utils import env_override
 from omegaconf import OmegaConf
 
@@ -27,14 +25,11 @@ from digitcmp.errors import RunError
 from digitcmp.runs.folder import ERROR, IN_A_SWEEP
 from digitcmp.training.messages import MENDABLE, reason
 
-HYDRA: Any = {"version_base": "1.3"}
-if (
-    "execution_whitelist" in inspect.signature(hydra.main).parameters
-):  # Hydra 1.4 requires it and deprecates version_base
-    HYDRA = {"execution_whitelist": ["hydra_plugins.*"]}
-register: Any = OmegaConf.register_new_resolver if "version_base" in HYDRA else OmegaConf.register_resolver
-register("digitcmp_help", help.help_text, replace=True)
-register("digitcmp_label", paper.label, replace=True)
+OmegaConf.register_new_resolver("digitcmp_help", help.help_text, replace=True)
+OmegaConf.register_new_resolver("digitcmp_label", paper.label, replace=True)
+# Hydra accepts any key in these groups, and the run checks them: a sweep of several networks can set their arguments
+OPEN = ("model", "head", "optimizer", "schedule", "data", "trainer", "callbacks", "logger")
+ConfigStore.instance().store("groups", {name: OmegaConf.create({}, flags={"struct": False}) for name in OPEN})
 
 
 def command(main: Callable[[], None]) -> None:

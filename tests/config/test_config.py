@@ -12,6 +12,7 @@ from conftest import COMMITTED
 from digitcmp import paper
 from digitcmp.config import groups as groups_of
 from digitcmp.config import run as config
+from digitcmp.config import trainer
 from digitcmp.config.conf import files
 from digitcmp.config.run import RENAMED, Run, groups
 from digitcmp.errors import ConfigError
@@ -55,7 +56,7 @@ def test_hash_covers_cell_and_seed() -> None:
         run(trainer__log_every_n_steps=50),
         run(trainer__max_epochs=25),
         run(trainer__precision="32"),
-        run(logger=[{"_target_": "lightning.pytorch.loggers.CSVLogger"}]),
+        run(logger={"csv": {"_target_": "lightning.pytorch.loggers.CSVLogger"}}),
     ]
     assert len({run.config_hash for run in same}) == 1
 
@@ -82,9 +83,9 @@ def test_two_and_two_point_zero_are_one_run() -> None:
 
 def test_when_something_acts_on_evaluations_their_epochs_are_a_part_of_the_identity() -> None:
     """checkpoint=best chooses among the evaluated epochs, and the patience of a callback counts evaluations."""
-    for acting in ({"checkpoint": "best"}, {"callbacks": [{"_target_": "mine.Stop"}]}, {"callbacks": []}):
+    for acting in ({"checkpoint": "best"}, {"callbacks": {"own": {"_target_": "mine.Stop"}}}, {"callbacks": {}}):
         every, fifth = (run(trainer__check_val_every_n_epoch=n, **acting) for n in (1, 5))
-        assert (every.config_hash == fifth.config_hash) == (acting == {"callbacks": []})
+        assert (every.config_hash == fifth.config_hash) == (acting == {"callbacks": {}})
     assert fifth.settings["checkpoint"] == "last"
     assert run(checkpoint="best", trainer__check_val_every_n_epoch=5).settings["checkpoint"] == (
         "best, evaluated every 5 epochs"
@@ -92,7 +93,9 @@ def test_when_something_acts_on_evaluations_their_epochs_are_a_part_of_the_ident
 
 
 def test_a_text_is_another_value_than_the_number_it_spells() -> None:
-    callbacks = [run(callbacks=[{"_target_": "mine.Stop", "after": after}]) for after in (1, "1", True, "true", "one")]
+    callbacks = [
+        run(callbacks={"own": {"_target_": "mine.Stop", "after": after}}) for after in (1, "1", True, "true", "one")
+    ]
     assert len({run.config_hash for run in callbacks}) == len(callbacks)
     assert [run.settings["callbacks"] for run in callbacks[:2]] == ["mine.Stop(after=1)", "mine.Stop(after='1')"]
 
@@ -302,7 +305,7 @@ def test_what_is_unknown_is_refused_at_every_depth(changes: dict[str, Any], mess
 
 
 @pytest.mark.parametrize(
-    "key", [key for key in config.known_keys() if not key.startswith(("model.", "head.", "optimizer."))]
+    "key", [key for key in config.known_keys() if not key.startswith(("model.", "head.", "optimizer.", "trainer."))]
 )
 def test_every_knob_has_a_default_and_cannot_be_deleted(key: str) -> None:
     composed: Any = nested()
@@ -315,19 +318,28 @@ def test_every_knob_has_a_default_and_cannot_be_deleted(key: str) -> None:
         Run.of(composed)
 
 
-def test_every_option_of_the_trainer_is_honoured_or_refused_with_a_reason() -> None:
+def test_the_options_of_the_trainer_are_lightnings() -> None:
+    """They are read from the source of Trainer, with the names and defaults of its signature."""
     import inspect
 
     from lightning import Trainer
 
-    options = list(inspect.signature(Trainer).parameters)
-    taken = groups_of.TrainerConfig.model_fields
-    assert set(options) == taken.keys() | groups_of.TRAINER_REJECTED.keys()
-    assert config.config_yaml()["trainer"].keys() == taken.keys()
-    for option in options:
-        if option not in taken:
-            with pytest.raises(ConfigError, match=rf"^trainer.{option} is not allowed: \w"):
-                Run.of(nested(**{f"trainer__{option}": 1}))
+    signature = {name: parameter.default for name, parameter in inspect.signature(Trainer).parameters.items()}
+    assert {name: option.default for name, option in trainer.options().items()} == signature
+    assert groups_of.TrainerConfig.model_fields.keys() | trainer.OBSERVING | trainer.REJECTED.keys() <= signature.keys()
+    for option in trainer.REJECTED:
+        with pytest.raises(ConfigError, match=rf"^trainer.{option} is not allowed: \w"):
+            Run.of(nested(**{f"trainer__{option}": 1}))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "recorded"),
+    [("max_steps", 7, True), ("max_steps", -1, False), ("limit_val_batches", 3, False), ("benchmark", True, True)],
+)
+def test_an_option_of_the_trainer_is_a_setting_unless_it_has_lightnings_default(
+    option: str, value: Any, recorded: bool
+) -> None:
+    assert (option in run(**{f"trainer__{option}": value}).cell) == recorded
 
 
 def test_flat_names_are_unique() -> None:

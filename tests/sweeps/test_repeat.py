@@ -16,7 +16,6 @@ from digitcmp.config.conf import CONF, config_yaml, files
 from digitcmp.config.run import Run
 from digitcmp.errors import RunError
 from digitcmp.sweeps import repeat
-from digitcmp.sweeps.grid import hydra_overrides
 
 STOP = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val_acc", "patience": 3}
 
@@ -33,7 +32,7 @@ def parsed(command: str) -> Run:
     words = shlex.split(command)
     assert words[:2] == ["python", "train.py"]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", hydra_overrides(words[2:]))
+        config = compose("config", words[2:])
     return Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
 
@@ -50,7 +49,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {},
         {"optimizer": files("optimizer")["sgd"] | {"momentum": 0.9}, "seed": 7},
     ),
-    "callbacks": ({"name": "ws3"}, {}, {"callbacks": [STOP], "checkpoint": "best"}),
+    "callbacks": ({"name": "ws3"}, {}, {"callbacks": {"stop": STOP}, "checkpoint": "best"}),
     "class": ({"name": "ws3"}, {"name": "svhn", "cls": "SVHN"}, {}),
     "arguments": (
         {"name": "convnet", "width": 16},

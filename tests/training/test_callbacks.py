@@ -44,7 +44,11 @@ class Quiet(Callback):
 
 def test_learning_rates_are_monitored(tmp_path: Path) -> None:
     train(
-        tmp_path, "epochs=4", "schedule=cosine", "lr=0.1", f"callbacks=[{{_target_:{LIGHTNING}.LearningRateMonitor}}]"
+        tmp_path,
+        "epochs=4",
+        "schedule=cosine",
+        "lr=0.1",
+        f"callbacks={{own:{{_target_:{LIGHTNING}.LearningRateMonitor}}}}",
     )
     events = EventAccumulator(str(tmp_path)).Reload()
     rates = [event.value for event in events.Scalars("lr-Adam")]
@@ -52,7 +56,7 @@ def test_learning_rates_are_monitored(tmp_path: Path) -> None:
 
 
 def test_an_early_stop_is_a_result(tmp_path: Path) -> None:
-    stop = f"callbacks=[{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_loss,patience:1}}]"
+    stop = f"callbacks={{own:{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_loss,patience:1}}}}"
     result = train(tmp_path, "epochs=40", "lr=0.01", stop)
     losses = [float(row["val_loss"]) for row in rows(tmp_path)]
     assert 2 <= len(losses) == result["epochs_trained"] == result["checkpoint_epoch"] < 40
@@ -64,7 +68,7 @@ def test_an_early_stop_is_a_result(tmp_path: Path) -> None:
 
 
 def test_a_stop_between_evaluations_is_evaluated(tmp_path: Path) -> None:
-    quiet = "callbacks=[{_target_:test_callbacks.Quiet,epochs:3}]"
+    quiet = "callbacks={own:{_target_:test_callbacks.Quiet,epochs:3}}"
     result = train(tmp_path / "three", "epochs=4", "trainer.check_val_every_n_epoch=2", quiet)
     assert result["epochs_trained"] == 3 and rows(tmp_path / "three")[-1]["val_acc"] == ""
     same = train(tmp_path / "all", "epochs=3")
@@ -87,12 +91,12 @@ class Rate(Callback):
 
 def test_a_rate_that_a_callback_sets_stays(tmp_path: Path) -> None:
     Rate.steps.clear()
-    train(tmp_path, "epochs=2", "callbacks=[{_target_:test_callbacks.Rate}]")
+    train(tmp_path, "epochs=2", "callbacks={own:{_target_:test_callbacks.Rate}}")
     assert Rate.steps == [0.01] * 10 + [0.02] * 10
 
 
 def test_a_stop_before_the_first_evaluation_has_no_best_epoch(tmp_path: Path) -> None:
-    quiet = "callbacks=[{_target_:test_callbacks.Quiet,epochs:1}]"
+    quiet = "callbacks={own:{_target_:test_callbacks.Quiet,epochs:1}}"
     with pytest.raises(RunError, match="a callback stopped the run before its first evaluation"):
         train(tmp_path, "epochs=4", "trainer.check_val_every_n_epoch=2", "checkpoint=best", quiet)
 
@@ -105,7 +109,7 @@ def test_a_precision_that_the_device_has_not_is_refused(tmp_path: Path) -> None:
 
 
 def test_callbacks_that_only_watch_are_no_part_of_the_identity(tmp_path: Path) -> None:
-    saver = f"callbacks=[{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:val_acc,mode:max,filename:mine}}]"
+    saver = f"callbacks={{own:{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:val_acc,mode:max,filename:mine}}}}"
     result = train(tmp_path, "epochs=3", saver)
     plain = train(tmp_path, "epochs=3")
     assert result == plain and result["callbacks"] is None
@@ -117,7 +121,7 @@ def test_callbacks_that_only_watch_are_no_part_of_the_identity(tmp_path: Path) -
 @pytest.mark.parametrize("model", ["ws2", "convnet"])
 def test_stochastic_weight_averaging(tmp_path: Path, model: str) -> None:
     """The averaged weights are scored and saved. The additional epoch for batch norms is not counted."""
-    swa = f"callbacks=[{{_target_:{LIGHTNING}.StochasticWeightAveraging,swa_lrs:0.01,swa_epoch_start:2}}]"
+    swa = f"callbacks={{own:{{_target_:{LIGHTNING}.StochasticWeightAveraging,swa_lrs:0.01,swa_epoch_start:2}}}}"
     result = train(tmp_path, f"model={model}", "epochs=4", swa)
     assert len(rows(tmp_path)) == result["epochs_trained"] == 4
     module = digitcmp.load(tmp_path)
@@ -130,7 +134,7 @@ def test_stochastic_weight_averaging(tmp_path: Path, model: str) -> None:
 
 
 def test_a_timer(tmp_path: Path) -> None:
-    timer = "callbacks=[{{_target_:" + LIGHTNING + ".Timer,duration:{{{}}}}}]"
+    timer = "callbacks={{own:{{_target_:" + LIGHTNING + ".Timer,duration:{{{}}}}}}}"
     assert train(tmp_path / "days", "epochs=2", timer.format("days:1"))["epochs_trained"] == 2
     with pytest.raises(RunError, match="a callback stopped the run before its first epoch had ended"):
         train(tmp_path / "none", "epochs=2", timer.format("seconds:0"))
@@ -150,29 +154,36 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
-        ("{_target_:mine.NoSuch}", "callbacks: mine.NoSuch cannot be created: "),
-        (f"{{_target_:{LIGHTNING}.Timer,second:3}}", "Timer cannot be created: .*unexpected keyword argument 'second'"),
-        ("{_target_:builtins.dict}", "callbacks: builtins.dict is not a lightning Callback"),
+        ("own:{_target_:mine.NoSuch}", "callbacks: mine.NoSuch cannot be created: "),
         (
-            f"{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_los}}",
+            f"own:{{_target_:{LIGHTNING}.Timer,second:3}}",
+            "Timer cannot be created: .*unexpected keyword argument 'second'",
+        ),
+        ("own:{_target_:builtins.dict}", "callbacks: builtins.dict is not a lightning Callback"),
+        (
+            f"own:{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_los}}",
             "EarlyStopping monitors the unknown score val_los: did you mean val_loss\\?",
         ),
-        (f"{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:f1}}", "monitors the unknown score f1: expected train_loss"),
         (
-            f"{{_target_:{LIGHTNING}.StochasticWeightAveraging,swa_lrs:0.1}},{{_target_:{LIGHTNING}.EMAWeightAveraging}}",
+            f"own:{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:f1}}",
+            "monitors the unknown score f1: expected train_loss",
+        ),
+        (
+            f"own:{{_target_:{LIGHTNING}.StochasticWeightAveraging,swa_lrs:0.1}},"
+            f"other:{{_target_:{LIGHTNING}.EMAWeightAveraging}}",
             "StochasticWeightAveraging and EMAWeightAveraging both average the weights",
         ),
     ],
 )
 def test_a_callback_that_cannot_be_made_is_refused(tmp_path: Path, callback: str, message: str) -> None:
     with pytest.raises(RunError, match=message):
-        train(tmp_path / "out", f"callbacks=[{callback}]")
+        train(tmp_path / "out", f"callbacks={{{callback}}}")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_callback_without_a_target_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^callbacks=\[\{.*\}\] is not allowed: every item needs a _target_"):
-        digitcmp.train("callbacks=[{monitor:val_acc}]")
+    with pytest.raises(ConfigError, match=r"^callbacks.own.monitor needs callbacks.own._target_=CLASS"):
+        digitcmp.train("callbacks={own:{monitor:val_acc}}")
 
 
 def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
@@ -203,7 +214,7 @@ def test_knobs_as_python_has_them(tmp_path: Path) -> None:
     pairs = {"train_pairs": 200, "val_pairs": np.int64(100), "test_pairs": 100}
     knobs: dict[str, Any] = {"epochs": 40, "lr": np.float64(0.01), "betas": (0.9, 0.99), "data": pairs}
     result = digitcmp.train(callbacks=[stop], folder=tmp_path / "python", **knobs)
-    typed = f"callbacks=[{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_loss,patience:1,mode:min}}]"
+    typed = f"callbacks={{own:{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_loss,patience:1,mode:min}}}}"
     same = train(tmp_path / "typed", "epochs=40", "lr=0.01", "betas=[0.9,0.99]", typed)
     assert same["config_hash"] == result["config_hash"] and same["test_loss"] == result["test_loss"]
     assert digitcmp.train(*SMALL, epochs=1, seed=np.int64(3), folder=tmp_path / "seed")["seed"] == 3
