@@ -135,12 +135,8 @@ def one_class_each(labels: np.ndarray, count: int, remarks: list[str]) -> np.nda
         DataError: unless they are whole numbers, booleans or strings (N,) or (N, 1), or one-hot rows (N, K).
     """
     array = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if (
-        array.ndim == 2
-        and array.dtype.kind in "buif"
-        and ((array != 0).sum(1) == 1).all()
-        and (array.sum(1) == 1).all()
-    ):
+    numeric = array.dtype.kind in "buif"
+    if numeric and array.ndim == 2 and (np.sort(array, axis=1) == [0] * (array.shape[1] - 1) + [1]).all():
         array = array.argmax(axis=1)
         remarks.append("labels are one-hot: the column of the 1 is the class")
     elif array.dtype.kind in "bf" and (array == np.rint(array)).all():

@@ -143,7 +143,7 @@ def cached(file: Path, make: Callable[[], Raw]) -> Raw:
     values = [array for part in made.parts for array in part]
     with atomic_write(file) as partial, partial.open("wb") as stream:
         arrays = dict(zip(ARRAYS, values, strict=True))
-        np.savez_compressed(stream, **arrays, names=made.names, remarks=np.array(made.remarks, str))
+        np.savez(stream, **arrays, names=made.names, remarks=np.array(made.remarks, str))
     return made
 
 
