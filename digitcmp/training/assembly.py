@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -36,9 +37,12 @@ from digitcmp.config.run import Run
 from digitcmp.data.datamodule import PairData
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import RunError
+from digitcmp.models.backbones import NETWORKS
+from digitcmp.models.heads import HEADS
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble, PairModel
 from digitcmp.models.scores import names
+from digitcmp.registry import outside_module
 from digitcmp.runs.folder import BEST, METRICS
 from digitcmp.training.loggers import EventsLogger, MetricsTable, ReleaseLoggers, mlflow_store
 from digitcmp.training.progress import EpochProgress
@@ -197,8 +201,20 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
         )
         try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
     except Exception as error:  # a third-party network can raise anything
-        raise RunError(f"model={run.model.name} cannot be trained: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}{place(error, run)}"
+        raise RunError(f"model={run.model.name} cannot be trained: {reason}") from error
     return module
+
+
+def place(error: Exception, run: Run) -> str:
+    """Return the line of a third-party backbone or head that raised an error, ' (mylab/nets.py:12)', or ''."""
+    modules = outside_module(NETWORKS[run.model.name].builder), outside_module(HEADS[run.head.name].build)
+    packages = {module.partition(".")[0] for module in modules if module}
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if frame.f_globals["__name__"].partition(".")[0] in packages:
+            file = Path(frame.f_code.co_filename)
+            return f" ({file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}:{line})"
+    return ""
 
 
 def partial_of(key: str, spec: Mapping[str, Any]) -> partial[Any]:
@@ -255,26 +271,28 @@ def lacks(function: Callable[..., Any], name: str) -> bool:
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
-    """Raise RunError for callbacks that resume a fit, average the weights twice or monitor an unknown score."""
-    if any(isinstance(callback, OnExceptionCheckpoint) for callback in callbacks):
-        raise RunError(
-            "callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, and a run always starts from its seed"
-        )
-    averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging | StochasticWeightAveraging)]
-    if len(averages) + (run.ema is not None) > 1:
-        first = f"ema={run.ema}" if run.ema is not None else type(averages[0]).__name__
-        raise RunError(
-            f"callbacks: {first} and {type(averages[-1]).__name__} both average the weights; one of them is expected"
-        )
-    if not all(type(callback).__module__.startswith("lightning.") for callback in callbacks):
-        return  # a third-party callback may log further scores
+    """Raise RunError for callbacks that resume a fit, average the weights twice, or monitor test or unknown scores."""
+    averages = [] if run.ema is None else [f"ema={run.ema}"]
     scores = names(aux=run.aux)
     for callback in callbacks:
-        monitor = getattr(callback, "monitor", None)
-        if isinstance(monitor, str) and monitor not in scores:
-            near = get_close_matches(monitor, scores, n=1)
+        name, monitor = type(callback).__name__, getattr(callback, "monitor", None)
+        if isinstance(callback, OnExceptionCheckpoint):
+            raise RunError(f"callbacks: {name} is not allowed: it resumes a fit, and a run always starts from its seed")
+        if isinstance(callback, WeightAveraging | StochasticWeightAveraging):
+            averages.append(name)
+        if not isinstance(monitor, str):
+            continue
+        if monitor.startswith("test_"):
+            raise RunError(
+                f"callbacks: {name} monitors {monitor}, but no choice may depend on the test pairs; "
+                f"expected a validation score. Set monitor: {monitor.replace('test_', 'val_', 1)}."
+            )
+        if monitor not in scores and all(type(other).__module__.startswith("lightning.") for other in callbacks):
+            near = get_close_matches(monitor, scores, n=1)  # a third-party callback may log further scores
             hint = f"did you mean {near[0]}?" if near else f"expected {', '.join(scores)}"
-            raise RunError(f"callbacks: {type(callback).__name__} monitors the unknown score {monitor}: {hint}")
+            raise RunError(f"callbacks: {name} monitors the unknown score {monitor}: {hint}")
+    if len(averages) > 1:
+        raise RunError(f"callbacks: {' and '.join(averages)} both average the weights; one of them is expected")
 
 
 def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> dict[str, Any]:

@@ -31,13 +31,14 @@ OmegaConf.register_new_resolver("digitcmp_label", paper.label, replace=True)
 OPEN = ("model", "head", "optimizer", "schedule", "data", "trainer", "callbacks", "logger")
 ConfigStore.instance().store("groups", {name: OmegaConf.create({}, flags={"struct": False}) for name in OPEN})
 
+IN_FULL = os.environ.get("HYDRA_FULL_ERROR") == "1"  # print tracebacks
+
 
 def command(main: Callable[[], None]) -> None:
     """Call Hydra's `main`. Print an error that the user can resolve as one line, and exit with 1.
 
     With HYDRA_FULL_ERROR=1, raise every error.
     """
-    in_full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     try:
         main()
@@ -45,7 +46,7 @@ def command(main: Callable[[], None]) -> None:
         sys.exit(130)
     except Exception as error:
         # Hydra and OmegaConf raise ValueError and similar errors for invalid arguments
-        if in_full or not (isinstance(error, MENDABLE) or raised_by(error, "hydra", "omegaconf")):
+        if IN_FULL or not (isinstance(error, MENDABLE) or raised_by(error, "hydra", "omegaconf")):
             raise
         sys.exit(reason(error))
 
@@ -100,9 +101,10 @@ def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
         if worker:
             with contextlib.suppress(OSError):
                 (folder / ERROR).write_text(f"{reason(error)}\n", "utf-8")
-        if worker or not isinstance(error, MENDABLE):
+        if not worker:
+            remove_empty(folder)
+        if worker or IN_FULL or not isinstance(error, MENDABLE):
             raise
-        remove_empty(folder)
         sys.exit(reason(error))
 
 

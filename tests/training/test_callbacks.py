@@ -35,8 +35,8 @@ def rows(folder: Path) -> list[dict[str, str]]:
 class Quiet(Callback):
     """A user's callback that stops a run after `epochs` epochs."""
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self, epochs: int, monitor: str | None = None) -> None:
+        self.epochs, self.monitor = epochs, monitor
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
@@ -164,6 +164,11 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
             f"own:{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_los}}",
             "EarlyStopping monitors the unknown score val_los: did you mean val_loss\\?",
         ),
+        (
+            f"own:{{_target_:{LIGHTNING}.EarlyStopping,monitor:test_acc,mode:max}}",
+            "EarlyStopping monitors test_acc, but no choice may depend on the test pairs; .* Set monitor: val_acc",
+        ),
+        ("own:{_target_:test_callbacks.Quiet,epochs:3,monitor:test_loss}", "Quiet monitors test_loss, but no choice"),
         (
             f"own:{{_target_:{LIGHTNING}.ModelCheckpoint,monitor:f1}}",
             "monitors the unknown score f1: expected train_loss",

@@ -1,6 +1,7 @@
 """Tests of train.py from the command line: files, output and errors of a run."""
 
 import csv
+import inspect
 import json
 import os
 import re
@@ -248,18 +249,25 @@ def test_an_experiment_in_a_grid_replaces_no_setting_silently(train: Run, tmp_pa
 def test_a_network_that_cannot_train_is_refused_in_a_line(
     train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The network is convnet2 without the declaration of its batch norm. Its builder does not check `depth`."""
+    """The network is convnet2 without the declaration of its batch norm. Its builder does not check `depth`.
+
+    The line names the place in the network's code.
+    """
 
     def mine(depth: int = 1, bins: int = 10) -> object:
         return backbones.build("convnet2", width=8 // depth, bins=bins)
 
     monkeypatch.setitem(NETWORKS, "mine", Network(mine))
+    place = f"({__file__}:{inspect.getsourcelines(mine)[1] + 1})"
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/model/mine.yaml").write_text("name: mine\nlr: 1e-3\n")
     files = sorted(tmp_path.rglob("*"))
     for bad, message in (
         (["data.train_pairs=21"], "model=mine cannot be trained: ValueError: Expected more than 1 value per channel"),
-        (["+model.depth=0"], "model=mine cannot be trained: ZeroDivisionError: "),
+        (
+            ["+model.depth=0"],
+            f"ZeroDivisionError: integer division or modulo by zero {place}",
+        ),
         (["+model.depth=2.5"], "model.depth=2.5 is not allowed; expected a whole number"),
         (["+model.depht=2"], "model.depht is unknown: did you mean model.depth?"),
     ):
