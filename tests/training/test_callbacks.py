@@ -214,13 +214,13 @@ def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
 
 
 def test_knobs_as_python_has_them(tmp_path: Path) -> None:
-    """Lists, tuples, mappings and NumPy numbers are equivalent to the text on the command line."""
+    """Lists, mappings and NumPy numbers are equivalent to the text on the command line."""
     stop = {"_target_": f"{LIGHTNING}.EarlyStopping", "monitor": "val_loss", "patience": np.int64(1), "mode": "min"}
     pairs = {"train_pairs": 200, "val_pairs": np.int64(100), "test_pairs": 100}
-    knobs: dict[str, Any] = {"epochs": 40, "lr": np.float64(0.01), "betas": (0.9, 0.99), "data": pairs}
-    result = digitcmp.train(callbacks=[stop], folder=tmp_path / "python", **knobs)
+    knobs: dict[str, Any] = {"epochs": 40, "lr": np.float64(0.01), "data": pairs}
+    result = digitcmp.train(callbacks={"own": stop}, folder=tmp_path / "python", **knobs)
     typed = f"callbacks={{own:{{_target_:{LIGHTNING}.EarlyStopping,monitor:val_loss,patience:1,mode:min}}}}"
-    same = train(tmp_path / "typed", "epochs=40", "lr=0.01", "betas=[0.9,0.99]", typed)
+    same = train(tmp_path / "typed", "epochs=40", "lr=0.01", typed)
     assert same["config_hash"] == result["config_hash"] and same["test_loss"] == result["test_loss"]
     assert digitcmp.train(*SMALL, epochs=1, seed=np.int64(3), folder=tmp_path / "seed")["seed"] == 3
 
