@@ -42,7 +42,7 @@ def record(
     config["data"]["name"] = "mnist"
     for name, value in changes.items():
         if name in ("head", "optimizer", "schedule"):
-            config[name] = dict(files(name)[value])
+            config[name] = dict(files(name).get(value, {"name": value}))
             continue
         group, key = SETTINGS.get(name, ["", name])
         groups = [config, config["data"], config["trainer"]]

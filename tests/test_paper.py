@@ -7,7 +7,8 @@ from omegaconf import OmegaConf
 
 from digitcmp import paper
 from digitcmp.config.conf import CONF
-from digitcmp.report.contrasts.contrast import Contrast
+from digitcmp.report.contrasts.effects import papers
+from digitcmp.report.contrasts.grid import Contrast
 
 
 def test_every_cell_has_a_name_a_number_and_a_rate() -> None:
@@ -41,9 +42,8 @@ def condition(model: str, aux: bool, **changes: str) -> dict[str, str]:
 
 def difference(*sides: dict[str, str]) -> float:
     """Return the published difference of two conditions, or of four: the first difference minus the second."""
-    first, second, *others = sides
-    plus, minus = ([first, *others[1:]], [second, *others[:1]])
-    return Contrast("", ["model"], plus, minus).published
+    weights = dict(enumerate((1.0, -1.0, -1.0, 1.0)[: len(sides)]))
+    return float(papers(sides, [Contrast("", "", "", weights)]).published[0])
 
 
 def test_the_papers_own_differences() -> None:

@@ -11,25 +11,28 @@ import pandas as pd
 from digitcmp.commands.evaluate import answer, load_data
 from digitcmp.data import datasets
 from digitcmp.errors import CheckpointError, DataError, RunError
-from digitcmp.report.statistics.shared_images import Answers
 from digitcmp.runs.checkpoint import load
 from digitcmp.runs.folder import load_arguments, read_data
 
 SAME = 0.005  # the rounding of another processor moves an accuracy by less
 
 
-def answers(runs: pd.DataFrame) -> list[Answers]:
+def answers(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the answers of each run to its own test pairs.
 
     Args:
-        runs: one row per finished run, with `path`, `seed`, `data_seed`, `test_pairs` and `test_acc`.
+        runs: one row per finished run, with `path`, `cell`, `seed`, `data_seed`, `test_pairs` and `test_acc`.
+
+    Returns:
+        One row per run and test pair: `cell seed first second correct`. first and second are numbers of the two images,
+        equal for equal images in all runs. `correct` is 1 for a correct answer, else 0.
 
     Raises:
         RunError: if a run's checkpoint or data set is missing or changed, or its accuracy is not the recorded one.
     """
     numbers: dict[bytes, int] = {}  # by the pixels of an image
     loaded: dict[str, datasets.DataSet] = {}
-    result = []
+    tables = []
     for run in runs.to_dict("records"):
         folder = Path(run["path"])
         try:
@@ -50,6 +53,7 @@ def answers(runs: pd.DataFrame) -> list[Answers]:
                 "result; the same accuracy is expected. Train the run again."
             )
         images = [image.tobytes() for image in pairs.pairs.flatten(0, 1).byte().numpy()]
-        places = [numbers.setdefault(image, len(numbers)) for image in images]
-        result.append(Answers(np.array(places).reshape(-1, 2), correct))
-    return result
+        places = np.array([numbers.setdefault(image, len(numbers)) for image in images])
+        table = pd.DataFrame({"first": places[::2], "second": places[1::2], "correct": correct})
+        tables.append(table.assign(cell=run["cell"], seed=run["seed"]))
+    return pd.concat(tables, ignore_index=True)

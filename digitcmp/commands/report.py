@@ -10,8 +10,7 @@ from rich.console import Console
 
 from digitcmp import files
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.report import claims
-from digitcmp.report.contrasts import cell_contrast
+from digitcmp.report import claims, requested
 from digitcmp.report.pages import comparison
 from digitcmp.report.pages.terminal import show, show_table
 from digitcmp.report.results import Results
@@ -109,10 +108,10 @@ def show_contrast(results: Results, given: Sequence[str], console: Console) -> N
     """Print the contrast between two given cells. Raise ConfigError if it cannot be measured."""
     from digitcmp.report.sections import accuracy, effects  # slow import
 
-    row, notes = cell_contrast.contrast(results, *given)
+    row, notes = requested.contrast(results, *given)
     if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
         raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
-    runs = results.runs[results.runs.cell.isin([cell_contrast.find_cell(results, name) for name in given])]
+    runs = results.runs[results.runs.cell.isin([requested.find_cell(results, name) for name in given])]
     show_table(accuracy.table(replace(results, runs=runs.reset_index(drop=True))), console)
     console.print("\npaired by seed, the first cell minus the second:", markup=False)
     show_table(effects.table(row), console)

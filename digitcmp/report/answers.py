@@ -8,10 +8,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
-from digitcmp.report.contrasts.contrast import BETWEEN
-from digitcmp.report.statistics import stats
+from digitcmp.report.contrasts.grid import applied
+from digitcmp.report.contrasts.planned import BETWEEN
+from digitcmp.report.statistics.estimates import SIGNIFICANT, estimate
 from digitcmp.report.statistics.rule import MARGIN
 
 
@@ -88,7 +91,7 @@ def small(*families: str) -> Callable[[Path], Answer]:
 
     def answer(report: Path) -> Answer:
         rows = effects(report, *families)
-        seen = rows[rows.p_holm < stats.SIGNIFICANT]
+        seen = rows[rows.p_holm < SIGNIFICANT]
         largest = rows.loc[rows["mean"].abs().idxmax()]
         text = f"{span(rows)}; {len(seen)} seen; the largest is {largest.effect}"
         return Answer(text, "holds" if seen.empty else f"holds in part ({len(rows) - len(seen)} of {len(rows)})")
@@ -136,17 +139,17 @@ def best_level(key: str, papers: float, steps: bool = False) -> Callable[[Path],
         cells = pd.read_csv(report / "cells.csv")
         if "max_steps" in cells:
             cells = cells[cells.max_steps.isna() | (cells.max_steps == -1)]  # at equal epochs
-        texts, same = [], 0
-        for label, group in cells.groupby("label", sort=False):
-            best, theirs = group.loc[group.val_acc_mean.idxmax()], group[group[key] == papers].iloc[0]
-            if best[key] == papers:
-                same += 1
+        best = cells.loc[cells.groupby("label", sort=False).val_acc_mean.idxmax()]
+        theirs = cells[cells[key] == papers].drop_duplicates("label").set_index("label").cell[best.label]
+        pairs = [(f"cell == '{cell}'", f"cell == '{other}'") for cell, other in zip(best.cell, theirs, strict=True)]
+        texts, same = [], int((best[key] == papers).sum())
+        for label, level, gain in zip(best.label, best[key], paired(report, pairs).itertuples(), strict=True):
+            if level == papers:
                 texts.append(f"{label} {papers:g}")
                 continue
-            gain = paired(report, f"cell == '{best.cell}'", f"cell == '{theirs.cell}'")
-            cost = f", with {papers / best[key]:g} times the steps" if steps else ""
-            over = f"{number(gain.mean)} {bounds(gain.low, gain.high)} over {papers:g}{cost}"
-            texts.append(f"{label} {best[key]:g} ({over})")
+            cost = f", with {papers / level:g} times the steps" if steps else ""
+            over = f"{number(gain.mean)} {bounds(gain.ci_low, gain.ci_high)} over {papers:g}{cost}"
+            texts.append(f"{label} {level:g} ({over})")
         verdict = f"holds in part ({same} of {len(texts)})" if same else "does not hold"
         text = f"best on validation pairs, with the gain in test accuracy: {'; '.join(texts)}; n = {int(cells.n.min())}"
         return Answer(text, "holds" if same == len(texts) else verdict)
@@ -154,38 +157,41 @@ def best_level(key: str, papers: float, steps: bool = False) -> Callable[[Path],
     return answer
 
 
-def paired(report: Path, plus: str, minus: str) -> stats.Effect:
-    """Return the mean difference in test accuracy between two cells of a report, paired by seed.
+def paired(report: Path, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Return the mean difference in test accuracy between each two cells of a report, paired by seed.
 
     Args:
         report: The report's folder.
-        plus: A query of pandas that selects the runs of the first cell.
-        minus: That of the second.
+        pairs: For each contrast, a query of pandas that selects the runs of the first cell, and that of the second.
+
+    Returns:
+        Columns `n mean ci_low ci_high p`.
 
     Raises:
-        ValueError: A query selects no cell or several, or the cells have different seeds.
+        ValueError: A query selects no cell or several, or two cells have different seeds.
     """
     runs = pd.read_csv(report / "runs.csv")
-    sides = [runs.query(query) for query in (plus, minus)]
-    for query, side in zip((plus, minus), sides, strict=True):
-        if side.cell.nunique() != 1:
-            raise ValueError(f"{side.cell.nunique()} cells are {query}; one is expected")
-    first, second = (side.set_index("seed").test_acc.sort_index() for side in sides)
-    if not first.index.equals(second.index):
-        raise ValueError(f"{plus} and {minus} have different seeds")
-    return stats.paired_effect(first.to_numpy(), second.to_numpy())
+    y = runs.pivot(index="cell", columns="seed", values="test_acc")
+    weights = np.zeros((len(pairs), len(y)))
+    for row, pair in zip(weights, pairs, strict=True):
+        for query, weight in zip(pair, (1, -1), strict=True):
+            selected = runs.query(query).cell.unique()
+            if len(selected) != 1:
+                raise ValueError(f"{len(selected)} cells are {query}; one is expected")
+            row[y.index.get_loc(selected[0])] += weight
+    finished = y.notna().to_numpy()
+    if any((finished[row != 0].any(axis=0) & ~finished[row != 0].all(axis=0)).any() for row in weights):
+        raise ValueError("two of the cells have different seeds")
+    return estimate(applied(csr_array(weights), y.to_numpy()))
 
 
 def regularization(report: Path) -> Answer:
     """Answer whether the auxiliary loss regularizes: what other labels than the digits add to no auxiliary loss."""
-    found: dict[str, pd.DataFrame] = {}
+    networks, found = ("fcnn3", "ws1", "ws2", "ws3"), {}
     for labels in ("digits", "half", "parity", "shuffled"):
         where = "aux_labels.isna()" if labels == "digits" else f"aux_labels == '{labels}'"
-        effects = [
-            paired(report, f"model == '{model}' and aux and {where}", f"model == '{model}' and not aux")
-            for model in ("fcnn3", "ws1", "ws2", "ws3")
-        ]
-        found[labels] = pd.DataFrame(effects).rename(columns={"low": "ci_low", "high": "ci_high"})
+        pairs = [(f"model == '{model}' and aux and {where}", f"model == '{model}' and not aux") for model in networks]
+        found[labels] = paired(report, pairs)
     texts = [
         f"{labels} {number(rows['mean'].min())} to {number(rows['mean'].max())} within "
         + bounds(rows.ci_low.min(), rows.ci_high.max())
@@ -202,19 +208,19 @@ def padding(report: Path) -> Answer:
     """Answer whether padding or resolution raises what a convolutional branch adds to a dense one by over .01."""
     texts, changed = [], 0
     for name, flag in (("WS3 − WS2", "not aux"), ("AL4 − AL3", "aux")):
-        found = []
+        pairs = []
         for size in ("(side.isna() or side == 14)", "side == 28"):
-            for pixels in (0, 1):
-                plus = f"model == 'ws3' and {flag} and {size} and padding == {pixels}"
-                found.append(paired(report, plus, f"model == 'ws2' and {flag} and {size}"))
-        first, *others = found
-        changed += sum(other.mean - first.mean > MARGIN for other in others)
-        low, high = number(min(other.mean for other in others)), number(max(other.mean for other in others))
+            minus = f"model == 'ws2' and {flag} and {size}"
+            pairs += [(f"model == 'ws3' and {flag} and {size} and padding == {pixels}", minus) for pixels in (0, 1)]
+        rows = paired(report, pairs)
+        first, others = rows.iloc[0], rows["mean"][1:]
+        changed += int((others - first["mean"] > MARGIN).sum())
         texts.append(
-            f"{name}: {number(first.mean)} {bounds(first.low, first.high)}, with padding, 28x28 or both {low} to {high}"
+            f"{name}: {number(first['mean'])} {bounds(first.ci_low, first.ci_high)}, with padding, 28x28 or both "
+            f"{number(others.min())} to {number(others.max())}"
         )
     verdict = f"holds in part ({changed} of 6)" if changed else "does not hold"
-    return Answer(f"{'; '.join(texts)}, n = {first.n}", verdict)
+    return Answer(f"{'; '.join(texts)}, n = {int(first.n)}", verdict)
 
 
 def equal_parameters(report: Path) -> Answer:
@@ -226,7 +232,7 @@ def equal_parameters(report: Path) -> Answer:
 def other_tasks(report: Path) -> Answer:
     """Answer whether what the ingredients add depends on the task: by the differences between tasks."""
     rows = effects(report, BETWEEN)
-    seen = int((rows.p_holm < stats.SIGNIFICANT).sum())
+    seen = int((rows.p_holm < SIGNIFICANT).sum())
     listed = "; ".join(
         f"{row.effect} {number(row.mean)} {bounds(row.ci_low, row.ci_high)}" for row in rows.itertuples()
     )

@@ -10,14 +10,15 @@ from pathlib import Path
 import pandas as pd
 
 from digitcmp.errors import RunError
-from digitcmp.report.contrasts import averages, conditions, contrast, data_sets, effects
+from digitcmp.report.contrasts import effects, tables
+from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts.planned import ORDERS
 from digitcmp.report.loading import sources
 from digitcmp.report.loading.archive import read_csv
 from digitcmp.report.loading.cells import cell_table, cell_titles
 from digitcmp.report.loading.provenance import provenance_warnings
 from digitcmp.report.loading.settings import changed
 from digitcmp.report.statistics import collapse
-from digitcmp.report.statistics.shared_images import Answers
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table
 
@@ -46,7 +47,7 @@ class Results:
     warnings: Sequence[str] = ()
     code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     duplicates: Mapping[Path, Path] = field(default_factory=dict)
-    answers: Sequence[Answers] | None = None
+    answers: pd.DataFrame | None = None
 
     @classmethod
     def load(cls, folders: Sequence[Path]) -> Results:
@@ -107,22 +108,28 @@ class Results:
         return all(" lr=" in title for title in self.title_of.values())
 
     @cached_property
+    def grid(self) -> Grid:
+        """The cells by seeds, with the runs that are not finished."""
+        return Grid(self.runs, [*self.unfinished, *self.planned])
+
+    @cached_property
     def effects(self) -> pd.DataFrame:
         """The effect of every factor: `effects.effects` of these runs."""
-        return effects.effects(self.runs, [*self.unfinished, *self.planned])
+        return effects.effects(self.grid)
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:
-        """The effects of the auxiliary loss and sharing on each data set: `data_sets.by_dataset`. Empty for one."""
-        return data_sets.by_dataset(self.effects)
+        """The effects of the auxiliary loss and sharing on each data set: `tables.by_question`. Empty for one."""
+        return tables.by_question(self.grid, self.effects)
 
     @cached_property
     def averages(self) -> pd.DataFrame:
-        """The averages of a large design: `averages.averages`. Empty for a small design or for several data sets."""
-        single = ~self.effects.family.isin([*contrast.ORDERS, "lr"])
-        few = (single & self.effects.refused.isna()).sum() <= averages.LARGE
-        frame = conditions.conditions(self.runs)
-        return averages.averages(frame.iloc[:0] if few or len(self.data_sets) else frame)
+        """The averages of a large design: `tables.averages`. Empty for a small design or for several data sets."""
+        single = ~self.effects.family.isin([*ORDERS, "lr"])
+        few = (single & self.effects.refused.isna()).sum() <= tables.LARGE
+        if few or len(self.data_sets):
+            return pd.DataFrame(columns=list(tables.AVERAGES))
+        return tables.averages(Grid(self.runs))
 
     @cached_property
     def metrics(self) -> pd.DataFrame:

@@ -3,14 +3,14 @@
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from conftest import ROOT
 from scipy.stats import t
 
 from digitcmp.report.claims import claims_table, markdown
-from digitcmp.report.statistics import stats
+from digitcmp.report.statistics.estimates import estimate
 
 RESULTS = re.sub(r"\s+", " ", (ROOT / "docs/results.md").read_text())
 README = (ROOT / "README.md").read_text()
@@ -203,10 +203,9 @@ def test_effects_without_collapsed_runs(report: str, plus: str, minus: str, with
 def test_one_draw_of_pairs() -> None:
     """Without a collapsed run, and Welch's interval of the difference between the two sweeps."""
     one, ten = (differences(name, "label == 'FCNN3'", "label == 'FCNN1'") for name in ("authors", "authors_redrawn"))
-    effect = stats.paired_effect(one.drop(9).to_numpy(), np.zeros(9))
-    assert f"by {interval(pd.Series({'mean': effect.mean, 'ci_low': effect.low, 'ci_high': effect.high}))}" in RESULTS
-    mean, half = one.mean() - ten.mean(), stats.welch_half_width(np.array([one.std(), ten.std()]), np.array([10, 10]))
-    assert interval(pd.Series({"mean": mean, "ci_low": mean - half, "ci_high": mean + half})) in RESULTS
+    assert f"by {interval(estimate(one.drop(9).to_numpy()[None]).iloc[0])}" in RESULTS
+    low, high = scipy.stats.ttest_ind(one, ten, equal_var=False).confidence_interval()
+    assert interval(pd.Series({"mean": one.mean() - ten.mean(), "ci_low": low, "ci_high": high})) in RESULTS
 
 
 NETWORKS = ("fcnn3", "ws1", "ws2", "ws3")

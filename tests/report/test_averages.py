@@ -5,12 +5,13 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from records import record, report
+from scipy.special import stdtr
 
-from digitcmp.report.contrasts.averages import MAIN, TWO_WAY, averages
-from digitcmp.report.contrasts.conditions import conditions
+from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts.planned import MAIN, TWO_WAY
+from digitcmp.report.contrasts.tables import averages
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import RESULT
 
@@ -29,7 +30,7 @@ def design(root: Path) -> Path:
 
 
 def test_main_effects_and_interactions_are_averages_over_the_rest(tmp_path: Path) -> None:
-    table = averages(conditions(Results.load([design(tmp_path)]).runs)).set_index("effect")
+    table = averages(Grid(Results.load([design(tmp_path)]).runs)).set_index("effect")
     # AL is .10 in three contexts of WS1 and .12 in three of WS3, .004 more in the second seed: .11 and .114
     assert (table.contexts["AL"], table.n["AL"], table["mean"]["AL"]) == (6, 2, pytest.approx(0.112))
     half = 12.706204736 * 0.002  # t * std / sqrt(2) of .11 and .114
@@ -39,6 +40,8 @@ def test_main_effects_and_interactions_are_averages_over_the_rest(tmp_path: Path
     assert table["mean"]["AL × (WS3 − WS1)"] == pytest.approx(0.02)
     assert table.contexts["AL × (WS3 − WS1)"] == 3
     assert table["mean"]["AL × (batch_size 10 − 20)"] == pytest.approx(0, abs=1e-12)
+    t = 0.112 / 0.002
+    assert table.p["AL"] == pytest.approx(2 * stdtr(1, -t))
     main = table[table.order == MAIN]
     assert len(main) == 4 and (table.order == TWO_WAY).sum() == 5
     # of the main effects only AL differs between seeds; the others have no p
@@ -50,8 +53,7 @@ def test_a_setting_whose_runs_are_gone_is_left_out(tmp_path: Path) -> None:
     design(tmp_path)
     for folder in tmp_path.glob("model=ws3,aux=true,*batch_size=10/seed=*"):
         (folder / RESULT).unlink()
-    results = Results.load([tmp_path])
-    table = averages(conditions(results.runs)).set_index("effect")
+    table = averages(Grid(Results.load([tmp_path]).runs)).set_index("effect")
     # AL is .10 in three contexts of WS1 and .12 in two of WS3
     assert (table.contexts["AL"], table["mean"]["AL"]) == (5, pytest.approx(0.108 + 0.002))
 
@@ -95,11 +97,3 @@ def test_no_figure_is_taller_than_two_screens(large: Path) -> None:
     for file in large.glob("*.svg"):
         height = re.search(r'height="([\d.]+)pt"', file.read_text()[:2000])
         assert height and float(height[1]) <= 12.5 * 72, file.name
-
-
-def test_p_of_averages_is_that_of_the_mean_difference(tmp_path: Path) -> None:
-    from scipy.special import stdtr
-
-    table = averages(conditions(Results.load([design(tmp_path)]).runs)).set_index("effect")
-    t = 0.112 / (np.std([0.11, 0.114], ddof=1) / np.sqrt(2))
-    assert table.p["AL"] == pytest.approx(2 * stdtr(1, -t))

@@ -106,8 +106,14 @@ def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
         {"cell": "ws3", "aux": False, "seed": 0, "test_acc": 0.7},
         {"cell": "ws3", "aux": False, "seed": 1, "test_acc": 0.6},
     ]
-    effect = answers.paired(write(tmp_path, "runs.csv", runs), "aux", "not aux")
-    assert effect.mean == pytest.approx(0.2) and effect.high == pytest.approx(0.2 + 1.27062, rel=1e-4)
+    pairs = [("aux", "not aux"), ("cell == 'ws3'", "cell == 'al4'")]
+    effects = answers.paired(write(tmp_path, "runs.csv", runs), pairs)
+    assert list(effects["mean"]) == pytest.approx([0.2, -0.2])
+    assert effects.ci_high[0] == pytest.approx(0.2 + 1.27062, rel=1e-4)
+    with pytest.raises(ValueError, match="2 cells are seed >= 0; one is expected"):
+        answers.paired(tmp_path, [("aux", "seed >= 0")])
+    with pytest.raises(ValueError, match="different seeds"):
+        answers.paired(write(tmp_path, "runs.csv", runs[1:]), pairs)
 
 
 def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from records import grid, parts, record
 
-from digitcmp.report.contrasts.convergence import batch_time, compare, convergence, of_curve, outcomes, sign_test
+from digitcmp.report.contrasts.convergence import convergence, of_outcome, outcomes
+from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts.planned import claimed
 from digitcmp.report.pages import output
 from digitcmp.report.results import Results
 from digitcmp.report.sections import convergence as convergence_section
 from digitcmp.report.sections import sections
 
-EPOCH = np.arange(1.0, 6)
 INF = np.inf
 
 
@@ -25,67 +26,71 @@ def curve(runs: pd.DataFrame, label: str, seed: int, test: list[float], train: l
     return pd.DataFrame(rows | {"test_acc": test})
 
 
-@pytest.mark.pure
-def test_outcomes_of_a_curve_by_hand() -> None:
-    test, train = np.array([0.6, 0.75, 0.79, 0.78, 0.8]), np.array([0.55, 0.7, 0.86, 0.84, 0.9])
-    row = of_curve(EPOCH, train, test, 0.55)
-    assert (row["epochs_to_75"], row["epochs_to_80"]) == (2, 5)
-    # from .55 to .80: 90 % of the way is .775
-    assert row["epochs_to_gain"] == 3
-    assert row["area"] == pytest.approx(3.72 / 5) and row["gap"] == pytest.approx(0.1)
-    assert (row["test_at_train_85"], row["test_at_train_90"]) == (0.79, 0.8)
+def of_curves(*curves: tuple[list[float], list[float], float]) -> pd.DataFrame:
+    """Return the outcomes of runs from their test accuracies, training accuracies and shares of the majority."""
+    runs = pd.DataFrame({"cell": "a", "seed": range(len(curves)), "majority": [base for *_, base in curves]})
+    runs = runs.assign(task="mine", fit_seconds=5.0, train_pairs=1010, batch_size=20)
+    tables = []
+    for seed, (test, train, _) in enumerate(curves):
+        rows = {"cell": "a", "seed": seed, "epoch": range(1, len(test) + 1), "test_acc": test, "train_acc": train}
+        tables.append(pd.DataFrame(rows).iloc[::-1])  # in any order
+    return outcomes(runs, pd.concat(tables))
 
 
 @pytest.mark.pure
-def test_what_is_not_reached_is_not_an_epoch() -> None:
-    row = of_curve(EPOCH, np.full(5, 0.6), np.array([0.6, 0.65, 0.7, 0.7, 0.65]), 0.55)
-    assert {row[key] for key in ("epochs_to_75", "epochs_to_80", "test_at_train_85", "test_at_train_90")} == {INF}
-    assert row["epochs_to_gain"] == 2  # 90 % of its gain of .1 is reached at .64
-    collapsed = of_curve(EPOCH, np.full(5, 0.5), np.full(5, 0.55), 0.55)
-    assert collapsed["epochs_to_gain"] == INF  # no gain at all
-    unknown = of_curve(EPOCH, np.full(5, np.nan), np.full(5, 0.9), np.nan)
-    assert np.isnan([unknown[key] for key in ("epochs_to_gain", "gap", "test_at_train_85")]).all()
+def test_outcomes_of_curves_by_hand() -> None:
+    none, nan = [0.5] * 5, [np.nan] * 5
+    table = of_curves(
+        ([0.6, 0.75, 0.79, 0.78, 0.8], [0.55, 0.7, 0.86, 0.84, 0.9], 0.55),
+        ([0.6, 0.65, 0.7, 0.7, 0.65], [0.6] * 5, 0.55),
+        ([0.55] * 5, none, 0.55),
+        ([0.9] * 5, nan, np.nan),
+    )
+    assert list(table.epochs_to_75) == [2, INF, INF, 1] and list(table.epochs_to_80) == [5, INF, INF, 1]
+    # 90 % of the way from .55 to .80 is .775 and to .65 it is .64; the third has no gain at all
+    assert list(table.epochs_to_gain[:3]) == [3, 2, INF] and np.isnan(table.epochs_to_gain[3])
+    assert list(table.area) == pytest.approx([3.72 / 5, 0.66, 0.55, 0.9])
+    assert list(table.gap[:3]) == pytest.approx([0.1, -0.05, -0.05]) and np.isnan(table.gap[3])
+    assert list(table.test_at_train_85[:3]) == [0.79, INF, INF] and np.isnan(table.test_at_train_85[3])
+    assert list(table.test_at_train_90[:3]) == [0.8, INF, INF]
+    assert list(table.batch_ms) == pytest.approx([1000 * 5 / (5 * 51)] * 4)
 
 
 @pytest.mark.pure
-def test_evaluated_every_second_epoch() -> None:
-    row = of_curve(np.array([2.0, 4.0]), np.array([0.8, 0.9]), np.array([0.7, 0.8]), 0.55)
-    assert (row["epochs_to_75"], row["test_at_train_85"]) == (4, 0.8)
+def test_the_time_of_a_batch_is_unknown_if_an_epoch_is_not_one_pass() -> None:
+    curves = pd.DataFrame({"cell": "a", "seed": [0, 1], "epoch": 1, "test_acc": 0.8, "train_acc": 0.8})
+    runs = pd.DataFrame({"cell": "a", "seed": [0, 1], "fit_seconds": 5.0, "train_pairs": 1000, "batch_size": 20})
+    table = outcomes(runs.assign(max_steps=[np.nan, 100]), curves)
+    assert table.batch_ms[0] == 100 and np.isnan(table.batch_ms[1])
 
 
-@pytest.mark.pure
-def test_the_sign_test_by_hand() -> None:
-    # 0 of 5: 2 / 32; 1 of 5: 2 * 6 / 32; an even split and no differences: 1
-    assert [sign_test(5, 0), sign_test(1, 4), sign_test(2, 2), sign_test(0, 0)] == pytest.approx([1 / 16, 3 / 8, 1, 1])
+def compared(outcome: str, plus: list[float], minus: list[float]) -> pd.Series:
+    """Return the row of `convergence` of an outcome of AL4 and WS3 by seed."""
+    runs = pd.DataFrame({"model": "ws3", "head": "mlp", "lr": 1e-3, "aux": [True] * len(plus) + [False] * len(minus)})
+    grid_of = Grid(runs.assign(cell=runs.aux.astype(str), seed=[*range(len(plus)), *range(len(minus))]))
+    named = [(contrast, np.nan) for contrast in claimed(grid_of)]
+    return of_outcome(grid_of, named, outcome, pd.Series(plus + minus)).iloc[0]
 
 
 @pytest.mark.pure
 def test_a_censored_run_has_no_mean_but_a_sign() -> None:
-    full = compare("epochs_to_75", np.array([3.0, 4.0, 5.0]), np.array([5.0, 7.0, 9.0]))
+    full = compared("epochs_to_75", [3, 4, 5], [5, 7, 9])
     # -2 -3 -4: mean -3, std 1, half-width 4.302653 / sqrt(3)
     assert (full["mean"], full["ci_high"]) == pytest.approx((-3, -3 + 4.302653 / 3**0.5))
-    assert (full["less"], full["more"], full["p_sign"]) == (3, 0, 0.25)
-    censored = compare("epochs_to_75", np.array([3.0, 4.0, 5.0, INF]), np.array([5.0, INF, 4.0, INF]))
-    assert "mean" not in censored and "p" not in censored
+    assert (full["less"], full["more"], full["p_sign"], full["plus"]) == (3, 0, 0.25, 4)
+    censored = compared("epochs_to_75", [3, 4, 5, INF], [5, INF, 4, INF])
+    assert censored[["plus", "minus", "mean", "p"]].isna().all()
     assert (censored["reached_plus"], censored["reached_minus"], censored["n"]) == (3, 2, 4)
     assert (censored["less"], censored["more"], censored["p_sign"]) == (2, 1, 1)
 
 
 @pytest.mark.pure
 def test_at_a_training_accuracy_only_seeds_that_reach_it_on_both_sides_count() -> None:
-    row = compare("test_at_train_85", np.array([0.80, 0.82, INF, 0.9]), np.array([0.79, 0.79, 0.7, INF]))
+    row = compared("test_at_train_85", [0.80, 0.82, INF, 0.9], [0.79, 0.79, 0.7, INF])
     assert (row["n"], row["reached_plus"], row["reached_minus"]) == (2, 3, 3)
     assert row["mean"] == pytest.approx(0.02) and (row["less"], row["more"]) == (0, 2)
-    nobody = compare("test_at_train_85", np.array([INF, INF]), np.array([0.7, 0.8]))
-    assert nobody["n"] == 0 and "mean" not in nobody
-
-
-@pytest.mark.pure
-def test_the_time_of_a_batch() -> None:
-    run = {"fit_seconds": 5.0, "train_pairs": 1010, "batch_size": 20, "max_steps": None}
-    assert batch_time(run, 25) == pytest.approx(1000 * 5 / (25 * 51))
-    assert np.isnan(batch_time(run | {"max_steps": 100}, 25))
-    assert not np.isnan(batch_time(run | {"max_steps": np.nan}, 25))
+    nobody = compared("test_at_train_85", [INF, INF], [0.7, 0.8])
+    assert nobody["n"] == 0 and np.isnan(nobody["mean"])
 
 
 def test_contrasts_of_curves_are_paired_by_seed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from records import factorial, grid, record
 
 from digitcmp.models import backbones
 from digitcmp.models.heads import HEADS, Head
-from digitcmp.report.contrasts.contrast import ORDERS
+from digitcmp.report.contrasts.planned import ORDERS
 from digitcmp.report.results import Results
 
 
@@ -81,7 +81,7 @@ def test_claims_stand_beside_the_papers_networks_on_its_task(
         record(tmp_path, "ws3", 0.8 + 0.01 * seed + 0.05 * aux, seed=seed, aux=aux, **changes)
     row = effects(tmp_path).loc["AL4 − WS3"]
     assert [None if np.isnan(value) else round(value, 3) for value in (row.claim, row.published)] == [claim, published]
-    assert row.contrast.another_recipe == ("epochs" in changes)
+    assert row.verdict.startswith("another recipe") == ("epochs" in changes)
 
 
 def test_one_collapsed_run_shows_in_all_companions(tmp_path: Path) -> None:
@@ -176,22 +176,6 @@ def test_sharing_and_arguments_of_ones_network(pooled: None, tmp_path: Path) -> 
         ("depth", "pooled_apart depth=2 − pooled_apart", "", 0.03),
         ("interaction", "(pooled depth=2 − pooled) − (pooled_apart depth=2 − pooled_apart)", "", 0.01),
     ]
-
-
-def test_sharing_as_an_argument(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def pooled(shared: bool = True, depth: int = 1) -> Any: ...
-
-    register(monkeypatch, pooled)
-    for seed, shared, depth in itertools.product(range(2), (True, False), (1, 2)):
-        accuracy = 0.7 + 0.02 * shared + 0.03 * (depth == 2) + 0.001 * seed
-        record(tmp_path, "pooled", accuracy, seed=seed, shared=shared, depth=depth)
-    table = effects(tmp_path, "sharing")
-    assert list(table.index) == ["pooled shared − pooled shared=false"] * 2
-    assert list(table["mean"]) == pytest.approx([0.02, 0.02]) and list(table.context) == ["", "depth=2"]
-    assert table.claim.isna().all()  # the paper claims nothing about this network
-    assert list(effects(tmp_path, "depth")["mean"]) == pytest.approx([0.03, 0.03])
-    [interaction] = effects(tmp_path, "interaction").itertuples()
-    assert interaction.mean == pytest.approx(0) and np.isnan(interaction.p)
 
 
 def test_ones_head_and_backbone(monkeypatch: pytest.MonkeyPatch, pooled: None, tmp_path: Path) -> None:
@@ -454,19 +438,6 @@ def test_the_name_of_an_unfinished_run_need_not_say_its_settings(tmp_path: Path)
     table = effects(tmp_path)
     assert list(table.index) == ["AL4 − WS3"]
     assert table.refused["AL4 − WS3"].startswith("missing runs: AL4") and "lacks seed=2" in table.refused["AL4 − WS3"]
-
-
-def test_the_mean_of_sharing_as_an_argument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def mine(shared: bool = True) -> Any: ...
-
-    register(monkeypatch, mine)
-    for dataset, shared, aux, seed in itertools.product(("mnist", "kmnist"), (False, True), (False, True), range(3)):
-        accuracy = 0.8 + 0.02 * shared + 0.05 * aux + 0.01 * seed
-        record(tmp_path, "mine", accuracy, shared=shared, aux=aux, seed=seed, dataset=dataset)
-    frame = Results.load([tmp_path]).data_sets
-    means = frame[(frame.effect == "mean of 2") & (frame.less == "")].set_index(["factor", "dataset"])
-    assert means["mean"]["sharing", "mnist"] == pytest.approx(0.02) and {*means.settings} == {""}
-    assert means["mean"]["auxiliary loss", "kmnist"] == pytest.approx(0.05)
 
 
 def test_a_factorial_of_nothing_but_model_aux_and_head(tmp_path: Path) -> None:

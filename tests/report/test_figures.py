@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from records import factorial, grid, record
 
-from digitcmp.report.contrasts.conditions import conditions, distinct
-from digitcmp.report.contrasts.designs import designs
+from digitcmp.report.contrasts.planned import designs
 from digitcmp.report.figures import style
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy, data_sets, effects
@@ -41,7 +40,7 @@ def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() 
 
 def test_a_factorial_has_a_row_for_the_levels_of_the_other_factors(tmp_path: Path) -> None:
     results = Results.load([factorial(tmp_path)])
-    [design] = designs(distinct(conditions(results.runs)))
+    [design] = designs(results.grid)
     prepared = factorials.prepare(design, results)
     assert prepared and prepared.families == ["auxiliary loss", "sharing"]
     assert prepared.rows == ["MLP head", "MLP head,\naugment", "ordinal head", "ordinal head,\naugment"]
@@ -57,6 +56,7 @@ def test_a_factorial_has_a_row_for_the_levels_of_the_other_factors(tmp_path: Pat
     assert list(first.y) == pytest.approx([-0.12, -0.12, 0.12, 0.12])
     incomplete = results.cells[results.cells.cell != prepared.cells.cell[0]]
     results = Results(results.roots, results.runs[results.runs.cell.isin(incomplete.cell)])
+    [design] = designs(results.grid)
     assert factorials.prepare(design, results) is None
 
 

@@ -1,12 +1,19 @@
 """Tests of the effect of sharing at equal numbers of parameters."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from records import record
 
-from digitcmp.report.contrasts.parameters import equal_parameters
+from digitcmp.report.contrasts.tables import equal_parameters
 from digitcmp.report.results import Results
+
+
+def rows(root: Path) -> list[dict[str, Any]]:
+    results = Results.load([root])
+    params = dict(zip(results.cells.cell, results.cells.params, strict=True))
+    return equal_parameters(results.grid, params, results.title_of).to_dict("records")
 
 
 def test_a_narrower_network_without_sharing(tmp_path: Path) -> None:
@@ -17,7 +24,7 @@ def test_a_narrower_network_without_sharing(tmp_path: Path) -> None:
         record(tmp_path, "fcnn3", base + 0.01, seed=seed, params=207_351)
         record(tmp_path, "fcnn3", base, seed=seed, hidden=250, params=103_851, lr=3e-3)  # another rate
         record(tmp_path, "fcnn3", base, seed=seed, hidden=250, params=103_851, aux=True)  # another loss
-    [row] = equal_parameters(Results.load([tmp_path])).to_dict("records")
+    [row] = rows(tmp_path)
     assert "WS2" in row["effect"] and "hidden=250" in row["effect"]
     assert (row["params"], row["params_unshared"], row["n"]) == (103_841, 103_851, 2)
     assert row["mean"] == pytest.approx(0.03)
@@ -28,4 +35,4 @@ def test_the_plain_effect_of_sharing_is_none(tmp_path: Path) -> None:
     for model in ("ws1", "ws3"):
         for seed in range(2):
             record(tmp_path, model, 0.8 + 0.01 * seed, seed=seed)
-    assert equal_parameters(Results.load([tmp_path])).empty
+    assert rows(tmp_path) == []

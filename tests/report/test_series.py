@@ -21,7 +21,7 @@ def test_a_numeric_setting_has_a_series_per_network_with_intervals(tmp_path: Pat
         for seed in range(2):
             record(tmp_path, "ws3", base + 0.02 * seed, aux=True, aux_weight=weight, seed=seed)
     record(tmp_path, "ws2", 0.8, aux=True)  # one level: no series
-    table = series(Results.load([tmp_path]))
+    table = series(Results.load([tmp_path]).runs)
     assert set(table.factor) == {"aux_weight"} and set(table.series) == {"AL4"} and table.aux.all()
     assert list(table.level) == [0.3, 1, 10]
     first = table.iloc[0]
@@ -36,7 +36,7 @@ def test_two_levels_texts_and_lists_are_no_series(tmp_path: Path) -> None:
         record(tmp_path, "ws3", 0.8, batch_size=batch_size)
     for schedule in ("constant", "cosine", "one_cycle"):
         record(tmp_path, "ws1", 0.8, schedule=schedule)
-    assert series(Results.load([tmp_path])).empty
+    assert series(Results.load([tmp_path]).runs).empty
 
 
 def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) ->
         record(tmp_path, "ws3", 0.8, batch_size=batch_size, epochs=epochs)
         if epochs != 25:
             record(tmp_path, "ws3", 0.7, batch_size=batch_size)
-    table = series(Results.load([tmp_path]))
+    table = series(Results.load([tmp_path]).runs)
     table = table[table.factor == "batch_size"]
     assert list(dict.fromkeys(table.series)) == ["WS3", "WS3 at equal steps"]
     equal = table[(table.series == "WS3 at equal steps") & (table.outcome == "test_acc")]
@@ -57,7 +57,7 @@ def test_batch_sizes_have_seconds_and_a_series_at_equal_steps(tmp_path: Path) ->
 def test_a_learning_rate_that_follows_the_level_does_not_split_a_series(tmp_path: Path) -> None:
     for epochs, lr in ((10, 1e-3), (20, 2e-3), (40, 4e-3)):
         record(tmp_path, "ws3", 0.8, epochs=epochs, lr=lr)
-    table = series(Results.load([tmp_path]))
+    table = series(Results.load([tmp_path]).runs)
     assert list(table[table.factor == "epochs"].level) == [10, 20, 40]
     assert "lr" not in set(table.factor)  # the number of epochs differs with the rate
 
@@ -77,7 +77,7 @@ def test_many_series_are_averaged_for_each_seed(tmp_path: Path) -> None:
                     optimizer="adamw",
                     seed=seed,
                 )
-    table = series(Results.load([tmp_path]))
+    table = series(Results.load([tmp_path]).runs)
     rows = table[(table.factor == "batch_size") & (table.outcome == "test_acc")]
     assert list(dict.fromkeys(rows.series)) == ["WS3, mean of 14"] and list(rows.n) == [2, 2, 2]
     assert list(rows["mean"]) == pytest.approx([0.625, 0.635, 0.655])
@@ -106,7 +106,7 @@ def test_a_panel_per_outcome_and_every_level_named(tmp_path: Path) -> None:
     for batch_size in (5, 10, 20, 50, 100):
         for aux in (False, True):
             record(tmp_path, "ws3", 0.8 + 0.1 * aux, batch_size=batch_size, aux=aux)
-    figure = levels.draw("batch_size", series(results := Results.load([tmp_path])), results)
+    figure = levels.draw("batch_size", series((results := Results.load([tmp_path])).runs), results)
     assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training per run"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "10", "20", "50", "100"]

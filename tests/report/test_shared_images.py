@@ -12,63 +12,64 @@ from conftest import Run
 
 from digitcmp import commands
 from digitcmp.commands import report
-from digitcmp.report.statistics.shared_images import Answers, shared_variance, terms, widened
+from digitcmp.report.contrasts.shared_images import shared_variance, widened
 
 SWEEP = ("-m", "model=ws2", "aux=false,true", "seed=0,1,2", "epochs=2", "data.train_pairs=100", "data.val_pairs=20")
 
 
-def answers(pairs: list[tuple[int, int]], correct: list[float]) -> Answers:
-    return Answers(np.array(pairs), np.array(correct, float))
+def answers(*seeds: tuple[list[tuple[int, int]], list[float]]) -> pd.DataFrame:
+    """Return the answers of a cell. A seed has pairs of images and 1 for each correct answer."""
+    tables = []
+    for seed, (pairs, correct) in enumerate(seeds):
+        first, second = np.array(pairs).T
+        tables.append(pd.DataFrame({"seed": seed, "first": first, "second": second, "correct": correct}))
+    return pd.concat(tables)
 
 
-def test_one_cell_of_two_seeds_by_hand() -> None:
-    """The terms are (1 - .75) / 4 = .0625 and (0 - .75) / 4. Images 0 and 2 are shared and add 2 * .0625^2 each.
-
-    The sum is multiplied by n / (n - 1) = 2.
-    """
-    first, second = answers([(0, 1), (2, 3)], [1, 1]), answers([(0, 2), (4, 5)], [1, 0])
-    assert shared_variance(terms([[first, second]], [1.0]), 2) == pytest.approx(2 * (2 * 2 * 0.0625**2))
-
-
-def test_a_pair_that_two_seeds_share_counts_once() -> None:
-    first, second = answers([(0, 1), (2, 3)], [1, 1]), answers([(1, 0), (4, 5)], [1, 0])
-    assert shared_variance(terms([[first, second]], [1.0]), 2) == pytest.approx(2 * (2 * 0.0625**2))
+@pytest.mark.parametrize(
+    ("pairs", "correct", "expected"),
+    [
+        # the terms are (1 - .75) / 4 = .0625 and (0 - .75) / 4; images 0 and 2 are shared and add 2 * .0625^2 each
+        ([(0, 2), (4, 5)], [1, 0], 2 * 2 * 0.0625**2),
+        ([(1, 0), (4, 5)], [1, 0], 2 * 0.0625**2),  # a pair that two seeds share counts once
+        ([(4, 5), (6, 7)], [1, 0], 0),  # no shared image
+    ],
+)
+def test_one_cell_of_two_seeds_by_hand(pairs: list[tuple[int, int]], correct: list[float], expected: float) -> None:
+    cell = answers(([(0, 1), (2, 3)], [1, 1]), (pairs, correct))
+    assert shared_variance({"a": 1.0}, {"a": cell}) == pytest.approx(2 * expected)  # times n / (n - 1)
 
 
 def test_an_effect_on_the_same_images_by_hand() -> None:
     """The cells differ on pair (0, 1) alone, by 1 in both seeds. The mean difference is .5, the terms are +-.125."""
     pairs = [(0, 1), (2, 3)]
-    plus, minus = answers(pairs, [1, 1]), answers(pairs, [0, 1])
-    variance = shared_variance(terms([[plus, plus], [minus, minus]], [1.0, -1.0]), 2)
+    cells = {"a": answers((pairs, [1, 1]), (pairs, [1, 1])), "b": answers((pairs, [0, 1]), (pairs, [0, 1]))}
+    variance = shared_variance({"a": 1.0, "b": -1.0}, cells)
     assert variance == pytest.approx(2 * (2 * 0.125**2 + 2 * 0.125**2))
-
-
-def test_without_a_shared_image_nothing_is_added() -> None:
-    first, second = answers([(0, 1)], [1]), answers([(2, 3)], [0])
-    assert shared_variance(terms([[first, second]], [1.0]), 2) == 0
-    assert widened(0.1, 0.3, 0.0, 2) == pytest.approx((0.1, 0.3))
 
 
 def test_an_interval_is_widened_by_the_standard_error() -> None:
     """Standard errors of .03 over ten seeds and of .04 over images combine to .05."""
     t = 2.262157
-    assert widened(0.5 - t * 0.03, 0.5 + t * 0.03, 0.04**2, 10) == pytest.approx((0.5 - t * 0.05, 0.5 + t * 0.05))
+    row = widened({"ci_low": 0.5 - t * 0.03, "ci_high": 0.5 + t * 0.03, "n": 10}, 0.04**2)
+    assert (row["images_low"], row["images_high"]) == pytest.approx((0.5 - t * 0.05, 0.5 + t * 0.05))
+    assert row["images_share"] == pytest.approx(0.64)
+    alone = widened({"ci_low": 0.1, "ci_high": 0.3, "n": 2}, 0.0)
+    assert (alone["images_low"], alone["images_high"], alone["images_share"]) == pytest.approx((0.1, 0.3, 0))
 
 
 def test_the_variance_of_simulated_seeds_on_shared_images() -> None:
     """The variance of the mean is 4 * .3^2 / 200 by images, .02^2 / 5 by seeds and .2^2 / 500 by pairs."""
     rng = np.random.default_rng(0)
     estimates, seeds_alone = [], []
-    for _ in range(400):
+    for _ in range(200):
         difficulty = rng.normal(0, 0.3, 200)
         runs = []
         for _ in range(5):
             pairs = rng.permutation(200).reshape(100, 2)
-            values = difficulty[pairs].sum(axis=1) + rng.normal(0, 0.02) + rng.normal(0, 0.2, 100)
-            runs.append(Answers(pairs, values))
-        means = np.array([run.correct.mean() for run in runs])
-        seeds_alone.append(means.var(ddof=1) / 5)
-        estimates.append(seeds_alone[-1] + shared_variance(terms([runs], [1.0]), 5))
+            runs.append((pairs, difficulty[pairs].sum(axis=1) + rng.normal(0, 0.02) + rng.normal(0, 0.2, 100)))
+        seeds_alone.append(np.var([values.mean() for _, values in runs], ddof=1) / 5)
+        estimates.append(seeds_alone[-1] + shared_variance({"a": 1.0}, {"a": answers(*runs)}))
     truth = 4 * 0.3**2 / 200 + 0.02**2 / 5 + 0.2**2 / 500
     assert np.mean(estimates) == pytest.approx(truth, rel=0.05)
     assert np.mean(seeds_alone) < 0.2 * truth

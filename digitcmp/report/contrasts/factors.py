@@ -1,16 +1,20 @@
-"""The factors of a set of conditions: settings that vary, and relations between networks."""
+"""The factors of a set of cells, settings that vary and relations between networks, and their effects."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
+
+import pandas as pd
 
 from digitcmp import paper
 from digitcmp.models import backbones
-from digitcmp.report.contrasts.conditions import Condition, group_by, levels_of, network
+from digitcmp.report.contrasts.grid import Contrast, Grid, groups, network
 from digitcmp.report.formats import to_text
 
 QUESTION = ("task", "dataset")  # settings that make up the question
 NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
-FAMILIES = {"aux": "auxiliary loss", "shared": "sharing", "model": "backbone"}  # others are named after their setting
+FAMILIES = {"aux": "auxiliary loss", "model": "backbone"}  # others are named after their setting
+CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
 
 
 class Factor(NamedTuple):
@@ -27,12 +31,9 @@ class Factor(NamedTuple):
     levels: tuple[str, ...] = ()
 
 
-def factors(planned: Sequence[Condition]) -> list[Factor]:
-    """Return the factors of these conditions, without NO_FACTOR, and the relations that the networks declare."""
-    columns = list(planned[0])
-    found = [Factor(FAMILIES.get(key, key), key) for key in columns if key not in ("model", "shared", *NO_FACTOR)]
-    if "shared" in columns:
-        found.append(Factor("sharing", "shared", ("false", "true")))
+def factors(cells: pd.DataFrame) -> list[Factor]:
+    """Return the factors of these cells, without NO_FACTOR, and the relations that the networks declare."""
+    found = [Factor(FAMILIES.get(key, key), key) for key in cells if key not in ("model", "lr", *NO_FACTOR)]
     for other in backbones.facts().values():
         if other.unshared:
             found.append(Factor("sharing", "model", (other.unshared, other.name)))
@@ -42,14 +43,19 @@ def factors(planned: Sequence[Condition]) -> list[Factor]:
     return [*found, Factor("backbone", "model")]
 
 
-def levels(factor: Factor, group: Sequence[Condition]) -> list[str]:
-    """Return the levels of a factor in a group of conditions, the reference first."""
-    present = levels_of(group, factor.column)
+def varying(cells: pd.DataFrame) -> list[Factor]:
+    """Return the factors that have several levels."""
+    return [factor for factor in factors(cells) if cells[factor.column].nunique() > 1]
+
+
+def levels(factor: Factor, group: pd.DataFrame) -> list[str]:
+    """Return the levels of a factor in a group of cells, the reference first."""
+    present = list(group[factor.column].unique())
     if factor.levels:
         return [level for level in factor.levels if level in present]
     first = ""  # the default
     if factor.column == "lr":
-        first = to_text(paper.LEARNING_RATES.get(paper.label(*network(group[0]))))
+        first = to_text(paper.LEARNING_RATES.get(paper.label(*network(group.iloc[0].to_dict()))))
     return sorted(present, key=lambda level: level != first)
 
 
@@ -58,13 +64,28 @@ def related(*models: str) -> bool:
     return any({*models} in ({name, other.unshared}, {name, other.merged}) for name, other in backbones.facts().items())
 
 
-def comparable(planned: Sequence[Condition], *factors: Factor) -> list[list[Condition]]:
-    """Group the conditions that differ only in these factors. Each factor has several levels in each group."""
-    for factor in factors:
+def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor, family: str = "") -> Iterator[Contrast]:
+    """Yield the effects of one factor, or the interactions of two, between cells that are equal in all else.
+
+    An effect is a level minus the first. An interaction is how much more one factor adds at a level of the other than
+    at its first. It is yielded only if all its four cells exist.
+    """
+    columns = [factor.column for factor in by]
+    for factor in by:
         if factor.levels:
-            planned = [condition for condition in planned if condition[factor.column] in factor.levels]
-    if not planned:
-        return []
-    varied = [factor.column for factor in factors]
-    groups = group_by(planned, [key for key in planned[0] if key not in varied])
-    return [group for group in groups if all(len(levels_of(group, key)) > 1 for key in varied)]
+            cells = cells[cells[factor.column].isin(factor.levels)]
+    for _, group in groups(cells, [key for key in cells if key not in columns]):
+        rows = dict(zip(group[columns].itertuples(index=False, name=None), group.index, strict=True))
+        found = [levels(factor, group) for factor in by]
+        for highs in itertools.product(*(others[1:] for others in found)):
+            two = [(high, others[0]) for high, others in zip(highs, found, strict=True)]
+            if any(factor.family == "backbone" and related(*pair) for factor, pair in zip(by, two, strict=True)):
+                continue
+            corners = list(itertools.product(*two))  # from all high to all low
+            if not rows.keys() >= {*corners}:
+                continue
+            weights = {}
+            for corner in corners:
+                low = sum(level != high for level, high in zip(corner, highs, strict=True))
+                weights[rows[corner]] = (-1.0) ** low
+            yield grid.contrast(family or by[0].family, weights, columns)

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report.contrasts import conditions
+from digitcmp.report.contrasts.grid import changed_levels
 from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import NO_SETTING, level_name
-from digitcmp.report.statistics import stats
 from digitcmp.report.statistics.collapse import base_rate
+from digitcmp.report.statistics.estimates import estimate, mean_accuracy
 
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
 
@@ -56,9 +56,10 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
 
 def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
     """Return n, the mean, sample standard deviation and 95 % t-interval of the test accuracies of some runs."""
-    n, mean, std = len(group), group.test_acc.mean(), group.test_acc.std()
-    low, high = stats.interval(mean, std, n)
-    return {"n": n, "test_acc_mean": mean, "test_acc_std": std, "ci_low": low, "ci_high": high}
+    accuracy = group.test_acc
+    [row] = mean_accuracy(accuracy.to_numpy()[None]).to_dict("records")
+    means = {"n": len(group), "test_acc_mean": accuracy.mean(), "test_acc_std": accuracy.std()}
+    return means | {end: row[end] for end in ("ci_low", "ci_high")}
 
 
 def head_loss(group: pd.DataFrame) -> dict[str, float]:
@@ -66,15 +67,15 @@ def head_loss(group: pd.DataFrame) -> dict[str, float]:
     row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
     argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
     row["head_loss"] = (argmax - test).mean()
-    if len(group) > 1 and not np.isnan(argmax).any():
-        effect = stats.paired_effect(argmax, test)
-        row |= {"head_loss_low": effect.low, "head_loss_high": effect.high}
+    if not np.isnan(argmax).any():
+        [loss] = estimate((argmax - test)[None]).itertuples()
+        row |= {"head_loss_low": loss.ci_low, "head_loss_high": loss.ci_high}
     return row
 
 
 def published(label: str, condition: Mapping[str, str]) -> dict[str, float]:
     """Return the paper's mean and std for a cell with this label and changed settings, nan if it has none."""
-    value = paper.published(label) if paper.as_published(conditions.settings(dict(condition))) else None
+    value = paper.published(label) if paper.as_published(changed_levels(condition)) else None
     if value is None:
         return {"paper_mean": np.nan, "paper_std": np.nan}
     return {"paper_mean": value.mean, "paper_std": np.nan if value.std is None else value.std}

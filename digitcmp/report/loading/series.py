@@ -1,19 +1,14 @@
 """Series over the levels of a numeric setting."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import NO_SETTING, changed, default, level_name
-from digitcmp.report.statistics import stats
-
-if TYPE_CHECKING:
-    from digitcmp.report.results import Results
+from digitcmp.report.statistics.estimates import estimate, mean_accuracy
 
 LEAST = 3  # the smallest number of levels of a series
 MOST = 12  # the largest number of series in a figure; more are averaged over the other settings
@@ -23,33 +18,32 @@ NO_FACTOR = {"seed", "data_seed"}
 COLUMNS = ("factor", "series", "model", "aux", "level", "outcome", "n", "mean", "ci_low", "ci_high")
 
 
-def series(results: Results) -> pd.DataFrame:
+def series(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the mean of each outcome at each level of every numeric setting with three or more levels.
 
     The cells of a series are equal in all other settings except the learning rate, which belongs to the recipe. For
     batch_size and train_pairs there are also series with an equal number of steps and different epochs. If a setting
-    has more than MOST series, those of each network are averaged over all other settings, for each seed.
+    has more than MOST series, those of each network with the most common levels are averaged, for each seed.
 
     Returns:
         COLUMNS, one row per series, level and outcome: the mean over n seeds with its 95 % t-interval.
     """
-    runs = results.runs
     records = runs.drop_duplicates("cell").to_dict("records")
     cells = {record["cell"]: changed(record) | {"lr": to_text(record["lr"])} for record in records}
-    rows: list[dict[str, Any]] = []
+    labels = {record["cell"]: record["label"] for record in records}
+    tables = [pd.DataFrame(columns=list(COLUMNS))]
     for key in sorted({*runs} - {*NO_SETTING, *NO_FACTOR}):
         levels = numeric_levels(records, key)
         if len({*levels.values()}) < LEAST:
             continue
         found = grouped(cells, records, levels, key)
-        outcomes = OUTCOMES.get(key, ("test_acc",))
-        if len(found) <= MOST:
-            names = series_names(found, cells, results, key)
-            for name, members in zip(names, found, strict=True):
-                rows += measured(runs[runs.cell.isin(members)].assign(level=runs.cell.map(levels)), key, name, outcomes)
-        else:
-            rows += averaged(found, runs.assign(level=runs.cell.map(levels)), key, outcomes)
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        names = series_names(found, cells, labels, key)
+        if len(found) > MOST:
+            found, names = by_network(found, levels, labels)
+        for name, members in zip(names, found, strict=True):
+            ours = runs[runs.cell.isin(members)]
+            tables.append(measured(ours.assign(level=ours.cell.map(levels)), key, name))
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
 def numeric_levels(records: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
@@ -111,10 +105,9 @@ def step_classes(steps: Mapping[str, int]) -> dict[str, int]:
 
 
 def series_names(
-    found: Sequence[Sequence[str]], cells: Mapping[str, Mapping[str, str]], results: Results, key: str
+    found: Sequence[Sequence[str]], cells: Mapping[str, Mapping[str, str]], labels: Mapping[str, str], key: str
 ) -> list[str]:
     """Return the name of each series: its label and the settings in which the series differ."""
-    labels = dict(zip(results.cells.cell, results.cells.label, strict=True))
     common = []
     for members in found:
         common.append(set.intersection(*({*cells[cell].items()} for cell in members)))
@@ -138,47 +131,34 @@ def rates(settings: set[tuple[str, str]]) -> set[tuple[str, str]]:
     return {item for item in settings if item[0] == "lr"}
 
 
-def measured(runs: pd.DataFrame, key: str, name: str, outcomes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a row for each level and outcome of one series.
-
-    Args:
-        runs: The runs of the series, one per level and seed, with the column `level`.
-        key: The setting.
-        name: The name of the series.
-        outcomes: The columns of the outcomes.
-    """
-    first, rows = runs.iloc[0], []
-    for outcome in outcomes:
-        for level, group in runs.groupby("level"):
-            values = group[outcome].astype(float)
-            n, mean, std = len(values), values.mean(), values.std()
-            half = stats.half_width(std, n)
-            low, high = (mean - half, mean + half) if outcome == "fit_seconds" else stats.interval(mean, std, n)
-            row = {"factor": key, "series": name, "model": first["model"], "aux": bool(first["aux"]), "level": level}
-            rows.append(row | {"outcome": outcome, "n": n, "mean": mean, "ci_low": low, "ci_high": high})
-    return rows
-
-
-def averaged(
-    found: Sequence[Sequence[str]], runs: pd.DataFrame, key: str, outcomes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return a row for each level and outcome of each network, averaged over its series for each seed.
-
-    Only the series of a network with the most common set of levels are averaged.
-    """
-    level = dict(zip(runs.cell, runs.level, strict=True))
-    label = dict(zip(runs.cell, runs.label, strict=True))
+def by_network(
+    found: Sequence[Sequence[str]], levels: Mapping[str, float], labels: Mapping[str, str]
+) -> tuple[list[list[str]], list[str]]:
+    """Return the cells of all series of each network that have its most common levels, and a name for each network."""
     by_label: dict[str, dict[tuple[float, ...], list[Sequence[str]]]] = {}
     for members in found:
-        levels = tuple(level[cell] for cell in members)
-        by_label.setdefault(label[members[0]], {}).setdefault(levels, []).append(members)
-    rows = []
-    for name, by_levels in by_label.items():
-        several = max(by_levels.values(), key=len)
-        ours = runs[runs.cell.isin({cell for members in several for cell in members})]
-        counts = ours.groupby("seed").size()
-        ours = ours[ours.seed.isin(counts.index[counts == counts.max()])]
-        means = ours.groupby(["model", "aux", "level", "seed"], sort=False)[list(outcomes)].mean().reset_index()
-        title = f"{name}, mean of {len(several)}" if len(several) > 1 else name
-        rows += measured(means, key, title, outcomes)
-    return rows
+        at = tuple(levels[cell] for cell in members)
+        by_label.setdefault(labels[members[0]], {}).setdefault(at, []).append(members)
+    several = {label: max(by_levels.values(), key=len) for label, by_levels in by_label.items()}
+    names = [f"{label}, mean of {len(all_)}" if len(all_) > 1 else label for label, all_ in several.items()]
+    return [list(dict.fromkeys(cell for members in all_ for cell in members)) for all_ in several.values()], names
+
+
+def measured(runs: pd.DataFrame, key: str, name: str) -> pd.DataFrame:
+    """Return a row for each level and outcome of some cells, averaged over the cells of a level for each seed.
+
+    Args:
+        runs: The runs, with the column `level`. A seed that some of them lack is left out if several are averaged.
+        key: The setting.
+        name: The name of the series.
+    """
+    counts = runs.groupby("seed").size()
+    if runs.duplicated(["level", "seed"]).any():
+        runs = runs[runs.seed.isin(counts.index[counts == counts.max()])]
+    tables = []
+    for outcome in OUTCOMES.get(key, ("test_acc",)):
+        y = runs.astype({outcome: float}).pivot_table(outcome, "level", "seed")
+        means = estimate(y.to_numpy()) if outcome == "fit_seconds" else mean_accuracy(y.to_numpy())
+        first = {"factor": key, "series": name, "model": runs.model.iloc[0], "aux": bool(runs.aux.iloc[0])}
+        tables.append(means.assign(**first, level=y.index, outcome=outcome)[list(COLUMNS)])
+    return pd.concat(tables)

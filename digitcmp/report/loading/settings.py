@@ -35,7 +35,7 @@ def default(key: str, model: str) -> Any:
 def changed(run: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of a run that are not at their default, as text.
 
-    `lr` is left out because it belongs to the recipe. `shared` is always included.
+    `lr` is left out because it belongs to the recipe.
     """
     result = {}
     for key, value in run.items():
@@ -44,7 +44,7 @@ def changed(run: Mapping[str, Any]) -> dict[str, str]:
         standard = default(key, run["model"])
         if value != value:  # nan if only other networks or later runs have this setting
             value = standard
-        if value != standard or key == "shared":
+        if value != standard:
             result[key] = to_text(value)
     return result
 

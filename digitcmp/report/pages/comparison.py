@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from digitcmp.report.contrasts.conditions import condition_name, conditions
 from digitcmp.report.contrasts.factors import NO_FACTOR
+from digitcmp.report.contrasts.grid import Grid, cell_name
+from digitcmp.report.contrasts.tables import common_cells
 from digitcmp.report.formats import ACCURACY, to_text
 from digitcmp.report.loading.provenance import MADE_WITH, Code, digests
 from digitcmp.report.loading.settings import default
 from digitcmp.report.pages.columns import P_VALUES, TWO_SEEDS_NOTE, Column, Table, named, t_interval
 from digitcmp.report.pages.terminal import show_table
 from digitcmp.report.results import Results
-from digitcmp.report.statistics import stats
 
 Row = tuple[str, str, str]  # the name of a property, and its value in each of two sweeps
 
@@ -30,34 +29,36 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
         seed. `same` counts the seeds with the same test accuracy. The statistics are nan for a single seed.
         A list with a line for each cell that only one sweep has.
     """
-    both = conditions(pd.concat([first.runs, second.runs], ignore_index=True))
-    left, right = both[: len(first.runs)], both[len(first.runs) :]
+    named = {"first": first.runs, "second": second.runs}
+    runs = [runs.assign(sweep=sweep, cell=f"{sweep} " + runs.cell) for sweep, runs in named.items()]
+    grid = Grid(pd.concat(runs, ignore_index=True))
+    left, right = (grid.cells[grid.cells.sweep == sweep].drop(columns="sweep") for sweep in named)
     settings = different_settings(left, right)
     rows = [*settings.values(), *different_origins(first, second), *different_code(first.code, second.code)]
-    hidden = {"seed", "test_acc", *settings} - {*NO_FACTOR}  # cells of two tasks never match
-    keys = [key for key in both if key not in hidden]
-    varied = [key for key in keys if both[key].nunique() > 1]
+    hidden = [key for key in settings if key not in NO_FACTOR]  # cells of two tasks never match
+    keys = [key for key in left if key not in hidden]
+    varied = [key for key in keys if grid.cells[key].nunique() > 1]
     lacking = [f"only in {first.roots[0]}: {cell}" for cell in cells_without(left, right, keys, varied)]
     lacking += [f"only in {second.roots[0]}: {cell}" for cell in cells_without(right, left, keys, varied)]
     differences = pd.DataFrame(rows, columns=["what", "first", "second"])
-    return differences, paired_cells(left, right, keys, varied), lacking
+    return differences, common_cells(grid, hidden, varied), lacking
 
 
 def different_settings(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Row]:
     """Return the settings that have a single level in each of two sweeps, if the levels differ.
 
     Args:
-        left: Rows of `conditions` of the first sweep.
-        right: Rows of `conditions` of the second sweep.
+        left: The levels of the cells of the first sweep.
+        right: The levels of the cells of the second sweep.
 
     Returns:
         The rows by setting.
     """
     found = {}
-    for key in [key for key in left if key not in ("seed", "test_acc")]:
+    for key in left:
         before, now = left[key].unique(), right[key].unique()
         if len(before) == len(now) == 1 and before[0] != now[0]:
-            standard = to_text(default(key, left.model[0])) or "null"
+            standard = to_text(default(key, left.model.iloc[0])) or "null"
             found[key] = (key, before[0] or standard, now[0] or standard)
     return found
 
@@ -89,37 +90,20 @@ def different_code(first: Code, second: Code) -> list[Row]:
     return rows
 
 
-def paired_cells(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> pd.DataFrame:
-    """Return the frame of common cells that `compare` describes.
+def cells_without(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> list[str]:
+    """Return the names of the cells of `left` that `right` does not have.
 
     Args:
-        left: Rows of `conditions` of the first sweep.
-        right: Rows of `conditions` of the second sweep.
+        left: The levels of the cells of one sweep.
+        right: The levels of the cells of the other.
         keys: The settings that the cells are matched by.
         varied: The settings that name a cell.
     """
-    rows = []
-    for values, runs in left.merge(right, on=[*keys, "seed"], suffixes=("", "_second")).groupby(keys, sort=False):
-        a, b = runs.test_acc.to_numpy(), runs.test_acc_second.to_numpy()
-        effect = stats.Effect((b - a).mean(), np.nan, np.nan, np.nan, 1)
-        if len(a) > 1:
-            effect = stats.paired_effect(b, a)
-        cell = condition_name(dict(left.iloc[0]) | dict(zip(keys, values, strict=True)), varied)
-        row = {"cell": cell, "n": len(a), "same": int((a == b).sum()), "first": a.mean(), "second": b.mean()}
-        rows.append(row | dict(zip(("mean", "ci_low", "ci_high", "p"), effect[:4], strict=True)))
-    table = pd.DataFrame(rows, columns=["cell", "n", "same", "first", "second", "mean", "ci_low", "ci_high", "p"])
-    table["p_holm"] = np.nan
-    table.loc[table.p.notna(), "p_holm"] = stats.holm(table.p.dropna().to_numpy(float))
-    return table
-
-
-def cells_without(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> list[str]:
-    """Return the names of the cells of `left` that `right` does not have. The arguments are those of `paired_cells`."""
     there = set(right[keys].itertuples(index=False, name=None))
     names = []
     for cell in left.drop_duplicates(keys).to_dict("records"):
         if tuple(cell[key] for key in keys) not in there:
-            names.append(condition_name(cell, varied))
+            names.append(cell_name(cell, varied))
     return names
 
 

@@ -14,8 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from digitcmp.report.contrasts.averages import MAIN
-from digitcmp.report.contrasts.contrast import MEAN
+from digitcmp.report.contrasts.planned import MAIN, MEAN
 from digitcmp.report.formats import TWO_SEEDS
 from digitcmp.report.pages import summary, verdicts
 from digitcmp.report.pages.columns import Table

@@ -8,13 +8,13 @@ from collections import Counter
 import pandas as pd
 
 from digitcmp.data.tasks import TASKS
-from digitcmp.report.contrasts.averages import MAIN
-from digitcmp.report.contrasts.contrast import CLAIMS
+from digitcmp.report.contrasts.factors import CLAIMS
+from digitcmp.report.contrasts.planned import MAIN
 from digitcmp.report.formats import ACCURACY, spread, to_text
 from digitcmp.report.loading.sources import sweep_name
 from digitcmp.report.results import Results
 from digitcmp.report.sections.rates import selection
-from digitcmp.report.statistics.stats import SIGNIFICANT
+from digitcmp.report.statistics.estimates import SIGNIFICANT
 
 FEW = 5  # fewer seeds give wide intervals
 MANY = 20  # the best of more cells is lucky

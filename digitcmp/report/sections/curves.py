@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from digitcmp.report.contrasts.conditions import settings
+from digitcmp.report.contrasts.grid import changed_levels
 from digitcmp.report.figures.curves import draw_curves
 from digitcmp.report.figures.style import COLUMN, PAGE, TIP, palette, seeds
 from digitcmp.report.formats import spread
@@ -97,7 +97,7 @@ def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of the other settings."""
     contexts = []
     for condition in results.changed_settings:
-        contexts.append(", ".join(level_name(key, value) for key, value in settings(condition).items()))
+        contexts.append(", ".join(level_name(key, value) for key, value in changed_levels(condition).items()))
     several = len({*contexts}) > 1
     for context, group in results.cells.groupby(pd.Series(contexts, index=results.cells.index), sort=False):
         for name, labels in FIGURES.items():

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
-from digitcmp.report.contrasts.effects import differing
+from digitcmp.report.contrasts.planned import differing
 from digitcmp.report.figures.forest import mark_interval, name_rows, separate_rows, show_zero, sign_ticks
 from digitcmp.report.figures.style import PAGE, added_by, escaped, seeds
 from digitcmp.report.formats import P_VALUE, interval, to_text
@@ -53,7 +53,7 @@ def rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the effects on each data set with their rows in the figure, the means over networks last.
 
     Args:
-        table: Rows of `data_sets.by_dataset`.
+        table: Rows of `tables.by_question`.
 
     Returns:
         The rows without the differences between data sets, with three more columns: `label`, `row`, the place of the
@@ -76,7 +76,7 @@ def draw(table: pd.DataFrame) -> Drawing:
     """Draw the effects on each data set, one panel per factor.
 
     Args:
-        table: Rows of `data_sets.by_dataset`.
+        table: Rows of `tables.by_question`.
     """
     frame = rows(table)
     frame = frame[frame.row < MOST / max(1, frame.dataset.nunique())]

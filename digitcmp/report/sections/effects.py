@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.errors import listed
-from digitcmp.report.contrasts.averages import LARGE, MAIN
-from digitcmp.report.contrasts.contrast import ORDERS
-from digitcmp.report.contrasts.effects import COLUMNS, differing
-from digitcmp.report.contrasts.parameters import equal_parameters as sharing_at_equal_parameters
+from digitcmp.report.contrasts.effects import COLUMNS
+from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
+from digitcmp.report.contrasts.tables import LARGE
+from digitcmp.report.contrasts.tables import equal_parameters as sharing_at_equal_parameters
 from digitcmp.report.figures.forest import mark_interval, name_rows, show_zero, size
 from digitcmp.report.figures.style import escaped, seeds
 from digitcmp.report.formats import P_VALUE, interval, to_text
@@ -77,7 +77,8 @@ FACTORIAL_FIGURE = (
 
 def equal_parameters(results: Results) -> Iterator[Part]:
     """Yield the table of the effect of sharing at equal parameters."""
-    frame = sharing_at_equal_parameters(results)
+    params = dict(zip(results.cells.cell, results.cells.params, strict=True))
+    frame = sharing_at_equal_parameters(results.grid, params, results.title_of)
     if frame.empty:
         return
     yield File.csv("equal_parameters.csv", frame)
@@ -206,7 +207,7 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
     """Return the averages of a large design in the form of effects.
 
     Args:
-        table: Rows of `averages.averages`.
+        table: Rows of `tables.averages`.
 
     Returns:
         The main effects, and the interactions with the smallest p up to MOST rows.

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from digitcmp import paper
-from digitcmp.report.contrasts.conditions import Condition, conditions, distinct, group_by, identity
-from digitcmp.report.contrasts.contrast import CLAIMS
-from digitcmp.report.contrasts.designs import Design, designs
+from digitcmp.report.contrasts.factors import CLAIMS
+from digitcmp.report.contrasts.grid import Levels
+from digitcmp.report.contrasts.planned import Design, designs
 from digitcmp.report.figures.forest import (
     mark_cell,
     mark_interval,
@@ -25,7 +25,7 @@ from digitcmp.report.loading.settings import level_name
 from digitcmp.report.results import Results
 
 MOST = 22  # rows; more would make the figure too tall
-INGREDIENTS = ("aux", "model", "shared")  # settings whose levels are marks; those of other settings are rows
+INGREDIENTS = ("aux", "model")  # settings whose levels are marks; those of other settings are rows
 DOTTED: Any = {"color": "black", "lw": 0.9, "ls": ":"}
 
 
@@ -49,10 +49,10 @@ class Prepared(NamedTuple):
 def prepared_designs(results: Results) -> Iterator[tuple[str, Prepared]]:
     """Yield each complete 2^k design that varies the auxiliary loss or sharing, with its model from the second on."""
     first = True
-    for design in designs(distinct(conditions(results.runs))):
+    for design in designs(results.grid):
         prepared = prepare(design, results)
         if prepared and len(prepared.rows) <= MOST:
-            yield "" if first else design.cells[0]["model"], prepared
+            yield "" if first else results.grid.levels[design.cells[0]]["model"], prepared
             first = False
 
 
@@ -62,47 +62,44 @@ def prepare(design: Design, results: Results) -> Prepared | None:
     Returns:
         None if a cell is missing, or if the design varies neither the auxiliary loss nor sharing.
     """
-    places = {frozenset(changed.items()): i for i, changed in enumerate(results.changed_settings)}
-    keys = [frozenset((key, level) for key, level in cell.items() if level) for cell in design.cells]
+    grid, by_name = results.grid, results.cells.set_index("cell", drop=False)
     others = [key for key in design.varied if key not in INGREDIENTS]
-    if len(others) == len(design.varied) or not places.keys() >= {*keys}:
+    if len(others) == len(design.varied) or not all(grid.names[row] in by_name.index for row in design.cells):
         return None
-    place = {identity(cell): places[key] for cell, key in zip(design.cells, keys, strict=True)}
     known = single_effects(results.effects)
-    groups = group_by(design.cells, others)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row in design.cells:
+        groups.setdefault(tuple(grid.levels[row][key] for key in others), []).append(row)
     cells, effects = [], []
-    for y, group in enumerate(groups):
-        group.sort(key=lambda cell: cell["aux"])  # cells without the auxiliary loss first
+    for y, group in enumerate(groups.values()):
+        group.sort(key=lambda row: grid.levels[row]["aux"])  # cells without the auxiliary loss first
         drawn = dict.fromkeys(CLAIMS, 0)
         for i, high in enumerate(group):
-            cell = results.cells.iloc[place[identity(high)]].to_dict()
+            cell = by_name.loc[grid.names[high]].to_dict()
             cells.append(cell | {"y": y + 0.2 * (i - (len(group) - 1) / 2)})
             for low in group:
-                if effect := known.get((identity(high), identity(low))):
-                    mark = {"model": high["model"], "aux": bool(low["aux"]), "row": y}
+                if effect := known.get((high, low)):
+                    mark = {"model": grid.levels[high]["model"], "aux": bool(grid.levels[low]["aux"]), "row": y}
                     effects.append(effect | mark | {"y": y - 0.12 + 0.24 * drawn[effect["family"]]})
                     drawn[effect["family"]] += 1
-    rows = [row_name(group[0], others) for group in groups]
+    rows = [row_name(grid.levels[group[0]], others) for group in groups.values()]
     present = {effect["family"] for effect in known.values()}
     families = [family for family in CLAIMS if family in present]
     columns = [*results.effects, "model", "aux", "row", "y"]
     return Prepared(rows, families, pd.DataFrame(cells), pd.DataFrame(effects, columns=columns))
 
 
-def single_effects(table: pd.DataFrame) -> dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, Any]]:
-    """Return the effects of the auxiliary loss and sharing by their two conditions."""
-    found = {}
-    for row in table[table.refused.isna() & table.family.isin(CLAIMS)].to_dict("records"):
-        contrast = row["contrast"]
-        found[identity(contrast.plus[0]), identity(contrast.minus[0])] = row
-    return found
+def single_effects(table: pd.DataFrame) -> dict[tuple[int, ...], dict[str, Any]]:
+    """Return the effects of the auxiliary loss and sharing by the rows of their two cells."""
+    rows = table[table.refused.isna() & table.family.isin(CLAIMS)].to_dict("records")
+    return {tuple(row["contrast"].weights): row for row in rows}
 
 
-def row_name(condition: Condition, keys: Iterable[str]) -> str:
+def row_name(levels: Levels, keys: Iterable[str]) -> str:
     """Return the names of the levels of some settings, one per line: 'MLP head,\\naugment'."""
-    names = {key: level_name(key, condition[key]) for key in keys}
+    names = {key: level_name(key, levels[key]) for key in keys}
     if "head" in names:
-        names["head"] = f"{condition['head'] or 'MLP'} head"
+        names["head"] = f"{levels['head'] or 'MLP'} head"
     return ",\n".join(name for name in names.values() if name) or "plain"
 
 

@@ -26,7 +26,7 @@ NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "sec
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield a figure for each setting with a series of levels, except training pairs if they have a figure."""
-    for factor, rows in series(results).groupby("factor"):
+    for factor, rows in series(results.runs).groupby("factor"):
         if factor != "train_pairs" or results.only_rates or pair_series(results).empty:
             yield Figure(f"levels_{factor}", FIGURE.format(factor), partial(draw, str(factor), rows, results))
 

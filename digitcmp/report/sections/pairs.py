@@ -18,7 +18,7 @@ from digitcmp.report.formats import spread
 from digitcmp.report.pages.columns import Column, Table, accuracy, named, plain
 from digitcmp.report.pages.section import Figure, Part
 from digitcmp.report.results import Results
-from digitcmp.report.statistics import stats
+from digitcmp.report.statistics.estimates import half_width
 
 PUBLISHED = (
     "Published results on the same task: mean ± standard deviation over n runs. The 95 % t-interval of the mean is "
@@ -50,8 +50,8 @@ def published_results(results: Results) -> pd.DataFrame:
     """
     works = paper.OTHERS | {"the paper's AL4": paper.ACCURACY["AL4"]}
     table = pd.DataFrame([{"work": work, **other._asdict()} for work, other in works.items()])
-    intervals = [stats.interval(row.mean, row.std, row.n) for row in table.itertuples()]
-    table["ci_low"], table["ci_high"] = zip(*intervals, strict=True)
+    half = half_width(table["std"], table.n)
+    table["ci_low"], table["ci_high"] = (table["mean"] - half).clip(0, 1), (table["mean"] + half).clip(0, 1)
     same_task = np.array([not condition.keys() & {"task", "dataset"} for condition in results.changed_settings])
     best = results.cells[same_task & (results.cells.train_pairs == 1000)].test_acc_mean.max()
     return table if best > min(other.mean for other in paper.OTHERS.values()) else table.iloc[:0]

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from digitcmp import paper
-from digitcmp.report.contrasts import conditions
-from digitcmp.report.contrasts.contrast import CLAIMS
-from digitcmp.report.contrasts.rates import equal_rates
+from digitcmp.report.contrasts import tables
+from digitcmp.report.contrasts.factors import CLAIMS
+from digitcmp.report.contrasts.grid import changed_levels
 from digitcmp.report.figures.lines import apart, mark_levels, number_levels, show_means
 from digitcmp.report.figures.style import (
     DASHED,
@@ -87,7 +87,7 @@ def selection(results: Results) -> pd.DataFrame:
     rows = []
     for title, rates in cells[titles != ""].groupby(titles, sort=False):
         best, oracle = rates.loc[rates.val_acc_mean.idxmax()], rates.loc[rates.test_acc_mean.idxmax()]
-        changed = conditions.settings(results.changed_settings[best.name])
+        changed = changed_levels(results.changed_settings[best.name])
         claimed = best["head"] == "mlp" and paper.claimed(best.model, bool(best.aux), changed)
         rows.append(
             {"title": title, "model": best.model, "aux": best.aux, "rates": len(rates), "n": rates.n.min()}
@@ -155,7 +155,7 @@ def equal(results: Results) -> Iterator[Part]:
 
 def effects_at_equal_rates(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the effects at equal learning rates: those with statistics, and those without."""
-    table = equal_rates(conditions.conditions(results.runs, [*results.unfinished, *results.planned]))
+    table = tables.equal_rates(results.grid)
     measured = table.refused.isna()
     return table[measured].drop(columns="refused"), table[~measured]
 

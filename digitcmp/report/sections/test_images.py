@@ -7,13 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from digitcmp.report.contrasts.effects import differing
-from digitcmp.report.contrasts.shared_images import (
-    ACCURACY,
-    COLUMNS,
-    accuracies_over_images,
-    effects_over_images,
-)
+from digitcmp.report.contrasts import shared_images
+from digitcmp.report.contrasts.planned import differing
+from digitcmp.report.contrasts.shared_images import ACCURACY, COLUMNS
 from digitcmp.report.formats import decimals, interval, to_text
 from digitcmp.report.pages.columns import Column, Table, named
 from digitcmp.report.pages.section import File, Part
@@ -55,10 +51,8 @@ def over_images(results: Results) -> pd.DataFrame:
 
     Empty unless the answers are known, or an archive has the table.
     """
-    tables = results.archived("test_images.csv")
     if results.answers is not None:
-        titles = results.titles()
-        tables = [accuracies_over_images(results.runs, results.cells, titles, results.answers)]
-        tables.append(effects_over_images(results.runs, results.effects, results.answers))
-    tables = [table for table in tables if len(table)]  # an empty table would make the numbers objects
+        titles = results.title_of
+        return shared_images.over_images(results.grid, results.effects, results.cells, titles, results.answers)
+    tables = results.archived("test_images.csv")
     return pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))

@@ -1,18 +1,15 @@
-"""Verdicts on effects: the rule, the robust verdict and the text."""
+"""Verdicts on effects: the rule and the robust verdict, on arrays that are broadcast, and the text."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from digitcmp.report.statistics.stats import ROUNDING, SIGNIFICANT
+from digitcmp.report.statistics.estimates import ROUNDING, SIGNIFICANT
 
 MARGIN = 0.01  # of accuracy, because the claims have two decimals
 NO_INTERVAL = "no interval: all differences are equal"
-SIZED = (
-    "smaller than claimed",
-    "larger than claimed",
-    "opposite to the claim",
-)  # verdicts that are followed by the size
+SIZED = ("smaller than claimed", "larger than claimed", "opposite to the claim")  # followed by the size
 
 RULE = (
     f"Verdicts if the paper claims a size. *as claimed*: the mean is within {MARGIN} of the claim, and the 95 % "
@@ -26,56 +23,56 @@ RULE = (
 )
 
 
-def verdict(mean: float, low: float, high: float, p_holm: float, claim: float) -> str:
-    """Return the verdict on an effect by RULE.
+def verdict(mean: Any, low: Any, high: Any, p_holm: Any, claim: Any) -> np.ndarray:
+    """Return the verdicts on effects by RULE.
 
     Args:
-        mean: The mean difference in accuracy.
-        low: The lower end of its 95 % interval, nan if there is none.
-        high: The upper end.
+        mean: The mean differences in accuracy.
+        low: The lower ends of their 95 % intervals, nan if there is none.
+        high: The upper ends.
         p_holm: Holm's p, used if nothing is claimed.
-        claim: The size > 0 that the paper claims, nan if it claims none.
+        claim: The sizes > 0 that the paper claims, nan if it claims none.
     """
-    if np.isnan(low):
-        return NO_INTERVAL
-    if np.isnan(claim):
-        return "effect seen" if p_holm < SIGNIFICANT else "no effect seen"
-    near = MARGIN + ROUNDING
-    if low <= 0 <= high:
-        return "no effect seen" if high < claim - near else "undecided"
-    if high < 0:
-        return "opposite to the claim"
-    if abs(mean - claim) <= near:
-        return "as claimed" if high - low <= 2 * claim + ROUNDING else "undecided"
-    if low <= claim <= high:
-        return "undecided"
-    return "smaller than claimed" if mean < claim else "larger than claimed"
+    near = abs(mean - claim) <= MARGIN + ROUNDING
+    contains_0 = (low <= 0) & (high >= 0)
+    rules = [  # the first that applies
+        (np.isnan(low), NO_INTERVAL),
+        (np.isnan(claim) & (p_holm < SIGNIFICANT), "effect seen"),
+        (np.isnan(claim), "no effect seen"),
+        (contains_0 & (high < claim - MARGIN - ROUNDING), "no effect seen"),
+        (contains_0, "undecided"),
+        (high < 0, "opposite to the claim"),
+        (near & (high - low <= 2 * claim + ROUNDING), "as claimed"),
+        (near | ((low <= claim) & (claim <= high)), "undecided"),
+        (mean < claim, "smaller than claimed"),
+    ]
+    tests, names = zip(*rules, strict=True)
+    return np.select(np.broadcast_arrays(*tests), names, "larger than claimed")
 
 
-def robust_verdict(first: str, effect: tuple[float, float], robust: tuple[float, float, float], claim: float) -> str:
-    """Return the verdict by a robust estimate with its interval, '' if it is equal to `first`.
+def robust_verdict(first: np.ndarray, effect: Any, robust: Any, claim: Any) -> np.ndarray:
+    """Return the verdicts by robust estimates with their intervals, '' if equal to `first`.
 
     Args:
-        first: The verdict by the t-interval.
-        effect: The t-interval.
-        robust: The robust estimate and its interval, nan if there is none.
+        first: The verdicts by the t-intervals.
+        effect: The lower and upper ends of the t-intervals.
+        robust: The robust estimates and the ends of their intervals, nan if there is none.
         claim: As in `verdict`. If it is nan, the two intervals are only compared in that they contain 0 or not.
     """
-    estimate, low, high = robust
-    if np.isnan(low) or first == NO_INTERVAL:
-        return ""
-    if not np.isnan(claim):
-        second = verdict(estimate, low, high, np.nan, claim)
-        return second if second != first else ""
-    contains = low <= 0 <= high
-    if first == "effect seen" and contains:
-        return "interval contains 0"
-    if first == "no effect seen" and not contains and effect[0] <= 0 <= effect[1]:
-        return "interval excludes 0"
-    return ""
+    mean, low, high = robust
+    second = verdict(mean, low, high, np.nan, claim)
+    contains, contained = (low <= 0) & (high >= 0), (effect[0] <= 0) & (effect[1] >= 0)
+    rules = [
+        (np.isnan(low) | (first == NO_INTERVAL), ""),
+        (~np.isnan(claim), np.where(second == first, "", second)),
+        ((first == "effect seen") & contains, "interval contains 0"),
+        ((first == "no effect seen") & ~contains & contained, "interval excludes 0"),
+    ]
+    tests, names = zip(*rules, strict=True)
+    return np.select(tests, names, "")
 
 
-def in_words(first: str, mean: float, robust: str = "", without: Iterable[tuple[int, str]] = ()) -> str:
+def in_words(first: str, mean: float, robust: str = "", without: Mapping[int, str] | None = None) -> str:
     """Return a verdict with its size and with the other verdicts.
 
     Args:
@@ -86,7 +83,7 @@ def in_words(first: str, mean: float, robust: str = "", without: Iterable[tuple[
     """
     words = [f"{first} ({mean:+.3f})" if first in SIZED else first]
     seeds: dict[str, list[str]] = {}
-    for seed, other in without:
+    for seed, other in (without or {}).items():
         seeds.setdefault(other, []).append(str(seed))
     if robust and robust not in seeds:
         words.append(f"robust: {robust}")

@@ -6,7 +6,7 @@ import pytest
 from records import grid, record, report
 
 from digitcmp.errors import ConfigError
-from digitcmp.report.contrasts.cell_contrast import contrast
+from digitcmp.report.requested import contrast
 from digitcmp.report.results import Results
 
 

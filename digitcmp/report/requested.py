@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
 
 import pandas as pd
 
 from digitcmp.errors import ConfigError, listed
-from digitcmp.report.contrasts.conditions import Condition, conditions
-from digitcmp.report.contrasts.contrast import Contrast
-from digitcmp.report.contrasts.effects import corrected, measured
-from digitcmp.report.contrasts.samples import Samples
+from digitcmp.report.contrasts.effects import effects
+from digitcmp.report.contrasts.grid import Contrast, Grid
 from digitcmp.report.results import Results
 
 FAMILY = "requested"
@@ -68,13 +65,6 @@ def contrast(results: Results, first: str, second: str) -> tuple[pd.DataFrame, l
     for name, alone in zip(names, (seeds[0] - common, seeds[1] - common), strict=True):
         if alone:
             notes.append(f"not paired: {name} seed={','.join(map(str, sorted(alone)))}")
-    runs = results.runs[results.runs.cell.isin(cells) & results.runs.seed.isin(common)].reset_index(drop=True)
-    frame = conditions(runs)
-    sides: list[Condition] = []
-    for cell in cells:
-        row: dict[str, Any] = frame[runs.cell == cell].iloc[0].to_dict()
-        sides.append({key: value for key, value in row.items() if key not in ("seed", "test_acc")})
-    varied = [key for key in sides[0] if sides[0][key] != sides[1][key]]
-    made = Contrast(FAMILY, varied, [sides[0]], [sides[1]], name=f"{names[0]} − {names[1]}")
-    row = {"family": FAMILY, "effect": made.effect, "context": "", "claim": made.claim, "published": made.published}
-    return corrected(measured(pd.DataFrame([row | {"contrast": made}]), Samples(frame))), notes
+    grid = Grid(results.runs[results.runs.cell.isin(cells) & results.runs.seed.isin(common)])
+    weights = {grid.names.index(cell): weight for cell, weight in zip(cells, (1.0, -1.0), strict=True)}
+    return effects(grid, [Contrast(FAMILY, f"{names[0]} − {names[1]}", "", weights)]), notes

@@ -1,0 +1,196 @@
+"""Statistics of differences over seeds, of all contrasts at once, as pure functions of arrays.
+
+Differences are arrays (contrast, seed), nan without a run. The robust estimate is the 20 % trimmed mean with Yuen's
+interval. Two collapsed runs among ten hardly move it. The Hodges-Lehmann estimate was not chosen because one collapsed
+run already moves an end of Wilcoxon's interval: that end is the ninth of 55 Walsh averages, and ten of these contain
+the difference of that run. The sign-flip test is exact and assumes no normal distribution, but its statistic is the
+mean.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from scipy.special import bdtr, stdtr, stdtrit
+
+SIGNIFICANT = 0.05
+ROUNDING = 1e-9  # accuracies are ratios of counts; smaller differences are rounding errors
+FEW = 5  # with fewer seeds, equal differences give no interval
+TRIMMED = 0.2  # the share of the differences that is cut off at either end
+EXACT = 30  # the largest number of seeds for which all signs are counted, as two halves of 2^15
+ROBUST = ("p_flip", "trimmed", "trimmed_low", "trimmed_high", "loo_low", "loo_high")  # the columns of `robust`
+
+Differences = Float[np.ndarray, "contrast seed"]
+
+
+class LeaveOneOut(NamedTuple):
+    """The means of n >= 3 differences, their 95 % t-intervals and two-sided p without each seed."""
+
+    mean: Differences
+    low: Differences
+    high: Differences
+    p: Differences
+
+
+def half_width(std: Any, n: Any) -> Any:
+    """Return half the width of the 95 % t-interval of means, from the sample std of n > 1 values."""
+    return stdtrit(n - 1, 0.975) * std / np.sqrt(n)
+
+
+def by_n(differences: Differences) -> Iterator[tuple[int, Int[np.ndarray, " row"], Differences]]:
+    """Yield each number of seeds n, the rows that have it, and their differences without gaps, (row, n)."""
+    known = ~np.isnan(differences)
+    counts = known.sum(axis=1)
+    for n in np.unique(counts):
+        rows = np.flatnonzero(counts == n)
+        yield int(n), rows, differences[rows][known[rows]].reshape(len(rows), n)
+
+
+def estimate(differences: Differences) -> pd.DataFrame:
+    """Return the mean of each contrast over its seeds with its 95 % t-interval and two-sided p.
+
+    If all differences are equal, the interval is that point, and p is 0, or 1 if the point is 0. With fewer than FEW
+    such seeds the spread is unknown, and interval and p are nan.
+
+    Returns:
+        Columns `n mean ci_low ci_high p`, one row per contrast, nan for fewer than two seeds, and the mean for none.
+    """
+    table = np.full((len(differences), 5), np.nan)
+    for n, rows, values in by_n(differences):
+        table[rows, 0] = n
+        if n == 0:
+            continue
+        values = np.round(values, 12)  # remove rounding errors, so that equal differences compare equal
+        equal = np.ptp(values, axis=1) == 0
+        mean = np.where(equal, values[:, 0], values.mean(axis=1))
+        table[rows, 1] = mean
+        if n == 1:
+            continue
+        std = values.std(axis=1, ddof=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            half, p = half_width(std, n), 2 * stdtr(n - 1, -np.abs(mean / (std / np.sqrt(n))))
+        known = 0.0 if n >= FEW else np.nan
+        half, p = np.where(equal, known, half), np.where(equal, known + (mean == 0), p)
+        table[rows, 2:] = np.stack([mean - half, mean + half, p], axis=1)
+    return pd.DataFrame(table, columns=["n", "mean", "ci_low", "ci_high", "p"]).astype({"n": int})
+
+
+def mean_accuracy(accuracies: Differences) -> pd.DataFrame:
+    """Return `estimate` of accuracies, the intervals cut to [0, 1].
+
+    Their coverage is unchanged, because a mean of accuracies lies in [0, 1].
+    """
+    table = estimate(accuracies)
+    return table.assign(ci_low=table.ci_low.clip(0, 1), ci_high=table.ci_high.clip(0, 1))
+
+
+def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    """Return Holm's step-down adjustment of the p-values of one family, in the order given."""
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+def holm_by(table: pd.DataFrame, *family: str) -> pd.Series:
+    """Return Holm's adjustment of the column `p` inside each family, nan where p is."""
+    tested = table[table.p.notna()]
+    return tested.groupby(list(family)).p.transform(lambda p: holm(p.to_numpy())).reindex(table.index)
+
+
+def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarray, " other"]) -> np.ndarray:
+    """Return Holm's adjustment of the p-value at `place` for each of several other values of it.
+
+    This is `holm(p)[place]` with `p[place]` replaced by each of `others`.
+    """
+    rest = np.sort(np.delete(p, place))
+    steps = np.concatenate([[0.0], np.maximum.accumulate(rest * np.arange(len(p), 1, -1))])
+    smaller = np.searchsorted(rest, others)
+    return np.minimum(1, np.maximum(steps[smaller], others * (len(p) - smaller)))
+
+
+def false_discovery(p: pd.Series) -> pd.Series:
+    """Return q, Benjamini and Hochberg's adjustment of p-values for the false-discovery rate, nan where p is."""
+    from scipy.stats import false_discovery_control  # slow import
+
+    known = p.dropna()
+    return pd.Series(false_discovery_control(known), known.index).reindex(p.index)
+
+
+def sign_test(less: Int[np.ndarray, " test"], more: Int[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    """Return the exact two-sided p of sign tests. Seeds without a difference are not counted."""
+    total = less + more
+    p = 2 * bdtr(np.minimum(less, more), np.maximum(total, 1), 0.5)
+    return np.where(total > 0, np.minimum(1, p), 1.0)
+
+
+def robust(differences: Differences) -> pd.DataFrame:
+    """Return the columns ROBUST, one row per contrast.
+
+    p_flip is that of the sign-flip test, nan for more than EXACT seeds. The trimmed mean and its interval are nan for
+    fewer than FEW seeds, because none would be cut off. loo_low and loo_high are the smallest and the largest mean if
+    one seed is left out, nan for fewer than three seeds.
+    """
+    table = pd.DataFrame(np.nan, index=range(len(differences)), columns=list(ROBUST))
+    for n, rows, values in by_n(differences):
+        if 1 < n <= EXACT:
+            table.loc[rows, "p_flip"] = [sign_flip_p(row) for row in values]
+        if n >= FEW:
+            table.loc[rows, ["trimmed", "trimmed_low", "trimmed_high"]] = trimmed_mean(values)
+        if n > 2:
+            means = leave_one_out(values).mean
+            table.loc[rows, "loo_low"], table.loc[rows, "loo_high"] = means.min(axis=1), means.max(axis=1)
+    return table
+
+
+def sign_flip_p(difference: Float[np.ndarray, " seed"]) -> float:
+    """Return the exact two-sided p of the paired permutation test of at most EXACT differences.
+
+    It is the share of the 2^n combinations of signs for which the mean is at least as far from 0. The smallest possible
+    value is 2 / 2^n, that is .0625 for five seeds and .002 for ten.
+    """
+    n, observed = len(difference), abs(difference.sum())
+    if observed < ROUNDING:
+        return 1.0
+    first, second = signed_sums(difference[: n // 2]), np.sort(signed_sums(difference[n // 2 :]))
+    as_far = len(second) - np.searchsorted(second, observed - ROUNDING - first)
+    return float(2 * as_far.sum() / 2.0**n)
+
+
+def signed_sums(values: Float[np.ndarray, " seed"]) -> Float[np.ndarray, " signs"]:
+    """Return the sum of n values for each of the 2^n combinations of signs."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
+
+
+def trimmed_mean(differences: Differences) -> Float[np.ndarray, "contrast 3"]:
+    """Return the mean without the g = floor(n / 5) smallest and g largest differences, with Yuen's t-interval.
+
+    The standard error is sqrt((n - 1) s^2 / (h (h - 1))), with s^2 the variance of the winsorized differences and
+    h = n - 2 g the number that is left. There are h - 1 degrees of freedom.
+    """
+    n = differences.shape[1]
+    cut = int(TRIMMED * n + ROUNDING)
+    left, ordered = n - 2 * cut, np.sort(differences, axis=1)
+    mean = ordered[:, cut : n - cut].mean(axis=1)
+    winsorized = np.clip(ordered, ordered[:, [cut]], ordered[:, [n - cut - 1]])
+    error = np.sqrt((n - 1) * winsorized.var(axis=1, ddof=1) / (left * (left - 1)))
+    half = stdtrit(left - 1, 0.975) * error
+    return np.stack([mean, mean - half, mean + half], axis=1)
+
+
+def leave_one_out(differences: Differences) -> LeaveOneOut:
+    """Return the statistics of contrasts with n >= 3 differences without each seed, (contrast, n) each."""
+    n = differences.shape[1]
+    centred = differences - differences.mean(axis=1, keepdims=True)
+    mean = (differences.sum(axis=1, keepdims=True) - differences) / (n - 1)
+    squares = np.maximum((centred**2).sum(axis=1, keepdims=True) - centred**2 * n / (n - 1), 0)
+    error = np.sqrt(squares / (n - 2) / (n - 1))
+    half = stdtrit(n - 2, 0.975) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = 2 * stdtr(n - 2, -np.abs(mean / error))
+    return LeaveOneOut(mean, mean - half, mean + half, np.where(np.isnan(p), 1.0, p))
