@@ -1,11 +1,13 @@
 """Training from Python and notebooks: `digitcmp.train` and `digitcmp.sweep`."""
 
 import itertools
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import Any
 
@@ -17,6 +19,7 @@ from digitcmp import frames
 from digitcmp.config.conf import CONF, files
 from digitcmp.config.run import Run, groups
 from digitcmp.errors import ConfigError, RunError
+from digitcmp.files import OUTCOME
 from digitcmp.sweeps.grid import typed
 from digitcmp.training import fit, messages
 
@@ -84,25 +87,24 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
     if "dry_run=true" in given:
         raise ConfigError(NO_DRY_RUN)
     line = [sys.executable, "-m", "digitcmp", "train", "-m", *given]
-    lines = []
-    plain = {key: value for key, value in os.environ.items() if key not in FORCED}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(line, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=plain) as process:
-        assert process.stdout is not None
-        try:
-            for text in process.stdout:
-                lines.append(text.rstrip())
-                print(text, end="", flush=True)
-        except BaseException:  # an interrupted notebook leaves nothing running
-            process.terminate()
-            raise
-    if process.returncode:
-        reason = [text.strip() for text in lines if text] or ["the sweep was stopped"]
-        if any(text.endswith(" not finished:") for text in reason):
-            raise RunError(reason[-2])  # the last failed run, above its command
-        raise (RunError if " runs in " in reason[0] else ConfigError)(reason[-1])
-    [folder] = [text.partition(" runs in ")[2].rpartition(", ")[0] for text in lines if " runs in " in text][-1:]
-    return frames.results(folder)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "outcome.json"
+        plain = {key: value for key, value in os.environ.items() if key not in FORCED} | {OUTCOME: str(file)}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(line, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=plain) as process:
+            assert process.stdout is not None
+            try:
+                for text in process.stdout:
+                    print(text, end="", flush=True)
+            except BaseException:  # an interrupted notebook leaves nothing running
+                process.terminate()
+                raise
+        outcome = json.loads(file.read_text("utf-8")) if file.exists() else {"error": "the sweep was stopped"}
+    if "error" in outcome:
+        raise (ConfigError if outcome.get("is_config") else RunError)(outcome["error"])
+    if outcome["failures"]:
+        raise RunError(outcome["failures"][-1])
+    return frames.results(outcome["folder"])
 
 
 def flattened(options: Mapping[str, Any]) -> dict[str, Any]:

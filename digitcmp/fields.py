@@ -6,6 +6,7 @@ pydantic validates strictly: 1 is not true, "2" is not 2, an unknown key is an e
 import inspect
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import NoneType, UnionType
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -24,15 +26,25 @@ from pydantic_core import core_schema
 
 from digitcmp.errors import ConfigError
 
-Count = Annotated[int, Field(ge=1, description="a whole number >= 1")]
-UpToThousand = Annotated[int, Field(ge=1, le=1000, description="a whole number from 1 to 1000")]
-Natural = Annotated[int, Field(ge=0, description="a whole number >= 0")]
-Bins = Annotated[int, Field(ge=2, description="a whole number >= 2")]
-Positive = Annotated[float, Field(gt=0, description="a number > 0")]
-NonNegative = Annotated[float, Field(ge=0, description="a number >= 0")]
-Fraction = Annotated[float, Field(gt=0, lt=1, description="a number between 0 and 1")]
-BelowOne = Annotated[float, Field(ge=0, lt=1, description="a number from 0 to below 1")]
-StepLimit = Annotated[int, Field(ge=-1, description="a whole number >= 0, or -1 for no limit")]
+
+def number(value: Any) -> Any:
+    """Return the number that a text spells, '0.001' of an environment variable, and other values unchanged."""
+    for kind in (int, float):
+        if isinstance(value, str):
+            with suppress(ValueError):
+                value = kind(value)
+    return value
+
+
+FromText = BeforeValidator(number)
+Count = Annotated[int, FromText, Field(ge=1, description="a whole number >= 1")]
+UpToThousand = Annotated[int, FromText, Field(ge=1, le=1000, description="a whole number from 1 to 1000")]
+Natural = Annotated[int, FromText, Field(ge=0, description="a whole number >= 0")]
+Bins = Annotated[int, FromText, Field(ge=2, description="a whole number >= 2")]
+Positive = Annotated[float, FromText, Field(gt=0, description="a number > 0")]
+NonNegative = Annotated[float, FromText, Field(ge=0, description="a number >= 0")]
+Fraction = Annotated[float, FromText, Field(gt=0, lt=1, description="a number between 0 and 1")]
+BelowOne = Annotated[float, FromText, Field(ge=0, lt=1, description="a number from 0 to below 1")]
 Batches = (
     Annotated[int, Field(ge=0, description="a whole number of batches")]
     | Annotated[float, Field(ge=0, le=1, description="a share from 0.0 to 1.0")]

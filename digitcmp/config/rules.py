@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitcmp.data.labels import AUX_LABELS
@@ -25,6 +26,10 @@ def plugins_name_a_class(run: Run) -> None:
     for target in run.trainer.plugins:
         named = isinstance(target.get("_target_"), str)
         require(named, "trainer.plugins", [target], "every item needs a _target_, the name of a class")
+
+
+def sweep_stays_in_its_folder(run: Run) -> None:
+    require(".." not in Path(run.sweep).parts, "sweep", run.sweep, "a name without .. is expected")
 
 
 def head_fits_backbone_and_task(run: Run) -> None:
@@ -108,6 +113,7 @@ def best_epoch_is_evaluated(run: Run) -> None:
 
 RULES = (
     plugins_name_a_class,
+    sweep_stays_in_its_folder,
     head_fits_backbone_and_task,
     nesterov_has_momentum,
     digit_labels_are_used_with_aux_only,

@@ -34,11 +34,6 @@ class Head:
     def name(self) -> str:
         return self.build.__name__
 
-    @property
-    def summary(self) -> str:
-        """The first line of the builder's docstring, for the help."""
-        return (self.build.__doc__ or "").partition("\n")[0]
-
     @cached_property
     def arguments(self) -> type[Group]:
         """The options of the head, with their types and defaults: the builder's parameters after the shape."""

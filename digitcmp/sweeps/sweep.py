@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.errors import RunError, StaleError
+from digitcmp.files import outcome
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweeps.estimate import Estimate, clock, cores, total
@@ -75,10 +76,13 @@ def sweep(
             with progress:
                 failures = LaunchQueue(to_do, launch).run()
     except SystemExit:
+        errors = [f"{folder.parent.name} {folder.name}: {error}" for folder, error in progress.failed.items()]
+        outcome(error=errors[-1] if errors else STOPPED)
         if stop_on_failure and progress.failed:
             sys.exit("stopped at the first failure. Start the sweep again to train the unfinished runs.")
         print(STOPPED, file=sys.stderr)
         raise
+    outcome(folder=str(root), failures=[f"{job.title}: {error}" for job, error in failures])
     print_table(root)
     if failures:
         print_failures(failures, options)

@@ -22,6 +22,7 @@ from digitcmp import paper
 from digitcmp.config import help
 from digitcmp.config.run import Run
 from digitcmp.errors import RunError
+from digitcmp.files import outcome
 from digitcmp.runs.folder import ERROR, IN_A_SWEEP
 from digitcmp.training.messages import MENDABLE, reason
 
@@ -48,7 +49,9 @@ def command(main: Callable[[], None]) -> None:
         # Hydra and OmegaConf raise ValueError and similar errors for invalid arguments
         if IN_FULL or not (isinstance(error, MENDABLE) or raised_by(error, "hydra", "omegaconf")):
             raise
-        sys.exit(reason(error))
+        message = reason(error)
+        outcome(error=message, is_config=not isinstance(error, RunError | OSError))
+        sys.exit(message)
 
 
 def raised_by(error: BaseException, *packages: str) -> bool:
