@@ -16,12 +16,12 @@ from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
+from joblib import cpu_count
 from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
 from digitcmp.sweeps import grid, selection
-from digitcmp.sweeps.estimate import cores
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import messages, process
@@ -54,7 +54,7 @@ class LocalLauncher(JoblibLauncher):
     """Hydra's joblib launcher, with at most as many workers as runs. The workers end with a killed sweep."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        n_jobs = cores() if self.joblib.get("n_jobs", -1) < 0 else self.joblib["n_jobs"]
+        n_jobs = cpu_count() if self.joblib.get("n_jobs", -1) < 0 else self.joblib["n_jobs"]
         # with one worker, joblib would train in this process, which a killed run would end
         self.joblib["n_jobs"] = n_jobs if n_jobs in (0, 1) else max(2, min(n_jobs, len(job_overrides)))
         self.joblib |= {"initializer": process.end_with, "initargs": (os.getpid(),)}
@@ -124,15 +124,7 @@ class GridSweeper(Sweeper):
         options += ["hydra.sweeper.rates=null"] if self.rates else []
         if root != Path(config.hydra.sweep.dir):
             options.append(f'hydra.sweep.dir="{root}"')
-        sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options, self.workers)
-
-    @property
-    def workers(self) -> int:
-        """The number of runs that the launcher trains at once, 0 for one on each core."""
-        launcher = self.config.hydra.launcher
-        if launcher._target_.endswith("BasicLauncher"):
-            return 1
-        return max(launcher.get("n_jobs") or 0, 0)
+        sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options)
 
     def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
         """Return the configuration for these choices of files. Raise ConfigError if one of them is a sweep."""

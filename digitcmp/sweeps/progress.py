@@ -3,19 +3,19 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from digitcmp.fields import shown
 from digitcmp.runs.folder import CONFIG, RESULT
 from digitcmp.runs.result import read_result
-from digitcmp.sweeps.estimate import OVERHEAD, Estimate, clock, cores, total
 from digitcmp.sweeps.job import Job
+
+SPEED_PERIOD = 24 * 3600.0  # seconds of the sweep that determine the remaining time
 
 
 class SweepProgress:
@@ -26,37 +26,26 @@ class SweepProgress:
     Args:
         jobs: the runs to train.
         total_runs: the number of all runs of the sweep.
-        estimate: predicts the seconds of a run.
         stop_on_failure: whether to end the sweep when a run fails.
-        workers: the number of runs that are trained at once, 0 for one on each core.
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], total_runs: int, estimate: Estimate, stop_on_failure: bool, workers: int
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], total_runs: int, stop_on_failure: bool) -> None:
         self.waiting = list(jobs)
         self.failed: dict[Path, str] = {}
-        self.total, self.before = total_runs, total_runs - len(jobs)
-        self.estimate, self.stop_on_failure = estimate, stop_on_failure
-        self.workers = workers or cores()
-        self.at_once = 0  # the largest number of runs that trained at once
-        cells = [job.run.cell for job in jobs]
-        keys = dict.fromkeys(key for cell in cells for key in cell if key not in ("model", "aux", "head"))
-        self.varied = [key for key in keys if len({shown(cell.get(key)) for cell in cells}) > 1]
-        self.began: dict[Path, float] = {}
-        self.trained = 0.0  # seconds of the finished fits
+        self.total, self.stop_on_failure = total_runs, stop_on_failure
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
         self.console = Console(highlight=False)
-        columns = BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}")
-        self.bar = Progress(*columns, console=self.console, auto_refresh=False)
-        self.task = self.bar.add_task("starting workers", total=total_runs, completed=self.before)
+        columns = BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
+        self.bar = Progress(
+            *columns, console=self.console, disable=not self.console.is_terminal, speed_estimate_period=SPEED_PERIOD
+        )
+        self.task = self.bar.add_task("starting workers", total=total_runs, completed=total_runs - len(jobs))
 
     def __enter__(self) -> "SweepProgress":
-        if self.console.is_terminal:
-            self.bar.start()
-        elif self.waiting:
+        if self.bar.disable and self.waiting:
             print("starting workers", flush=True)
+        self.bar.start()
         self.thread.start()
         return self
 
@@ -72,73 +61,25 @@ class SweepProgress:
 
     def look(self) -> None:
         """Report the runs that have finished or failed since the last call, and update the bar."""
-        for job in self.waiting:
-            if job.wrote(CONFIG):
-                self.began.setdefault(job.folder, time.monotonic())
-        self.at_once = max(self.at_once, len(self.running))
         for job in list(self.waiting):
             if job.wrote(RESULT) and (result := read_result(job.folder)):
-                self.estimate.correct(result)
-                self.learn(job, result["fit_seconds"])
                 self.end(job, f"test accuracy {result['test_acc']:.4f}  {result['fit_seconds']:.1f} s")
-            elif (error := job.error) and job.folder not in self.failed:
+            elif error := job.error:
                 self.failed[job.folder] = error
-                if began := self.began.get(job.folder):
-                    self.learn(job, time.monotonic() - began)
                 self.end(job, f"FAILED: {error}")
                 if self.stop_on_failure:
                     os.kill(os.getpid(), signal.SIGTERM)
-        if self.console.is_terminal:
-            self.bar.update(self.task, completed=self.total - len(self.waiting), description=self.status, refresh=True)
-
-    def learn(self, job: Job, seconds: float) -> None:
-        """Update the estimated overhead of a run beyond its fit.
-
-        Args:
-            job: a run that has just ended.
-            seconds: the seconds of its fit.
-        """
-        now = time.monotonic()
-        self.trained += seconds
-        training = sum(now - self.began[other.folder] for other in self.running if other is not job)
-        ended = self.total - self.before - len(self.waiting) + 1
-        available = (now - min(self.began.values())) * self.at_once
-        self.estimate.overhead = max(OVERHEAD, (available - self.trained - training) / ended)
+        if running := sum(job.wrote(CONFIG) for job in self.waiting):
+            failed = f", {len(self.failed)} failed" if self.failed else ""
+            self.bar.update(self.task, description=f"{running} running{failed}")
 
     def end(self, job: Job, outcome: str) -> None:
+        """Report a run that has ended, with its result or its error."""
         self.waiting.remove(job)
-        count = f"[{self.total - len(self.waiting)}/{self.total}]"
-        if self.console.is_terminal:
-            self.console.print(Text(f"{self.short(job)}  {outcome}"), no_wrap=True, overflow="ellipsis", crop=True)
-        else:
-            print(f"{count} {job.title}  {outcome}{self.left}", flush=True)
-
-    def short(self, job: Job) -> str:
-        """Return a run's label, the settings that vary in the sweep, and its seed: 'AL4  lr=0.002 seed=3'."""
-        settings = [f"{key}={shown(job.run.settings.get(key))}" for key in self.varied]
-        return " ".join([f"{job.run.label:<6}", *settings, f"seed={job.run.seed}"])
-
-    @property
-    def running(self) -> list[Job]:
-        """The runs that have started and not ended."""
-        return [job for job in self.waiting if job.folder in self.began]
-
-    @property
-    def status(self) -> str:
-        """The text beside the bar: '2 running, 1 failed, 0:01:12 left'."""
-        parts = [f"{len(self.running)} running"] if self.began else ["starting workers"]
-        if self.failed:
-            parts.append(f"{len(self.failed)} failed")
-        return ", ".join(parts) + self.left
-
-    @property
-    def left(self) -> str:
-        """The remaining time, ', 0:01:12 left', '' if no run is waiting."""
-        if not self.waiting:
-            return ""
-        now = time.monotonic()
-        seconds = [
-            max(self.estimate.seconds(job.run.settings) - (now - self.began.get(job.folder, now)), 0.0)
-            for job in self.waiting
-        ]
-        return f", {clock(total(seconds, self.at_once or self.workers))} left"
+        self.bar.advance(self.task)
+        if not self.bar.disable:
+            self.console.print(Text(f"{outcome}  {job.title}"), no_wrap=True, overflow="ellipsis", crop=True)
+            return
+        seconds = self.bar.tasks[0].time_remaining
+        left = f", {timedelta(seconds=round(seconds))} left" if seconds and self.waiting else ""
+        print(f"[{self.total - len(self.waiting)}/{self.total}] {job.title}  {outcome}{left}", flush=True)

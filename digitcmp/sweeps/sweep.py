@@ -1,5 +1,6 @@
 """A sweep: skip the finished runs, train the others, list the failed ones and print a table."""
 
+import json
 import os
 import shlex
 import signal
@@ -12,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.errors import RunError, StaleError
-from digitcmp.files import outcome
+from digitcmp.files import outcome, write
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
-from digitcmp.sweeps.estimate import Estimate, clock, cores, total
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.launch import Launch, LaunchQueue
 from digitcmp.sweeps.progress import SweepProgress
 
 STOPPED = "stopped. Start the sweep again to train the unfinished runs."
+RECORD = "sweep.json"  # of the last start of a sweep: its runs and failures
 LONGEST_END = 30.0  # seconds that ending the workers may take, usually below one
 Finished = tuple[Job, dict[str, Any]]  # with the keys of its result that `remarks_on` needs, to save memory
 
@@ -33,7 +34,6 @@ def sweep(
     dry_run: bool,
     stop_on_failure: bool,
     options: Sequence[str],
-    workers: int,
 ) -> None:
     """Skip the finished runs, train the others and list those that failed. Exit with 1 if any did.
 
@@ -45,18 +45,15 @@ def sweep(
         dry_run: whether to print the plan and train nothing.
         stop_on_failure: whether to stop at the first run that fails.
         options: the arguments that the command of a single run needs besides its overrides.
-        workers: the number of runs that are trained at once, 0 for one on each core that this process may use.
 
     Raises:
         RunError: if a folder holds a run with other settings.
         StaleError: if other code finished a run and `stale` is ask.
         OSError: if a folder cannot be read or written.
     """
-    estimate = Estimate()
-    estimate.learn_folder(root.parent)
     to_do, finished, stale = sort_jobs(jobs, force)
     if dry_run:
-        print_plan(jobs, to_do, estimate, workers)
+        print_plan(jobs, to_do)
     if stale:
         files = list(dict.fromkeys(name for error in stale for name in error.functions))
         raise StaleError(f"{len(stale)} of {len(jobs)} runs were finished by", files)
@@ -68,7 +65,7 @@ def sweep(
         return
     for job, _ in finished:
         remove_old_lock(job.folder)
-    progress = SweepProgress(to_do, len(jobs), estimate, stop_on_failure, workers)
+    progress = SweepProgress(to_do, len(jobs), stop_on_failure)
     try:
         with stop_signals():
             for job in to_do:
@@ -83,6 +80,7 @@ def sweep(
         print(STOPPED, file=sys.stderr)
         raise
     outcome(folder=str(root), failures=[f"{job.title}: {error}" for job, error in failures])
+    record(root, jobs, failures)
     print_table(root)
     if failures:
         print_failures(failures, options)
@@ -179,19 +177,16 @@ def print_table(root: Path) -> None:
     print(f"\nStatistics and figures: digitcmp report {shlex.quote(str(root))}")
 
 
-def print_plan(jobs: Sequence[Job], to_do: Sequence[Job], estimate: Estimate, workers: int) -> None:
-    """Print the cells of a sweep, their finished runs, and the estimated time of the others."""
+def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
+    """Print the cells of a sweep and their finished runs."""
     every, left = Counter(job.cell for job in jobs), Counter(job.cell for job in to_do)
     for cell, n in every.items():
         print(f"{n - left[cell]:>4} of {n} finished  {cell}")
-    rest = ""
-    if to_do:
-        workers = workers or cores()
-        seconds = total((estimate.seconds(job.run.settings) for job in to_do), workers)
-        rest = f"; the others take about {clock(seconds)}, {at_once(workers)}"
-    print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished{rest}")
+    print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished")
 
 
-def at_once(workers: int) -> str:
-    """Return the number of runs that are trained at once, in words."""
-    return "one run at a time" if workers == 1 else f"{workers} runs at once"
+def record(root: Path, jobs: Sequence[Job], failures: Sequence[tuple[Job, str]]) -> None:
+    """Write sweep.json: the folder, the number of runs and of finished ones, and the error of each failed run."""
+    errors = {job.title: error for job, error in failures}
+    content = {"folder": str(root), "runs": len(jobs), "finished": len(jobs) - len(errors), "failures": errors}
+    write(root / RECORD, json.dumps(content, indent=1) + "\n")

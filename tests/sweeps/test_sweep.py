@@ -91,14 +91,9 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
         alone = train(*arguments, "dry_run=true").stdout.splitlines()
         assert alone[0].startswith(f"   0 of 1 finished  {label}") and len(alone) == 2
     assert len(finished([file.parent for file in tmp_path.rglob(RESULT)])) == 2
-
-
-def test_the_time_is_for_the_cores_that_a_sweep_may_use(command: Run) -> None:
-    sweep = ("-m", "model=ws2", "seed=range(20)", "dry_run=true")
-    alone = "one run at a time"
-    assert command(*sweep, LOKY_MAX_CPU_COUNT="1").stdout.rstrip().endswith(alone)
-    assert command(*sweep, "hydra/launcher=basic").stdout.rstrip().endswith(alone)
-    assert command(*sweep, "hydra.launcher.n_jobs=3").stdout.rstrip().endswith("3 runs at once")
+    record = json.loads((tmp_path / "multirun/sweep/sweep.json").read_text())
+    assert (record["folder"], record["runs"], record["finished"]) == ("multirun/sweep", 4, 2)
+    assert len(record["failures"]) == 2 and all("training diverged" in error for error in record["failures"].values())
 
 
 def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> None:
@@ -128,7 +123,7 @@ def test_two_at_once_train_nothing_twice(start: Start, tmp_path: Path) -> None:
 def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
     lines = train(*SWEEP, "dry_run=true").stdout.splitlines()
     assert [line.split()[:4] for line in lines[:2]] == [["0", "of", "4", "finished"]] * 2
-    assert lines[2].startswith("8 runs, 0 finished; the others take about 0:00:0")
+    assert lines[2] == "8 runs, 0 finished"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,7 +204,7 @@ def test_no_more_workers_start_than_there_are_runs(
 ) -> None:
     """The machine has 8 cores. A single run uses a worker, which it may kill, unless n_jobs=1 is set."""
     started = []
-    monkeypatch.setattr("hydra_plugins.digitcmp.cores", lambda: 8)
+    monkeypatch.setattr("hydra_plugins.digitcmp.cpu_count", lambda: 8)
     monkeypatch.setattr(JoblibLauncher, "launch", lambda self, *_: started.append(self.joblib["n_jobs"]))
     LocalLauncher(n_jobs=typed).launch([["seed=0"]] * runs, 0)
     assert started == [workers]
