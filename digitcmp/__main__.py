@@ -46,9 +46,12 @@ def main() -> None:
     if name not in COMMANDS:
         print(f"digitcmp {name}: unknown command; expected {', '.join(COMMANDS)}", file=sys.stderr)
         sys.exit(2)
-    # a run records its plugins, and the workers of a sweep import them
-    given = [f"plugins=[{','.join(modules)}]"] if modules and name == "train" else []
-    sys.argv = [f"digitcmp {name}", *given, *sys.argv[2:]]
+    arguments = sys.argv[2:]
+    if modules and name == "train":  # a run records its plugins, and the workers of a sweep import them
+        typed = [i for i, argument in enumerate(arguments) if "=" in argument and not argument.startswith("-")]
+        # Hydra accepts overrides in one place only, not before and after an option such as --config-dir
+        arguments.insert(typed[0] if typed else len(arguments), f"plugins=[{','.join(modules)}]")
+    sys.argv = [f"digitcmp {name}", *arguments]
     with streams.guarded():
         import_module(f"digitcmp.commands.{name}").main()
 

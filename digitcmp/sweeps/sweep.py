@@ -44,7 +44,7 @@ def sweep(
         force: whether to train finished runs again.
         dry_run: whether to print the plan and train nothing.
         stop_on_failure: whether to stop at the first run that fails.
-        options: the arguments that the command of a single run needs besides its overrides.
+        options: the arguments that the command of a single run needs before its overrides.
 
     Raises:
         RunError: if a folder holds a run with other settings.
@@ -148,7 +148,7 @@ def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) 
     """Print the failed runs on stderr, each with its error and the command that trains it alone."""
     print(f"\n{len(failures)} not finished:", file=sys.stderr)
     for job, error in failures:
-        command = shlex.join([*program(), "-m", *job.overrides, *options])
+        command = shlex.join([*program(), "-m", *options, *job.overrides])
         print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
 
 

@@ -110,20 +110,13 @@ def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
 
 
 def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
-    """The report reads from the results which network shares weights, and warns if they do not record it."""
+    """The report reads from the results which network shares weights."""
     sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "sweep=mine")
     report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
     assert "sharing" in set(pd.read_csv(lab / "multirun/mine/report/effects.csv").family)
     assert "is not registered" not in report.stdout + report.stderr
     runs = pd.read_csv(lab / "multirun/mine/report/runs.csv")
     assert json.loads(runs.network[0])["unshared"] == "flat2" and runs.majority.between(0.5, 1).all()
-    for file in (lab / "multirun/mine").rglob("result.json"):
-        older = json.loads(file.read_text())
-        del older["network"], older["result_crc"]
-        file.write_text(json.dumps(older))
-    report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
-    said = report.stdout + report.stderr
-    assert "flat is not registered, and its results do not record whether it shares weights" in said
 
 
 def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
@@ -132,8 +125,8 @@ def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
     failed = python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "train", "--config-dir=conf", *typed, code=1)
     [line] = [line for line in failed.stderr.splitlines() if line.startswith("    digitcmp train ")]
     words = shlex.split(line)
-    assert words[:4] == ["digitcmp", "train", "-m", "plugins=[mylab.nets]"]
-    assert "--config-dir=conf" in words and "model.width=9" in words
+    assert words[:3] == ["digitcmp", "train", "-m"]
+    assert {"--config-dir=conf", "plugins=[mylab.nets]", "model.width=9"} <= {*words}
     again = python(lab, "-m", "digitcmp", *words[1:], "lr=1e-3", "dry_run=true").stdout
     assert "1 runs, 0 finished" in again and "model=flat,aux=false,lr=0.001" in again
     failed = sweep(lab, *typed, "hydra/launcher=basic", code=1)
