@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import hydra
-import psutil
 import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import (
@@ -35,12 +34,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from digitcmp import files
 from digitcmp.config.run import Run
 from digitcmp.data.datamodule import PairData
-from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import RunError
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 from digitcmp.models.module import DigitComparison
-from digitcmp.models.network import PairEnsemble, PairModel
+from digitcmp.models.network import PairEnsemble
 from digitcmp.models.scores import names
 from digitcmp.registry import outside_module
 from digitcmp.runs.folder import BEST, METRICS
@@ -161,7 +159,6 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
 
 def build_module(run: Run, data: PairData) -> DigitComparison:
     """Return the module of a run for these pairs. Raise RunError if the network cannot be built or trained."""
-    require_memory(run, data.images)
     mean, std = data.moments if run.normalize else (0.0, 1.0)
     spec = dict(run.optimizer)
     if run.trainer.gradient_clip_val is not None and run.trainer.precision != "32-true":
@@ -316,23 +313,6 @@ def trainer_options(run: Run, folder: Path, callbacks: Sequence[Callback]) -> di
     if any(isinstance(callback, ProgressBar) for callback in callbacks):
         options["enable_progress_bar"] = True
     return options
-
-
-def require_memory(run: Run, images: ImageSpec) -> None:
-    """Raise RunError if training the network needs more than the free memory, before any of it is allocated."""
-    sized = {} if run.bins is None else {"bins": run.bins}
-    try:
-        with torch.random.fork_rng(), torch.device("meta"):
-            network = PairModel(run.model.name, run.model.arguments | sized, run.head.name, run.aux, images)
-    except Exception:  # it does not support meta tensors, or building it reports the error
-        return
-    params = run.ensemble * sum(parameter.numel() for parameter in network.parameters())
-    needed, free = 16 * params, psutil.virtual_memory().available  # weights, gradients and two moments, float32
-    if needed > free:
-        raise RunError(
-            f"model={run.model.name} has {params:,} parameters and needs {needed / 1e9:,.1f} GB to train; "
-            f"{free / 1e9:,.1f} GB are free"
-        )
 
 
 def try_batches(network: PairEnsemble, rows: int) -> None:
