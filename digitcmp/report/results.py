@@ -14,10 +14,10 @@ from digitcmp.report.contrasts import effects, tables
 from digitcmp.report.contrasts.grid import Grid
 from digitcmp.report.contrasts.planned import ORDERS
 from digitcmp.report.loading import sources
-from digitcmp.report.loading.archive import read_csv
 from digitcmp.report.loading.cells import cell_table, cell_titles
 from digitcmp.report.loading.provenance import provenance_warnings
 from digitcmp.report.loading.settings import changed
+from digitcmp.report.loading.sources import read_csv
 from digitcmp.report.statistics import collapse
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from records import factorial, grid, record
+from records import grid, record
 
-from digitcmp.report.contrasts.planned import designs
 from digitcmp.report.figures import style
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy, data_sets, effects
-from digitcmp.report.sections import factorial as factorials
 from digitcmp.report.sections.pairs import label_heights
 
 
@@ -36,28 +34,6 @@ def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() 
     frame = data_sets.rows(table)
     assert list(frame.label) == ["mean of 2", "mean of 2", "WS3 − WS1"] and list(frame.row) == [1, 1, 0]
     assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets are .6 / 3 apart
-
-
-def test_a_factorial_has_a_row_for_the_levels_of_the_other_factors(tmp_path: Path) -> None:
-    results = Results.load([factorial(tmp_path)])
-    [design] = designs(results.grid)
-    prepared = factorials.prepare(design, results)
-    assert prepared and prepared.families == ["auxiliary loss", "sharing"]
-    assert prepared.rows == ["MLP head", "MLP head,\naugment", "ordinal head", "ordinal head,\naugment"]
-    assert list(prepared.cells.label[:4]) == ["WS1", "WS3", "AL2", "AL4"]
-    assert list(prepared.cells.y[:4]) == pytest.approx([-0.3, -0.1, 0.1, 0.3])
-    first = prepared.effects[prepared.effects.row == 0]
-    assert list(zip(first.family, first.effect, first.aux, strict=True)) == [
-        ("sharing", "WS3 − WS1", False),
-        ("auxiliary loss", "AL2 − WS1", False),
-        ("auxiliary loss", "AL4 − WS3", False),
-        ("sharing", "AL4 − AL2", True),
-    ]
-    assert list(first.y) == pytest.approx([-0.12, -0.12, 0.12, 0.12])
-    incomplete = results.cells[results.cells.cell != prepared.cells.cell[0]]
-    results = Results(results.roots, results.runs[results.runs.cell.isin(incomplete.cell)])
-    [design] = designs(results.grid)
-    assert factorials.prepare(design, results) is None
 
 
 def test_published_results_stand_below_the_cells(tmp_path: Path) -> None:

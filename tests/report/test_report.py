@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import COMMITTED
-from records import factorial, grid, parts, record, report
+from records import grid, parts, record, report
 from rich.console import Console
 from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.figures.style import STYLE, save
-from digitcmp.report.pages.columns import Table
-from digitcmp.report.pages.section import Figure
+from digitcmp.report.pages.section import Figure, Table
 from digitcmp.report.pages.terminal import column_blocks, show_table
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
@@ -464,15 +463,6 @@ def test_figures_of_the_paper_are_drawn_where_their_cells_are(tmp_path: Path) ->
     assert figures["widths"] == {"accuracy", "figure5"}
     assert figures["rates"] == {"learning_rates"}
     assert not (tmp_path / "table" / "report").exists()
-
-
-def test_the_figure_of_a_factorial_is_drawn_once_it_is_whole(tmp_path: Path) -> None:
-    report(factorial(tmp_path))
-    assert (tmp_path / "report" / "factorial.svg").exists()
-    assert "](factorial.svg)" in (tmp_path / "report" / "report.md").read_text()
-    shutil.rmtree(next(tmp_path.glob("*augment=true*")))
-    report(tmp_path, "--out", tmp_path / "out")
-    assert not (tmp_path / "out" / "factorial.svg").exists()
 
 
 def test_tick_labels_of_effects_do_not_overlap(tmp_path: Path) -> None:

@@ -9,9 +9,8 @@ from records import grid
 from rich.console import Console
 
 from digitcmp.report import sections as report_sections
-from digitcmp.report.pages.columns import Column, Table, named
 from digitcmp.report.pages.output import report_files
-from digitcmp.report.pages.section import File, Part, Section
+from digitcmp.report.pages.section import Column, File, Part, Section, Table, named
 from digitcmp.report.pages.terminal import show
 from digitcmp.report.results import Results
 

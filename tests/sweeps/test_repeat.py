@@ -11,10 +11,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from records import grid, report
 
-import digitcmp.report.loading.archive as archive
 from digitcmp.config.conf import CONF, config_yaml, files
 from digitcmp.config.run import Run
 from digitcmp.errors import RunError
+from digitcmp.report.loading import sources as archive
 from digitcmp.sweeps import repeat
 
 STOP = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val_acc", "patience": 3}

@@ -33,6 +33,15 @@ COLOURS = {  # merged black and grey, dense blue, convolutional orange; networks
     **{"ws3": "#d55e00", "convnet": "#009e73", "convnet2": "#cc79a7"},
 }
 SPARE = ("#b8a800", "#882255", "#44aa99")  # colours of other backbones
+VERDICTS = {  # the colour of each kind of verdict on a light background; the page replaces them in its dark scheme
+    "as claimed": "#12805c",
+    "effect seen": "#12805c",
+    "smaller": "#a05a00",
+    "larger": "#3b5bbf",
+    "opposite": "#b3261e",
+    "no effect": "#5d636e",
+    "undecided": "#5d636e",
+}
 EFFECT = COLOURS["ws2"]  # the colour of effects of any backbone
 OTHERS = "#7f7f7f"  # the colour of published results
 DASHED = (0, (3, 1.2))
@@ -46,6 +55,17 @@ def palette(models: Iterable[str]) -> Palette:
     """Return the colour of each backbone, from COLOURS or else from SPARE."""
     unknown = sorted({*models} - COLOURS.keys())
     return COLOURS | {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
+
+
+def kind(verdict: object) -> str:
+    """Return the kind of a verdict: 'smaller' for 'smaller than claimed (+0.079)', '' if it is not a known verdict."""
+    text = verdict if isinstance(verdict, str) else ""
+    return next((name for name in VERDICTS if text.startswith(name)), "")
+
+
+def verdict_colour(verdict: object) -> str:
+    """Return the colour of a verdict, that of *undecided* if it is not a known verdict."""
+    return VERDICTS[kind(verdict) or "undecided"]
 
 
 def shades(colour: str, n: int) -> list[tuple[float, ...]]:

@@ -9,9 +9,9 @@ from digitcmp.report.contrasts.factors import NO_FACTOR
 from digitcmp.report.contrasts.grid import Grid, cell_name
 from digitcmp.report.contrasts.tables import common_cells
 from digitcmp.report.formats import ACCURACY, to_text
-from digitcmp.report.loading.provenance import MADE_WITH, Code, digests
+from digitcmp.report.loading.provenance import MADE_WITH, digests
 from digitcmp.report.loading.settings import default
-from digitcmp.report.pages.columns import P_VALUES, TWO_SEEDS_NOTE, Column, Table, named, t_interval
+from digitcmp.report.pages.section import P_VALUES, TWO_SEEDS_NOTE, Column, Table, named, t_interval
 from digitcmp.report.pages.terminal import show_table
 from digitcmp.report.results import Results
 
@@ -34,13 +34,14 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     grid = Grid(pd.concat(runs, ignore_index=True))
     left, right = (grid.cells[grid.cells.sweep == sweep].drop(columns="sweep") for sweep in named)
     settings = different_settings(left, right)
-    rows = [*settings.values(), *different_origins(first, second), *different_code(first.code, second.code)]
+    before, now = origins(first), origins(second)
+    made = [(key, text, now[key]) for key, text in before.items() if key in now and text != now[key]]
     hidden = [key for key in settings if key not in NO_FACTOR]  # cells of two tasks never match
     keys = [key for key in left if key not in hidden]
     varied = [key for key in keys if grid.cells[key].nunique() > 1]
     lacking = [f"only in {first.roots[0]}: {cell}" for cell in cells_without(left, right, keys, varied)]
     lacking += [f"only in {second.roots[0]}: {cell}" for cell in cells_without(right, left, keys, varied)]
-    differences = pd.DataFrame(rows, columns=["what", "first", "second"])
+    differences = pd.DataFrame([*settings.values(), *made], columns=["what", "first", "second"])
     return differences, common_cells(grid, hidden, varied), lacking
 
 
@@ -63,31 +64,12 @@ def different_settings(left: pd.DataFrame, right: pd.DataFrame) -> dict[str, Row
     return found
 
 
-def different_origins(first: Results, second: Results) -> list[Row]:
-    """Return the differences in versions, commits, devices and in the number of runs that recorded their code."""
-    rows = []
-    for key in MADE_WITH:
-        before, now = (", ".join(sorted(column(side.runs, key).unique())) for side in (first, second))
-        rows.append((key, before, now))
-    if first.code or second.code:
-        before, now = (f"{len(column(side.runs, 'code'))} of {len(side.runs)} recorded" for side in (first, second))
-        rows.append(("code", before, now))
-    return [row for row in rows if row[1] != row[2]]
-
-
-def column(runs: pd.DataFrame, key: str) -> pd.Series:
-    """Return the known values of a column, an empty series if there is no such column."""
-    return runs[key].dropna() if key in runs else pd.Series(dtype=str)
-
-
-def different_code(first: Code, second: Code) -> list[Row]:
-    """Return the files with different digests, of those that both sweeps have."""
-    before, now = digests(first), digests(second)
-    rows = []
-    for file in sorted(before.keys() & now.keys()):
-        if before[file] != now[file]:
-            rows.append((f"code of {file}", ", ".join(sorted(before[file])), ", ".join(sorted(now[file]))))
-    return rows
+def origins(side: Results) -> dict[str, str]:
+    """Return the versions, commits, devices and code of a sweep, by name."""
+    runs = side.runs
+    made = {key: ", ".join(sorted(runs[key].dropna().unique())) if key in runs else "" for key in MADE_WITH}
+    made["code"] = f"{runs.code.notna().sum()} of {len(runs)} recorded" if side.code else "not recorded"
+    return made | {f"code of {file}": ", ".join(sorted(found)) for file, found in sorted(digests(side.code).items())}
 
 
 def cells_without(left: pd.DataFrame, right: pd.DataFrame, keys: list[str], varied: list[str]) -> list[str]:

@@ -1,15 +1,15 @@
 """The files of a report: make them, check the folder, write them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from digitcmp.errors import RunError
 from digitcmp.report.figures.style import save
-from digitcmp.report.pages.markdown import document
 from digitcmp.report.pages.page import page
-from digitcmp.report.pages.section import Content, Figure
+from digitcmp.report.pages.section import Content, Figure, Table
+from digitcmp.report.pages.summary import conclusion, question, title
 from digitcmp.report.results import Results
 
 MANIFEST = ".manifest"  # lists the files of a report: the names of figures depend on the settings
@@ -85,3 +85,28 @@ def earlier_files(folder: Path) -> set[str]:
     except (OSError, UnicodeError):
         return set()
     return {name for name in names if Path(name).name == name and Path(name).suffix in SUFFIXES}
+
+
+def document(results: Results, sections: Iterable[Content]) -> str:
+    """Return the content of report.md."""
+    warnings = [f"> **Warning:** {warning}\n" for warning in results.warnings]
+    parts = [f"# {title(results)}\n", f"{conclusion(results)}\n", f"{question(results)}\n", *warnings]
+    for section in sections:
+        parts.append(f"## {section.title}\n")
+        for part in section.parts:
+            if isinstance(part, Figure):
+                parts.append(f"![{part.caption}]({part.name}.svg)\n\n*{part.caption}*\n")
+            elif isinstance(part, Table):
+                parts.append(markdown_table(part))
+            elif isinstance(part, str):
+                parts.append(f"{part}\n")
+            else:
+                parts.append("".join(f"- {line}\n" for line in part))
+    return "\n".join(parts)
+
+
+def markdown_table(content: Table) -> str:
+    """Return a table as Markdown."""
+    rule = [":--" if column.left else "--:" for column in content.columns]
+    rows: list[Sequence[str]] = [[column.heading for column in content.columns], rule, *content.first]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (f"\n{content.rest}\n" if content.rest else "")

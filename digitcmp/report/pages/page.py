@@ -15,17 +15,17 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from digitcmp.report.contrasts.planned import MAIN, MEAN
+from digitcmp.report.figures import style
 from digitcmp.report.formats import TWO_SEEDS
-from digitcmp.report.pages import summary, verdicts
-from digitcmp.report.pages.columns import Table
-from digitcmp.report.pages.section import Content, Figure
+from digitcmp.report.pages import summary
+from digitcmp.report.pages.section import Content, Figure, Table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
 MISTAKES = "pictures/mistakes.png"  # in a run's folder
 COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # light and dark scheme
 COLOURS |= {"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"}
-COLOURS |= {"#5d636e": "var(--soft)"}
+COLOURS["#5d636e"] = "var(--soft)"
 CARDS = 12  # verdicts at the head of the page
 NARROW = 330  # points: the widest figure that has text or another figure beside it
 
@@ -61,7 +61,7 @@ def page(results: Results, sections: Iterable[Content], figures: Mapping[str, by
         figures={name: drawing(svg) for name, svg in figures.items()},
         mistakes=mistakes(results),
         two_seeds=TWO_SEEDS,
-        kinds=list(verdicts.COLOURS),
+        kinds=list(style.VERDICTS),
     )
 
 
@@ -78,7 +78,7 @@ def bold(text: str) -> Markup:
 
 def kind(verdict: str) -> str:
     """Return the CSS class of a verdict: 'smaller' for 'smaller than claimed (+0.079)'."""
-    return verdicts.kind(verdict).replace(" ", "-")
+    return style.kind(verdict).replace(" ", "-")
 
 
 def highlights(results: Results) -> pd.DataFrame:

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from digitcmp.report.pages.columns import Table
-from digitcmp.report.pages.section import Content
+from digitcmp.report.pages.section import Content, Table
 from digitcmp.report.results import Results
 
 

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure as Drawing
 from digitcmp.report.figures.forest import mark_cell, name_rows, runs_by_cell, size
 from digitcmp.report.figures.style import OTHERS, PAGE, TIP, escaped, palette, seeds
 from digitcmp.report.formats import ACCURACY, spread
-from digitcmp.report.pages.columns import Column, Table, accuracy, estimate, named, plain
-from digitcmp.report.pages.section import Figure, File, Part
+from digitcmp.report.pages.section import Column, Figure, File, Part, Table, accuracy, estimate, named, plain
 from digitcmp.report.results import Results
 from digitcmp.report.sections.pairs import pair_series, published_results
 from digitcmp.report.statistics import collapse

@@ -10,8 +10,7 @@ import pandas as pd
 
 from digitcmp.report.contrasts.convergence import AT_TRAIN, CURVE, OUTCOMES, convergence, outcomes
 from digitcmp.report.formats import P_VALUE, interval, to_text
-from digitcmp.report.pages.columns import Column, Table, named
-from digitcmp.report.pages.section import File, Part
+from digitcmp.report.pages.section import Column, File, Part, Table, named
 from digitcmp.report.results import Results
 
 HEADINGS = {

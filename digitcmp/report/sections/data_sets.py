@@ -14,8 +14,7 @@ from digitcmp.report.contrasts.planned import differing
 from digitcmp.report.figures.forest import mark_interval, name_rows, separate_rows, show_zero, sign_ticks
 from digitcmp.report.figures.style import PAGE, added_by, escaped, seeds
 from digitcmp.report.formats import P_VALUE, interval, to_text
-from digitcmp.report.pages.columns import Table, named, plain
-from digitcmp.report.pages.section import Figure, Part
+from digitcmp.report.pages.section import Figure, Part, Table, named, plain
 from digitcmp.report.results import Results
 
 NOTE = (

@@ -19,13 +19,22 @@ from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
 from digitcmp.report.contrasts.tables import LARGE
 from digitcmp.report.contrasts.tables import equal_parameters as sharing_at_equal_parameters
 from digitcmp.report.figures.forest import mark_interval, name_rows, show_zero, size
-from digitcmp.report.figures.style import escaped, seeds
+from digitcmp.report.figures.style import escaped, kind, seeds, verdict_colour
 from digitcmp.report.formats import P_VALUE, interval, to_text
-from digitcmp.report.pages.columns import P_VALUES, Column, Table, estimate, named, t_interval
-from digitcmp.report.pages.section import MOST_LINES, Figure, File, Part, cut_lines
-from digitcmp.report.pages.verdicts import colour, kind
+from digitcmp.report.pages.section import (
+    MOST_LINES,
+    P_VALUES,
+    Column,
+    Figure,
+    File,
+    Part,
+    Table,
+    cut_lines,
+    estimate,
+    named,
+    t_interval,
+)
 from digitcmp.report.results import Results
-from digitcmp.report.sections import factorial
 from digitcmp.report.statistics import rule
 
 NOTE = (
@@ -69,6 +78,7 @@ EQUAL_PARAMETERS = (
 )
 FIGURE = "Effects on test accuracy, paired by seed, in the colours of their verdicts."
 MOST = 50  # rows of the figure; more would make it too tall
+MOST = 50  # rows of the figure; more would make it too tall
 FACTORIAL_FIGURE = (
     "Test accuracy of each cell, and the effects of the auxiliary loss and sharing, by the levels of the other "
     "factors. Filled marks are without the auxiliary loss, open marks with it."
@@ -99,10 +109,6 @@ def parts(results: Results) -> Iterator[Part]:
         yield averages_table(averages)
         yield Figure("effects", FIGURE, partial(draw, averaged(averages)))
         yield SINGLE
-    else:
-        for model, prepared in factorial.prepared_designs(results):
-            caption, drawing = f"{FACTORIAL_FIGURE} {model}".strip(), partial(factorial.draw, prepared, results)
-            yield Figure(f"factorial_{model}" if model else "factorial", caption, drawing)
     measured = frame[frame.refused.isna()]
     if len(measured):
         yield table(frame)
@@ -117,8 +123,8 @@ def parts(results: Results) -> Iterator[Part]:
             yield FACTORIAL
     drawn = measured[measured.family != "lr"]
     if averages.empty and results.data_sets.empty and len(drawn):
-        factorials = drawn[drawn.family.isin(ORDERS)]  # the figure of a factorial design has its single effects
-        yield Figure("effects", FIGURE, partial(draw, (factorials if len(factorials) else drawn).head(MOST)))
+        orders = drawn[drawn.family.isin(ORDERS)]  # of a factorial design; its single effects are in the table
+        yield Figure("effects", FIGURE, partial(draw, (orders if len(orders) else drawn).head(MOST)))
     yield refused(frame)
 
 
@@ -222,7 +228,7 @@ def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
     """Return a mark for each colour of some verdicts, by the names of the verdicts in that colour."""
     names_by_colour: dict[str, list[str]] = {}
     for verdict in verdicts:
-        names = names_by_colour.setdefault(colour(verdict), [])
+        names = names_by_colour.setdefault(verdict_colour(verdict), [])
         if (name := re.split(r" \(|[;:]", str(verdict))[0]) not in names:
             names.append(name)
     marks = {}
@@ -247,7 +253,7 @@ def draw(table: pd.DataFrame) -> Drawing:
         axes.text(-0.02, y, name, transform=place, ha="right", va="center", weight="bold")
     for row in frame.itertuples():
         tip = f"{row.label}: {row.mean:+.4f}, {row.verdict}" if kind(row.verdict) else f"{row.label}: {row.mean:+.4f}"
-        mark_interval(axes, row, row.mean, row.y, colour(row.verdict), tip)
+        mark_interval(axes, row, row.mean, row.y, verdict_colour(row.verdict), tip)
         if not math.isnan(row.published):
             axes.plot(row.published, row.y, "|", color="black", ms=9, mew=1.2, label="the paper's means")
         if not math.isnan(row.claim):

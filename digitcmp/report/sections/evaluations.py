@@ -16,8 +16,7 @@ from matplotlib.lines import Line2D
 from digitcmp.report.figures.forest import name_rows
 from digitcmp.report.figures.style import COLUMN, PAGE, TIP, escaped, hide_rest, palette, seeds, shades
 from digitcmp.report.loading.cells import accuracy_statistics
-from digitcmp.report.pages.columns import Column, Table, accuracy, named
-from digitcmp.report.pages.section import Figure, File, Part
+from digitcmp.report.pages.section import Column, Figure, File, Part, Table, accuracy, named
 from digitcmp.report.results import Results
 from digitcmp.runs.table import evaluation_table
 

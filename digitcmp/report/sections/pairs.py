@@ -15,8 +15,7 @@ from matplotlib.ticker import NullLocator
 from digitcmp import paper
 from digitcmp.report.figures.style import DASHED, OTHERS, PAGE, TIP, escaped, palette, seeds
 from digitcmp.report.formats import spread
-from digitcmp.report.pages.columns import Column, Table, accuracy, named, plain
-from digitcmp.report.pages.section import Figure, Part
+from digitcmp.report.pages.section import Column, Figure, Part, Table, accuracy, named, plain
 from digitcmp.report.results import Results
 from digitcmp.report.statistics.estimates import half_width
 

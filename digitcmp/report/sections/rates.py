@@ -32,8 +32,7 @@ from digitcmp.report.figures.style import (
     shades,
 )
 from digitcmp.report.formats import ACCURACY, interval, to_text
-from digitcmp.report.pages.columns import Column, Table, named, plain
-from digitcmp.report.pages.section import Figure, File, Part
+from digitcmp.report.pages.section import Column, Figure, File, Part, Table, named, plain
 from digitcmp.report.results import Results
 
 SELECTED = (

@@ -11,8 +11,7 @@ from digitcmp.report.contrasts import shared_images
 from digitcmp.report.contrasts.planned import differing
 from digitcmp.report.contrasts.shared_images import ACCURACY, COLUMNS
 from digitcmp.report.formats import decimals, interval, to_text
-from digitcmp.report.pages.columns import Column, Table, named
-from digitcmp.report.pages.section import File, Part
+from digitcmp.report.pages.section import Column, File, Part, Table, named
 from digitcmp.report.results import Results
 
 NOTE = (
