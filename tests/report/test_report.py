@@ -19,10 +19,12 @@ from rich.text import Text
 
 from digitcmp import paper
 from digitcmp.report.figures.style import STYLE, save
+from digitcmp.report.pages.output import document
 from digitcmp.report.pages.section import Figure, Table
 from digitcmp.report.pages.terminal import column_blocks, show_table
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
+from digitcmp.report.sections import sections
 from digitcmp.report.sections.curves import mean_curves
 from digitcmp.report.sections.pairs import pair_series, published_results
 from digitcmp.report.sections.rates import selection
@@ -33,6 +35,12 @@ from digitcmp.runs.result import SCORES, read_result, record_result
 def figures(results: Results) -> dict[str, Figure]:
     """Return the figures of a report by their names."""
     return {part.name: part for part in parts(results) if isinstance(part, Figure)}
+
+
+def markdown(*roots: Path) -> str:
+    """Return report.md of the runs of some folders, without drawing its figures."""
+    results = Results.load(roots)
+    return document(results, [content for content in sections(results) if content.parts])
 
 
 def table_of(results: Results, title: str) -> Table:
@@ -64,8 +72,7 @@ def test_intervals_of_two_seeds_are_marked(tmp_path: Path) -> None:
         record(tmp_path / "sweep", "ws3", accuracy, seed=seed)
     results = Results.load([tmp_path / "sweep"])
     assert column(accuracy_section.table(results), "95 % interval") == ["[0.000, 1.000] †"]
-    report(tmp_path / "sweep")
-    assert "† marks the interval of two seeds" in (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert "† marks the interval of two seeds" in markdown(tmp_path / "sweep")
 
 
 def test_pairs(tmp_path: Path) -> None:
@@ -86,9 +93,7 @@ def test_pairs(tmp_path: Path) -> None:
     table = table_of(results, "Pairs")
     assert [column.heading for column in table.columns] == ["pairs", "WS3", "WS3+ordinal"]
     assert table.rows[1] == ["1,000", "0.895 ± 0.007", "0.940 ± 0.000"]
-    report(tmp_path, "--out", tmp_path / "out")
-    assert "| 1,000 | 0.895 ± 0.007 | 0.940 ± 0.000 |" in (tmp_path / "out" / "report.md").read_text()
-    assert (tmp_path / "out" / "pairs.svg").exists()
+    assert save(figures(results)["pairs"].draw)["svg"]
 
 
 def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> None:
@@ -116,8 +121,7 @@ def test_others_stand_beside_results_in_their_reach(tmp_path: Path) -> None:
     table = table_of(results, "Published results")
     assert column(table, "test accuracy")[::5] == ["0.9826 ± 0.0034", "0.914 ± 0.015"]
     assert column(table, "95 % interval")[4] == "[0.865, 1.000]"  # three runs, std .028
-    report(tmp_path / "beyond")
-    text = (tmp_path / "beyond" / "report" / "report.md").read_text()
+    text = markdown(tmp_path / "beyond")
     assert "| puckvg/EE-559-Team: shared LeNet" in text
 
 
@@ -125,9 +129,8 @@ def test_the_command_names_the_seeds_that_are_not_the_experiments(tmp_path: Path
     for seed in range(11):
         record(tmp_path / "table1", "ws3", 0.8, seed=seed)
         if seed in (9, 10):
-            report(tmp_path / "table1")
             line = "`python train.py -m experiment=table1" + (" 'seed=range(11)'`" if seed == 10 else "`")
-            assert line in (tmp_path / "table1" / "report" / "report.md").read_text()
+            assert line in markdown(tmp_path / "table1")
 
 
 def test_the_commands_of_several_sweeps_name_the_seeds_of_each(tmp_path: Path) -> None:
@@ -135,8 +138,7 @@ def test_the_commands_of_several_sweeps_name_the_seeds_of_each(tmp_path: Path) -
         record(tmp_path / "table1", "ws3", 0.8, seed=seed)
     for seed in range(10):
         record(tmp_path / "authors", "ws3", 0.8, seed=seed, normalize=False)
-    report(tmp_path / "table1", tmp_path / "authors")
-    text = (tmp_path / "table1" / "report" / "report.md").read_text()
+    text = markdown(tmp_path / "table1", tmp_path / "authors")
     assert "`python train.py -m experiment=table1 'seed=0,1,4'`" in text
     assert "`python train.py -m experiment=authors`" in text
 
@@ -153,11 +155,11 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
         other = {"checkpoint_crc": crc, "test_acc": 0.6, **task, "seed": 100}  # other pairs are another task
         (folder / "evaluation,A.json").write_text(json.dumps(other))
         (folder / "evaluation,c.json").write_text("{")  # a damaged file is skipped
-    report(sweep)
-    text = (sweep / "report" / "report.md").read_text()
+    text = markdown(sweep)
     assert "| WS3 | mnist | 5,000 | true | 2 | 0.850 ± 0.071 | [0.215, 1.000] † |" in text
     assert "| WS3 | mnist, pairs of seed 100 | 5,000 | true | 2 | 0.600 ± 0.000 |" in text
-    table = pd.read_csv(sweep / "report" / "evaluations.csv")
+    [content] = [content for content in sections(Results.load([sweep])) if content.title == "Later evaluations"]
+    table = pd.read_csv(io.StringIO(content.files[0].text))
     assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
@@ -199,12 +201,10 @@ def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
         for seed, effect in enumerate(auxiliary):
             record(tmp_path, "ws3", 0.8, seed=seed, dataset=dataset)
             record(tmp_path, "ws3", 0.8 + effect, seed=seed, dataset=dataset, aux=True)
-    report(tmp_path)
-    text = (tmp_path / "report" / "report.md").read_text()
+    text = markdown(tmp_path)
     assert "| factor | effect | n | mnist | fashion_mnist | fashion_mnist − mnist |\n" in text
     assert "| auxiliary loss | AL4 − WS3 | 2 | +0.105 [+0.041, +0.169] † | +0.055 [-0.136, +0.246] † | -0.050 " in text
-    assert "(data_sets.svg)" in text and (tmp_path / "report" / "data_sets.svg").exists()
-    assert not (tmp_path / "report" / "effects.svg").exists()
+    assert "(data_sets.svg)" in text and "(effects.svg)" not in text
 
 
 def test_the_order_of_classes_has_columns_and_a_figure(tmp_path: Path) -> None:
@@ -281,8 +281,7 @@ def test_a_checksum_stays_a_text(tmp_path: Path) -> None:
 def test_one_width_of_each_network_is_no_figure5(tmp_path: Path) -> None:
     for model, batch_size in (("fcnn1", 10), ("fcnn1", 40), ("ws2", 40)):
         record(tmp_path, model, 0.8, hidden=300, batch_size=batch_size)
-    report(tmp_path)
-    assert not (tmp_path / "report" / "figure5.svg").exists()
+    assert "figure5" not in figures(Results.load([tmp_path]))
 
 
 def test_a_damaged_run_is_missing(tmp_path: Path) -> None:
@@ -298,8 +297,7 @@ def test_runs_that_never_began_are_told_apart(tmp_path: Path) -> None:
     planned = record(tmp_path / "sweep", "ws2", None, begun=False)
     results = Results.load([tmp_path / "sweep"])
     assert (results.unfinished, results.planned) == ([begun], [planned])
-    report(tmp_path / "sweep")
-    text = (tmp_path / "sweep" / "report" / "report.md").read_text()
+    text = markdown(tmp_path / "sweep")
     assert "1 missing, 1 never started" in text and "- model=ws3,aux=false,lr=0.001/seed=1\n" in text
     command = f"find {tmp_path / 'sweep'} -type d -empty -delete"
     assert f"never started: 1. Start the same sweep again to train them. If you do not want them, `{command}`" in text
@@ -455,14 +453,11 @@ def test_figures_of_the_paper_are_drawn_where_their_cells_are(tmp_path: Path) ->
         record(tmp_path / "widths", model, 0.8, hidden=hidden)
     for lr in (1e-3, 1e-2):
         record(tmp_path / "rates", "convnet", 0.8, lr=lr)
-    figures = {}
-    for sweep in ("table", "widths", "rates"):
-        report(tmp_path / sweep, "--out", tmp_path / "out" / sweep)
-        figures[sweep] = {file.stem for file in (tmp_path / "out" / sweep).glob("*.svg")}
-    assert figures["table"] == {"accuracy", "figure6", "figure7"}
-    assert figures["widths"] == {"accuracy", "figure5"}
-    assert figures["rates"] == {"learning_rates"}
-    assert not (tmp_path / "table" / "report").exists()
+    drawn = {sweep: figures(Results.load([tmp_path / sweep])) for sweep in ("table", "widths", "rates")}
+    assert {*drawn["table"]} == {"accuracy", "figure6", "figure7"}
+    assert {*drawn["widths"]} == {"accuracy", "figure5"} and {*drawn["rates"]} == {"learning_rates"}
+    for name in ("figure5", "figure6"):
+        assert save((drawn["table"] | drawn["widths"])[name].draw)["svg"]
 
 
 def test_tick_labels_of_effects_do_not_overlap(tmp_path: Path) -> None:
@@ -526,13 +521,13 @@ def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
-def test_committed_reports_made_again_are_the_same(folder: Path, tmp_path: Path) -> None:
+def test_committed_reports_made_again_are_the_same(folder: Path) -> None:
     """The CSV and Markdown files of a report follow from its CSV files alone."""
-    again = tmp_path / "again"
-    done = report(folder.parent, "--out", again)
-    assert f"{folder}: its runs were deleted. This report is made from its CSV files." in done.stdout
+    contents = sections(results := Results.load([folder.parent]))
+    made = {file.name: file.text for content in contents for file in content.files}
+    made["report.md"] = document(results, [content for content in contents if content.parts])
     for file in [file for file in folder.iterdir() if file.suffix in (".csv", ".md")]:
-        assert (again / file.name).read_bytes() == file.read_bytes(), file.name
+        assert made[file.name] == file.read_text("utf-8"), file.name
 
 
 def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
