@@ -58,4 +58,4 @@ def test_a_value_from_its_text() -> None:
 
 
 def test_the_default_of_an_option_that_is_recorded_only_if_set() -> None:
-    assert default("resplit", "ws3") is False and default("max_steps", "ws3") == -1 and default("padding", "ws3") == 0
+    assert default("resplit", "ws3") is False and default("padding", "ws3") == 0
