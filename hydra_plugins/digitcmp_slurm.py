@@ -43,7 +43,7 @@ def results(job: Any, lag: float = 15) -> list[JobReturn]:
         elif time.monotonic() - gone > lag:
             return [failure(f"SLURM lost job {job.job_id}. Read its log, {job.paths.stdout}.")]
         time.sleep(2)
-    outcome, result = job._get_outcome_and_result()
+    outcome, result = job._get_outcome_and_result()  # the public result() adds lines behind the error
     return [
         result if outcome == "success" else failure(f"{result.splitlines()[-1]}. Read its log, {job.paths.stdout}.")
     ]

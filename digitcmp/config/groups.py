@@ -251,11 +251,12 @@ class TrainerConfig(Group):
                     raise ConfigError(
                         unknown(f"trainer.{key}", sorted(names), "an option of lightning.Trainer is expected")
                     )
+                expected = Batches | None if key.startswith("limit_") else known[key].kind
                 try:
-                    TypeAdapter(known[key].kind, config=ConfigDict(strict=True)).validate_python(value)
+                    TypeAdapter(expected, config=ConfigDict(strict=True)).validate_python(value)
                 except ValidationError:
                     raise ConfigError(
-                        f"trainer.{key}={shown(value)} is not allowed; expected {allowed(known[key].kind)}"
+                        f"trainer.{key}={shown(value)} is not allowed; expected {allowed(expected)}"
                     ) from None
         precision = str(config.get("precision"))
         return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config

@@ -45,7 +45,10 @@ def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
                 return unknown_choice(key, value, files(key))
     if isinstance(error, OverrideParseException):
         key, _, value = str(error.override).partition("=")
-        message = f"""{error.override} cannot be parsed. Quote the value, in a shell as "{key}='{value}'\""""
+        message = message.partition("\n")[0]
+        message = (
+            f"{error.override} cannot be parsed: {message}. Quote a special value, in a shell as \"{key}='{value}'\""
+        )
     if isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
         message += f": {str(error.__cause__).partition(chr(10))[0]}"
     if isinstance(error, OmegaConfBaseException):
