@@ -88,6 +88,8 @@ def test_the_false_discovery_rate_by_hand() -> None:
     q = false_discovery(pd.Series([NAN, 0.01, 0.04, 0.05]))
     assert list(q[1:]) == pytest.approx([0.03, 0.05, 0.05]) and np.isnan(q[0])
     assert false_discovery(pd.Series([NAN])).isna().all()
+    p = np.random.default_rng(0).random(20) ** 3
+    assert false_discovery(pd.Series(p)).to_numpy() == pytest.approx(scipy.stats.false_discovery_control(p))
 
 
 def test_the_sign_test_by_hand() -> None:

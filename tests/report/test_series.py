@@ -63,23 +63,16 @@ def test_a_learning_rate_that_follows_the_level_does_not_split_a_series(tmp_path
 
 
 def test_many_series_are_averaged_for_each_seed(tmp_path: Path) -> None:
-    """The 14 weight decays have .5 + .01 k, with a mean of .565. The second seed has .1 more."""
+    """The 14 weights of the loss have .5 + .01 k, with a mean of .565. The second seed has .1 more."""
     for k in range(14):
         for batch_size in (10, 20, 40):
             for seed in range(2):
                 accuracy = 0.5 + 0.01 * k + 0.1 * seed + 0.001 * batch_size
-                record(
-                    tmp_path,
-                    "ws3",
-                    accuracy,
-                    batch_size=batch_size,
-                    weight_decay=0.01 * k,
-                    optimizer="adamw",
-                    seed=seed,
-                )
+                levels = {"batch_size": batch_size, "aux_weight": 0.1 * (k + 1)}
+                record(tmp_path, "ws3", accuracy, aux=True, seed=seed, **levels)
     table = series(Results.load([tmp_path]).runs)
     rows = table[(table.factor == "batch_size") & (table.outcome == "test_acc")]
-    assert list(dict.fromkeys(rows.series)) == ["WS3, mean of 14"] and list(rows.n) == [2, 2, 2]
+    assert list(dict.fromkeys(rows.series)) == ["AL4, mean of 14"] and list(rows.n) == [2, 2, 2]
     assert list(rows["mean"]) == pytest.approx([0.625, 0.635, 0.655])
     assert rows.ci_high.iloc[0] == pytest.approx(1.0)  # .625 + t * .05, cut
 

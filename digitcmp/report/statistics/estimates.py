@@ -113,10 +113,9 @@ def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarra
 
 def false_discovery(p: pd.Series) -> pd.Series:
     """Return q, Benjamini and Hochberg's adjustment of p-values for the false-discovery rate, nan where p is."""
-    from scipy.stats import false_discovery_control  # slow import
-
-    known = p.dropna()
-    return pd.Series(false_discovery_control(known), known.index).reindex(p.index)
+    known = p.dropna().sort_values(ascending=False)
+    q = known * len(known) / np.arange(len(known), 0, -1)  # scipy.stats takes 46 MB and a second to import
+    return q.cummin().clip(upper=1).reindex(p.index)
 
 
 def sign_test(less: Int[np.ndarray, " test"], more: Int[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
