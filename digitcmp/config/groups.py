@@ -251,7 +251,7 @@ class TrainerConfig(Group):
                     raise ConfigError(
                         unknown(f"trainer.{key}", sorted(names), "an option of lightning.Trainer is expected")
                     )
-                expected = Batches | None if key.startswith("limit_") else known[key].kind
+                expected: Any = Batches | None if key.startswith("limit_") else known[key].kind
                 try:
                     TypeAdapter(expected, config=ConfigDict(strict=True)).validate_python(value)
                 except ValidationError:
