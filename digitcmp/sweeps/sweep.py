@@ -1,6 +1,5 @@
 """A sweep: skip the finished runs, train the others, list the failed ones and print a table."""
 
-import json
 import os
 import shlex
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.errors import RunError, StaleError
-from digitcmp.files import outcome, write
+from digitcmp.files import outcome
 from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweeps.job import Job
@@ -21,7 +20,6 @@ from digitcmp.sweeps.launch import Launch, LaunchQueue
 from digitcmp.sweeps.progress import SweepProgress
 
 STOPPED = "stopped. Start the sweep again to train the unfinished runs."
-RECORD = "sweep.json"  # of the last start of a sweep: its runs and failures
 LONGEST_END = 30.0  # seconds that ending the workers may take, usually below one
 Finished = tuple[Job, dict[str, Any]]  # with the keys of its result that `remarks_on` needs, to save memory
 
@@ -80,7 +78,6 @@ def sweep(
         print(STOPPED, file=sys.stderr)
         raise
     outcome(folder=str(root), failures=[f"{job.title}: {error}" for job, error in failures])
-    record(root, jobs, failures)
     print_table(root)
     if failures:
         print_failures(failures, options)
@@ -183,10 +180,3 @@ def print_plan(jobs: Sequence[Job], to_do: Sequence[Job]) -> None:
     for cell, n in every.items():
         print(f"{n - left[cell]:>4} of {n} finished  {cell}")
     print(f"{len(jobs)} runs, {len(jobs) - len(to_do)} finished")
-
-
-def record(root: Path, jobs: Sequence[Job], failures: Sequence[tuple[Job, str]]) -> None:
-    """Write sweep.json: the folder, the number of runs and of finished ones, and the error of each failed run."""
-    errors = {job.title: error for job, error in failures}
-    content = {"folder": str(root), "runs": len(jobs), "finished": len(jobs) - len(errors), "failures": errors}
-    write(root / RECORD, json.dumps(content, indent=1) + "\n")

@@ -91,9 +91,6 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
         alone = train(*arguments, "dry_run=true").stdout.splitlines()
         assert alone[0].startswith(f"   0 of 1 finished  {label}") and len(alone) == 2
     assert len(finished([file.parent for file in tmp_path.rglob(RESULT)])) == 2
-    record = json.loads((tmp_path / "multirun/sweep/sweep.json").read_text())
-    assert (record["folder"], record["runs"], record["finished"]) == ("multirun/sweep", 4, 2)
-    assert len(record["failures"]) == 2 and all("training diverged" in error for error in record["failures"].values())
 
 
 def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> None:
