@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 
 from digitcmp import paper
 from digitcmp.config.conf import CONF
-from digitcmp.report.contrasts.effects import papers
-from digitcmp.report.contrasts.grid import Contrast
+from digitcmp.report.contrasts.accuracy_effects import papers
+from digitcmp.report.contrasts.cell_grid import Contrast
 
 
 def test_every_cell_has_a_name_a_number_and_a_rate() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from digitcmp.report.contrasts.grid import applied
+from digitcmp.report.contrasts.cell_grid import applied
 from digitcmp.report.contrasts.planned import BETWEEN
 from digitcmp.report.statistics.estimates import SIGNIFICANT, estimate
 from digitcmp.report.statistics.rule import MARGIN

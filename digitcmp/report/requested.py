@@ -7,8 +7,8 @@ from difflib import get_close_matches
 import pandas as pd
 
 from digitcmp.errors import ConfigError, listed
-from digitcmp.report.contrasts.effects import effects
-from digitcmp.report.contrasts.grid import Contrast, Grid
+from digitcmp.report.contrasts.accuracy_effects import effects
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid
 from digitcmp.report.results import Results
 
 FAMILY = "requested"

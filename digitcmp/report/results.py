@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from digitcmp.errors import RunError
-from digitcmp.report.contrasts import effects, tables
-from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts import accuracy_effects, tables
+from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.planned import ORDERS
-from digitcmp.report.loading import sources
+from digitcmp.report.loading import loader
 from digitcmp.report.loading.cells import cell_table, cell_titles
+from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.loading.provenance import provenance_warnings
 from digitcmp.report.loading.settings import changed
-from digitcmp.report.loading.sources import read_csv
 from digitcmp.report.statistics import collapse
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table
@@ -61,20 +61,20 @@ class Results:
         for folder in folders:
             if not folder.is_dir():
                 raise RunError(f"{folder} is not a folder; a folder of runs is expected")
-        roots = [sources.sweep_folder(folder) for folder in folders]
-        found = [sources.read_source(root) for root in roots]
+        roots = [loader.sweep_folder(folder) for folder in folders]
+        found = [loader.read_source(root) for root in roots]
         table = pd.concat([source.runs for source in found], ignore_index=True)
         if table.empty:
             raise RunError(f"{', '.join(map(str, roots))}: no finished run; a folder of runs is expected")
-        table, duplicates, warnings = sources.drop_repeated(sources.fill_defaults(table))
+        table, duplicates, warnings = loader.drop_repeated(loader.fill_defaults(table))
         recorded = {*table.code.dropna()} if "code" in table else set()
         code: dict[str, dict[str, str]] = {}
         for source in found:
             code |= {key: files for key, files in source.code.items() if key in recorded}
-        warnings += sources.unknown_networks(table)
+        warnings += loader.unknown_networks(table)
         warnings += provenance_warnings(table, code)
-        table = sources.sort_runs(table)
-        unfinished, planned = sources.missing_folders(roots, table, duplicates)
+        table = loader.sort_runs(table)
+        unfinished, planned = loader.missing_folders(roots, table, duplicates)
         archives = [source.archive for source in found if source.archive]
         return cls(roots, table, unfinished, planned, archives, warnings, code, duplicates)
 
@@ -114,8 +114,8 @@ class Results:
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """The effect of every factor: `effects.effects` of these runs."""
-        return effects.effects(self.grid)
+        """The effect of every factor: `accuracy_effects.effects` of these runs."""
+        return accuracy_effects.effects(self.grid)
 
     @cached_property
     def data_sets(self) -> pd.DataFrame:

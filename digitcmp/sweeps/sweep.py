@@ -17,7 +17,7 @@ from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.launch import Launch, LaunchQueue
-from digitcmp.sweeps.progress import SweepProgress
+from digitcmp.sweeps.watcher import SweepProgress
 
 STOPPED = "stopped. Start the sweep again to train the unfinished runs."
 LONGEST_END = 30.0  # seconds that ending the workers may take, usually below one

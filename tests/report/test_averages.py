@@ -9,7 +9,7 @@ import pytest
 from records import record, report
 from scipy.special import stdtr
 
-from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.planned import MAIN, TWO_WAY
 from digitcmp.report.contrasts.tables import averages
 from digitcmp.report.results import Results

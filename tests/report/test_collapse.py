@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from records import record
 
-from digitcmp.report.loading.sources import read_csv
+from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.report.sections import sections

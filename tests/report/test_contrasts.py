@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from digitcmp.report.contrasts import planned
-from digitcmp.report.contrasts.effects import effects, measured
+from digitcmp.report.contrasts.accuracy_effects import effects, measured
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, applied, sides
 from digitcmp.report.contrasts.factors import Factor, crossed, levels
-from digitcmp.report.contrasts.grid import Contrast, Grid, applied, sides
-from digitcmp.report.loading.sources import drop_repeated, level_place
+from digitcmp.report.loading.loader import drop_repeated, level_place
 
 pytestmark = pytest.mark.pure
 AUX, EPOCHS = Factor("auxiliary loss", "aux"), Factor("epochs", "epochs")

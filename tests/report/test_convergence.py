@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from records import grid, parts, record
 
-from digitcmp.report.contrasts.convergence import convergence, of_outcome, outcomes
-from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts.cell_grid import Grid
+from digitcmp.report.contrasts.convergence_effects import convergence, of_outcome, outcomes
 from digitcmp.report.contrasts.planned import claimed
 from digitcmp.report.pages import output
 from digitcmp.report.results import Results

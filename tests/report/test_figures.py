@@ -10,7 +10,7 @@ from records import grid, record
 from digitcmp.report.figures import style
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy, data_sets, effects
-from digitcmp.report.sections.pairs import label_heights
+from digitcmp.report.sections.training_pairs import label_heights
 
 
 def test_effects_stand_below_the_name_of_their_family() -> None:

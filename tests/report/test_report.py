@@ -25,9 +25,9 @@ from digitcmp.report.pages.terminal import column_blocks, show_table
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.report.sections import sections
-from digitcmp.report.sections.curves import mean_curves
-from digitcmp.report.sections.pairs import pair_series, published_results
+from digitcmp.report.sections.learning_curves import mean_curves
 from digitcmp.report.sections.rates import selection
+from digitcmp.report.sections.training_pairs import pair_series, published_results
 from digitcmp.runs.folder import METRICS, RESULT
 from digitcmp.runs.result import SCORES, read_result, record_result
 

@@ -114,6 +114,6 @@ def test_report_with_test_images(
     needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 does not exist; .*\n"
     assert re.fullmatch(needed, capsys.readouterr().err)
 
-    monkeypatch.setattr(commands.answers, "SAME", -1.0)
+    monkeypatch.setattr(commands.scoring, "SAME", -1.0)
     assert run_report(monkeypatch, folder, "--test-images") == 2
     assert "the same accuracy is expected. Train the run again.\n" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pandas as pd
 
 from digitcmp import paper
 from digitcmp.models import backbones
-from digitcmp.report.contrasts.grid import Contrast, Grid, groups, network
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, groups, network
 from digitcmp.report.formats import to_text
 
 QUESTION = ("task", "dataset")  # settings that make up the question

@@ -8,8 +8,8 @@ import numpy as np
 
 from digitcmp import paper
 from digitcmp.models import backbones
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, changed_levels, groups
 from digitcmp.report.contrasts.factors import CLAIMS, NO_FACTOR, QUESTION, Factor, crossed, factors, levels, varying
-from digitcmp.report.contrasts.grid import Contrast, Grid, Levels, changed_levels, groups
 from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import default, level_name
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.contrasts.grid import Grid
+from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.statistics.estimates import half_width
 
 ACCURACY = "accuracy"  # the family of the rows that are mean accuracies

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts import planned
-from digitcmp.report.contrasts.effects import NUMBERS, measured
+from digitcmp.report.contrasts.accuracy_effects import NUMBERS, measured
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, cell_name, sides
 from digitcmp.report.contrasts.factors import CLAIMS, QUESTION, Factor, crossed
-from digitcmp.report.contrasts.grid import Contrast, Grid, cell_name, sides
 from digitcmp.report.contrasts.planned import MEAN, key, less, question, question_names
 from digitcmp.report.statistics import rule
 from digitcmp.report.statistics.estimates import Differences

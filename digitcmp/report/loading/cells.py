@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.report.contrasts.grid import changed_levels
+from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import NO_SETTING, level_name
 from digitcmp.report.statistics.collapse import base_rate

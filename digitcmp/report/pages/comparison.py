@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from rich.console import Console
 
+from digitcmp.report.contrasts.cell_grid import Grid, cell_name
 from digitcmp.report.contrasts.factors import NO_FACTOR
-from digitcmp.report.contrasts.grid import Grid, cell_name
 from digitcmp.report.contrasts.tables import common_cells
 from digitcmp.report.formats import ACCURACY, to_text
 from digitcmp.report.loading.provenance import MADE_WITH, digests

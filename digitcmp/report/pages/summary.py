@@ -11,7 +11,7 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.report.contrasts.factors import CLAIMS
 from digitcmp.report.contrasts.planned import MAIN
 from digitcmp.report.formats import ACCURACY, spread, to_text
-from digitcmp.report.loading.sources import sweep_name
+from digitcmp.report.loading.loader import sweep_name
 from digitcmp.report.results import Results
 from digitcmp.report.sections.rates import selection
 from digitcmp.report.statistics.estimates import SIGNIFICANT

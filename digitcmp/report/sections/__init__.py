@@ -8,21 +8,21 @@ from digitcmp.report.sections import (
     data_sets,
     effects,
     evaluations,
+    learning_curves,
     levels,
     origin,
-    pairs,
     rates,
     selected,
     test_images,
+    training_pairs,
 )
-from digitcmp.report.sections import curves as learning_curves
 
 SECTIONS = [
     Section("Networks", origin.networks),
     Section("Accuracy", accuracy.parts),
     Section("Later evaluations", evaluations.parts),
-    Section("Published results", pairs.published),
-    Section("Pairs", pairs.parts),
+    Section("Published results", training_pairs.published),
+    Section("Pairs", training_pairs.parts),
     Section("Selected values", selected.parts),
     Section("Selected learning rates", rates.selected),
     Section("Equal parameters", effects.equal_parameters),

@@ -14,7 +14,7 @@ from digitcmp.report.figures.style import OTHERS, PAGE, TIP, escaped, palette, s
 from digitcmp.report.formats import ACCURACY, spread
 from digitcmp.report.pages.section import Column, Figure, File, Part, Table, accuracy, estimate, named, plain
 from digitcmp.report.results import Results
-from digitcmp.report.sections.pairs import pair_series, published_results
+from digitcmp.report.sections.training_pairs import pair_series, published_results
 from digitcmp.report.statistics import collapse
 
 LATEX = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.contrasts.convergence import AT_TRAIN, CURVE, OUTCOMES, convergence, outcomes
+from digitcmp.report.contrasts.convergence_effects import AT_TRAIN, CURVE, OUTCOMES, convergence, outcomes
 from digitcmp.report.formats import P_VALUE, interval, to_text
 from digitcmp.report.pages.section import Column, File, Part, Table, named
 from digitcmp.report.results import Results

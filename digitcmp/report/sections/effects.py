@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.errors import listed
-from digitcmp.report.contrasts.effects import COLUMNS
+from digitcmp.report.contrasts.accuracy_effects import COLUMNS
 from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
 from digitcmp.report.contrasts.tables import LARGE
 from digitcmp.report.contrasts.tables import equal_parameters as sharing_at_equal_parameters

@@ -14,7 +14,7 @@ from digitcmp.report.figures.style import PAGE, Palette, palette, seeds, shades
 from digitcmp.report.loading.series import series
 from digitcmp.report.pages.section import Figure, Part
 from digitcmp.report.results import Results
-from digitcmp.report.sections.pairs import pair_series
+from digitcmp.report.sections.training_pairs import pair_series
 
 FIGURE = (
     "Means by {}. The cells of a line have all other settings in common except the learning rate. If there are many "

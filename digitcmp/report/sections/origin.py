@@ -11,8 +11,8 @@ import pandas as pd
 from digitcmp import paper
 from digitcmp.config.conf import CONF
 from digitcmp.models.backbones import NETWORKS
+from digitcmp.report.loading.loader import sweep_name
 from digitcmp.report.loading.provenance import MADE_WITH, Code
-from digitcmp.report.loading.sources import sweep_name
 from digitcmp.report.pages.section import File, Part, cut_lines
 from digitcmp.report.results import Results
 

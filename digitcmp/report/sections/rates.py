@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.report.contrasts import tables
+from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.contrasts.factors import CLAIMS
-from digitcmp.report.contrasts.grid import changed_levels
 from digitcmp.report.figures.lines import apart, mark_levels, number_levels, show_means
 from digitcmp.report.figures.style import (
     DASHED,

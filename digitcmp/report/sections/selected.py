@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from digitcmp.report.formats import ACCURACY, to_text
-from digitcmp.report.loading.sources import read_csv
+from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.pages.section import Column, File, Part, Table, named
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import RATES, SELECTION

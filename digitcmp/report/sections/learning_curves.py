@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
-from digitcmp.report.contrasts.grid import changed_levels
+from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.figures.curves import draw_curves
 from digitcmp.report.figures.style import COLUMN, PAGE, TIP, palette, seeds
 from digitcmp.report.formats import spread

@@ -10,8 +10,8 @@ from scipy.special import stdtrit
 
 from digitcmp import paper
 from digitcmp.report.contrasts import planned
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, changed_levels, network, sides
 from digitcmp.report.contrasts.factors import CLAIMS
-from digitcmp.report.contrasts.grid import Contrast, Grid, Levels, changed_levels, network, sides
 from digitcmp.report.statistics import estimates, rule
 from digitcmp.report.statistics.estimates import ROBUST, Differences
 

@@ -7,7 +7,7 @@ import pytest
 from configs import run
 
 from digitcmp.sweeps.job import Job
-from digitcmp.sweeps.progress import SweepProgress
+from digitcmp.sweeps.watcher import SweepProgress
 
 
 def test_the_time_left_follows_the_speed_of_the_sweep(

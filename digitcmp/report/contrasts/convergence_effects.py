@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts import planned
-from digitcmp.report.contrasts.effects import measured
-from digitcmp.report.contrasts.grid import Contrast, Grid, sides
+from digitcmp.report.contrasts.accuracy_effects import measured
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, sides
 from digitcmp.report.statistics import estimates
 from digitcmp.report.statistics.collapse import base_rate
 
