@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
-from digitcmp.sweeps import grid, selection
+from digitcmp.sweeps import grid, selection, study
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import messages, process
@@ -84,9 +84,14 @@ class GridSweeper(Sweeper):
         """Plan the runs and train them. Exit with 1 if a run failed."""
         config, root = self.config, Path(self.config.hydra.sweep.dir)
         self.reject_two_sweeps(arguments)
+        is_study = config.hydra.runtime.choices.experiment == study.NAME
+        if is_study:
+            arguments = [*arguments, *study.arguments(arguments, self.plan, root)]
         selection.in_stages(
             self.grids, self.rates, arguments, root, self.plan, self.train, config.dry_run, config.force
         )
+        if is_study and not config.dry_run:
+            study.conclude(root)
 
     def reject_two_sweeps(self, arguments: Sequence[str]) -> None:
         """Raise ConfigError if a list of experiments contains more than one sweep. Hydra would keep the last one."""

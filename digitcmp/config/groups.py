@@ -204,6 +204,12 @@ class DataConfig(Group):
         return self
 
 
+class StudyConfig(Group):
+    """The size of experiment=study."""
+
+    seeds: Annotated[Count, NO_EFFECT]
+
+
 class TrainerConfig(Group):
     """The options of lightning.Trainer, with Lightning's names, types and meanings. Those with fields are used here."""
 

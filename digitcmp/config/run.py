@@ -22,6 +22,7 @@ from digitcmp.config.groups import (
     DataConfig,
     HeadConfig,
     ModelConfig,
+    StudyConfig,
     Target,
     Targets,
     TrainerConfig,
@@ -98,6 +99,7 @@ class Run(Group):
     data: DataConfig
     trainer: TrainerConfig
     model: ModelConfig
+    study: StudyConfig
     pictures: Annotated[bool | None, NO_EFFECT]
     plugins: Annotated[list[str], NO_EFFECT]
     sweep: Annotated[str, NO_EFFECT]

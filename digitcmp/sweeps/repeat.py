@@ -23,7 +23,7 @@ from digitcmp.runs.folder import CONFIG
 from digitcmp.runs.result import RESULT_KEYS
 from digitcmp.sweeps.grid import OF_A_SWEEP, typed
 
-NOT_TYPED = {*OF_A_SWEEP, "logger", "pictures"}  # options that change no number of a run
+NOT_TYPED = {*OF_A_SWEEP, "study", "logger", "pictures"}  # options that change no number of a run
 PARTS = ("head", "optimizer", "schedule")  # groups whose file is a setting
 PREFIX = ["python", "train.py"]
 

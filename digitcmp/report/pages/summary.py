@@ -8,6 +8,7 @@ from collections import Counter
 import pandas as pd
 
 from digitcmp.data.tasks import TASKS
+from digitcmp.report.answer import answer
 from digitcmp.report.contrasts.factors import CLAIMS
 from digitcmp.report.contrasts.planned import MAIN
 from digitcmp.report.formats import ACCURACY, spread, to_text
@@ -46,8 +47,8 @@ def per_cell(results: Results) -> str:
 
 
 def conclusion(results: Results) -> str:
-    """Return the finding of the report as one sentence."""
-    return sentence("; ".join([*effects_found(results), highest(results)]))
+    """Return the finding of the report as one sentence, or the answer of a study."""
+    return " ".join(answer(results)) or sentence("; ".join([*effects_found(results), highest(results)]))
 
 
 def sentence(text: str) -> str:
@@ -82,6 +83,8 @@ def highest(results: Results) -> str:
 
 def found(results: Results) -> list[str]:
     """Return the findings as up to three sentences with numbers, the strongest other effects if there is room."""
+    if sentences := answer(results):
+        return sentences
     parts, chosen = effects_found(results)[:2], selection(results)
     if len(chosen) and len(parts) < 2:
         low, high = chosen.loc[chosen.lr.idxmin()], chosen.loc[chosen.lr.idxmax()]

@@ -1,0 +1,96 @@
+"""experiment=study: the paper's ten networks on anybody's images, from the sizes of the data to the answer."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from digitcmp.errors import ConfigError, DataError
+from digitcmp.sweeps.selection import Plan, name
+
+NAME = "study"  # of the experiment
+PAIRS = 1000  # the paper's number of training, validation and test pairs
+STEPS = 1250  # the paper's number of optimizer steps
+FIRST_SEED = 10  # seeds below select the rates
+LARGEST = 28  # larger images are resized to this side, which keeps a study within minutes
+PAIR_KEYS = ("data.train_pairs", "data.val_pairs", "data.test_pairs")
+LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 60, 30, 50  # pairs; with fewer an accuracy says little
+
+
+def pairs(train_images: int, test_images: int) -> tuple[int, int, int]:
+    """Return the numbers of training, validation and test pairs for these numbers of images.
+
+    No image is in two pairs. A third of the pairs of training images are validation pairs.
+
+    Raises:
+        ConfigError: if there are too few images for a study.
+    """
+    both, test = train_images // 2, min(test_images // 2, PAIRS)
+    val = min(both // 3, PAIRS)
+    train = min(both - val, PAIRS)
+    if train < LEAST_TRAIN or val < LEAST_VAL or test < LEAST_TEST:
+        least = 2 * max(LEAST_TRAIN * 3 // 2, LEAST_VAL * 3)
+        raise ConfigError(
+            f"{train_images:,} training and {test_images:,} test images are too few for a study; at least {least} and "
+            f"{2 * LEAST_TEST} are expected. Add images."
+        )
+    return train, val, test
+
+
+def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
+    """Print the sizes of a study in one line and return the overrides that set them. Typed ones stay.
+
+    Args:
+        typed: the typed overrides.
+        plan: plans the runs of some grids.
+        root: the folder of the sweep.
+
+    Raises:
+        ConfigError: if the images are too few, or of several data sets.
+        DataError: if the data set cannot be read.
+    """
+    from digitcmp.data import datasets  # slow import
+
+    values = {name(text): text.partition("=")[2] for text in typed}
+    others = [text for text in typed if not name(text).endswith("_pairs")]
+    runs = [job.run for job in plan([dict(zip(PAIR_KEYS, (400, 100, 100), strict=True))], [*others, "lr=1"], root)]
+    run, options = runs[0], runs[0].data
+    if any(other.data != options for other in runs):
+        raise ConfigError("several data sets in one study; one is expected. Start a study for each, with sweep=NAME.")
+    data = datasets.load(
+        options.name, Path(options.root), options.side, options.file, options.cls, options.arguments, options.drawn
+    )
+    side = data.images.side
+    if options.file is not None and "data.side" not in values:
+        side = min(side, LARGEST)
+    try:
+        train, val, test = pairs(len(data.train.labels), len(data.test.labels))
+    except ConfigError as error:
+        raise DataError(f"{data.name}: {error}") from None
+    chosen: dict[str, Any] = dict(zip(PAIR_KEYS, (train, val, test), strict=True))
+    chosen |= {"data.side": side} if side != data.images.side else {}
+    batches = math.ceil(int(values.get("data.train_pairs", train)) / run.batch_size)
+    chosen |= {"epochs": max(round(STEPS / batches), 1)}
+    chosen |= {"seed": f"range({FIRST_SEED},{FIRST_SEED + run.study.seeds})"}
+    sizes = {key: values.get(key, number) for key, number in chosen.items()}
+    images = f"{len(data.train.labels):,} training and {len(data.test.labels):,} test images"
+    numbers = "{} training, {} validation and {} test pairs".format(*(sizes[key] for key in PAIR_KEYS))
+    print(
+        f"{data.name}: {images} of {data.images.classes} classes. {numbers} of {side}x{side} pixels, "
+        f"{sizes['epochs']} epochs, {run.study.seeds} seeds",
+        flush=True,
+    )
+    return [f"{key}={value}" for key, value in chosen.items() if key not in values]
+
+
+def conclude(root: Path) -> None:
+    """Write the report of a study and print its answer."""
+    from digitcmp.report.pages import output, summary
+    from digitcmp.report.results import Results
+    from digitcmp.report.sections import sections
+
+    results = Results.load([root])
+    if results.runs.empty:
+        return
+    output.write(root / "report", output.report_files(results, sections(results)))
+    print(f"\n{summary.conclusion(results)}\n\nWritten to {root / 'report' / 'report.html'}", flush=True)
