@@ -2,19 +2,22 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import Run, Start, kill_group, until, written
 
 from digitcmp.errors import ConfigError
-from digitcmp.runs.folder import RATES, run_folders
+from digitcmp.runs.folder import RATES, RESULT, lock, run_folders
 from digitcmp.sweeps import selection
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.selection import Cell, extended, select
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
+CELL = "model=ws2,aux=false,lr={},epochs=1,test_pairs=40,train_pairs=40,val_pairs=40"
+RATES_TRIED = [f"{1e-3 * 2.0**power:g}" for power in range(-3, 6)]
 RATE = {"lr": "1e-3,2e-3,4e-3", "seed": "range(20,22)"}
 
 
@@ -180,3 +183,32 @@ def test_a_sweep_trains_both_stages(train: Run, tmp_path: Path) -> None:
     again = train(*sweep, rates).stdout
     assert f"{len(tried)} runs in multirun/sweep/rates, {len(tried)} finished before" in again
     assert "2 runs in multirun/sweep, 2 finished before" in again
+
+
+@pytest.mark.faults
+def test_a_sweep_killed_in_each_stage_goes_on(command: Run, start: Start, tmp_path: Path) -> None:
+    """The workers wait for locked folders, one of each stage, while the sweep is killed. Nothing is trained twice."""
+    sweep = ("-m", "model=ws2", "lr=selected", "seed=range(3)", *QUICK)
+    sweep += ('hydra.sweeper.rates={lr:"1e-3,2e-3,4e-3",seed:"range(20,22)"}',)
+    root = tmp_path / "multirun/sweep"
+    first, final = root / "rates" / CELL.format("0.004") / "seed=21", "seed=2"
+    with lock(first):
+        process = start(*sweep)
+        until(lambda: len(list((root / "rates").rglob(RESULT))) == 5)
+        kill_group(process)
+    before = written(file.parent for file in root.rglob(RESULT))
+    assert not (root / "rates/selected.csv").exists() and run_folders([root]) == []
+
+    with ExitStack() as held:
+        for rate in RATES_TRIED:  # whichever is selected
+            held.enter_context(lock(root / CELL.format(rate) / final))
+        process = start(*sweep)
+        until(lambda: len(list(root.glob(f"model*/*/{RESULT}"))) == 2)
+        kill_group(process)
+    assert written({file.parent for file in before}).items() >= before.items()
+    between = written(file.parent for file in root.rglob(RESULT))
+
+    out = command(*sweep).stdout
+    assert "3 runs in multirun/sweep, 2 finished before" in out
+    assert written(file.parent for file in root.rglob(RESULT)).items() >= between.items()
+    assert len([folder for folder in run_folders([root]) if (folder / RESULT).exists()]) == 3
