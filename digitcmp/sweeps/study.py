@@ -14,6 +14,8 @@ STEPS = 1250  # the paper's number of optimizer steps
 FIRST_SEED = 10  # seeds below select the rates
 LARGEST = 28  # larger images are resized to this side, which keeps a study within minutes
 PAIR_KEYS = ("data.train_pairs", "data.val_pairs", "data.test_pairs")
+SELECTING = 10  # runs of each network that select its rate: four rates x two seeds, and about one extension
+OVERHEAD = 0.5  # seconds of a run beside its training
 LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 60, 30, 50  # pairs; with fewer an accuracy says little
 
 
@@ -37,6 +39,20 @@ def pairs(train_images: int, test_images: int) -> tuple[int, int, int]:
     return train, val, test
 
 
+def minutes(side: int, steps: int, seeds: int, workers: int) -> int:
+    """Return about how many minutes a study takes, from the times of the committed sweeps.
+
+    Args:
+        side: height and width of the images.
+        steps: optimizer steps of a run.
+        seeds: seeds of each network at its selected rate.
+        workers: the number of runs that are trained at once.
+    """
+    pixels = (side / LARGEST) ** 2
+    per_step = 6 * (1e-3 + 1e-3 * pixels) + 4 * (2e-3 + 7e-3 * pixels)  # seconds of the ten networks
+    return max(round((SELECTING + seeds) * (steps * per_step + 10 * OVERHEAD) / workers / 60), 1)
+
+
 def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
     """Print the sizes of a study in one line and return the overrides that set them. Typed ones stay.
 
@@ -49,7 +65,9 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
         ConfigError: if the images are too few, or of several data sets.
         DataError: if the data set cannot be read.
     """
-    from digitcmp.data import datasets  # slow import
+    from joblib import cpu_count  # slow imports
+
+    from digitcmp.data import datasets
 
     values = {name(text): text.partition("=")[2] for text in typed}
     others = [text for text in typed if not name(text).endswith("_pairs")]
@@ -77,9 +95,11 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
     numbers = "{} training, {} validation and {} test pairs".format(*(sizes[key] for key in PAIR_KEYS))
     print(
         f"{data.name}: {images} of {data.images.classes} classes. {numbers} of {side}x{side} pixels, "
-        f"{sizes['epochs']} epochs, {run.study.seeds} seeds",
-        flush=True,
+        f"{sizes['epochs']} epochs, {run.study.seeds} seeds"
     )
+    workers = cpu_count()
+    duration = minutes(side, int(sizes["epochs"]) * batches, run.study.seeds, workers)
+    print(f"about {duration} minutes on {workers} cores that do nothing else", flush=True)
     return [f"{key}={value}" for key, value in chosen.items() if key not in values]
 
 

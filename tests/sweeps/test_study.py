@@ -12,7 +12,7 @@ from digitcmp.report.answer import answer
 from digitcmp.report.pages import output
 from digitcmp.report.results import Results
 from digitcmp.report.sections import sections
-from digitcmp.sweeps.study import pairs
+from digitcmp.sweeps.study import minutes, pairs
 
 CELLS = [(f"fcnn{i}", False) for i in (1, 2, 3)] + [(f"ws{i}", False) for i in (1, 2, 3)]
 CELLS += [(model, True) for model in ("fcnn3", "ws1", "ws2", "ws3")]
@@ -38,6 +38,10 @@ def test_too_few_images_are_rejected(images: tuple[int, int]) -> None:
         pairs(*images)
 
 
+def test_a_study_of_28x28_images_is_short() -> None:
+    assert minutes(28, 1250, 10, workers=2) <= 15 and minutes(28, 1250, 5, workers=2) < minutes(28, 1250, 10, workers=2)
+
+
 def images(file: Path, train: int, test: int) -> Path:
     """Write a .npz of noise in three classes, which tells its classes by the mean."""
     numbers = np.random.default_rng(0)
@@ -56,7 +60,7 @@ def test_the_sizes_are_those_of_the_images(train: Run, tmp_path: Path) -> None:
     plan = train(*typed, "study.seeds=3", "data.val_pairs=40", "dry_run=true").stdout.splitlines()
     numbers = "100 training, 40 validation and 50 test pairs of 8x8 pixels, 250 epochs, 3 seeds"
     assert plan[0] == f"{file}: 300 training and 100 test images of 3 classes. {numbers}"
-    assert plan[1].startswith("80 runs select values, then up to 30 runs follow: about ")
+    assert plan[1].startswith("about ") and " minutes on " in plan[1]
     assert "80 runs, 0 finished" in plan[42] and sum("lr=selected" in line for line in plan) == 10
     assert all("task=same" in line for line in plan[2:42])
 
