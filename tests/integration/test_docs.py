@@ -74,13 +74,13 @@ def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) 
     if program == "python":
         script, *arguments = arguments
         assert script == "train.py"
-        if any("mylab" in argument for argument in arguments) or "--config-dir=conf" in arguments:
-            assert "pooled" in python(str(ROOT / script), *arguments, "dry_run=true", cwd=lab)
-        else:
-            help_only = {"--help", "--hydra-help"} & {*arguments}
-            assert train(*arguments, *([] if help_only else ["dry_run=true"])).stdout
+        help_only = {"--help", "--hydra-help"} & {*arguments}
+        assert train(*arguments, *([] if help_only else ["dry_run=true"])).stdout
         return
     assert program == "digitcmp", f"{page}: {line}"
+    if "--config-dir=conf" in arguments:
+        assert "pooled" in python("-m", "digitcmp", *arguments, "dry_run=true", cwd=lab)
+        return
     if arguments[0] == "--plugins":
         arguments = arguments[2:]
     name, *arguments = arguments
@@ -112,7 +112,7 @@ def test_a_backbone_a_head_and_a_task(lab: Path) -> None:
 def test_an_experiment(lab: Path) -> None:
     out = python(str(ROOT / "train.py"), "--config-dir=conf", "experiment=mine", "seed=0,1", *SMALL, cwd=lab)
     assert out.startswith("8 runs in multirun/mine, 0 finished before") and "[8/8]" in out
-    python("-m", "digitcmp", "--plugins", "mylab.nets", "report", "multirun/mine", cwd=lab)
+    python("-m", "digitcmp", "report", "multirun/mine", cwd=lab)
     effects = pd.read_csv(lab / "multirun/mine/report/effects.csv")
     assert {"sharing": 2, "width": 2, "interaction": 1}.items() <= effects.family.value_counts().to_dict().items()
     assert {"pooled − pooled2", "pooled width=32 − pooled"} <= set(effects.effect)
