@@ -103,8 +103,7 @@ class GridSweeper(Sweeper):
 
     def plan(self, grids: Sequence[Mapping[str, Any]], arguments: list[str], root: Path) -> list[Job]:
         """Return the runs of some grids, in a folder."""
-        own = self.own_settings if any("experiment" in swept for swept in self.grids) else {}
-        return grid.plan(grids, arguments, self.config.sweep, root, self.parser, self.groups, self.composed, own)
+        return grid.plan(grids, arguments, self.config.sweep, root, self.parser, self.groups, self.composed)
 
     @cached_property
     def parser(self) -> OverridesParser:
@@ -137,14 +136,6 @@ class GridSweeper(Sweeper):
         if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
             raise ConfigError(f"{' '.join(choices)} is not allowed inside a sweep: it is a sweep. Start it alone.")
         return without_hydra(config, resolve=False)
-
-    @cached_property
-    def own_settings(self) -> dict[str, Any]:
-        """Return the options that the file of the sweep's experiment sets, as {'data.test_pairs': 5000}."""
-        if not (name := self.config.hydra.runtime.choices.experiment):
-            return {}
-        with_file, without = grid.dotted(self.compose((f"experiment={name}",))), grid.dotted(self.compose(()))
-        return {key: value for key, value in with_file.items() if key not in without or without[key] != value}
 
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
         """Train these jobs and yield an error or None for each."""

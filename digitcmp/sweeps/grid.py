@@ -53,7 +53,6 @@ def plan(
     parser: OverridesParser,
     groups: Iterable[str],
     compose: Callable[[tuple[str, ...]], dict[str, Any]],
-    own: Mapping[str, Any] | None = None,
 ) -> list[Job]:
     """Return the jobs of a sweep, each run once.
 
@@ -65,7 +64,6 @@ def plan(
         parser: Hydra's parser of overrides.
         groups: the folders of conf/.
         compose: returns the configuration for some choices of files.
-        own: the options that the file with the grids sets. An experiment in a grid must not replace them silently.
 
     Raises:
         ConfigError: for the first key or value that is not allowed.
@@ -80,15 +78,16 @@ def plan(
         lines = (f"{key}={'null' if value is None else value}" for key, value in grid.items())
         values = alternatives(list(lines), parser)
         given = typed_values
-        if "experiment" in values:  # the grid sweeps recipes; their runs stay in this sweep
-            given = typed_values | {"experiment": values["experiment"]} | alternatives([f"sweep={sweep}"], parser)
+        if "experiment" in values:  # the grid sweeps recipes; the sweep's own file overrides their options
+            own = [f",{name(override)}" for override in typed_values.get("experiment", [])] or [""]
+            pairs = itertools.product(values["experiment"], own)
+            recipes = parser.parse_overrides([f"experiment=[{name(recipe)}{file}]" for recipe, file in pairs])
+            given = typed_values | {"experiment": recipes} | alternatives([f"sweep={sweep}"], parser)
         for overrides in itertools.product(*(values | given).values()):
             files = tuple(str(override.input_line) for override in overrides if is_choice(override, groups))
             settings = [override for override in overrides if not is_choice(override, groups)]
             # composing is slow, so compose once for every choice of files
             config = compose(files)
-            if "experiment" in values:
-                reject_replaced(own or {}, config, (values | given).keys())
             try:
                 run = Run.of(with_values(config, settings))
             except ConfigError as error:
@@ -101,28 +100,9 @@ def plan(
     return list(jobs.values())
 
 
-def reject_replaced(own: Mapping[str, Any], config: Mapping[str, Any], given: Iterable[str]) -> None:
-    """Raise ConfigError if an experiment in a grid replaces an option that the sweep's own file sets.
-
-    Args:
-        own: the options of the sweep's own file, as {'data.test_pairs': 5000}.
-        config: the configuration with the grid's experiment.
-        given: the keys that the grid or the command line sets.
-    """
-    composed = dotted(config)
-    replaced = [key for key, value in own.items() if key != "sweep" and composed.get(key) != value]
-    if lost := sorted(set(replaced) - set(given)):
-        raise ConfigError(
-            f"{lost[0]}={shown(own[lost[0]])} is not allowed beside an `experiment` in the grids, which replaces it. "
-            "Move it into the grids."
-        )
-
-
-def dotted(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a nested configuration by their keys: {'data': {'side': 28}} -> {'data.side': 28}."""
-    groups = {key: value for key, value in config.items() if isinstance(value, Mapping)}
-    flat = {key: value for key, value in config.items() if key not in groups}
-    return flat | {f"{group}.{key}": value for group, options in groups.items() for key, value in options.items()}
+def name(override: Override) -> str:
+    """Return the names of files that an override selects, 'best' or 'best,table1'."""
+    return override.input_line.partition("=")[2].strip("[]")
 
 
 def is_choice(override: Override, groups: Iterable[str]) -> bool:

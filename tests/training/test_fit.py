@@ -202,27 +202,22 @@ SWEEP_OF_RECIPES = """# @package _global_
 sweep: mine
 {setting}
 hydra:
+  mode: MULTIRUN
   sweeper:
     grids:
       - {{experiment: best, ema: null, {more}seed: 0}}
 """
 
 
-def test_an_experiment_in_a_grid_replaces_no_setting_silently(train: Run, tmp_path: Path) -> None:
-    """A setting is rejected unless the recipe has the same value or the grid sets it. null in a grid is a value."""
+def test_an_experiment_in_a_grid_replaces_no_setting_of_the_sweep(train: Run, tmp_path: Path) -> None:
+    """The grid overrides the sweep's file, which overrides the recipe. null in a grid is a value."""
     (tmp_path / "mine/experiment").mkdir(parents=True)
     file = tmp_path / "mine/experiment/mine.yaml"
     typed = ("--config-dir=mine", "experiment=mine", "dry_run=true")
-    file.write_text(SWEEP_OF_RECIPES.format(setting="data: {val_pairs: 5000}", more=""))
-    assert train(*typed, code=1).stderr == (
-        "data.val_pairs=5000 is not allowed beside an `experiment` in the grids, which replaces it. "
-        "Move it into the grids.\n"
-    )
-    file.write_text(SWEEP_OF_RECIPES.format(setting="data: {val_pairs: 5000}", more="data.val_pairs: 4000, "))
-    planned = train(*typed).stdout
-    assert "val_pairs=4000" in planned and "ema" not in planned and "epochs=64" in planned
-    file.write_text(SWEEP_OF_RECIPES.format(setting="data: {test_pairs: 5000}", more=""))  # the value in best
-    assert "1 runs, 0 finished" in train(*typed).stdout
+    for more, pairs in (("", 5000), ("data.val_pairs: 4000, ", 4000)):
+        file.write_text(SWEEP_OF_RECIPES.format(setting="data: {val_pairs: 5000}", more=more))
+        planned = train(*typed).stdout
+        assert f"val_pairs={pairs}" in planned and "ema" not in planned and "epochs=64" in planned
 
 
 def test_a_network_that_cannot_train_is_refused_in_a_line(
