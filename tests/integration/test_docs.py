@@ -126,7 +126,7 @@ def test_a_data_reader(lab: Path) -> None:
 
 
 def test_a_data_set(lab: Path) -> None:
-    line = ("--config-dir=conf", "data=gtsrb", "model=convnet", "dry_run=true")
+    line = (*re.findall(r"data\.\w+=\w+", EXTENDING)[:3], "model=convnet", "dry_run=true")
     assert "dataset=gtsrb" in python(str(ROOT / "train.py"), *line, cwd=lab)
 
 
