@@ -21,19 +21,18 @@ def find_cell(results: Results, given: str) -> str:
         ConfigError: There is no such cell, or several.
     """
     names: dict[str, list[str]] = {}
-    for cell, title, label in zip(results.cells.cell, results.titles(), results.cells.label, strict=True):
+    for cell, title, label in zip(results.cells.cell, results.titles, results.cells.label, strict=True):
         for name in {cell, title, label}:
             names.setdefault(name, []).append(cell)
     found = names.get(given) or [cell for name in names if name.lower() == given.lower() for cell in names[name]]
     if not found:
         near = get_close_matches(given, names, n=1, cutoff=0.4)
-        hint = f"Did you mean {near[0]!r}?" if near else f"The first cell is {results.titles()[0]!r}."
+        hint = f"Did you mean {near[0]!r}?" if near else f"The first cell is {results.titles[0]!r}."
         raise ConfigError(
             f"{given!r} is not a cell of this report; a title, label or name of a cell is expected. {hint}"
         )
     if len({*found}) > 1:
-        titles = dict(zip(results.cells.cell, results.titles(), strict=True))
-        several = listed([repr(titles[cell]) for cell in dict.fromkeys(found)])
+        several = listed([repr(results.title_of[cell]) for cell in dict.fromkeys(found)])
         raise ConfigError(f"{given!r} names {len({*found})} cells; one is expected. Choose from {several}")
     return found[0]
 
@@ -53,8 +52,7 @@ def contrast(results: Results, first: str, second: str) -> tuple[pd.DataFrame, l
         ConfigError: A name is not that of one cell, both cells are the same, or they share fewer than two seeds.
     """
     cells = [find_cell(results, given) for given in (first, second)]
-    titles = dict(zip(results.cells.cell, results.titles(), strict=True))
-    names = [titles[cell] for cell in cells]
+    names = [results.title_of[cell] for cell in cells]
     if cells[0] == cells[1]:
         raise ConfigError(f"{first!r} and {second!r} are the same cell; two cells are expected")
     seeds = [{*results.runs.seed[results.runs.cell == cell]} for cell in cells]

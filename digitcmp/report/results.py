@@ -93,14 +93,15 @@ class Results:
         """One row per cell, in the order of the runs, with means over seeds: `cells.cell_table`."""
         return cell_table(self.runs.assign(collapsed=self.collapsed), self.changed_settings)
 
-    def titles(self, *without: str) -> list[str]:
-        """Return the title of each cell, without the given settings: `cells.cell_titles`."""
-        return cell_titles(self.cells, self.changed_settings, *without)
+    @cached_property
+    def titles(self) -> list[str]:
+        """The title of each cell: `cells.cell_titles`."""
+        return cell_titles(self.cells, self.changed_settings)
 
     @cached_property
     def title_of(self) -> dict[str, str]:
         """The title of each cell by its name."""
-        return dict(zip(self.cells.cell, self.titles(), strict=True))
+        return dict(zip(self.cells.cell, self.titles, strict=True))
 
     @property
     def only_rates(self) -> bool:

@@ -1,16 +1,12 @@
 """Tests of the rows, labels and colours of the figures of a report."""
 
 import itertools
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from records import grid, record
 
 from digitcmp.report.figures import style
-from digitcmp.report.results import Results
-from digitcmp.report.sections import accuracy, data_sets, effects
-from digitcmp.report.sections.training_pairs import label_heights
+from digitcmp.report.sections import data_sets, effects
 
 
 def test_effects_stand_below_the_name_of_their_family() -> None:
@@ -34,19 +30,6 @@ def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() 
     frame = data_sets.rows(table)
     assert list(frame.label) == ["mean of 2", "mean of 2", "WS3 − WS1"] and list(frame.row) == [1, 1, 0]
     assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets are .6 / 3 apart
-
-
-def test_published_results_stand_below_the_cells(tmp_path: Path) -> None:
-    assert not accuracy.rows(Results.load([grid(tmp_path / "grid")])).published.all()
-    record(tmp_path / "beyond", "convnet", 0.95)
-    frame = accuracy.rows(Results.load([tmp_path / "beyond"]))
-    assert list(frame.title[:2]) == ["convnet", "puckvg"] and list(frame.published[:2]) == [False, True]
-    assert list(frame.test_acc_mean[:2]) == [0.95, 0.9826]
-
-
-def test_no_label_of_a_published_result_is_on_another() -> None:
-    # a label is at least a factor of 100 ** .04 = 1.202 above the one below it
-    assert label_heights([0.1, 0.105, 0.5], low=0.01, high=1.0) == pytest.approx([0.1, 0.1202264, 0.5])
 
 
 def test_shades_run_from_light_to_dark() -> None:

@@ -24,9 +24,9 @@ from digitcmp.report.pages.terminal import column_blocks, show_table
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.report.sections import sections
+from digitcmp.report.sections.accuracy import published_results
 from digitcmp.report.sections.learning_curves import mean_curves
 from digitcmp.report.sections.rates import selection
-from digitcmp.report.sections.training_pairs import pair_series, published_results
 from digitcmp.runs.folder import METRICS, RESULT
 from digitcmp.runs.result import SCORES, read_result, record_result
 
@@ -74,27 +74,6 @@ def test_intervals_of_two_seeds_are_marked(tmp_path: Path) -> None:
     assert "† marks the interval of two seeds" in markdown(tmp_path / "sweep")
 
 
-def test_pairs(tmp_path: Path) -> None:
-    for pairs, epochs in ((62, 300), (8000, 3), (1000, 24)):
-        for seed in range(2):
-            record(tmp_path, "ws3", 0.9 - 10 / pairs + 0.01 * seed, train_pairs=pairs, epochs=epochs, seed=seed)
-            record(
-                *(tmp_path, "ws3", 0.95 - 10 / pairs),
-                **{"train_pairs": pairs, "epochs": epochs, "head": "ordinal", "ema": 0.99, "seed": seed},
-            )
-        record(tmp_path, "ws2", 0.9, train_pairs=pairs)
-        record(tmp_path, "ws2", 0.9, train_pairs=pairs, epochs=50)  # two numbers of epochs at each level: no series
-    record(tmp_path, "ws1", 0.9)  # a single number of pairs
-    results = Results.load([tmp_path])
-    pairs = pair_series(results)
-    assert list(pairs.series) == ["WS3"] * 3 + ["WS3+ordinal"] * 3
-    assert list(pairs.train_pairs) == [62, 1000, 8000] * 2
-    table = table_of(results, "Pairs")
-    assert [column.heading for column in table.columns] == ["pairs", "WS3", "WS3+ordinal"]
-    assert table.rows[1] == ["1,000", "0.895 ± 0.007", "0.940 ± 0.000"]
-    assert save(figures(results)["pairs"].draw)["svg"]
-
-
 def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> None:
     for more in ({}, {"ensemble": 3, "tta": True}):
         best = {"head": "ordinal", "augment": True, **more}
@@ -103,7 +82,7 @@ def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> 
     record(tmp_path, "ws3", 0.8, normalize=False)
     results = Results.load([tmp_path])
     names = ["convnet+ordinal", "convnet+ordinal ensemble=3, tta"]
-    assert results.titles() == ["WS3", *names, *(name.replace("+", "+AL+", 1) for name in names)]
+    assert results.titles == ["WS3", *names, *(name.replace("+", "+AL+", 1) for name in names)]
     table = accuracy_section.table(results)
     assert column(table, "ensemble") == ["1", "1", "3", "1", "3"]
     assert column(table, "tta") == ["false", "false", "true", "false", "true"]

@@ -81,15 +81,14 @@ def published(label: str, condition: Mapping[str, str]) -> dict[str, float]:
     return {"paper_mean": value.mean, "paper_std": np.nan if value.std is None else value.std}
 
 
-def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]], *without: str) -> list[str]:
+def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the title of each cell: its label and the settings in which cells of that label differ.
 
     Args:
         cells: Rows of `cell_table`.
         changed: The settings of each cell that are not at their default.
-        without: Settings to leave out.
     """
-    hidden = {"model", "aux", "head", *without}  # the label stands for these
+    hidden = {"model", "aux", "head"}  # the label stands for these
     settings = [{*condition.items()} for condition in changed]
     common: dict[str, set[tuple[str, str]]] = {}
     for label, of_cell in zip(cells.label, settings, strict=True):

@@ -14,15 +14,13 @@ from digitcmp.report.sections import (
     rates,
     selected,
     test_images,
-    training_pairs,
 )
 
 SECTIONS = [
     Section("Networks", origin.networks),
     Section("Accuracy", accuracy.parts),
     Section("Later evaluations", evaluations.parts),
-    Section("Published results", training_pairs.published),
-    Section("Pairs", training_pairs.parts),
+    Section("Published results", accuracy.published),
     Section("Selected values", selected.parts),
     Section("Selected learning rates", rates.selected),
     Section("Equal parameters", effects.equal_parameters),

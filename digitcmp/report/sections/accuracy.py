@@ -1,4 +1,4 @@
-"""The section on the test accuracy of each cell."""
+"""The sections on the test accuracy of each cell, and on published results."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
+from digitcmp import paper
 from digitcmp.report.figures.forest import mark_cell, name_rows, runs_by_cell, size
-from digitcmp.report.figures.style import OTHERS, PAGE, TIP, escaped, palette, seeds
+from digitcmp.report.figures.style import TIP, palette, seeds
 from digitcmp.report.formats import ACCURACY, spread
 from digitcmp.report.pages.section import Column, Figure, File, Part, Table, accuracy, estimate, named, plain
 from digitcmp.report.results import Results
-from digitcmp.report.sections.training_pairs import pair_series, published_results
 from digitcmp.report.statistics import collapse
+from digitcmp.report.statistics.estimates import half_width
 
 LATEX = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
 CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
@@ -30,8 +32,12 @@ HEAD_LOSS = (
     "trained head, paired by seed, with the 95 % t-interval. If it is large, the comparison head limits the network, "
     "not the recognition of the digits. If the interval contains 0, no loss is seen."
 )
+PUBLISHED = (
+    "Published results on the same task: mean ± standard deviation over n runs. The 95 % t-interval of the mean is "
+    "computed from these and cut to [0, 1]."
+)
 FIGURE = "Test accuracy of each cell. Filled marks are without the auxiliary loss, open marks with it."
-MOST = 55  # cells with a row each in the figure; more would make it too tall
+MOST = 55  # cells in the figure; more would make it too tall
 
 
 def parts(results: Results) -> Iterator[Part]:
@@ -46,7 +52,7 @@ def parts(results: Results) -> Iterator[Part]:
         yield lines
     if results.cells.head_loss.notna().any():
         yield HEAD_LOSS
-    if not results.only_rates and len(pair_series(results)) < len(results.cells):
+    if not results.only_rates and len(results.cells) <= MOST:
         yield Figure("accuracy", FIGURE, partial(draw, results))
 
 
@@ -100,63 +106,44 @@ def collapsed_runs(results: Results) -> list[str]:
     return lines
 
 
-def rows(results: Results) -> pd.DataFrame:
-    """Return one row per cell and then one per published result, with the columns `title` and `published`."""
-    cells = results.cells.assign(title=results.titles(), published=False)
-    works = published_results(results)
-    names = {"work": "title", "mean": "test_acc_mean", "std": "test_acc_std"}
-    return (
-        pd.concat([cells, works.rename(columns=names).assign(published=True)], ignore_index=True)
-        if len(works)
-        else cells
-    )
-
-
 def draw(results: Results) -> Drawing:
-    """Draw the cells and the published results, one row each, or without names if there are more than MOST cells."""
-    if len(results.cells) > MOST:
-        return draw_sorted(results)
-    frame, runs = rows(results), runs_by_cell(results.runs)
-    colours = palette(results.cells.model)
-    figure = Drawing(figsize=size(frame.title, 0.21 * len(frame)))
+    """Draw the cells, one row each."""
+    cells, runs = results.cells.assign(title=results.titles), runs_by_cell(results.runs)
+    colours = palette(cells.model)
+    figure = Drawing(figsize=size(cells.title, 0.21 * len(cells)))
     axes = figure.subplots()
-    for y, row in enumerate(frame.itertuples()):
-        if row.published:
-            axes.plot([row.ci_low, row.ci_high], [y, y], color=OTHERS, lw=1.6)
-            tip = f"{TIP}{row.title}: {spread(row.test_acc_mean, row.test_acc_std)}"
-            axes.plot(row.test_acc_mean, y, "s", color=OTHERS, ms=4, mew=0, gid=tip)
-            continue
+    for y, row in enumerate(cells.itertuples()):
         mark_cell(axes, row, float(y), colours[row.model], row.title, runs[row.cell])
         if not math.isnan(row.paper_mean):
             tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean", gid=tip)
-    name_rows(axes, list(frame.title), len(frame) - 0.4)
-    published = frame[frame.published]
-    if len(published):
-        axes.axhline(len(frame) - len(published) - 0.5, color="black", lw=0.6)
-        least = min(published.test_acc_mean.min(), results.runs.test_acc.min())  # cuts wide intervals of three runs
-        axes.set_xlim(least - 0.01, 1)
+    name_rows(axes, list(cells.title), len(cells) - 0.4)
     axes.set_xlabel("test accuracy")
-    figure.suptitle(f"mean and 95 % interval, {seeds(results.cells.n)} (dots)")
+    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)} (dots)")
     handles, _ = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles=handles[:1], loc="outside lower center")
     return figure
 
 
-def draw_sorted(results: Results) -> Drawing:
-    """Draw many cells without names, sorted by test accuracy."""
-    cells = results.cells.sort_values("test_acc_mean", kind="stable").reset_index(drop=True)
-    colours = palette(results.cells.model)
-    figure = Drawing(figsize=(PAGE, 4.5))
-    axes = figure.subplots()
-    for (model, aux, label), rows in cells.groupby(["model", "aux", "label"], sort=False):
-        shade = colours[str(model)]
-        axes.vlines(rows.index, rows.ci_low, rows.ci_high, color=shade, lw=0.5, alpha=0.5)
-        fill = "white" if aux else shade
-        axes.plot(rows.index, rows.test_acc_mean, "o", color=shade, ms=2.5, mew=0.6, mfc=fill, label=escaped(label))
-    axes.set_xlabel(f"{len(cells):,} cells by their test accuracy")
-    axes.set_ylabel("test accuracy")
-    figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)}")
-    figure.legend(loc="outside lower center", ncols=6)
-    return figure
+def published(results: Results) -> Iterator[Part]:
+    """Yield the table of published results."""
+    works = published_results(results)
+    if len(works):
+        sources = [row.source if row.work in paper.OTHERS else row.work for row in works.itertuples()]
+        yield Table.of(works.assign(work=sources), [named("work"), *accuracy("mean", "std")])
+        yield PUBLISHED
+
+
+def published_results(results: Results) -> pd.DataFrame:
+    """Return the published results on the paper's task: columns `work mean std source n ci_low ci_high`.
+
+    Empty unless a cell with 1,000 MNIST pairs has a higher accuracy than the lowest of them.
+    """
+    works = paper.OTHERS | {"the paper's AL4": paper.ACCURACY["AL4"]}
+    table = pd.DataFrame([{"work": work, **other._asdict()} for work, other in works.items()])
+    half = half_width(table["std"], table.n)
+    table["ci_low"], table["ci_high"] = (table["mean"] - half).clip(0, 1), (table["mean"] + half).clip(0, 1)
+    same_task = np.array([not condition.keys() & {"task", "dataset"} for condition in results.changed_settings])
+    best = results.cells[same_task & (results.cells.train_pairs == 1000)].test_acc_mean.max()
+    return table if best > min(other.mean for other in paper.OTHERS.values()) else table.iloc[:0]

@@ -72,7 +72,7 @@ def figures(curves: pd.DataFrame, results: Results) -> Iterator[tuple[str, str, 
     for name, context, cells in itertools.islice(comparisons(results), MOST):
         yield name, context if name in drawn else "", partial(draw_cells, cells, curves, results, context)
         drawn.add(name)
-    cells = results.cells.assign(title=results.titles())
+    cells = results.cells.assign(title=results.titles)
     if not drawn and len(cells) <= FEW:
         yield "curves", "", partial(draw_cells, cells, curves, results)
 

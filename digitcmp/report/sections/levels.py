@@ -14,7 +14,6 @@ from digitcmp.report.figures.style import PAGE, Palette, palette, seeds, shades
 from digitcmp.report.loading.series import series
 from digitcmp.report.pages.section import Figure, Part
 from digitcmp.report.results import Results
-from digitcmp.report.sections.training_pairs import pair_series
 
 FIGURE = (
     "Means by {}. The cells of a line have all other settings in common except the learning rate. If there are many "
@@ -25,10 +24,9 @@ NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "sec
 
 
 def parts(results: Results) -> Iterator[Part]:
-    """Yield a figure for each setting with a series of levels, except training pairs if they have a figure."""
+    """Yield a figure for each setting with a series of levels."""
     for factor, rows in series(results.runs).groupby("factor"):
-        if factor != "train_pairs" or results.only_rates or pair_series(results).empty:
-            yield Figure(f"levels_{factor}", FIGURE.format(factor), partial(draw, str(factor), rows, results))
+        yield Figure(f"levels_{factor}", FIGURE.format(factor), partial(draw, str(factor), rows, results))
 
 
 def draw(factor: str, table: pd.DataFrame, results: Results) -> Drawing:

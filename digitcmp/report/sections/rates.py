@@ -82,7 +82,7 @@ def selection(results: Results) -> pd.DataFrame:
     the selected rate is the smallest or largest tried. Empty if no condition has several rates.
     """
     cells = results.cells
-    titles = pd.Series([title.rpartition(" lr=")[0] for title in results.titles()], index=cells.index)
+    titles = pd.Series([title.rpartition(" lr=")[0] for title in results.titles], index=cells.index)
     rows = []
     for title, rates in cells[titles != ""].groupby(titles, sort=False):
         best, oracle = rates.loc[rates.val_acc_mean.idxmax()], rates.loc[rates.test_acc_mean.idxmax()]

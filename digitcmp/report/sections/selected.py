@@ -29,7 +29,7 @@ def selection(results: Results) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame()
     frame = pd.concat(tables).drop_duplicates("cell").set_index("cell")
-    titles = pd.Series(results.titles(), index=results.cells.cell, name="title")
+    titles = pd.Series(results.titles, index=results.cells.cell, name="title")
     return frame.join(titles, how="inner").loc[[cell for cell in titles.index if cell in frame.index]].reset_index()
 
 
