@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from digitcmp.report.figures import style
-from digitcmp.report.sections import data_sets, effects
+from digitcmp.report.sections import effects
 
 
 def test_effects_stand_below_the_name_of_their_family() -> None:
@@ -21,15 +21,6 @@ def test_effects_stand_below_the_name_of_their_family() -> None:
     assert list(frame.label) == ["WS3 − WS1 head=ordinal", "WS3 − WS1", "WS3 epochs=50 − WS3"]
     assert list(frame.heading) == pytest.approx([0.4, 0.4, 3.8])
     assert list(frame.y) == pytest.approx([1.4, 2.4, 4.8])
-
-
-def test_effects_on_data_sets_share_the_row_of_their_label_and_means_are_last() -> None:
-    rows = [("sharing", "mean of 2", "mnist", ""), ("sharing", "mean of 2", "kmnist", "")]
-    rows += [("sharing", "mean of 2", "kmnist", "mnist"), ("sharing", "WS3 − WS1", "mnist", "")]
-    table = pd.DataFrame(rows, columns=["factor", "effect", "dataset", "less"]).assign(settings="")
-    frame = data_sets.rows(table)
-    assert list(frame.label) == ["mean of 2", "mean of 2", "WS3 − WS1"] and list(frame.row) == [1, 1, 0]
-    assert list(frame.y) == pytest.approx([0.9, 1.1, -0.1])  # two data sets are .6 / 3 apart
 
 
 def test_shades_run_from_light_to_dark() -> None:

@@ -19,9 +19,7 @@ def size(labels: Iterable[str], rows: float) -> tuple[float, float]:
     return float(np.clip(2.2 + LETTER * max(map(len, labels)), COLUMN, PAGE)), 0.8 + rows
 
 
-def mark_interval(
-    axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False, marker: str = "o"
-) -> None:
+def mark_interval(axes: Axes, row: Any, mean: float, y: float, shade: str, tip: str, hollow: bool = False) -> None:
     """Draw a mean at height y and its 95 % interval, dotted for two seeds.
 
     Args:
@@ -34,7 +32,7 @@ def mark_interval(
     if limits:
         tip += f", 95 % interval {limits}"
     gid = f"{TIP}{tip}, n = {row.n}"
-    axes.plot(mean, y, marker, color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=gid)
+    axes.plot(mean, y, "o", color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=gid)
 
 
 def mark_cell(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.DataFrame, below: float = 0.22) -> None:
@@ -56,26 +54,15 @@ def runs_by_cell(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(cell): rows for cell, rows in runs.groupby("cell", sort=False)}
 
 
-def name_rows(axes: Axes, labels: Sequence[str], bottom: float, top: float = -0.6) -> None:
+def name_rows(axes: Axes, labels: Sequence[str], bottom: float) -> None:
     """Label the rows of the vertical axis with names, from top to bottom."""
     axes.set_yticks(range(len(labels)), [escaped(label) for label in labels])
-    axes.set_ylim(bottom, top)
+    axes.set_ylim(bottom, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
-def separate_rows(axes: Axes, n: int) -> None:
-    """Draw the lines between n rows."""
-    for y in range(1, n):
-        axes.axhline(y - 0.5, color="#e6e6e6", lw=0.6)
-
-
 def show_zero(axes: Axes) -> None:
     """Draw a vertical line at 0, no difference."""
     axes.axvline(0, color="black", lw=0.8)
-
-
-def sign_ticks(axes: Axes) -> None:
-    """Label the horizontal axis with signed numbers."""
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:+g}" if x else "0")

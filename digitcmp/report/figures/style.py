@@ -12,7 +12,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -91,12 +90,6 @@ def seeds(n: pd.Series | Sequence[int]) -> str:
 def added_by(factor: str) -> str:
     """Return the heading of a panel of effects: 'effect of sharing'."""
     return f"effect of {factor}" if factor == "sharing" else f"effect of the {factor}"
-
-
-def hide_rest(panels: Sequence[Axes], used: int) -> None:
-    """Hide the panels of a grid that are not used."""
-    for axes in panels[used:]:
-        axes.set_axis_off()
 
 
 def save(draw: Callable[[], Figure]) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ from digitcmp.report.results import Results
 from digitcmp.report.sections import (
     accuracy,
     convergence,
-    data_sets,
     effects,
     evaluations,
     learning_curves,
@@ -25,7 +24,7 @@ SECTIONS = [
     Section("Selected learning rates", rates.selected),
     Section("Equal parameters", effects.equal_parameters),
     Section("Equal learning rates", rates.equal),
-    Section("Data sets", data_sets.parts),
+    Section("Data sets", effects.data_sets),
     Section("Levels", levels.parts),
     Section("Effects", effects.parts),
     Section("Test images", test_images.parts),

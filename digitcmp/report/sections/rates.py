@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Drawing
-from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.report.contrasts import tables
@@ -19,14 +16,10 @@ from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.contrasts.factors import CLAIMS
 from digitcmp.report.figures.lines import apart, mark_levels, number_levels, show_means
 from digitcmp.report.figures.style import (
-    DASHED,
     DOTTED,
     EFFECT,
     PAGE,
-    TIP,
     added_by,
-    escaped,
-    hide_rest,
     palette,
     seeds,
     shades,
@@ -39,23 +32,17 @@ SELECTED = (
     "The selected rate has the highest mean accuracy on the validation pairs. *oracle* is the rate that the test pairs "
     "would select, for comparison only. *(edge)* marks the smallest or largest rate tried."
 )
-SELECTED_FIGURE = (
-    "Mean validation accuracy by learning rate. Dashed lines are with the auxiliary loss. A collapsed seed below the "
-    "axis is not drawn, but the mean includes it."
-)
 EQUAL = (
     "Effects of the auxiliary loss and sharing on test accuracy, with the same learning rate for both networks: mean "
     "and 95 % t-interval, paired by seed. `equal_rates.csv` also has n, p and Holm's p. Holm's p is corrected inside "
     "each of the two families, over all networks and rates."
 )
 EQUAL_FIGURE = "Effects of the auxiliary loss and sharing, with the same learning rate for both networks."
-MOST = 40  # panels; more would make the figure too tall
-TITLE_WIDTH = 24  # letters above a panel
 MOST_EFFECTS = 12  # lines in both panels; more cannot be told apart, and their legend leaves no room
 
 
 def selected(results: Results) -> Iterator[Part]:
-    """Yield the table of selected learning rates and the figure."""
+    """Yield the table of selected learning rates."""
     frame = selection(results)
     if frame.empty:
         return
@@ -71,13 +58,12 @@ def selected(results: Results) -> Iterator[Part]:
     ]
     yield Table.of(frame, columns)
     yield SELECTED
-    yield Figure("learning_rates", SELECTED_FIGURE, partial(draw_selection, frame, results))
 
 
 def selection(results: Results) -> pd.DataFrame:
     """Return the learning rate with the highest mean validation accuracy, one row per condition with several rates.
 
-    `title` names the condition and `cells` lists its cells. `test_acc` is that of the selected rate. `oracle_lr` and
+    `title` names the condition. `test_acc` is that of the selected rate. `oracle_lr` and
     `oracle_test_acc` are those of the rate with the highest test accuracy, for comparison only. `at_edge` is True if
     the selected rate is the smallest or largest tried. Empty if no condition has several rates.
     """
@@ -93,46 +79,9 @@ def selection(results: Results) -> pd.DataFrame:
             | {"lr": best.lr, "val_acc": best.val_acc_mean, "test_acc": best.test_acc_mean}
             | {"paper_lr": paper.LEARNING_RATES.get(best.label, np.nan) if claimed else np.nan}
             | {"oracle_lr": oracle.lr, "oracle_test_acc": oracle.test_acc_mean}
-            | {"at_edge": best.lr in (rates.lr.min(), rates.lr.max()), "cells": list(rates.cell)}
+            | {"at_edge": best.lr in (rates.lr.min(), rates.lr.max())}
         )
     return pd.DataFrame(rows)
-
-
-def draw_selection(table: pd.DataFrame, results: Results) -> Drawing:
-    """Draw the validation accuracy by rate, mean and seeds, one panel per network with several rates."""
-    selection, cells = table.head(MOST), results.cells
-    colours = palette(cells.model)
-    columns = min(5, math.ceil(len(selection) / (1 if len(selection) < 4 else 2)))
-    lines = math.ceil(len(selection) / columns)
-    titles = [textwrap.fill(title, TITLE_WIDTH) for title in selection.title]
-    further = max(title.count("\n") for title in titles)
-    figure = Drawing(figsize=(PAGE * max(columns, 2) / 5, 0.5 + (1.45 + 0.13 * further) * lines))
-    panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-    for axes, chosen, title in zip(panels.flat, selection.itertuples(), titles, strict=False):
-        shade, rates = colours[chosen.model], cells[cells.cell.isin(chosen.cells)].sort_values("lr")
-        runs = results.runs[results.runs.cell.isin(chosen.cells)]
-        axes.plot(runs.lr, runs.val_acc, ".", color=shade, ms=2.5, mew=0, alpha=0.6)
-        axes.plot(rates.lr, rates.val_acc_mean, color=shade, ls=DASHED if chosen.aux else "-")
-        for rate in rates.itertuples():
-            tip = f"{TIP}{chosen.title}, lr {rate.lr:g}: validation {rate.val_acc_mean:.3f}"
-            axes.plot(rate.lr, rate.val_acc_mean, "o", ms=5.5, alpha=0, gid=tip)
-        axes.plot(chosen.lr, chosen.val_acc, "o", color=shade, ms=5.5, mfc="white", mew=1.4)
-        if not math.isnan(chosen.paper_lr):
-            axes.axvline(chosen.paper_lr, color="black", lw=0.9, ls=":")
-        axes.set_title(escaped(title))
-        axes.set_xscale("log")
-        axes.minorticks_off()  # those of many panels enlarge the page by a sixth
-    hide_rest(list(panels.flat), len(selection))
-    cut = f"; the first {MOST} of {len(table)}" if len(table) > MOST else ""
-    figure.supxlabel(f"learning rate ({seeds(cells.n)}, dots{cut})")
-    figure.supylabel("validation accuracy")
-    panels.flat[0].set_ylim(bottom=math.floor(50 * cells.val_acc_mean.min() - 1) / 50)
-    marks = {
-        "selected on validation": Line2D([], [], color="black", ls="", marker="o", ms=5.5, mfc="white", mew=1.4),
-        "the paper's rate": Line2D([], [], color="black", lw=0.9, ls=":"),
-    }
-    figure.legend(marks.values(), marks, loc="outside upper center", ncols=2)
-    return figure
 
 
 def equal(results: Results) -> Iterator[Part]:
