@@ -12,7 +12,7 @@ import pandas as pd
 from digitcmp.errors import RunError
 from digitcmp.report.contrasts import accuracy_effects, tables
 from digitcmp.report.contrasts.cell_grid import Grid
-from digitcmp.report.contrasts.planned import ORDERS
+from digitcmp.report.contrasts.planned import ORDERS, question
 from digitcmp.report.loading import loader
 from digitcmp.report.loading.cells import cell_table, cell_titles
 from digitcmp.report.loading.loader import read_csv
@@ -119,16 +119,12 @@ class Results:
         return accuracy_effects.effects(self.grid)
 
     @cached_property
-    def data_sets(self) -> pd.DataFrame:
-        """The effects of the auxiliary loss and sharing on each data set: `tables.by_question`. Empty for one."""
-        return tables.by_question(self.grid, self.effects)
-
-    @cached_property
     def averages(self) -> pd.DataFrame:
         """The averages of a large design: `tables.averages`. Empty for a small design or for several data sets."""
         single = ~self.effects.family.isin([*ORDERS, "lr"])
         few = (single & self.effects.refused.isna()).sum() <= tables.LARGE
-        if few or len(self.data_sets):
+        questions = {question(levels) for levels in self.grid.levels}
+        if few or len(questions) > 1:
             return pd.DataFrame(columns=list(tables.AVERAGES))
         return tables.averages(Grid(self.runs))
 

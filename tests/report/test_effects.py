@@ -371,15 +371,6 @@ def test_effects_on_each_data_set_and_between_them(tmp_path: Path) -> None:
     smaller, larger = sorted(test.pvalue for test in tests[4:])
     assert sorted(table.p_holm[4:]) == pytest.approx([min(2 * smaller, 1), max(min(2 * smaller, 1), larger)])
 
-    frame = results.data_sets.set_index(["effect", "dataset", "less"])
-    assert {*frame.index.get_level_values("effect")} == {
-        *("mean of 2", "AL2 − WS1", "AL3 − WS2", "AL4 − WS3", "WS3 − WS1", "AL4 − AL2")
-    }
-    differences = accuracy[:, 2, 1] - accuracy[:, 2, 0]
-    assert frame["mean"]["AL4 − WS3", "fashion_mnist", ""] == pytest.approx(differences[0].mean())
-    more = frame["mean"]["AL4 − WS3", "fashion_mnist", "mnist"]
-    assert more == pytest.approx((differences[0] - differences[1]).mean())
-    assert ("AL3 − WS2", "fashion_mnist", "") not in frame.index
     assert effects(grid(tmp_path / "alone")).index.intersection(["auxiliary loss", "sharing"]).empty
 
 
@@ -394,15 +385,12 @@ def test_a_data_set_is_one_level_however_it_is_said(tmp_path: Path) -> None:
     ):
         accuracy = 0.8 + 0.01 * seed + 0.03 * j + aux * (0.05 + 0.01 * i)
         record(tmp_path / "sweep", model, accuracy, aux=aux, seed=seed, **given)
-    results = Results.load([tmp_path / "sweep"])
-    means = results.data_sets[results.data_sets.effect == "mean of 2"]
-    names = list(dict.fromkeys(means.dataset))
-    assert names[0] == "mnist" and {*names[1:]} >= {"letters"} and sum(name.startswith("npz ") for name in names) == 2
-    auxiliary = means[(means.factor == "auxiliary loss") & (means.less == "")].set_index("dataset")["mean"]
-    assert auxiliary["mnist"] == pytest.approx(0.05) and auxiliary["letters"] == pytest.approx(0.06)
-    more = means[(means.factor == "auxiliary loss") & (means.less == "mnist")].set_index("dataset")["mean"]
-    assert more["letters"] == pytest.approx(0.01) and len(more) == 3
-    assert {*results.data_sets.settings} == {""}
+    means = effects(tmp_path / "sweep", "mean over networks")
+    auxiliary = means.loc["auxiliary loss"].set_index("context")["mean"]
+    assert auxiliary[""] == pytest.approx(0.05) and auxiliary["dataset=letters"] == pytest.approx(0.06)
+    assert len(auxiliary) == 4 and sum(name.startswith("dataset=npz ") for name in auxiliary.index) == 2
+    more = effects(tmp_path / "sweep", "between data sets")["mean"]
+    assert more["auxiliary loss: letters − mnist"] == pytest.approx(0.01)
 
 
 def test_pairs_of_networks_on_other_data_sets_keep_their_means_and_differences(tmp_path: Path) -> None:
@@ -414,13 +402,9 @@ def test_pairs_of_networks_on_other_data_sets_keep_their_means_and_differences(t
             pairs = {"train_pairs": 400, "val_pairs": 200, "test_pairs": 200}
             accuracy = 0.8 + 0.01 * seed + aux * (0.1 if dataset == "digits" else 0.05)
             record(tmp_path, model, accuracy, aux=aux, seed=seed, dataset=dataset, **pairs)
-    frame = Results.load([tmp_path]).data_sets
-    frame = frame[frame.factor == "auxiliary loss"].set_index(["effect", "dataset", "less"])["mean"]
-    assert frame["mean of 2", "kmnist", "fashion_mnist"] == pytest.approx(0)
-    assert frame["AL2 − WS1", "kmnist", "fashion_mnist"] == pytest.approx(0)
-    differences = frame["AL4 − WS3"]
-    assert {*differences.xs("", level="less").index} == {"fashion_mnist", "kmnist", "digits"}
-    assert sorted(abs(differences.drop("", level="less"))) == pytest.approx([0.05, 0.05])
+    more = effects(tmp_path, "between data sets")["mean"]
+    assert more["auxiliary loss: kmnist − fashion_mnist"] == pytest.approx(0)
+    assert not any("digits" in effect for effect in more.index)
 
 
 def test_the_name_of_an_unfinished_run_need_not_say_its_settings(tmp_path: Path) -> None:
@@ -466,8 +450,6 @@ def test_tasks_are_compared_by_what_an_ingredient_adds_to_each(tmp_path: Path) -
     ]
     assert list(table["mean"]) == pytest.approx([0.055, 0.025, -0.03])
     assert list(table.claim.notna()) == [True, False, False] and not table.verdict.str.contains("recipe").any()
-    frame = results.data_sets.set_index(["dataset", "less"])
-    assert dict(frame["mean"]) == pytest.approx({("leq", ""): 0.055, ("same", ""): 0.025, ("same", "leq"): -0.03})
 
 
 def test_tasks_on_data_sets_are_questions_of_their_own(tmp_path: Path) -> None:
@@ -479,16 +461,11 @@ def test_tasks_on_data_sets_are_questions_of_their_own(tmp_path: Path) -> None:
         record(tmp_path, model, accuracy, task=task, dataset=dataset, aux=aux, seed=seed)
     results = Results.load([tmp_path])
     assert "task" not in {*results.effects.family} and "backbone interaction" not in {*results.effects.family}
-    frame = results.data_sets
-    frame = frame[(frame.factor == "auxiliary loss") & (frame.effect == "mean of 2")].set_index(["dataset", "less"])
-    assert {key: round(mean, 9) for key, mean in frame["mean"].items()} == {
-        ("leq, mnist", ""): 0.0505,
-        ("odd_sum, mnist", ""): 0.0605,
-        ("leq, fashion_mnist", ""): 0.0605,
-        ("odd_sum, fashion_mnist", ""): 0.0705,
-        ("odd_sum, mnist", "leq, mnist"): 0.01,
-        ("leq, fashion_mnist", "leq, mnist"): 0.01,
-        ("odd_sum, fashion_mnist", "leq, mnist"): 0.02,
+    more = effects(tmp_path, "between data sets")["mean"].filter(like="auxiliary")
+    assert dict(more.round(9)) == {
+        "auxiliary loss: odd_sum, mnist − leq, mnist": 0.01,
+        "auxiliary loss: leq, fashion_mnist − leq, mnist": 0.01,
+        "auxiliary loss: odd_sum, fashion_mnist − leq, mnist": 0.02,
     }
 
 

@@ -141,17 +141,6 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
-def test_several_data_sets_have_a_section(tmp_path: Path) -> None:
-    """AL4 - WS3 is .10 and .11 on MNIST, .04 and .07 on Fashion-MNIST."""
-    for dataset, auxiliary in (("mnist", (0.10, 0.11)), ("fashion_mnist", (0.04, 0.07))):
-        for seed, effect in enumerate(auxiliary):
-            record(tmp_path, "ws3", 0.8, seed=seed, dataset=dataset)
-            record(tmp_path, "ws3", 0.8 + effect, seed=seed, dataset=dataset, aux=True)
-    text = markdown(tmp_path)
-    assert "| factor | effect | n | mnist | fashion_mnist | fashion_mnist − mnist |\n" in text
-    assert "| auxiliary loss | AL4 − WS3 | 2 | +0.105 [+0.041, +0.169] † | +0.055 [-0.136, +0.246] † | -0.050 " in text
-
-
 def test_the_order_of_classes_has_columns(tmp_path: Path) -> None:
     """One of two runs has the complete order. The report made from the CSV files alone is the same."""
     for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):

@@ -1,4 +1,4 @@
-"""The tables of contrasts besides the effects: at equal rates and parameters, averaged, by question, requested."""
+"""The tables of contrasts besides the effects: at equal rates and parameters, averaged, of two sweeps."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,8 +8,7 @@ import pandas as pd
 from digitcmp.report.contrasts import planned
 from digitcmp.report.contrasts.accuracy_effects import NUMBERS, measured
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid, cell_name, sides
-from digitcmp.report.contrasts.factors import CLAIMS, QUESTION, Factor, crossed
-from digitcmp.report.contrasts.planned import MEAN, key, less, question, question_names
+from digitcmp.report.contrasts.factors import Factor, crossed
 from digitcmp.report.statistics import rule
 from digitcmp.report.statistics.estimates import Differences
 
@@ -85,47 +84,6 @@ def equal_parameters(grid: Grid, params: Mapping[str, int], titles: Mapping[str,
     for place, column in enumerate(("params", "params_unshared")):
         table[column] = [params[grid.names[[*contrast.weights][place]]] for contrast in contrasts]
     return table[table.n > 1].reset_index(drop=True)[list(EQUAL_PARAMETERS)]
-
-
-def by_question(grid: Grid, effects: pd.DataFrame) -> pd.DataFrame:
-    """Return the effects of the auxiliary loss and sharing on each question, and their differences from the first.
-
-    A question is a task on a data set. Accuracies of two questions are never subtracted, only effects.
-
-    Args:
-        grid: The grid.
-        effects: Rows of `effects.effects`.
-
-    Returns:
-        `factor effect settings dataset less n mean ci_low ci_high p_holm`, one row per question and pair of networks
-        or mean over networks. `dataset` is the name of the question: the data set, the task, or both. `less` is '', or
-        the name of the first question if the row is the difference from it. p_holm is Holm's p inside the family of the
-        contrast. Empty if there is only one question.
-    """
-    effects = effects[effects.refused.isna()]
-    known = {key(contrast.weights): i for i, contrast in effects.contrast.items()}
-    ours = effects[effects.family.isin([*CLAIMS, MEAN])]
-    asked = {i: question(grid.levels[contrast.first]) for i, contrast in ours.contrast.items()}
-    names = question_names(asked.values())
-    if len(names) < 2:
-        return pd.DataFrame()
-    rows = []
-    for row in ours.itertuples():
-        weights = row.contrast.weights
-        shared = {"factor": row.family, "effect": row.effect, "dataset": names[asked[row.Index]]}
-        if row.family == MEAN:
-            shared |= {"factor": row.effect, "effect": f"mean of {len(weights) // 2}"}
-        shared["settings"] = grid.context(weights, [*row.contrast.varied, *QUESTION])
-        rows.append(shared | {"less": "", "place": row.Index})
-        for other, name in names.items():  # the first question with such a difference
-            on_other = dict(zip(QUESTION, other, strict=True))
-            moved = {grid.row(grid.levels[cell] | on_other): weight for cell, weight in weights.items()}
-            if (found := known.get(key(less(weights, moved)))) is not None:
-                rows.append(shared | {"less": name, "place": found})
-                break
-    table = pd.DataFrame(rows)
-    numbers = effects.loc[table.place, ["n", "mean", "ci_low", "ci_high", "p_holm"]].reset_index(drop=True)
-    return pd.concat([table[["factor", "effect", "settings", "dataset", "less"]], numbers], axis=1)
 
 
 def common_cells(grid: Grid, hidden: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:

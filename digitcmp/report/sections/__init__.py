@@ -24,7 +24,6 @@ SECTIONS = [
     Section("Selected learning rates", rates.selected),
     Section("Equal parameters", effects.equal_parameters),
     Section("Equal learning rates", rates.equal),
-    Section("Data sets", effects.data_sets),
     Section("Levels", levels.parts),
     Section("Effects", effects.parts),
     Section("Test images", test_images.parts),

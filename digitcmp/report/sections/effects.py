@@ -1,4 +1,4 @@
-"""The sections on effects: of every factor, averaged, by data set, and of sharing at equal parameters."""
+"""The sections on effects: of every factor, averaged in a large design, and of sharing at equal parameters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ from digitcmp.report.pages.section import (
     cut_lines,
     estimate,
     named,
-    plain,
     t_interval,
 )
 from digitcmp.report.results import Results
@@ -77,11 +76,6 @@ EQUAL_PARAMETERS = (
     "A network with sharing minus a network without, with widths that make their numbers of parameters equal within "
     "2 %. The difference in mean test accuracy is paired by seed, with its 95 % t-interval and uncorrected p."
 )
-DATA_SETS = (
-    "Effects of the auxiliary loss and sharing on test accuracy for each data set, and their differences from the "
-    "first data set: mean and 95 % t-interval, paired by seed. p is Holm's p. That of a mean over networks is "
-    "corrected among the differences between data sets, that of a pair of networks among all interactions."
-)
 FIGURE = "Effects on test accuracy, paired by seed, in the colours of their verdicts."
 MOST = 50  # rows of the figure; more would make it too tall
 
@@ -98,25 +92,6 @@ def equal_parameters(results: Results) -> Iterator[Part]:
     columns.append(Column("without sharing", "params_unshared", ","))
     yield Table.of(frame, columns, "equal_parameters.csv")
     yield EQUAL_PARAMETERS
-
-
-def data_sets(results: Results) -> Iterator[Part]:
-    """Yield the table, with a column per data set and per difference from the first one."""
-    frame = results.data_sets
-    if frame.empty:
-        return
-    headings, texts = [], []
-    for row in frame.itertuples():
-        text = f"{row.mean:+.3f} {interval(row.ci_low, row.ci_high, '+.3f', row.n)}"
-        headings.append(f"{row.dataset} − {row.less}" if row.less else row.dataset)
-        texts.append(f"{text}, p {to_text(row.p_holm, P_VALUE)}" if row.less else text)
-    keys = ["factor", "effect", "settings", "n"]
-    table = frame.assign(settings=differing(frame.settings), heading=headings, text=texts)
-    order = pd.MultiIndex.from_frame(table[keys].drop_duplicates().sort_values("factor", kind="stable"))
-    wide = table.pivot(index=keys, columns="heading", values="text").fillna("").reindex(order)
-    columns = sorted(dict.fromkeys(headings), key=lambda heading: " − " in heading)
-    yield Table.of(wide.reset_index(), [*map(named, keys[:3]), *plain("n", *columns)])
-    yield DATA_SETS
 
 
 def parts(results: Results) -> Iterator[Part]:
