@@ -11,7 +11,6 @@ from digitcmp.report.sections import (
     levels,
     origin,
     rates,
-    selected,
     test_images,
 )
 
@@ -20,7 +19,7 @@ SECTIONS = [
     Section("Accuracy", accuracy.parts),
     Section("Later evaluations", evaluations.parts),
     Section("Published results", accuracy.published),
-    Section("Selected values", selected.parts),
+    Section("Selected values", rates.from_first_stage),
     Section("Selected learning rates", rates.selected),
     Section("Equal parameters", effects.equal_parameters),
     Section("Equal learning rates", rates.equal),

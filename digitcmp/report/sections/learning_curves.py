@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import MaxNLocator
 
 from digitcmp.report.contrasts.cell_grid import changed_levels
-from digitcmp.report.figures.curves import draw_curves
-from digitcmp.report.figures.style import COLUMN, PAGE, TIP, palette, seeds
+from digitcmp.report.figures.style import COLUMN, DASHED, PAGE, TIP, Palette, escaped, palette, seeds, shades
 from digitcmp.report.formats import spread
 from digitcmp.report.loading.settings import level_name
 from digitcmp.report.pages.section import Figure, File, Part
@@ -142,3 +143,33 @@ def draw_cells(cells: pd.DataFrame, curves: pd.DataFrame, results: Results, cont
     longest = cells.title.str.len().max()
     figure.legend(loc="outside lower center", ncols=4 if longest < 8 else 2 if longest < 24 else 1)
     return figure
+
+
+def draw_curves(axes: Axes, cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette, heading: str = "") -> None:
+    """Draw the curves of some cells, in shades of one colour for each network.
+
+    Args:
+        cells: Rows of the table of cells, with `title`.
+        curves: `cell epoch test_acc_mean test_acc_std`. The axis ends at the last epoch of any cell.
+        colours: The colour of each backbone.
+        heading: The heading of the panel.
+    """
+    for row, shade in shaded(cells, colours):
+        curve = curves[curves.cell == row.cell]
+        mean, std = curve.test_acc_mean, curve.test_acc_std.fillna(0)
+        axes.plot(curve.epoch, mean, color=shade, label=escaped(row.title), ls=DASHED if row.aux else "-")
+        axes.fill_between(curve.epoch, mean - std, mean + std, color=shade, alpha=0.11, lw=0)
+        for epoch in curve.itertuples():
+            tip = f"{TIP}{row.title}, epoch {epoch.epoch}: {spread(epoch.test_acc_mean, epoch.test_acc_std)}"
+            axes.plot(epoch.epoch, epoch.test_acc_mean, "o", color=shade, ms=6, alpha=0, gid=tip)
+    axes.set_title(heading)
+    axes.set_xlabel("epoch")
+    last = int(curves.epoch.max())
+    axes.set_xlim(1, last)
+    axes.set_xticks([1, *(tick for tick in MaxNLocator(5, integer=True).tick_values(1, last) if 1 < tick <= last)])
+
+
+def shaded(cells: pd.DataFrame, colours: Palette) -> Iterator[tuple[Any, Any]]:
+    """Yield the cells in drawing order, each with its shade."""
+    for _, group in cells.groupby(["model", "aux"], sort=False):
+        yield from zip(group.itertuples(), shades(colours[group.model.iloc[0]], len(group)), strict=True)

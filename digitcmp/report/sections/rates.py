@@ -1,9 +1,10 @@
-"""The sections on learning rates: selected on validation pairs, and effects at equal rates."""
+"""The sections on selected values and learning rates: on validation pairs, and effects at equal rates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,19 +16,20 @@ from digitcmp.report.contrasts import tables
 from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.contrasts.factors import CLAIMS
 from digitcmp.report.figures.lines import apart, mark_levels, number_levels, show_means
-from digitcmp.report.figures.style import (
-    DOTTED,
-    EFFECT,
-    PAGE,
-    added_by,
-    palette,
-    seeds,
-    shades,
-)
+from digitcmp.report.figures.style import DOTTED, EFFECT, PAGE, added_by, palette, seeds, shades
 from digitcmp.report.formats import ACCURACY, interval, to_text
+from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.pages.section import Column, Figure, File, Part, Table, named, plain
 from digitcmp.report.results import Results
+from digitcmp.runs.folder import RATES, SELECTION
 
+CSV = "selected_rates.csv"
+FIRST_STAGE = (
+    "The first stage of the sweep trained each network at several values of {option} on seeds {seeds}, which the runs "
+    "above do not have. It selected the value with the highest mean validation accuracy, the smallest of equal ones. "
+    "*(end)* marks a value beyond which none was tried; better ones may lie there. `digitcmp report NAME/rates` "
+    "reports the first stage of the sweep NAME."
+)
 SELECTED = (
     "The selected rate has the highest mean accuracy on the validation pairs. *oracle* is the rate that the test pairs "
     "would select, for comparison only. *(edge)* marks the smallest or largest rate tried."
@@ -39,6 +41,42 @@ EQUAL = (
 )
 EQUAL_FIGURE = "Effects of the auxiliary loss and sharing, with the same learning rate for both networks."
 MOST_EFFECTS = 12  # lines in both panels; more cannot be told apart, and their legend leaves no room
+
+
+def first_stage(results: Results) -> pd.DataFrame:
+    """Return the rows of selected.csv of the cells of some runs, with `title`. Empty without a first stage."""
+    files = [root / RATES / SELECTION for root in results.roots] + [archive / CSV for archive in results.archives]
+    tables = [read_csv(file) for file in files if file.exists()]
+    if not tables:
+        return pd.DataFrame()
+    frame = pd.concat(tables).drop_duplicates("cell").set_index("cell")
+    titles = pd.Series(results.titles, index=results.cells.cell, name="title")
+    return frame.join(titles, how="inner").loc[[cell for cell in titles.index if cell in frame.index]].reset_index()
+
+
+def from_first_stage(results: Results) -> Iterator[Part]:
+    """Yield the table of the selected values with the validation accuracies of their neighbours."""
+    frame = first_stage(results)
+    if frame.empty:
+        return
+
+    def value(row: dict[str, Any]) -> str:
+        return to_text(float(row["value"])) + (" (end)" if row["at_end"] else "")
+
+    def neighbour(side: str) -> Column:
+        def text(row: dict[str, Any]) -> str:
+            number, accuracy = row[side], row[f"{side}_val_acc"]
+            return "" if pd.isna(number) else f"{to_text(accuracy, ACCURACY)} at {to_text(float(number))}"
+
+        return Column(f"next {'smaller' if side == 'lower' else 'larger'}", f"{side}_val_acc", text)
+
+    yield File.csv(CSV, frame.drop(columns="title"), form=None)
+    for option, rows in frame.groupby("option", sort=False):
+        columns = [named("title", "cell"), Column(f"selected {option}", "value", value)]
+        columns += [Column("validation", "val_acc", ACCURACY), neighbour("lower"), neighbour("upper")]
+        yield Table.of(rows, columns, CSV)
+        seeds = sorted({int(seed) for text in rows.seeds for seed in text.split()})
+        yield FIRST_STAGE.format(option=option, seeds=", ".join(map(str, seeds)))
 
 
 def selected(results: Results) -> Iterator[Part]:
