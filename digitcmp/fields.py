@@ -1,16 +1,15 @@
 """The types of options and of arguments, and one-line errors.
 
-pydantic validates strictly: 1 is not true, "2" is not 2, an unknown key is an error. This module writes the messages.
+pydantic validates strictly: 1 is not true, "2" is not 2, an unknown key is an error. The reasons are its own.
 """
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeGuard, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -22,7 +21,7 @@ from pydantic import (
     create_model,
 )
 from pydantic.errors import PydanticUndefinedAnnotation
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 from digitcmp.errors import ConfigError
 
@@ -37,42 +36,31 @@ def number(value: Any) -> Any:
 
 
 FromText = BeforeValidator(number)
-Count = Annotated[int, FromText, Field(ge=1, description="a whole number >= 1")]
-UpToThousand = Annotated[int, FromText, Field(ge=1, le=1000, description="a whole number from 1 to 1000")]
-Natural = Annotated[int, FromText, Field(ge=0, description="a whole number >= 0")]
-Bins = Annotated[int, FromText, Field(ge=2, description="a whole number >= 2")]
-Positive = Annotated[float, FromText, Field(gt=0, description="a number > 0")]
-NonNegative = Annotated[float, FromText, Field(ge=0, description="a number >= 0")]
-Fraction = Annotated[float, FromText, Field(gt=0, lt=1, description="a number between 0 and 1")]
-BelowOne = Annotated[float, FromText, Field(ge=0, lt=1, description="a number from 0 to below 1")]
-Batches = (
-    Annotated[int, Field(ge=0, description="a whole number of batches")]
-    | Annotated[float, Field(ge=0, le=1, description="a share from 0.0 to 1.0")]
-)
-Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2, description="two numbers from 0 to below 1")]
-
-
-NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
+Count = Annotated[int, FromText, Field(ge=1)]
+UpToThousand = Annotated[int, FromText, Field(ge=1, le=1000)]
+Natural = Annotated[int, FromText, Field(ge=0)]
+Bins = Annotated[int, FromText, Field(ge=2)]
+Positive = Annotated[float, FromText, Field(gt=0)]
+NonNegative = Annotated[float, FromText, Field(ge=0)]
+Fraction = Annotated[float, FromText, Field(gt=0, lt=1)]
+BelowOne = Annotated[float, FromText, Field(ge=0, lt=1)]
+Batches = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)]  # their number, or their share
+Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2)]
 
 ELSEWHERE = {  # names in Lightning and lightning-hydra-template -> the option here
-    **dict.fromkeys(("learning_rate", "rate"), "lr"),
+    "learning_rate": "lr",
     "optimizer": "lr, or optimizer=NAME",  # model.optimizer.lr
-    **dict.fromkeys(("max_epochs", "num_epochs"), "epochs"),
-    **dict.fromkeys(("lambda", "alpha", "aux_loss_weight"), "aux_weight"),
+    "max_epochs": "epochs",
+    "lambda": "aux_weight",
     **dict.fromkeys(("scheduler", "lr_scheduler"), "schedule"),
     **dict.fromkeys(("net", "backbone", "network"), "model"),
-    **dict.fromkeys(("data_dir", "data_path"), "data.root"),
-    **dict.fromkeys(("task_name", "experiment_name"), "sweep"),
-    **dict.fromkeys(("output_dir", "save_dir", "default_root_dir"), "hydra.run.dir"),
-    **dict.fromkeys(("ckpt_path", "resume", "eval"), "digitcmp evaluate RUN"),
-    **dict.fromkeys(("patience", "early_stop"), "callbacks=early_stopping"),
-    **dict.fromkeys(("amp", "fp16"), "trainer.precision"),
-    **dict.fromkeys(("grad_clip", "max_grad_norm"), "trainer.gradient_clip_val"),
-    **dict.fromkeys(("gpus", "device"), "trainer=gpu"),
-    "weight_decay": "optimizer.weight_decay",
-    "n_jobs": "hydra.launcher.n_jobs",
-    "fast_dev_run": "trainer.fast_dev_run",
+    "data_dir": "data.root",
+    "task_name": "sweep",
+    "output_dir": "hydra.run.dir",
+    "ckpt_path": "digitcmp evaluate RUN",
+    "patience": "callbacks=early_stopping",
     "max_steps": "trainer.max_steps",
+    "n_jobs": "hydra.launcher.n_jobs",
 }
 
 
@@ -93,13 +81,9 @@ class OneOf:
 
     names: Collection[str]
 
-    @property
-    def description(self) -> str:
-        return ", ".join(self.names)
-
     def check(self, value: str) -> str:
         if value not in self.names:
-            raise ValueError(self.description)
+            raise PydanticCustomError("one_of", "Input should be {names}", {"names": ", ".join(self.names)})
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -109,18 +93,18 @@ class OneOf:
 def validate(
     group: type[AnyGroup],
     values: Any,
-    known: Iterable[str],
-    hint: str,
     prefix: str = "",
+    known: Iterable[str] = (),
+    hint: str = "",
 ) -> AnyGroup:
     """Return values as a group.
 
     Args:
         group: the type.
         values: the values by key, nested like the group.
+        prefix: the prefix of the keys on the command line, 'model.'.
         known: all keys, from which an error suggests the closest one.
         hint: the end of the error message if no known key is similar.
-        prefix: the prefix of the keys on the command line, 'model.'.
 
     Raises:
         ConfigError: for the first key or value that is not allowed, unknown keys before others.
@@ -129,41 +113,31 @@ def validate(
         return group.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    unknown_keys = [error for error in errors if error["type"] == "extra_forbidden"]
-    first = (unknown_keys or errors)[0]
-    keys, annotation, value = locate(first["loc"], group, values)
-    key = prefix + ".".join(keys)
+    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
+    key = option(first["loc"], group)
     if first["type"] == "extra_forbidden":
-        raise ConfigError(unknown(key, known, hint))
+        raise ConfigError(unknown(prefix + key, known, hint))
     if first["type"] == "missing":
-        raise ConfigError(f"{key} is missing; expected {allowed(annotation)}")
-    raise ConfigError(f"{key}={shown(value)} is not allowed; expected {allowed(annotation)}")
+        raise ConfigError(f"{prefix}{key} is missing")
+    reasons = [error["msg"] for error in errors if option(error["loc"], group) == key]  # one for each type of a union
+    reason = " or ".join(dict.fromkeys(reasons)).replace(" or Input should be ", " or ")
+    raise ConfigError(f"{prefix}{key}={shown(first['input'])} is not allowed; {reason[0].lower()}{reason[1:]}")
 
 
-def locate(location: Iterable[int | str], group: type[Group], values: Any) -> tuple[list[str], Any, Any]:
-    """Follow the location of a pydantic error through nested groups.
+def option(location: Iterable[int | str], group: type[Group]) -> str:
+    """Return the option at the location of a pydantic error: ('model', 'hidden', 0) -> 'model.hidden[0]'.
 
-    Later parts of the location (an index of a list, a member of a union) are ignored.
-
-    Returns:
-        The keys down to the option, the option's type (None for an unknown key) and its value.
+    Members of a union, which pydantic names in a location, are left out.
     """
-    keys: list[str] = []
-    annotation: Any = group
-    for part in map(str, location):
-        if not is_group(annotation):
-            break
-        keys.append(part)
-        if isinstance(values, Mapping):
-            values = values.get(part)
-        field = annotation.model_fields.get(part)
-        if field is None:
-            annotation = None
-        elif is_group(field.annotation):
-            annotation = field.annotation
-        else:  # pydantic stores the descriptions separately from the type
-            annotation = Annotated[(field.annotation, field, *field.metadata)]
-    return keys, annotation, values
+    key = ""
+    kind: Any = group
+    for part in location:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif is_group(kind):
+            key += f".{part}" if key else part
+            kind = getattr(kind.model_fields.get(part), "annotation", None)
+    return key
 
 
 def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> type[Group]:
@@ -198,7 +172,7 @@ def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> typ
     return group
 
 
-def is_group(annotation: Any) -> bool:
+def is_group(annotation: Any) -> TypeGuard[type[Group]]:
     return isinstance(annotation, type) and issubclass(annotation, Group)
 
 
@@ -220,36 +194,6 @@ def unknown(key: str, known: Iterable[str], hint: str) -> str:
         if near := get_close_matches(name, names, n=1):
             return f"{key} is unknown: did you mean {names[near[0]]}?"
     return f"{key} is unknown: {hint}"
-
-
-def unknown_choice(option: str, value: str, known: Iterable[str]) -> str:
-    """Return the error message for a name without a file in the folder of an option.
-
-    Args:
-        option: 'debug', 'model'.
-        value: the name that was typed.
-        known: the names of the files.
-    """
-    known = sorted(known)
-    if near := get_close_matches(value, known, n=1):
-        return f"{option}={value} is unknown: did you mean {option}={near[0]}?"
-    return f"{option}={value} is unknown; expected {', '.join(known)}."
-
-
-def allowed(annotation: Any) -> str:
-    """Return the values that a type allows: `Count | None` -> 'a whole number >= 1, or null'."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        descriptions = [metadata.description for metadata in arguments[1:] if getattr(metadata, "description", None)]
-        return descriptions[0] if descriptions else allowed(arguments[0])
-    if origin is Literal:
-        return ", ".join(map(shown, arguments))
-    if origin in (Union, UnionType):
-        values = " or ".join(allowed(argument) for argument in arguments if argument is not NoneType)
-        return f"{values}, or null" if NoneType in arguments else values
-    if origin is list:
-        return f"a list of items, each {allowed(arguments[0])}"
-    return NAMES.get(annotation, "a group of keys")
 
 
 def shown(value: Any) -> str:

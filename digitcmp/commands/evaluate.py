@@ -94,7 +94,7 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     from digitcmp.models.metrics import PairMetrics
     from digitcmp.runs.checkpoint import load
 
-    options = validate(Options, given, Options.model_fields, HELP)
+    options = validate(Options, given, "", Options.model_fields, HELP)
     predictor = load(checkpoint)
     network, task = predictor.network, predictor.task
     if options.order and task != "leq":
@@ -103,7 +103,7 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     changes = {key: value for key, value in options.data.items() if value is not None}
     is_other = "name" in changes and (changes["name"] != own["name"] or "file" in changes)
     base = {**config_yaml()["data"], **({"root": own["root"], "test_pairs": own["test_pairs"]} if is_other else own)}
-    data = validate(DataConfig, base | changes, (f"data.{key}" for key in DataConfig.model_fields), HELP, "data.")
+    data = validate(DataConfig, base | changes, "data.", (f"data.{key}" for key in DataConfig.model_fields), HELP)
     crc = None if data.file is None else checksum(data.file)
     images = load_data(load_arguments(data.model_dump()), network.images, None if is_other else run.get("data_crc"))
     seed = next(s for s in (options.seed, own["seed"], network.arguments["seed"]) if s is not None)

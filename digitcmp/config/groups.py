@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_serializer, model_validator
+from pydantic import ConfigDict, Field, create_model, model_serializer, model_validator
 
 from digitcmp.config import trainer
 from digitcmp.config.conf import argument_defaults, files, target_name
@@ -20,7 +20,6 @@ from digitcmp.fields import (
     Natural,
     OneOf,
     Positive,
-    allowed,
     arguments_of,
     shown,
     unknown,
@@ -36,10 +35,7 @@ IF_SET = "part of a run's identity unless it has its default"
 ARGUMENTS = "data.arguments."  # the prefix of an argument's key
 PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
-Target = Annotated[dict[str, Any], Field(description="a _target_ and its arguments, which Hydra instantiates")]
-Targets = Annotated[
-    dict[str, Target], Field(description="NAME or [NAME,...] of its files, or {NAME:{_target_:CLASS,ARGUMENT:VALUE}}")
-]
+Target = dict[str, Any]  # a _target_ and its arguments, which Hydra instantiates
 
 
 def named(group: str, targets: Any) -> Any:
@@ -119,7 +115,7 @@ def gathered(group: str, registry: Mapping[str, Any], config: Any, own: Sequence
         accepted = list(entry.arguments.model_fields)
         known = [f"{group}.{key}" for key in (*own, *accepted)]
         hint = f"{entry.name} accepts {', '.join(accepted) or 'no arguments'}"
-        arguments = dict(validate(entry.arguments, arguments, known, hint, f"{group}."))
+        arguments = dict(validate(entry.arguments, arguments, f"{group}.", known, hint))
     return {key: config[key] for key in own if key in config} | {"arguments": arguments}
 
 
@@ -149,17 +145,14 @@ def checked(group: str, spec: dict[str, Any], types: type[Group]) -> dict[str, A
             hint = f"{name} accepts {', '.join(accepted) or 'no arguments'}"
             hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
             raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
-        return {**spec, **validate(types, given, (), "", f"{group}.").model_dump(include=set(given))}
+        return {**spec, **validate(types, given, f"{group}.").model_dump(include=set(given))}
     return spec
-
-
-DataFile = Annotated[str | dict[str, str], Field(description="a file, a folder, or {train: FILE, test: FILE}")]
 
 
 class DataConfig(Group):
     """The data set and the pairs that are drawn from it."""
 
-    name: Annotated[str, Field(pattern=r"^[^/\\]+$", description="a name without slashes")]
+    name: Annotated[str, Field(pattern=r"^[^/\\]+$")]
     train_pairs: Count
     val_pairs: Count
     test_pairs: Count
@@ -171,7 +164,7 @@ class DataConfig(Group):
     side: Count | None
     cls: str | None
     arguments: dict[str, Any]
-    file: Annotated[DataFile | None, NO_EFFECT]  # its content is recorded as data_crc
+    file: Annotated[str | dict[str, str] | None, NO_EFFECT]  # its content is recorded as data_crc
     drawn: Annotated[bool | None, NO_EFFECT]
     root: Annotated[str, NO_EFFECT]
 
@@ -193,7 +186,7 @@ class DataConfig(Group):
         if reader:
             accepted = list(reader.arguments.model_fields)
             hint = f"{self.name} accepts {', '.join(accepted) or 'no arguments'}"
-            validate(reader.arguments, self.arguments, [ARGUMENTS + key for key in accepted], hint, ARGUMENTS)
+            validate(reader.arguments, self.arguments, ARGUMENTS, [ARGUMENTS + key for key in accepted], hint)
         elif self.arguments and not self.cls:
             raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
         if isinstance(self.file, dict) and self.file.keys() != {"train", "test"}:
@@ -258,11 +251,7 @@ class TrainerConfig(Group):
                         unknown(f"trainer.{key}", sorted(names), "an option of lightning.Trainer is expected")
                     )
                 expected: Any = Batches | None if key.startswith("limit_") else known[key].kind
-                try:
-                    TypeAdapter(expected, config=ConfigDict(strict=True)).validate_python(value)
-                except ValidationError:
-                    raise ConfigError(
-                        f"trainer.{key}={shown(value)} is not allowed; expected {allowed(expected)}"
-                    ) from None
+                fields: dict[str, Any] = {key: (expected, ...)}
+                validate(create_model("Option", __base__=Group, **fields), {key: value}, "trainer.")
         precision = str(config.get("precision"))
         return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config

@@ -24,7 +24,6 @@ from digitcmp.config.groups import (
     ModelConfig,
     StudyConfig,
     Target,
-    Targets,
     TrainerConfig,
     check_optimizer,
     check_schedule,
@@ -93,8 +92,8 @@ class Run(Group):
     tta: bool
     normalize: bool
     threads: UpToThousand
-    callbacks: Targets
-    logger: Annotated[Targets, NO_EFFECT]
+    callbacks: dict[str, Target]
+    logger: Annotated[dict[str, Target], NO_EFFECT]
     checkpoint: Literal["last", "best"]
     data: DataConfig
     trainer: TrainerConfig
@@ -131,7 +130,7 @@ class Run(Group):
             rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
             rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
             config = {**config, "lr": rate}
-        return validate(cls, config, known_keys(), HELP)
+        return validate(cls, config, "", known_keys(), HELP)
 
     @model_validator(mode="after")
     def check(self) -> Run:

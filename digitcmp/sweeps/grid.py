@@ -102,7 +102,7 @@ def plan(
 
 def name(override: Override) -> str:
     """Return the names of files that an override selects, 'best' or 'best,table1'."""
-    return override.input_line.partition("=")[2].strip("[]")
+    return str(override.input_line).partition("=")[2].strip("[]")
 
 
 def is_choice(override: Override, groups: Iterable[str]) -> bool:

@@ -12,12 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from digitcmp.config.conf import files
 from digitcmp.config.run import HELP, known_keys
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.fields import unknown, unknown_choice
+from digitcmp.fields import unknown
 
-MENDABLE = (  # errors that the user can resolve
-    *(ConfigError, RunError, FloatingPointError, OSError),
-    *(HydraException, OmegaConfBaseException, yaml.YAMLError),
-)
+OURS = (ConfigError, RunError, FloatingPointError, OSError)
+MENDABLE = (*OURS, HydraException, OmegaConfBaseException, yaml.YAMLError)  # errors that the user can resolve
 
 
 def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
@@ -33,16 +31,8 @@ def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
         if unset[1] in {*known_keys()}:
             return f"{unset[1]} is not allowed: it is no option of this command. --help lists the options."
         return unknown(unset[1], known_keys(), HELP)
-    missing = re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message)
-    if missing and files(missing[1]):
-        listed = re.search(r"Available options in '\w+':([^'\"]*)", message)  # with those of --config-dir
-        return unknown_choice(missing[1], missing[2], {*files(missing[1]), *(listed[1].split() if listed else ())})
-    if several := re.match(r"Ambiguous value for argument '([^']+)'", message):
-        return f"{several[1]} is not allowed: one value is expected. Add -m to sweep several; a list is [a,b]."
-    if message.startswith("Config group override must be a string or a list"):
-        for key, _, value in (override.partition("=") for override in typed):
-            if files(key) and value not in files(key):
-                return unknown_choice(key, value, files(key))
+    if listed := re.search(r"Could not load '(\w+)/", message):  # one of a list of files
+        message += f" Available options in '{listed[1]}': {' '.join(files(listed[1]))}"
     if isinstance(error, OverrideParseException):
         key, _, value = str(error.override).partition("=")
         message = message.partition("\n")[0]
@@ -53,6 +43,7 @@ def reason(error: BaseException, typed: Sequence[str] | None = None) -> str:
         message += f": {str(error.__cause__).partition(chr(10))[0]}"
     if isinstance(error, OmegaConfBaseException):
         message = message.partition("\n")[0]
-    if not isinstance(error, MENDABLE):
+    keys = [override.partition("=")[0].lstrip("+~") for override in typed]
+    if keys and not isinstance(error, OURS) and not any(key in message for key in keys):
         message += f": {shlex.join(typed)}"
     return " ".join(message.split()) or type(error).__name__

@@ -46,17 +46,17 @@ def module(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 def test_arguments_of_a_function(module: ModuleType) -> None:
     group = arguments_of(module.layers, left_out=("images",))
     assert list(group.model_fields) == ["widths", "rate", "norm", "other"]
-    values = validate(group, {"widths": [3, 4]}, [], "")
+    values = validate(group, {"widths": [3, 4]})
     assert dict(values) == {"widths": [3, 4], "rate": 0.5, "norm": None, "other": 3}
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "model.widths is missing; expected a list of items, each a whole number >= 1"),
-        ({"widths": [0]}, r"model.widths=\[0\] is not allowed; expected a list of items, each a whole number >= 1"),
-        ({"widths": [1], "rate": "1"}, "model.rate=1 is not allowed; expected a number"),
-        ({"widths": [1], "norm": True}, "model.norm=true is not allowed; expected a string, or null"),
+        ({}, "model.widths is missing"),
+        ({"widths": [0]}, r"model.widths\[0\]=0 is not allowed; input should be greater than or equal to 1"),
+        ({"widths": [1], "rate": "1"}, "model.rate=1 is not allowed; input should be a valid number"),
+        ({"widths": [1], "norm": True}, "model.norm=true is not allowed; input should be a valid string"),
         ({"widths": 0, "ratio": 1}, "model.ratio is unknown: did you mean model.rate?"),
         ({"widths": [1], "rest": 1}, "model.rest is unknown: no such argument"),
     ],
@@ -64,7 +64,7 @@ def test_arguments_of_a_function(module: ModuleType) -> None:
 def test_a_wrong_argument(module: ModuleType, values: dict, message: str) -> None:
     group = arguments_of(module.layers, left_out=("images",))
     with pytest.raises(ConfigError, match=f"^{message}"):
-        validate(group, values, ["model.rate", "model.norm"], "no such argument", "model.")
+        validate(group, values, "model.", ["model.rate", "model.norm"], "no such argument")
 
 
 def test_a_class(module: ModuleType) -> None:
@@ -91,20 +91,19 @@ class Outer(Group):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"inner": {"size": 0}}, "inner.size=0 is not allowed; expected a whole number >= 1"),
-        ({"inner": {}}, "inner.size is missing; expected a whole number >= 1"),
+        ({"inner": {"size": 0}}, "inner.size=0 is not allowed; input should be greater than or equal to 1"),
+        ({"inner": {}}, "inner.size is missing"),
         (
             {"inner": {"size": 1, "names": ["a", 3]}},
-            'inner.names=["a",3] is not allowed; expected a list of items, each a string, or null',
+            "inner.names[1]=3 is not allowed; input should be a valid string",
         ),
-        ({"inner": 3}, "inner=3 is not allowed; expected a group of keys"),
-        ({}, "inner is missing; expected a group of keys"),
+        ({"inner": 3}, "inner=3 is not allowed; input should be a valid dictionary or instance of Inner"),
+        ({}, "inner is missing"),
         ({"inner": {"size": 0, "nothing": 1}}, "inner.nothing is unknown: a hint"),
         ({"inner": {"size": 1}, "rates": 1}, "rates is unknown: did you mean rate?"),
-        (3, "=3 is not allowed; expected a group of keys"),
     ],
 )
 def test_an_error_names_its_option(values: object, message: str) -> None:
     with pytest.raises(ConfigError) as error:
-        validate(Outer, values, ["inner.size", "rate"], "a hint")
+        validate(Outer, values, known=["inner.size", "rate"], hint="a hint")
     assert str(error.value) == message

@@ -219,7 +219,7 @@ def test_a_failing_reader_leaves_no_folder(lab: Path, train: Train) -> None:
         ),
         ({"cls": "SVHN"}, "data.cls=SVHN is not allowed: the data set bars needs none"),
         ({"arguments": {"nois": 1}}, "data.arguments.nois is unknown: did you mean data.arguments.noise?"),
-        ({"arguments": {"noise": 1}}, "data.arguments.noise=1 is not allowed; expected a number from 0 to below 1"),
+        ({"arguments": {"noise": 1}}, "data.arguments.noise=1 is not allowed; input should be less than 1"),
         (
             {"name": "nothing", "arguments": {"noise": 0}},
             "data.arguments.noise is unknown: nothing accepts no arguments",

@@ -158,8 +158,8 @@ def test_an_installed_package_announces_its_modules(lab: Path) -> None:
             "[no.lab]",
             "plugins: no.lab cannot be imported (ModuleNotFoundError: No module named 'no'); a module is expected",
         ),
-        ("mylab.nets", "plugins=mylab.nets is not allowed; expected a list of items, each a string"),
-        ("[3]", "plugins=[3] is not allowed; expected a list of items, each a string"),
+        ("mylab.nets", "plugins=mylab.nets is not allowed; input should be a valid list"),
+        ("[3]", "plugins[0]=3 is not allowed; input should be a valid string"),
     ],
 )
 def test_a_module_that_is_not_there_is_a_line(train: Train, plugins: str, message: str) -> None:
