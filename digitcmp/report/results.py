@@ -104,6 +104,12 @@ class Results:
         return dict(zip(self.cells.cell, self.titles, strict=True))
 
     @property
+    def seeds_per_cell(self) -> str:
+        """The number of seeds of a cell as text: '10', or '2 to 3'."""
+        n = self.cells.n
+        return f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
+
+    @property
     def only_rates(self) -> bool:
         """True if every cell belongs to a network with several learning rates."""
         return all(" lr=" in title for title in self.title_of.values())

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from digitcmp.report.figures.style import COLUMN, DOTTED, PAGE, TIP, escaped
-from digitcmp.report.formats import interval, spread
+from digitcmp.report.formats import interval
 
 LETTER = 0.062  # inches per letter of a label
 
@@ -35,25 +34,6 @@ def mark_interval(axes: Axes, row: Any, mean: float, y: float, shade: str, tip: 
     axes.plot(mean, y, "o", color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=gid)
 
 
-def mark_cell(axes: Axes, row: Any, y: float, shade: str, title: str, runs: pd.DataFrame, below: float = 0.22) -> None:
-    """Draw a cell at height y and each of its runs as a dot, lower by `below`.
-
-    Args:
-        row: A row of the table of cells.
-        runs: The runs of this cell.
-    """
-    for run in runs.itertuples():
-        gid = f"{TIP}{title}, seed {run.seed}: {run.test_acc:.4f}"
-        axes.plot(run.test_acc, y + below, ".", color=shade, ms=2.5, mew=0, alpha=0.7, gid=gid)
-    tip = f"{title}: {spread(row.test_acc_mean, row.test_acc_std)}"
-    mark_interval(axes, row, row.test_acc_mean, y, shade, tip, hollow=row.aux)
-
-
-def runs_by_cell(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Group runs by the name of their cell."""
-    return {str(cell): rows for cell, rows in runs.groupby("cell", sort=False)}
-
-
 def name_rows(axes: Axes, labels: Sequence[str], bottom: float) -> None:
     """Label the rows of the vertical axis with names, from top to bottom."""
     axes.set_yticks(range(len(labels)), [escaped(label) for label in labels])
@@ -61,8 +41,3 @@ def name_rows(axes: Axes, labels: Sequence[str], bottom: float) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-
-
-def show_zero(axes: Axes) -> None:
-    """Draw a vertical line at 0, no difference."""
-    axes.axvline(0, color="black", lw=0.8)

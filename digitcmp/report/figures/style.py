@@ -42,7 +42,6 @@ VERDICTS = {  # the colour of each kind of verdict on a light background; the pa
     "undecided": "#5d636e",
 }
 EFFECT = COLOURS["ws2"]  # the colour of effects of any backbone
-OTHERS = "#7f7f7f"  # the colour of published results
 DASHED = (0, (3, 1.2))
 DOTTED = (0, (1, 1))
 TIP = "tip:"
@@ -85,11 +84,6 @@ def seeds(n: pd.Series | Sequence[int]) -> str:
     """Return numbers of seeds as text: 'n = 10 seeds' or 'n = 2 to 3 seeds'."""
     low, high = min(n), max(n)
     return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
-
-
-def added_by(factor: str) -> str:
-    """Return the heading of a panel of effects: 'effect of sharing'."""
-    return f"effect of {factor}" if factor == "sharing" else f"effect of the {factor}"
 
 
 def save(draw: Callable[[], Figure]) -> dict[str, bytes]:

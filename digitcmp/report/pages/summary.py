@@ -34,16 +34,10 @@ def question(results: Results) -> str:
     data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
     pairs = sorted({int(pairs) for pairs in runs.train_pairs})
     counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
-    size = f"{len(runs):,} runs: {len(n):,} cells, n = {per_cell(results)} seeds each"
+    size = f"{len(runs):,} runs: {len(n):,} cells, n = {results.seeds_per_cell} seeds each"
     shares = results.cells.majority.dropna().round(2).unique()
     majority = f" Majority answer: {100 * shares[0]:.0f} %." if len(shares) == 1 and len(tasks) == 1 else ""
     return f"Question: {questions}{majority} Data: {data}, {counted} training pairs. {size}."
-
-
-def per_cell(results: Results) -> str:
-    """Return the number of seeds of a cell as text: '10', or '2 to 3'."""
-    n = results.cells.n
-    return f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
 
 
 def conclusion(results: Results) -> str:
@@ -104,7 +98,7 @@ def found(results: Results) -> list[str]:
 def distrusted(results: Results) -> list[str]:
     """Return what weakens the findings: few seeds, collapsed runs, rates at an end, a choice by test pairs."""
     cells, chosen, lines = results.cells, selection(results), []
-    lines.append(f"n = {per_cell(results)} seeds{', so intervals are wide' if cells.n.min() < FEW else ''}.")
+    lines.append(f"n = {results.seeds_per_cell} seeds{', so intervals are wide' if cells.n.min() < FEW else ''}.")
     runs, collapsed = len(results.runs), int(results.collapsed.sum())
     where = f"{collapsed} of {runs:,} runs collapsed, in {(cells.collapsed > 0).sum()} of {len(cells):,} cells"
     lines.append(f"{where}. They stay in every mean." if collapsed else "No run collapsed.")

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from digitcmp import paper
-from digitcmp.report.figures.forest import mark_cell, name_rows, runs_by_cell, size
+from digitcmp.report.figures.forest import mark_interval, name_rows, size
 from digitcmp.report.figures.style import TIP, palette, seeds
 from digitcmp.report.formats import ACCURACY, spread
 from digitcmp.report.pages.section import Column, Figure, File, Part, Table, accuracy, estimate, named, plain
@@ -38,6 +38,7 @@ PUBLISHED = (
 )
 FIGURE = "Test accuracy of each cell. Filled marks are without the auxiliary loss, open marks with it."
 MOST = 55  # cells in the figure; more would make it too tall
+BELOW = 0.22  # rows between the mark of a cell and the dots of its runs
 
 
 def parts(results: Results) -> Iterator[Part]:
@@ -108,12 +109,17 @@ def collapsed_runs(results: Results) -> list[str]:
 
 def draw(results: Results) -> Drawing:
     """Draw the cells, one row each."""
-    cells, runs = results.cells.assign(title=results.titles), runs_by_cell(results.runs)
-    colours = palette(cells.model)
+    cells, colours = results.cells.assign(title=results.titles), palette(results.cells.model)
+    runs = dict(list(results.runs.groupby("cell")))
     figure = Drawing(figsize=size(cells.title, 0.21 * len(cells)))
     axes = figure.subplots()
     for y, row in enumerate(cells.itertuples()):
-        mark_cell(axes, row, float(y), colours[row.model], row.title, runs[row.cell])
+        shade = colours[row.model]
+        for run in runs[row.cell].itertuples():
+            gid = f"{TIP}{row.title}, seed {run.seed}: {run.test_acc:.4f}"
+            axes.plot(run.test_acc, y + BELOW, ".", color=shade, ms=2.5, mew=0, alpha=0.7, gid=gid)
+        tip = f"{row.title}: {spread(row.test_acc_mean, row.test_acc_std)}"
+        mark_interval(axes, row, row.test_acc_mean, y, shade, tip, hollow=row.aux)
         if not math.isnan(row.paper_mean):
             tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean", gid=tip)

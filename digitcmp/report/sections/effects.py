@@ -18,7 +18,7 @@ from digitcmp.report.contrasts.accuracy_effects import COLUMNS
 from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
 from digitcmp.report.contrasts.tables import LARGE
 from digitcmp.report.contrasts.tables import equal_parameters as sharing_at_equal_parameters
-from digitcmp.report.figures.forest import mark_interval, name_rows, show_zero, size
+from digitcmp.report.figures.forest import mark_interval, name_rows, size
 from digitcmp.report.figures.style import escaped, kind, seeds, verdict_colour
 from digitcmp.report.formats import P_VALUE, interval, to_text
 from digitcmp.report.pages.section import (
@@ -242,7 +242,7 @@ def draw(table: pd.DataFrame) -> Drawing:
     families = frame.drop_duplicates("family")
     figure = Drawing(figsize=size(frame.label, 0.1 + 0.18 * (len(frame) + 1.4 * len(families))))
     axes = figure.subplots()
-    show_zero(axes)
+    axes.axvline(0, color="black", lw=0.8)
     place = axes.get_yaxis_transform()
     for name, y in zip(families.family, families.heading, strict=True):
         axes.text(-0.02, y, name, transform=place, ha="right", va="center", weight="bold")

@@ -60,9 +60,10 @@ def parts(results: Results) -> Iterator[Part]:
     if results.code:
         yield File.csv("code.csv", code_table(results.code), form=None)
     lines = [command(results, root) for root in results.roots]
-    runs, n = results.runs, results.cells.n
-    per_cell = f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
-    counts = f"{len(runs)} runs: {len(n)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
+    runs, per_cell = results.runs, results.seeds_per_cell
+    counts = (
+        f"{len(runs)} runs: {len(results.cells)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
+    )
     lines.append(f"{counts}, {len(results.planned)} never started" if results.planned else counts)
     lines.append(
         f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run"

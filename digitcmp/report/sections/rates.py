@@ -16,7 +16,7 @@ from digitcmp.report.contrasts import tables
 from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.contrasts.factors import CLAIMS
 from digitcmp.report.figures.lines import apart, mark_levels, number_levels, show_means
-from digitcmp.report.figures.style import DOTTED, EFFECT, PAGE, added_by, palette, seeds, shades
+from digitcmp.report.figures.style import DOTTED, EFFECT, PAGE, palette, seeds, shades
 from digitcmp.report.formats import ACCURACY, interval, to_text
 from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.pages.section import Column, Figure, File, Part, Table, named, plain
@@ -172,7 +172,7 @@ def draw_effects(table: pd.DataFrame, cells: pd.DataFrame) -> Drawing:
             mark_levels(axes, points.assign(place=place), name, "lr=", shade, hollow="AL" in first, form="+.4f")
         number_levels(axes, levels)
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:+.3g}" if y else "0")
-        axes.set_title(added_by(family))
+        axes.set_title(f"effect of {family}" if family == "sharing" else f"effect of the {family}")
         axes.set_xlabel("learning rate of both")
         show_means(axes, rows)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=6.5, ncols=2)
