@@ -32,8 +32,8 @@ def help_text(modules: Sequence[str] = ()) -> str:
         ConfigError: if a plugin cannot be imported.
     """
     plugins.load(modules)
-    networks = {name: network.builder for name, network in NETWORKS.items()}
-    heads = {name: head.build for name, head in HEADS.items()}
+    networks = {name: network.summary for name, network in NETWORKS.items()}
+    heads = {name: (head.build.__doc__ or "").partition("\n")[0] for name, head in HEADS.items()}
     tasks = "\n".join(f"  {name:<24} {task.question}" for name, task in TASKS.items())
     groups = "\n\n".join(f"{title}:\n{choices(group)}" for group, title in TITLES.items())
     options = (CONF / "config.yaml").read_text("utf-8").split("\ntask:")[1].split("\nhydra:")[0].replace("\n", "\n  ")
@@ -74,8 +74,7 @@ def choices(group: str) -> str:
     return "\n".join(lines)
 
 
-def registered(group: str, builders: Mapping[str, object]) -> str:
-    """Return a line for each registered builder without a file: `model.name=NAME`."""
-    names = [name for name in builders if not (CONF / group / f"{name}.yaml").exists()]
-    lines = [f"  {group}.name={name:<13} {(builders[name].__doc__ or '').partition(chr(10))[0]}" for name in names]
-    return "".join(f"\n{line}" for line in lines)
+def registered(group: str, summaries: Mapping[str, str]) -> str:
+    """Return a line for each registered name without a file in conf/, those of plugins."""
+    names = [name for name in summaries if not (CONF / group / f"{name}.yaml").exists()]
+    return "".join(f"\n  {name:<24} {summaries[name]}" for name in names)

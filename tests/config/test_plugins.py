@@ -137,8 +137,12 @@ def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
 def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
     line = (str(ROOT / "train.py"), "--config-dir=conf", "plugins=[mylab.nets]", "--help")
     said = python(lab, *line).stdout.splitlines()
-    at = next(i for i, line in enumerate(said) if line.startswith("  flat "))
-    assert "One small layer for both images." in said[at] and "model.width=8" in said[at + 1]
+    for name, summary in (
+        ("flat", "One small layer for both images."),
+        ("flat2", "The same, each image with its own weights."),
+        ("product", "the inner product of the two embeddings"),
+    ):
+        assert f"  {name:<24} {summary}" in said
 
 
 def test_an_installed_package_announces_its_modules(lab: Path) -> None:
