@@ -7,21 +7,20 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeGuard, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     ValidationError,
     create_model,
 )
 from pydantic.errors import PydanticUndefinedAnnotation
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from digitcmp.errors import ConfigError
 
@@ -75,19 +74,15 @@ class Group(BaseModel):
 AnyGroup = TypeVar("AnyGroup", bound=Group)
 
 
-@dataclass(frozen=True)
-class OneOf:
-    """Metadata of a string's type: only these names are allowed, as registered when a value is checked."""
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Return the check of a string's type that only these names are allowed, as registered when a value is checked."""
 
-    names: Collection[str]
-
-    def check(self, value: str) -> str:
-        if value not in self.names:
-            raise PydanticCustomError("one_of", "Input should be {names}", {"names": ", ".join(self.names)})
+    def check(value: str) -> str:
+        if value not in names:
+            raise PydanticCustomError("one_of", "Input should be {names}", {"names": ", ".join(names)})
         return value
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+    return AfterValidator(check)
 
 
 def validate(

@@ -18,9 +18,9 @@ from digitcmp.fields import (
     Count,
     Group,
     Natural,
-    OneOf,
     Positive,
     arguments_of,
+    one_of,
     shown,
     unknown,
     validate,
@@ -42,30 +42,27 @@ def named(group: str, targets: Any) -> Any:
     """Return callbacks or loggers by name, without null ones. Raise ConfigError for one without a _target_."""
     if not isinstance(targets, Mapping):
         return targets
+    targets = {name: target for name, target in targets.items() if target is not None}
     for name, target in targets.items():
-        given = target if isinstance(target, Mapping) else {}
-        if target is None or isinstance(given.get("_target_"), str):
-            arguments = [f"{group}.{name}.{key}" for key in files(group).get(name, {}).get(name, {})]
-            for key in (f"{group}.{name}.{key}" for key in given):
-                if key not in arguments and get_close_matches(key, arguments, n=1, cutoff=0.9):
-                    raise ConfigError(unknown(key, arguments, ""))
-            continue
-        key = ".".join((group, name, *given))
-        if name in files(group):
-            raise ConfigError(f"{key} is unknown: {name} is not selected. Add {group}={name}.")
-        if near := get_close_matches(name, files(group), n=1):
-            suggestion = ".".join((group, near[0], *given))
-            raise ConfigError(f"{key} is unknown: did you mean {suggestion}? It needs {group}={near[0]}.")
-        raise ConfigError(
-            f"{key} needs {group}.{name}._target_=CLASS; the files of {group} are {', '.join(files(group))}."
-        )
-    return {name: target for name, target in targets.items() if target is not None}
+        typed = list(target) if isinstance(target, Mapping) else []
+        if "_target_" not in typed:
+            key = ".".join((group, name, *typed))
+            if near := get_close_matches(name, files(group), n=1):
+                raise ConfigError(f"{key} is unknown: {name} is not selected. Add {group}={near[0]}.")
+            raise ConfigError(
+                f"{key} needs {group}.{name}._target_=CLASS; the files of {group} are {', '.join(files(group))}."
+            )
+        arguments = list(files(group).get(name, {}).get(name, {}))
+        for key in typed:  # a file lacks most of the arguments of its class; only an obvious slip is an error
+            if key not in arguments and get_close_matches(key, arguments, n=1, cutoff=0.9):
+                raise ConfigError(unknown(f"{group}.{name}.{key}", [f"{group}.{name}.{k}" for k in arguments], ""))
+    return targets
 
 
 class ModelConfig(Group):
     """A backbone with its arguments, and its default learning rates with and without the auxiliary loss."""
 
-    name: Annotated[str, OneOf(NETWORKS)]
+    name: Annotated[str, one_of(NETWORKS)]
     lr: Annotated[Positive | None, NO_EFFECT] = None  # recorded as the run's lr
     lr_aux: Annotated[Positive | None, NO_EFFECT] = None
     arguments: dict[str, Any]
@@ -83,7 +80,7 @@ class ModelConfig(Group):
 class HeadConfig(Group):
     """A head with its arguments."""
 
-    name: Annotated[str, OneOf(HEADS)]
+    name: Annotated[str, one_of(HEADS)]
     arguments: dict[str, Any]
 
     @model_validator(mode="before")

@@ -41,9 +41,9 @@ from digitcmp.fields import (
     Group,
     Natural,
     NonNegative,
-    OneOf,
     Positive,
     UpToThousand,
+    one_of,
     shown,
     validate,
 )
@@ -74,11 +74,11 @@ Settings = dict[str, Any]  # a run's flat configuration, without the options tha
 class Run(Group):
     """One network trained on one draw of pairs."""
 
-    task: Annotated[str, OneOf(TASKS)]
+    task: Annotated[str, one_of(TASKS)]
     seed: Natural
     aux: bool
     aux_weight: NonNegative
-    aux_labels: Annotated[str, OneOf(AUX_LABELS), IF_SET]
+    aux_labels: Annotated[str, one_of(AUX_LABELS), IF_SET]
     head: HeadConfig
     bins: Bins | None
     lr: Positive

@@ -32,8 +32,21 @@ def guarded() -> Iterator[None]:
     If output was lost, print a line on standard error at the end and exit with 1, or with 0 if the reader of a pipe
     has ended (`| head`).
     """
-    open_closed()
-    streams = {name: replaced(name) for name in NAMES if getattr(sys, name) is getattr(sys, f"__{name}__")}
+    for number in range(3):  # otherwise the next opened file would become one of the closed streams
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, this one
+    streams = {}
+    for number, name in enumerate(NAMES, 1):
+        current = getattr(sys, name)
+        if current is getattr(sys, f"__{name}__"):  # not captured, by a notebook for instance
+            streams[name] = stream = Stream(number, "w", closefd=False)
+            encoding = getattr(current, "encoding", None)
+            buffering = name == "stderr" or stream.isatty()
+            wrapper = io.TextIOWrapper(io.BufferedWriter(stream), encoding, errors="replace", line_buffering=buffering)
+            setattr(sys, name, wrapper)
+            setattr(sys, f"__{name}__", wrapper)
     try:
         yield
     except SystemExit as stop:
@@ -46,24 +59,3 @@ def guarded() -> Iterator[None]:
             if stream.error.errno != errno.EPIPE:
                 sys.exit(line)
             print(line, file=sys.stderr)
-
-
-def open_closed() -> None:
-    """Open the null device for closed standard streams. Otherwise the next opened file would become one of them."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, this one
-
-
-def replaced(name: str) -> Stream:
-    """Replace `stdout` or `stderr` by a Stream and return it."""
-    current = getattr(sys, name)
-    stream = Stream({"stdout": 1, "stderr": 2}[name], "w", closefd=False)
-    encoding = getattr(current, "encoding", None)
-    buffering = name == "stderr" or stream.isatty()
-    wrapper = io.TextIOWrapper(io.BufferedWriter(stream), encoding, errors="replace", line_buffering=buffering)
-    setattr(sys, name, wrapper)
-    setattr(sys, f"__{name}__", wrapper)
-    return stream

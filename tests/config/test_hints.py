@@ -37,8 +37,7 @@ pytestmark = pytest.mark.pure
         ),
         (
             "callbacks.early_stoping.patience=5",
-            "callbacks.early_stoping.patience is unknown: did you mean callbacks.early_stopping.patience? "
-            "It needs callbacks=early_stopping.",
+            "callbacks.early_stoping.patience is unknown: early_stoping is not selected. Add callbacks=early_stopping.",
         ),
         ("callbacks={mine:{patience:3}}", "callbacks.mine.patience needs callbacks.mine._target_=CLASS; the files of"),
         ("experiment=[table1,figure5]", "experiment=[table1,figure5] is not allowed: both are sweeps; start one"),
