@@ -65,27 +65,20 @@ def grouped(
     key: str,
 ) -> list[list[str]]:
     """Return the cells of each series of a setting, by level in ascending order."""
-    steps = {r["cell"]: r["epochs"] * -(-r["train_pairs"] // r["batch_size"]) for r in records}
-    attempts = [[key, "lr"], [key]]  # first at any learning rate, then at an equal one
+    steps = step_classes({r["cell"]: r["epochs"] * -(-r["train_pairs"] // r["batch_size"]) for r in records})
+    attempts = [({key, "lr"}, False), ({key}, False)]  # first at any learning rate, then at an equal one
+    if key in ("batch_size", "train_pairs"):
+        attempts.append(({key, "lr", "epochs"}, True))  # at equal steps
     found: list[list[str]] = []
-    for hidden in attempts:
-        placed = {cell for members in found for cell in members}
-        groups: dict[frozenset[tuple[str, str]], list[str]] = {}
+    for hidden, at_steps in attempts:
+        placed = {cell for members in found for cell in members if not at_steps}
+        groups: dict[tuple[frozenset[tuple[str, str]], int], list[str]] = {}
         for cell in levels:
             rest = frozenset((name, level) for name, level in cells[cell].items() if name not in hidden)
-            groups.setdefault(rest, []).append(cell)
+            groups.setdefault((rest, steps[cell] if at_steps else 0), []).append(cell)
         for members in groups.values():
-            if is_series(members, levels) and not placed.intersection(members):
-                found.append(sorted(members, key=levels.__getitem__))
-    if key in ("batch_size", "train_pairs"):
-        at_steps: dict[tuple[frozenset[tuple[str, str]], int], list[str]] = {}
-        classes = step_classes(steps)
-        for cell in levels:
-            rest = frozenset((name, level) for name, level in cells[cell].items() if name not in (key, "lr", "epochs"))
-            at_steps.setdefault((rest, classes[cell]), []).append(cell)
-        for members in at_steps.values():
             members.sort(key=levels.__getitem__)
-            if is_series(members, levels) and members not in found:
+            if is_series(members, levels) and not placed.intersection(members) and members not in found:
                 found.append(members)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -29,18 +28,16 @@ SHARING = ("FCNN3", "WS1", "WS2", "WS3")
 FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}
 PANELS = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}  # of Fig. 5
 FEW = 10  # more curves cannot be told apart
-MOST = 8  # figures like the paper's; those of further settings are not drawn
 
 
 def parts(results: Results) -> Iterator[Part]:
-    """Yield the figures, in the order of CAPTIONS within each drawn set."""
+    """Yield the figures, in the order of CAPTIONS."""
     curves = mean_curves(results)
     yield File.csv("curves.csv", curves)
     if results.only_rates or curves.cell.value_counts().max() < 2:
         return
-    for figure, context, draw in figures(curves, results):
-        name = f"{figure}_{context}" if context else figure
-        yield Figure(name, f"{CAPTIONS[figure]} {context}".strip(), draw)
+    for figure, draw in figures(curves, results):
+        yield Figure(figure, CAPTIONS[figure], draw)
 
 
 def mean_curves(results: Results) -> pd.DataFrame:
@@ -59,23 +56,19 @@ def mean_curves(results: Results) -> pd.DataFrame:
     return curves[curves.cell.isin(results.cells.cell)]
 
 
-def figures(curves: pd.DataFrame, results: Results) -> Iterator[tuple[str, str, Callable[[], Drawing]]]:
-    """Yield the figures of the paper whose cells exist. If none do, yield one figure of at most FEW cells.
+def figures(curves: pd.DataFrame, results: Results) -> Iterator[tuple[str, Callable[[], Drawing]]]:
+    """Yield the name of each figure of the paper whose cells exist, and the function that draws it.
 
-    Yields:
-        The name of the figure, the context for which it is drawn if it is not the first of this name, and the function
-        that draws it.
+    If none of them do, yield one figure of at most FEW cells.
     """
-    drawn = set()
-    if panels := widths(results):
-        drawn.add("figure5")
-        yield "figure5", "", partial(draw_widths, panels, curves, results)
-    for name, context, cells in itertools.islice(comparisons(results), MOST):
-        yield name, context if name in drawn else "", partial(draw_cells, cells, curves, results, context)
-        drawn.add(name)
+    panels, found = widths(results), comparisons(results)
+    if panels:
+        yield "figure5", partial(draw_widths, panels, curves, results)
+    for name, (context, cells) in found.items():
+        yield name, partial(draw_cells, cells, curves, results, context)
     cells = results.cells.assign(title=results.titles)
-    if not drawn and len(cells) <= FEW:
-        yield "curves", "", partial(draw_cells, cells, curves, results)
+    if not panels and not found and len(cells) <= FEW:
+        yield "curves", partial(draw_cells, cells, curves, results)
 
 
 def widths(results: Results) -> dict[str, pd.DataFrame]:
@@ -94,17 +87,22 @@ def widths(results: Results) -> dict[str, pd.DataFrame]:
     return panels
 
 
-def comparisons(results: Results) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield the name, the context and the cells, with `title`, of Figs. 6 and 7 for each set of the other settings."""
+def comparisons(results: Results) -> dict[str, tuple[str, pd.DataFrame]]:
+    """Return the cells, with `title`, of Figs. 6 and 7 by name, for the first set of other settings that has them.
+
+    Before the cells stand these settings, '' if all cells have the same.
+    """
     contexts = []
     for condition in results.changed_settings:
         contexts.append(", ".join(level_name(key, value) for key, value in changed_levels(condition).items()))
     several = len({*contexts}) > 1
+    found: dict[str, tuple[str, pd.DataFrame]] = {}
     for context, group in results.cells.groupby(pd.Series(contexts, index=results.cells.index), sort=False):
         for name, labels in FIGURES.items():
-            if {*labels} <= {*group.label} and group.label.is_unique:
+            if name not in found and {*labels} <= {*group.label} and group.label.is_unique:
                 cells = group.set_index("label", drop=False).loc[list(labels)]
-                yield name, str(context) if several else "", cells.assign(title=cells.label)
+                found[name] = str(context) if several else "", cells.assign(title=cells.label)
+    return found
 
 
 def curve_seeds(curves: pd.DataFrame, cells: pd.DataFrame) -> str:
