@@ -119,7 +119,7 @@ def draw(results: Results) -> Drawing:
             gid = f"{TIP}{row.title}, seed {run.seed}: {run.test_acc:.4f}"
             axes.plot(run.test_acc, y + BELOW, ".", color=shade, ms=2.5, mew=0, alpha=0.7, gid=gid)
         tip = f"{row.title}: {spread(row.test_acc_mean, row.test_acc_std)}"
-        mark_interval(axes, row, row.test_acc_mean, y, shade, tip, hollow=row.aux)
+        mark_interval(axes, row, row.test_acc_mean, float(y), shade, tip, hollow=row.aux)
         if not math.isnan(row.paper_mean):
             tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean", gid=tip)
