@@ -88,7 +88,7 @@ class GridSweeper(Sweeper):
         if is_study:
             arguments = [*arguments, *study.arguments(arguments, self.plan, root)]
         selection.in_stages(
-            self.grids, self.rates, arguments, root, self.plan, self.train, config.dry_run, config.force
+            self.grids, self.rates, arguments, root, self.plan, self.train, bool(config.dry_run), bool(config.force)
         )
         if is_study and not config.dry_run:
             study.conclude(root)
@@ -103,7 +103,7 @@ class GridSweeper(Sweeper):
 
     def plan(self, grids: Sequence[Mapping[str, Any]], arguments: list[str], root: Path) -> list[Job]:
         """Return the runs of some grids, in a folder."""
-        return grid.plan(grids, arguments, self.config.sweep, root, self.parser, self.groups, self.composed)
+        return grid.plan(grids, arguments, str(self.config.sweep), root, self.parser, self.groups, self.composed)
 
     @cached_property
     def parser(self) -> OverridesParser:

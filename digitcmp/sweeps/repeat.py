@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from digitcmp.config import trainer
 from digitcmp.config.conf import config_yaml, files, target_name
 from digitcmp.config.notation import path_text
 from digitcmp.config.run import RENAMED, Run, groups
@@ -71,6 +72,8 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
             continue
         for name, item in value.items():
             default = base[key].get(name)
+            if key == "trainer" and name not in base[key]:
+                default = trainer.options()[name].default
             if key == "head" and name not in base[key] and value["name"] in HEADS:
                 default = HEADS[value["name"]].arguments.model_fields[name].default
             if key == "model" and name in ("lr", "lr_aux"):  # the run's lr replaces them
@@ -124,6 +127,8 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
             level = config
         else:
             level = next((config[group] for group in ("data", "trainer") if name in config[group]), config["model"])
+            if name in trainer.options() and name not in accepted:  # an option of Lightning without a default in conf/
+                level = config["trainer"]
         optional = level in (config["model"], config["optimizer"])
         if name and (not optional or name == "name" or name in {**accepted, **config["optimizer"]}):
             level[name] = value

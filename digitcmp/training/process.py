@@ -40,6 +40,7 @@ def command(main: Callable[[], None]) -> None:
 
     With HYDRA_FULL_ERROR=1, raise every error.
     """
+    before = os.environ.get("HYDRA_FULL_ERROR", "0")
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     try:
         main()
@@ -52,6 +53,8 @@ def command(main: Callable[[], None]) -> None:
         message = reason(error)
         outcome(error=message, is_config=not isinstance(error, RunError | OSError))
         sys.exit(message)
+    finally:
+        os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def raised_by(error: BaseException, *packages: str) -> bool:

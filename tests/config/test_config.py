@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from configs import nested, run
-from conftest import COMMITTED
+from conftest import OF_NAMED_DATA
 
 from digitcmp import paper
 from digitcmp.config import groups as groups_of
@@ -142,10 +142,12 @@ def typed_again(row: dict[str, Any]) -> Run:
             composed[group][member] = value
         elif key in composed and key != "model":
             composed[key] = value
+        elif key in trainer.options():
+            composed["trainer"][key] = value
     return Run.of(composed)
 
 
-@pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
+@pytest.mark.parametrize("folder", OF_NAMED_DATA, ids=lambda folder: folder.parent.name)
 def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
     rows = pd.read_csv(folder / "runs.csv").to_dict("records")
     assert rows

@@ -89,6 +89,7 @@ def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:
     [
         ("threads=100000", "threads=100000 is not allowed; input should be less than or equal to 1000"),
         ("ensemble=100000000", "ensemble=100000000 is not allowed; input should be less than or equal to 1000"),
+        ("model=fcnn1 model.hidden=100000000", "model=fcnn1 cannot be trained: RuntimeError: "),
         ("model=fcnn2 model.hidden=[9000000000000000000]", "model=fcnn2 cannot be trained: "),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import OF_NAMED_DATA, ROOT
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from records import grid, report
@@ -14,7 +14,7 @@ from records import grid, report
 from digitcmp.config.conf import CONF, config_yaml, files
 from digitcmp.config.run import Run
 from digitcmp.errors import RunError
-from digitcmp.report.loading import sources as archive
+from digitcmp.report.loading.loader import read_runs
 from digitcmp.sweeps import repeat
 
 STOP = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val_acc", "patience": 3}
@@ -78,12 +78,10 @@ def test_a_file_with_odd_letters(tmp_path: Path) -> None:
     assert parsed(command).data.file == str(file)
 
 
-@pytest.mark.parametrize(
-    "name", ["table1", "figure5", "beyond_factorial", "transfer", "transfer/rates", "beyond_regularization"]
-)
-def test_committed_rows_have_a_command_of_the_same_run(name: str) -> None:
+@pytest.mark.parametrize("folder", OF_NAMED_DATA, ids=lambda folder: folder.parent.name)
+def test_committed_rows_have_a_command_of_the_same_run(folder: Path) -> None:
     """The folders of the runs are not committed, so the rows alone determine the runs of up to 12 cells."""
-    runs = archive.read_runs(ROOT / f"multirun/{name}/report/runs.csv", ROOT / "multirun" / name)
+    runs = read_runs(folder / "runs.csv", folder.parent)
     for row in runs.drop_duplicates("cell").head(12).to_dict("records"):
         assert Run.of(repeat.from_settings(row)).config_hash == row["config_hash"]
     first = runs.iloc[-1].to_dict()
@@ -91,7 +89,7 @@ def test_committed_rows_have_a_command_of_the_same_run(name: str) -> None:
 
 
 def test_a_row_that_does_not_tell_its_run_is_refused() -> None:
-    row = archive.read_runs(ROOT / "multirun/table1/report/runs.csv", Path("gone")).iloc[0].to_dict()
+    row = read_runs(ROOT / "multirun/table1/report/runs.csv", Path("gone")).iloc[0].to_dict()
     with pytest.raises(
         RunError, match="a run whose folder exists is expected. Make the report in the folder of its runs"
     ):
