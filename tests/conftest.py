@@ -20,6 +20,7 @@ import torch
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
+from joblib.externals.loky import get_reusable_executor
 from lightning import Trainer
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
@@ -62,6 +63,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
                 runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
             except SystemExit as stop:
                 returned = stop.code
+            get_reusable_executor().shutdown(kill_workers=True)  # workers of a sweep stay in the folder of their test
         for number, handler in handlers.items():
             signal.signal(number, handler)
         if isinstance(returned, str):  # a message, as the interpreter would print it

@@ -626,7 +626,7 @@ def test_debugging_recipes(tmp_path: Path, name: str) -> None:
 
 def test_a_misspelt_callback_is_a_line(train: Run) -> None:
     refused = train("callbacks=early_stoping", code=1).stderr
-    assert "did you mean callbacks=early_stopping?" in refused and refused.count("\n") == 1
+    assert "Could not find 'callbacks/early_stoping' Available options" in refused and refused.count("\n") == 1
     refused = train("callbacks.early_stopping.patience=5", code=1).stderr
     assert "callbacks=early_stopping" in refused and refused.count("\n") == 1
     refused = train("callbacks=early_stopping", "callbacks.early_stopping.patence=5", code=1).stderr
