@@ -1,6 +1,7 @@
 """Tests of sweeps in two stages: which values are tried, which one is selected, and what the second stage trains."""
 
 import csv
+import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Run, Start, kill_group, until, written
+from records import record
 
 from digitcmp.errors import ConfigError
 from digitcmp.runs.folder import RATES, RESULT, lock, run_folders
@@ -79,6 +81,18 @@ def test_the_final_runs_have_the_selected_value(sweeper: Any, tmp_path: Path) ->
         *(0.001, 0.6, 0.004, False),
         "20 21",
     ]
+
+
+def test_the_score_is_the_validation_accuracy(sweeper: Any, tmp_path: Path) -> None:
+    """The run with the best test accuracy does not have the best validation accuracy."""
+    [cell] = found(
+        sweeper, tmp_path, {"model": "ws2", "lr": "selected", "seed": 9}, rates={"lr": "1e-3,2e-3", "seed": 1}
+    )
+    for job, (val_acc, test_acc) in zip(cell.trials, ((0.8, 0.7), (0.7, 0.9)), strict=True):
+        recorded = record(tmp_path / "made", "ws2", test_acc, val_acc, seed=1, lr=job.run.lr)
+        shutil.copytree(recorded, job.folder)
+    assert [selection.validation_accuracy(job) for job in cell.trials] == [0.8, 0.7]
+    assert select(cell.means(selection.validation_accuracy)) == 0.001
 
 
 def test_a_best_value_at_an_end_extends_the_list_three_times(sweeper: Any, tmp_path: Path) -> None:
