@@ -142,6 +142,8 @@ def checked(group: str, spec: dict[str, Any], types: type[Group]) -> dict[str, A
             hint = f"{name} accepts {', '.join(accepted) or 'no arguments'}"
             hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
             raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
+        if lacking := [key for key in accepted if key not in given]:
+            raise ConfigError(f"{group}.{lacking[0]} is missing")
         return {**spec, **validate(types, given, f"{group}.").model_dump(include=set(given))}
     return spec
 
