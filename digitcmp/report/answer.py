@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import pandas as pd
-
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid
+from digitcmp.report.contrasts.factors import CLAIMS
+from digitcmp.report.contrasts.planned import mean_of, of_family
+from digitcmp.report.contrasts.tables import differences
 from digitcmp.report.formats import interval, spread
 from digitcmp.report.results import Results
 from digitcmp.report.statistics.estimates import estimate
 
-PAIRS = {  # the networks of each comparison, by the paper's labels
-    "the auxiliary loss": (("AL1", "FCNN3"), ("AL2", "WS1"), ("AL3", "WS2"), ("AL4", "WS3")),
-    "sharing": (("WS2", "FCNN3"), ("WS3", "WS1"), ("AL3", "AL1"), ("AL4", "AL2")),
-}
+PAIRS = 4  # pairs of the paper's networks that differ in the auxiliary loss alone, or in sharing alone
 
 
 def answer(results: Results) -> list[str]:
@@ -25,11 +21,13 @@ def answer(results: Results) -> list[str]:
         the paper's.
     """
     cells, runs = results.cells, results.runs
-    labels = {label for pairs in PAIRS.values() for pair in pairs for label in pair}
     asked = [set(runs[key].dropna()) if key in runs else set() for key in ("task", "dataset")]
     papers = [values <= {own} for values, own in zip(asked, ("leq", "mnist"), strict=True)]
     single = all(len(values) <= 1 for values in asked)
-    if all(papers) or not single or not cells.label.is_unique or not labels <= {*cells.label}:
+    if all(papers) or not single or not cells.label.is_unique:
+        return []
+    found = {family: of_family(results.grid, family) for family in CLAIMS}
+    if any(len(contrasts) != PAIRS for contrasts in found.values()):
         return []
     majority = f"The majority answer has {cells.majority.mean():.3f}"
     if results.collapsed.all():
@@ -39,8 +37,10 @@ def answer(results: Results) -> list[str]:
             "The effects of the auxiliary loss and sharing are unknown here. More images, epochs=N with a larger N, or "
             "another task may help.",
         ]
-    accuracy = runs.pivot(index="seed", columns="label", values="test_acc")
-    sentences = [effect(name, accuracy, pairs) for name, pairs in PAIRS.items()]
+    sentences = []
+    for family, contrasts in found.items():
+        name = family if family == "sharing" else f"the {family}"
+        sentences.append(effect(name, results.grid, Contrast(family, "", "", mean_of(contrasts))))
     best = cells.loc[cells.test_acc_mean.idxmax()]
     sentences.append(f"{majority}, the best network, {best.label}, {spread(best.test_acc_mean, best.test_acc_std)}.")
     lost = runs[results.collapsed].label.value_counts()
@@ -49,20 +49,18 @@ def answer(results: Results) -> list[str]:
     return sentences
 
 
-def effect(name: str, accuracy: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the effect on test accuracy, the mean over pairs of networks, as a sentence.
+def effect(name: str, grid: Grid, contrast: Contrast) -> str:
+    """Return a sentence on an effect on test accuracy.
 
     Args:
-        name: what differs in each pair.
-        accuracy: the test accuracies, a row for each seed and a column for each network.
-        pairs: the networks with and without it.
+        name: what differs in each pair of networks.
+        grid: the cells by seeds.
+        contrast: the mean over the pairs. Seeds that lack one of the networks are left out.
     """
-    whole = accuracy.dropna()
-    if len(whole) < 2:
+    n, mean, low, high, _ = estimate(differences(grid, [contrast])).iloc[0]
+    if n < 2:
         return f"The effect of {name} on these images is unknown: fewer than two seeds have all networks."
-    first, second = (np.mean([whole[pair[side]] for pair in pairs], axis=0) for side in (0, 1))
-    n, mean, low, high, _ = estimate((first - second)[None]).iloc[0]
     verb = "raises" if low > 0 else "lowers" if high < 0 else "has no visible effect on"
     size = f"{mean:+.3f} {interval(low, high, '+.3f', int(n))}".strip()
-    counted = f"mean of {len(pairs)} pairs of networks with its 95 % interval, n = {int(n)} seeds"
+    counted = f"mean of {PAIRS} pairs of networks with its 95 % interval, n = {int(n)} seeds"
     return f"On these images {name} {verb} test accuracy: {size} ({counted})."
