@@ -1,6 +1,7 @@
 """experiment=study: the paper's ten networks on anybody's images, from the sizes of the data to the answer."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,17 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
         root: the folder of the sweep.
 
     Raises:
-        ConfigError: if the images are too few, or of several data sets.
-        DataError: if the data set cannot be read.
+        ConfigError: if a typed number is not one whole number, or the images are of several data sets.
+        DataError: if the data set cannot be read or has too few images.
     """
     from joblib import cpu_count  # slow imports
 
     from digitcmp.data import datasets
 
     values = {name(text): text.partition("=")[2] for text in typed}
+    for key in (*PAIR_KEYS, "epochs"):
+        if key in values and not re.fullmatch(r"[1-9]\d*", values[key]):
+            raise ConfigError(f"{key}={values[key]} is not allowed: a study has one {key}; a whole number is expected.")
     others = [text for text in typed if not name(text).endswith("_pairs")]
     runs = [job.run for job in plan([dict(zip(PAIR_KEYS, (400, 100, 100), strict=True))], [*others, "lr=1"], root)]
     run, options = runs[0], runs[0].data

@@ -69,6 +69,13 @@ def test_the_sizes_are_those_of_the_images(train: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "multirun").exists()
 
 
+@pytest.mark.parametrize("typed", ["data.train_pairs=100,200", "epochs=5,10", "data.val_pairs=0", "epochs=many"])
+def test_a_study_has_one_size(train: Run, tmp_path: Path, typed: str) -> None:
+    refused = train("experiment=study", "data=npz", f"data.file={images(tmp_path / 'm.npz', 300, 100)}", typed, code=1)
+    key = typed.partition("=")[0]
+    assert refused.stderr == f"{typed} is not allowed: a study has one {key}; a whole number is expected.\n"
+
+
 @pytest.mark.slow
 def test_a_study_ends_with_its_answer(train: Run, tmp_path: Path) -> None:
     file = images(tmp_path / "mine.npz", 300, 100)
