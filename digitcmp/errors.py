@@ -18,16 +18,16 @@ class StaleError(RunError):
 
     Args:
         subject: the start of the message, 'FOLDER holds this run, finished by'.
-        functions: the names of the changed files, or of functions in results of earlier versions.
+        files: the names of the changed files.
     """
 
-    def __init__(self, subject: str, functions: Sequence[str]) -> None:
-        super().__init__(subject, functions)  # pickle restores a worker's error from these arguments
-        self.subject, self.functions = subject, functions
+    def __init__(self, subject: str, files: Sequence[str]) -> None:
+        super().__init__(subject, files)  # pickle restores a worker's error from these arguments
+        self.subject, self.files = subject, files
 
     def __str__(self) -> str:
         return (
-            f"{self.subject} other code, changed in {listed(self.functions)}; expected the current code. "
+            f"{self.subject} other code, changed in {listed(self.files)}; expected the current code. "
             "Set stale=keep to accept the result, or stale=retrain to train again."
         )
 

@@ -53,7 +53,7 @@ def sweep(
     if dry_run:
         print_plan(jobs, to_do)
     if stale:
-        files = list(dict.fromkeys(name for error in stale for name in error.functions))
+        files = list(dict.fromkeys(name for error in stale for name in error.files))
         raise StaleError(f"{len(stale)} of {len(jobs)} runs were finished by", files)
     if not dry_run:
         print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)

@@ -148,7 +148,7 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
 def test_the_error_comes_whole_out_of_a_worker() -> None:
     error = StaleError("3 of 4 runs were finished by", [f"models/f{n}.py" for n in range(7)])
     again = pickle.loads(pickle.dumps(error))
-    assert str(again) == str(error) and again.functions == error.functions
+    assert str(again) == str(error) and again.files == error.files
     names = ", ".join(f"models/f{n}.py" for n in range(5))
     assert f"changed in {names} and 2 more; expected the current code. Set stale=keep" in str(error)
 
