@@ -56,7 +56,7 @@ ELSEWHERE = {  # names in Lightning and lightning-hydra-template -> the option h
     "data_dir": "data.root",
     "task_name": "sweep",
     "output_dir": "hydra.run.dir",
-    "ckpt_path": "digitcmp evaluate RUN",
+    "ckpt_path": "digitcmp evaluate checkpoint=RUN",
     "patience": "callbacks=early_stopping",
     "max_steps": "trainer.max_steps",
     "n_jobs": "hydra.launcher.n_jobs",

@@ -112,7 +112,7 @@ def gray_values(images: Sequence[np.ndarray], remarks: list[str]) -> list[UInt8[
         raise DataError(unfit)
     if high <= 1:
         factor = 255.0
-        remarks.append(f"pixels {'are 0 and 1' if whole else f'from 0 to {high:g}'} and are multiplied by 255")
+        remarks.append(f"pixels are {'0 and 1' if whole else f'from 0 to {high:g}'} and multiplied by 255")
     elif DARK * 257 <= high <= 65535 and whole:
         factor = 1 / 257
         remarks.append(f"pixels have 16 bits, up to {high:g}, and are divided by 257")

@@ -248,9 +248,8 @@ def instantiate(
     try:
         target_class = hydra.utils.get_class(target)
         extra = {name: value for name, value in (given or {}).items() if name not in spec and lacks(target_class, name)}
-        if (
-            issubclass(target_class, ThroughputMonitor) and "batch_size_fn" not in spec
-        ):  # YAML cannot contain a function
+        if issubclass(target_class, ThroughputMonitor) and "batch_size_fn" not in spec:
+            # YAML cannot contain a function
             extra["batch_size_fn"] = lambda batch: len(batch.target)
         instance = hydra.utils.instantiate(spec, _convert_="all", **extra)
     except Exception as error:  # a third-party constructor can raise anything

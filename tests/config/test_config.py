@@ -161,6 +161,7 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"sweep": "a/../../b"}, "sweep=a/../../b is not allowed: a name without .. is expected"),
         ({"epochs": 0}, "epochs=0 is not allowed; input should be greater than or equal to 1"),
         ({"epochs": 2.5}, "epochs=2.5 is not allowed; input should be a valid integer"),
         ({"lr": 0}, "lr=0 is not allowed; input should be greater than 0"),

@@ -72,7 +72,7 @@ def test_images(change: Change, remark: str) -> None:
 def test_binary_pixels(kind: type, remark: str) -> None:
     binary = changed(lambda x: (x > 100) * np.uint8(255))
     assert_converted(binary, binary)
-    assert_converted(changed(lambda x: (x > 100).astype(kind)), binary, f"pixels {remark} and are multiplied by 255")
+    assert_converted(changed(lambda x: (x > 100).astype(kind)), binary, f"pixels {remark} and multiplied by 255")
 
 
 def test_dark_images_are_reported() -> None:
