@@ -36,7 +36,7 @@ COMMITTED = [
     ROOT / "multirun" / name / "report"
     for name in re.findall(r"^\| `([\w/]+)` \|", (ROOT / "multirun/README.md").read_text("utf-8"), re.M)
 ]
-OF_NAMED_DATA = [folder for folder in COMMITTED if "study_scans" not in folder.parts]  # its pictures are not committed
+OF_NAMED_DATA = [folder for folder in COMMITTED if "/study_" not in folder.as_posix()]  # the images are not committed
 MNIST_ROOT = os.environ.get("MNIST_ROOT")
 sys.path.insert(0, str(ROOT))  # Hydra looks for hydra_plugins in the folder of train.py
 torch.set_num_threads(1)
