@@ -41,7 +41,7 @@ def pairs(train_images: int, test_images: int) -> tuple[int, int, int]:
 
 
 def minutes(side: int, steps: int, seeds: int, workers: int) -> int:
-    """Return about how many minutes a study takes, from the times of the committed sweeps.
+    """Return about how many minutes a study takes, from the times of the committed studies.
 
     Args:
         side: height and width of the images.
@@ -50,7 +50,7 @@ def minutes(side: int, steps: int, seeds: int, workers: int) -> int:
         workers: the number of runs that are trained at once.
     """
     pixels = (side / LARGEST) ** 2
-    per_step = 6 * (1e-3 + 1e-3 * pixels) + 4 * (2e-3 + 7e-3 * pixels)  # seconds of the ten networks
+    per_step = 6 * (1e-3 + 2.5e-3 * pixels) + 4 * (2e-3 + 11e-3 * pixels)  # seconds: six dense networks, four CNNs
     return max(round((SELECTING + seeds) * (steps * per_step + 10 * OVERHEAD) / workers / 60), 1)
 
 

@@ -39,7 +39,7 @@ def test_too_few_images_are_rejected(images: tuple[int, int]) -> None:
 
 
 def test_a_study_of_28x28_images_is_short() -> None:
-    assert minutes(28, 1250, 10, workers=2) <= 15 and minutes(28, 1250, 5, workers=2) < minutes(28, 1250, 10, workers=2)
+    assert minutes(28, 1250, 8, workers=2) <= 15 and minutes(28, 1250, 5, workers=2) < minutes(28, 1250, 8, workers=2)
 
 
 def images(file: Path, train: int, test: int) -> Path:
