@@ -101,27 +101,24 @@ def gray_values(images: Sequence[np.ndarray], remarks: list[str]) -> list[UInt8[
     Raises:
         DataError: if pixels are all equal, or not from 0 to 1, to 255 or to 65535 (16 bits) in all arrays.
     """
-    unfit = f"{' and '.join(map(found, images))} is not allowed; expected {IMAGES}, alike in all"
-    if not all(math.isfinite(array.max()) and 0 <= array.min() < array.max() for array in images):
-        raise DataError(unfit)
+    wrong = f"{' and '.join(map(found, images))} is not allowed; expected {IMAGES}, alike in all"
     highs = [float(array.max()) for array in images]
-    high = max(highs)
+    high, factor, remark = max(highs), 1.0, ""
+    positive = all(math.isfinite(array.max()) and 0 <= array.min() < array.max() for array in images)
+    if not positive or high > 4 * min(highs):
+        raise DataError(wrong)
     whole = not any(array.dtype.kind == "f" and np.abs(array - np.rint(array)).max() > 1e-3 for array in images)
-    factor = 1.0
-    if high > 4 * min(highs):
-        raise DataError(unfit)
     if high <= 1:
-        factor = 255.0
-        remarks.append(f"pixels are {'0 and 1' if whole else f'from 0 to {high:g}'} and multiplied by 255")
-    elif DARK * 257 <= high <= 65535 and whole:
-        factor = 1 / 257
-        remarks.append(f"pixels have 16 bits, up to {high:g}, and are divided by 257")
+        factor, remark = 255.0, f"pixels are from 0 to {high:g} and multiplied by 255"
+    elif whole and DARK * 257 <= high <= 65535:
+        factor, remark = 1 / 257, f"pixels have 16 bits, up to {high:g}, and are divided by 257"
     elif high > 255 or high < (FEW if whole else DARK):
-        raise DataError(unfit)
+        raise DataError(wrong)
     elif not whole:
-        remarks.append("pixels have fractions and are rounded to whole gray values")
+        remark = "pixels have fractions and are rounded to whole gray values"
     elif high < DARK:
-        remarks.append(f"no pixel is above {high:g} of 255: the images are dark and used unchanged")
+        remark = f"no pixel is above {high:g} of 255: the images are dark and used unchanged"
+    remarks += [remark] if remark else []
     return [
         array if array.dtype == np.uint8 and factor == 1 else np.rint(array * np.float32(factor)).astype(np.uint8)
         for array in images
@@ -132,7 +129,7 @@ def one_class_each(labels: np.ndarray, count: int, remarks: list[str]) -> np.nda
     """Return the labels of `count` images as int64 or strings (N,).
 
     Raises:
-        DataError: unless they are whole numbers, booleans or strings (N,) or (N, 1), or one-hot rows (N, K).
+        DataError: unless they are whole numbers from 0, booleans or strings (N,) or (N, 1), or one-hot rows (N, K).
     """
     array = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     numeric = array.dtype.kind in "buif"
@@ -142,12 +139,11 @@ def one_class_each(labels: np.ndarray, count: int, remarks: list[str]) -> np.nda
     elif array.dtype.kind in "bf" and (array == np.rint(array)).all():
         remarks.append(f"labels of the type {array.dtype} are read as whole numbers")
         array = array.astype(np.int64)
-    array = array.astype(str) if array.dtype.kind == "S" else array
     empty = array.dtype.kind == "U" and not np.char.str_len(np.char.strip(array)).all()
-    if array.shape != (count,) or array.dtype.kind not in "iuU" or empty:
-        raise DataError(
-            f"labels {found(labels)} are not allowed; expected a whole number or a string for each of {count} images"
-        )
+    negative = array.dtype.kind == "i" and (array < 0).any()  # -1 often means that there is no label
+    if array.shape != (count,) or array.dtype.kind not in "iuU" or empty or negative:
+        expected = f"expected a whole number from 0 or a string for each of {count} images"
+        raise DataError(f"labels {found(labels)} are not allowed; {expected}")
     return array
 
 
@@ -156,32 +152,26 @@ def class_numbers(
 ) -> tuple[list[Int[np.ndarray, "n"]], list[str]]:
     """Return labels as classes 0..K-1, and the names of the classes.
 
-    Strings are numbered in the order of `names`, or else by value if all are numbers, or else alphabetically. Whole
-    numbers are counted from the smallest.
+    The different training labels are numbered by value. Strings are numbered in the order of `names`, or else by value
+    if all are numbers, or else alphabetically.
 
     Raises:
-        DataError: unless there are two classes or more and all of them, and no others, have training images.
+        DataError: unless there are two classes or more, training images of all of them, and a name for each.
     """
-    if len({*names}) < len(names) or not all(isinstance(name, str) for name in names):
-        raise DataError(f"the names {listed(names)} are not allowed; expected a string for each class")
-    present = np.unique(labels[0]).tolist()
-    values: list[Any] = list(names)
-    if isinstance(present[0], str) and not names:
-        numeric = all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in present)
-        values = sorted(present, key=float) if numeric else present
-    elif not isinstance(present[0], str):
-        count = len(names) or present[-1] - present[0] + 1
-        first = present[0] if present[0] > 0 and present[-1] - present[0] + 1 == count else 0
-        values = list(range(first, first + min(count, 2 * len(labels[0]))))
-    expected = f"expected {listed(values)} among the training labels, and no others"
-    for own in (present, *(np.unique(array).tolist() for array in labels[1:])):
-        if unknown := [label for label in own if label not in values]:
-            raise DataError(f"the label {unknown[0]!r} is not allowed; {expected}")
-    if absent := [value for value in values if value not in present]:
-        raise DataError(f"no training image has the label {absent[0]!r}; {expected}")
-    if len(values) < 2:
-        raise DataError(f"all training images have the label {values[0]!r}; expected at least two classes")
+    values: list[Any] = np.unique(labels[0]).tolist()
+    texts = isinstance(values[0], str)
+    if texts and sorted(names) == values:
+        values = list(names)
+    elif texts and all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in values):
+        values.sort(key=float)
+    others = [label for own in labels for label in np.unique(own).tolist() if label not in values]
+    if others or len(values) < 2:
+        problem = f"the label {others[0]!r} is not allowed" if others else "a single class is not allowed"
+        raise DataError(f"{problem}; expected two training labels or more, and no others in test: {listed(values)}")
     names = list(names) or list(map(str, values))
+    fit = sorted(names) == sorted(values) if texts else len({*names}) == len(names) == len(values)
+    if not fit or not all(isinstance(name, str) for name in names):
+        raise DataError(f"the names {listed(names)} are not allowed; expected a string for each of {listed(values)}")
     if values != list(range(len(values))) and names != list(map(str, range(len(values)))):
         remarks.append(f"labels {listed(values)} are the classes 0 to {len(values) - 1}")
     number_of = {value: number for number, value in enumerate(values)}

@@ -78,21 +78,14 @@ def pixels(image: Image.Image, gray: bool | None = None, longest: int | None = N
         longest: the length in pixels to which the longer side is shrunk; None keeps the size.
 
     Raises:
-        ImageError: if the picture has 32 bits per value, or 16 of which it uses fewer.
+        ImageError: if the picture has 32 bits per value, or 16 bits and no high values, as those of 12 bits.
     """
     if image.mode in ("I", "F"):
         raise ImageError("it has 32 bits per value; expected 8 or 16")
     sixteen = has_16_bits(image)
     image = ImageOps.exif_transpose(image)
-    highest = (
-        257 * int(np.asarray(image.convert("RGB")).max()) if sixteen else 0
-    )  # Pillow reads 8 bits of 16-bit colours
     if image.mode.startswith("I;16"):
-        values = np.asarray(image)
-        highest = int(values.max())
-        image = Image.fromarray(np.rint(values / 257).astype(np.uint8))
-    if sixteen and highest < 257 * DARK:
-        raise ImageError(f"it has 16 bits but no value above {highest}; expected up to 65535. Save it with 8 bits.")
+        image = Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         light, opacity = (np.asarray(band, np.float32) for band in image.convert("LA").split())
@@ -102,6 +95,8 @@ def pixels(image: Image.Image, gray: bool | None = None, longest: int | None = N
     if longest:
         image.thumbnail((longest, longest))
     array = np.asarray(image)
+    if sixteen and array.max() < DARK:  # of 255
+        raise ImageError(f"it has 16 bits but no value above {257 * int(array.max())}; expected up to 65535")
     return array[..., 0] if gray is None and (array[..., :1] == array).all() else array
 
 

@@ -10,7 +10,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,46 +60,38 @@ def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
 
 
 def read_npz(file: Path) -> Raw:
-    """Return the arrays of a .npz. A file with another modification time or size is read again."""
-    status = file.stat()
-    return read_unchanged(file, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=4)
-def read_unchanged(file: Path, mtime: int, size: int) -> Raw:
+    """Return the arrays of a .npz."""
     with file.open("rb") as stream, np.load(stream) as archive:  # zipfile checks the CRC of every array
         return from_arrays(archive)
 
 
 def from_arrays(arrays: Mapping[str, Any]) -> Raw:
-    """Return the arrays with the first names of `NAMINGS` that are complete, and those called `names` and `remarks`."""
+    """Return the arrays with the first names of `NAMINGS` that are complete, and `names`."""
     keys = [*arrays]
     naming = next((naming for naming in NAMINGS if {*naming} <= {*keys}), None)
     if naming is None:
         accepted = " or ".join(", ".join(NAMINGS[i]) for i in (0, 3))
         raise DataError(f"it contains {listed(keys) or 'no arrays'}; expected {accepted}")
     values = [arrays[key] for key in naming]
-    names, remarks = (list(arrays[key]) if key in keys else [] for key in ("names", "remarks"))
-    if ignored := [key for key in keys if key not in (*naming, "names", "remarks")]:
+    remarks = []
+    if ignored := [key for key in keys if key not in (*naming, "names")]:
         why = f": validation pairs are drawn from {naming[0]}" if any("val" in key.lower() for key in ignored) else ""
         remarks.append(f"{', '.join(ignored)} not read{why}")
-    return Raw(list(zip(values[::2], values[1::2], strict=True)), names, list(map(str, remarks)))
+    names = list(arrays["names"]) if "names" in keys else []
+    return Raw(list(zip(values[::2], values[1::2], strict=True)), names, remarks)
 
 
 def read_csv(file: Path) -> Raw:
     """Return the gray images of a CSV file: a column of `LABELS`, and a numbered column for each pixel, row by row."""
     import pandas
 
-    with warnings.catch_warnings(action="error"):
+    with warnings.catch_warnings(action="error"):  # of rows that are longer than the header
         table = pandas.read_csv(file, index_col=False, low_memory=False)
     labels = pop_labels(table)
     names = [*table]
     numbers = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
     if len({re.sub(r"\d+", "#", name) for name in names}) != 1 or [] in numbers or sorted(numbers) != numbers:
         raise DataError(f"the columns are {listed(names)}; expected pixel0, pixel1, ... in this order, and no others")
-    if texts := [*table.select_dtypes(exclude=["number", "bool"])]:
-        strange = table[texts[0]][pandas.to_numeric(table[texts[0]], errors="coerce").isna()]
-        raise DataError(f"{listed([*strange[:1]])!r} in the column {texts[0]} is not allowed; expected numbers")
     return Raw([(table.to_numpy(), labels)])
 
 
@@ -141,17 +132,17 @@ def read_folder(folder: Path, side: int | None) -> Raw:
     The label of a picture is the name of its folder. Hidden files are ignored.
     """
     parts = [folder / "train", folder / "test"]
-    divided = all(part.is_dir() for part in parts)
-    unread = [entry.name for entry in visible(folder) if divided and entry not in parts]
-    pictures: list[list[Picture]] = []
-    for part in parts if divided else [folder]:
-        classes = [entry for entry in visible(part) if entry.is_dir()]
-        unread += [entry.name for entry in visible(part) if entry not in classes]
-        if empty := [entry for entry in classes if not visible(entry)] or [part] * (not classes):
-            raise DataError(f"{empty[0]} is empty; expected a folder for each class, with pictures")
-        pictures.append([(str(file), file, entry.name) for entry in classes for file in visible(entry)])
-    raw = read_pictures(pictures, side)
-    return raw._replace(remarks=[*raw.remarks, f"{listed(unread)} not read"] if unread else raw.remarks)
+    if not all(part.is_dir() for part in parts):
+        parts = [folder]
+    classes = [[entry for entry in visible(part) if entry.is_dir() and visible(entry)] for part in parts]
+    if not all(classes):
+        raise DataError(f"{parts[classes.index([])]} is empty; expected a folder for each class, with pictures")
+    raw = read_pictures(
+        [[(str(file), file, own.name) for own in part for file in visible(own)] for part in classes], side
+    )
+    read = {*parts, *(own for part in classes for own in part)}
+    unread = [entry.name for top in {folder, *parts} for entry in visible(top) if entry not in read]
+    return raw._replace(remarks=[*raw.remarks, f"{listed(sorted(unread))} not read"] if unread else raw.remarks)
 
 
 def visible(folder: Path) -> list[Path]:

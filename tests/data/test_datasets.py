@@ -14,12 +14,11 @@ from conftest import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_sets import made_up, save_npz
-from PIL import Image
 
 import digitcmp
 from digitcmp.config.conf import config_yaml
 from digitcmp.config.run import Run
-from digitcmp.data import conversion, datasets, images
+from digitcmp.data import datasets, images
 from digitcmp.data.datamodule import PairData
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import RunError
@@ -142,17 +141,6 @@ def test_side_of_a_data_set(tmp_path: Path) -> None:
     with np.load(tmp_path / "own.npz") as arrays:
         blocks = arrays["test_images"].reshape(60, 10, 2, 10, 2, 3).mean(axis=(2, 4))
     assert np.array_equal(np.moveaxis(half.test.images, 1, 3), np.floor(blocks + 0.5))
-
-
-def test_what_other_code_made_of_a_folder_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for i, (image, label) in enumerate(zip(*made_up(2, 9, 1, 18), strict=True)):
-        (tmp_path / "own" / str(label)).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(tmp_path / "own" / str(label) / f"{i:02}.png")
-    before = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
-    monkeypatch.setattr(datasets, "CODE", ["other"])
-    monkeypatch.setattr(conversion, "TEST_SHARE", 2)
-    after = datasets.load("folder", tmp_path / "root", file=str(tmp_path / "own"))
-    assert len(after.test.labels) > len(before.test.labels)
 
 
 def test_a_file_that_changes_during_a_sweep_fails_its_runs(tmp_path: Path) -> None:
