@@ -15,8 +15,7 @@ from PIL import Image
 
 from digitcmp.commands.evaluate import load_data, run_folder
 from digitcmp.data.images import centred
-from digitcmp.data.statements import relation, typeset
-from digitcmp.data.tasks import TASKS
+from digitcmp.data.tasks import TASKS, relation, typeset
 from digitcmp.errors import CheckpointError, DataError, ImageError
 from digitcmp.runs.folder import load_arguments, read_data
 

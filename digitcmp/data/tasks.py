@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,8 +21,8 @@ class Task(NamedTuple):
         holds: a function of the classes of the first and of the second images, int64 (B,), that returns the answers,
             boolean (B,).
         question: the question in words: 'Is the first <= the second?'
-        yes: the statement that is true if the answer is yes: 'first <= second'.
-        no: the statement that is true if the answer is no.
+        yes: the answer yes in words: 'first <= second'.
+        no: the answer no in words.
         majority: the share of the majority answer among random pairs of ten equally frequent classes; None if unknown.
     """
 
@@ -30,6 +31,22 @@ class Task(NamedTuple):
     yes: str = "yes"
     no: str = "no"
     majority: float | None = None
+
+    def probability(self, first: str, second: str) -> str:
+        """Return the name of the probability of yes for two classes: "P(3 ≤ 5)", or "3, 5: P(the sum is odd)"."""
+        sign = relation(self.yes)
+        return f"P({first} {sign} {second})" if sign else f"{first}, {second}: P({typeset(self.yes)})"
+
+
+def typeset(text: str) -> str:
+    """Return a question or an answer with typographic signs: "first <= second" -> "first ≤ second"."""
+    return text.replace("<=", "≤").replace(">=", "≥").replace("==", "=").replace("!=", "≠")
+
+
+def relation(answer: str) -> str | None:
+    """Return the sign of an answer, "first <= second" -> "≤"; None if its form is another one."""
+    between = re.fullmatch(r"first (\W+) second", typeset(answer))
+    return between[1] if between else None
 
 
 TASKS: Registry[Task] = Registry("task", Task)

@@ -22,11 +22,11 @@ ERROR = ".digitcmp.error"  # the error of a failed run of a sweep
 LOCK, PICTURES, EVENTS = ".digitcmp.lock", "pictures", ".digitcmp"  # the end of the names of TensorBoard's files
 RATES, SELECTION = "rates", "selected.csv"  # of a sweep: the folder of the runs that select a value, and its values
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
-PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion", "first-layer filters")
+PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion")
 WRITTEN = (  # the files of a run beside config.yaml and its lock, the result first
     *(RESULT, METRICS, CHECKPOINT, BEST, f"events.out.tfevents.*{EVENTS}", "fit-*-profile.txt", ERROR),
     *(f"{PICTURES}/{name}.png" for name in PICTURE_NAMES),
-    *(f"{name}.*.partial" for name in (RESULT, CONFIG, CHECKPOINT, BEST)),
+    *(f"{name}.*.partial" for name in (RESULT, CONFIG)),
 )
 
 
