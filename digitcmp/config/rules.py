@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.sources import SOURCES
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
@@ -54,7 +53,7 @@ def digit_labels_are_used_with_aux_only(run: Run) -> None:
     require(weighed, "aux_weight", run.aux_weight, "it weights the auxiliary loss. Set aux=true.")
     labelled = run.aux or run.aux_labels == "digits"
     require(labelled, "aux_labels", run.aux_labels, "it selects the labels of the auxiliary loss. Set aux=true.")
-    shuffled = run.data.re_pair and AUX_LABELS[run.aux_labels].shuffled
+    shuffled = run.data.re_pair and run.aux_labels == "shuffled"
     require(not shuffled, "data.re_pair", True, f"it needs the true labels, not aux_labels={run.aux_labels}")
     paired = run.aux or not run.data.re_pair
     require(paired, "data.re_pair", True, "it uses the digit labels. Set aux=true.")

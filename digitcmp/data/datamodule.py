@@ -9,7 +9,6 @@ from lightning import LightningDataModule
 
 from digitcmp.data import datasets
 from digitcmp.data.augmentation import augment
-from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.pairs import EVALUATION_ROWS, Batch, draw_sets, pair
 from digitcmp.seeds import derive
 
@@ -83,7 +82,7 @@ class PairData(LightningDataModule):
         split_seed = self.pairs_seed if resplit else None
         self.source = {"name": name, "root": Path(root), "split_seed": split_seed, **source}
         self.task = task
-        self.aux_labels = AUX_LABELS[aux_labels]
+        self.aux_labels = aux_labels
         self.batch_size = batch_size
         self.counts = {"train": train_pairs, "val": val_pairs, "test": test_pairs}
         self.order = torch.Generator().manual_seed(derive(seed, "order")) if shuffle else None
@@ -104,7 +103,7 @@ class PairData(LightningDataModule):
             data = datasets.load(**self.source)
             self.images, self.remarks = data.images, data.remarks
             self.sets = draw_sets(data, self.counts, self.pairs_seed, self.task)
-            if self.aux_labels.shuffled:
+            if self.aux_labels == "shuffled":
                 train = self.sets["train"]
                 generator = torch.Generator().manual_seed(derive(self.pairs_seed, "aux_labels"))
                 order = torch.randperm(train.digits.numel(), generator=generator)

@@ -1,37 +1,26 @@
-"""The labels of the auxiliary loss, by name: the digits, or controls with less information about them."""
+"""The labels of the auxiliary loss: the digits, or controls with less information about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+AUX_LABELS = ("digits", "shuffled", "parity", "half")
+CLASSES = ("digits", "shuffled")  # the labels that are classes. Shuffled ones are permuted among the training images
 
-class AuxLabels(NamedTuple):
-    """A rule that makes auxiliary labels of the classes of the images.
 
-    The digit head has an output for each class. The network is the same for all labels.
+def labels_of(digits: Tensor, aux_labels: str, classes: int) -> Tensor:
+    """Return the auxiliary labels of digits (B, 2). The digit head has an output for each class with all labels.
 
-    Attributes:
-        of: a function of classes (B, 2) and their number K that returns labels (B, 2); None if the labels are the
-            classes.
-        shuffled: whether the labels of the training images are permuted once. The targets stay correct.
+    Args:
+        digits: the classes of the images, in the training set already shuffled if requested.
+        aux_labels: a name in AUX_LABELS.
+        classes: the number of classes.
     """
-
-    of: Callable[[Tensor, int], Tensor] | None = None
-    shuffled: bool = False
-
-    @property
-    def comparable(self) -> bool:
-        """Whether two predicted labels answer the task's question, as two classes do."""
-        return self.of is None
-
-
-AUX_LABELS = {
-    "digits": AuxLabels(),
-    "shuffled": AuxLabels(shuffled=True),
-    "parity": AuxLabels(lambda digits, classes: digits % 2),
-    "half": AuxLabels(lambda digits, classes: (digits >= classes / 2).long()),
-}
+    if aux_labels == "parity":
+        return digits % 2
+    if aux_labels == "half":
+        return (digits >= classes / 2).long()
+    return digits

@@ -11,7 +11,6 @@ from pkgutil import resolve_name
 from typing import Any
 
 from digitcmp.config.run import Run
-from digitcmp.data.labels import AUX_LABELS
 from digitcmp.data.sources import READERS
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.backbones import NETWORKS
@@ -27,7 +26,7 @@ def files(run: Run) -> dict[str, str]:
     packages of third-party definitions that the run uses.
     """
     backbone = NETWORKS[run.model.name].builder
-    used: list[Any] = [backbone, HEADS[run.head.name].build, TASKS[run.task].holds, AUX_LABELS[run.aux_labels].of]
+    used: list[Any] = [backbone, HEADS[run.head.name].build, TASKS[run.task].holds]
     targets = [run.optimizer["_target_"], run.schedule["_target_"]]
     used += [resolve_name(target) for target in targets if not target.startswith(("torch.", "digitcmp."))]
     used += [READERS[name].read for name in READERS if name == run.data.name]

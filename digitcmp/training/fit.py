@@ -4,18 +4,19 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.utilities.spike import TrainingSpikeException
-from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 
 from digitcmp.config.run import Run
+from digitcmp.data.labels import CLASSES
 from digitcmp.data.pairs import Batch
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import RunError
@@ -27,8 +28,8 @@ from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock, remove_old_l
 from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
 from digitcmp.runs.versions import provenance
 from digitcmp.training import assembly, process, progress
-from digitcmp.training.assembly import Parts
-from digitcmp.training.loggers import mlflow_store
+from digitcmp.training.assembly import Parts, creating
+from digitcmp.training.loggers import exclusive
 
 
 def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
             with lock(folder):
                 if not run.force and (result := finished_result(folder, run)):  # trained by another process meanwhile
                     return result
-                with tracking(parts.loggers):
+                with finishing(parts):
                     result = fit(run, folder, parts, console)
     except (MisconfigurationException, TrainingSpikeException) as error:
         raise RunError(str(error).splitlines()[0]) from None
@@ -99,10 +100,12 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     params = parts.module.network.params
     for line in (progress.header(run, params, parts.device), *parts.data.remarks):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    described = {"label": run.label, "params": params} | run.settings
+    for logger in parts.loggers:  # the first use starts a service, before the run writes anything
+        with exclusive(), creating("logger", type(logger).__name__):
+            logger.log_hyperparams(described)
     claim(folder, run)
     parts.events.lay_out(run.aux)
-    for logger in parts.loggers:
-        logger.log_hyperparams({"label": run.label, "params": params} | run.settings)
     start = time.perf_counter()
     parts.trainer.fit(parts.module, parts.data)
     fit_seconds = time.perf_counter() - start
@@ -138,11 +141,11 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         with optional("drawing the pictures for TensorBoard"):
             draw(parts, folder / PICTURES, last)
     with optional("logging the result in TensorBoard"):
-        parts.events.log_result(result, {"label": run.label, "params": params} | run.settings)
+        parts.events.log_result(result, described)
     for logger in parts.loggers:
         with optional(f"logging the result with {type(logger).__name__}"):
             logger.log_metrics({f"final/{name}": result[name] for name in ("test_acc", "val_acc")})
-            logger.finalize("success")
+            logger.save()
     return record_result(folder, result)
 
 
@@ -176,61 +179,42 @@ def evaluate(parts: Parts) -> dict[str, float]:
     """
     [val] = parts.evaluator.validate(parts.module, parts.data.evaluation_loader("val"), verbose=False)
     [test] = parts.evaluator.test(parts.module, parts.data.evaluation_loader("test"), verbose=False)
-    for stage, scores in (("val", val), ("test", test)):
+    scores = {name: rounded(score) for name, score in {**val, **test}.items()}
+    for stage in ("val", "test"):
         if not math.isfinite(loss := scores[f"{stage}_loss"]):
             raise FloatingPointError(f"the {stage} loss is {loss} at the end: training diverged. Lower lr.")
-    return {name: rounded(score) for name, score in {**val, **test}.items()}
+    return scores
 
 
 def draw(parts: Parts, folder: Path, epoch: int) -> None:
     """Draw the network's errors on the test pairs, as files in a folder and for TensorBoard."""
     from digitcmp.training import plots  # imports matplotlib
 
-    network, names = parts.module.network.networks[0], parts.data.images.names
     outputs: Any = parts.evaluator.predict(parts.module, parts.data.evaluation_loader("test"))
     compare, digits = concatenate(outputs)
     if digits is not None:  # other labels are not the classes
-        digits = digits.float().cpu() if parts.data.aux_labels.comparable else None
+        digits = digits.float().cpu() if parts.data.aux_labels in CLASSES else None
     output = PairOutput(compare.float().cpu(), digits)
+    folder.mkdir(exist_ok=True)
     test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
-    for name, figure in plots.draw(test, output, network, names, TASKS[parts.data.task]).items():
-        plots.save(figure, folder / f"{name}.png")
-        parts.events.experiment.add_image(name, plots.pixels(figure), epoch, dataformats="HWC")
+    for name, figure in plots.draw(test, output, parts.data.images.names, TASKS[parts.data.task]).items():
+        figure.savefig(folder / f"{name}.png")
+        parts.events.experiment.add_figure(name, figure, epoch)
 
 
 @contextmanager
-def tracking(loggers: Sequence[Logger]) -> Iterator[None]:
-    """Start the loggers of services before the run writes anything, and finish all loggers with the run.
-
-    Weights & Biases allows one run per process, so it must finish before the next run of a sweep. Loggers that write
-    into the run's folder start later, after the folder was claimed.
-
-    Raises:
-        RunError: if a logger cannot start.
-    """
-    started: list[Logger] = []
-    status = "failed"
+def finishing(parts: Parts) -> Iterator[None]:
+    """Finish the run of Weights & Biases with this one, because a process can have one at a time."""
+    failed = True
     try:
-        for logger in loggers:
-            if isinstance(logger, CSVLogger | TensorBoardLogger):
-                continue
-            try:
-                with mlflow_store() if isinstance(logger, MLFlowLogger) else nullcontext():
-                    getattr(logger, "experiment", None)  # the first use starts a logger of Lightning
-            except Exception as error:  # a service can raise anything
-                raise RunError(
-                    f"logger: {type(logger).__name__} cannot start: {' '.join(str(error).split())}"
-                ) from error
-            started.append(logger)
         yield
-        status = "success"
+        failed = False
     finally:
-        for logger in loggers:
-            with optional(f"finishing {type(logger).__name__}"):
-                if status == "failed":
-                    logger.finalize(status)
-                if isinstance(logger, WandbLogger) and logger in started:
-                    logger.experiment.finish(exit_code=int(status == "failed"))
+        if any(isinstance(logger, WandbLogger) for logger in parts.loggers):
+            import wandb
+
+            with optional("finishing WandbLogger"):
+                wandb.finish(exit_code=int(failed))
 
 
 @contextmanager

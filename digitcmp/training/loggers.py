@@ -3,13 +3,12 @@
 import csv
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch.utils.tensorboard  # noqa: F401  # otherwise Lightning imports it during the fit
-from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from digitcmp.fields import shown
@@ -24,26 +23,19 @@ class MetricsTable(Logger):
     that is not finite ends the training with a FloatingPointError.
 
     Args:
-        file: metrics.csv, in an existing folder.
+        file: metrics.csv, in an existing folder. It must not exist.
 
     Attributes:
         rows: the written rows, by epoch.
     """
 
+    name = version = None
+
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
-        self.stream: TextIO | None = None
         self.rows: dict[int, dict[str, float]] = {}
         self.row: dict[str, float] = {}  # the current epoch
-
-    @property
-    def name(self) -> None:
-        return None
-
-    @property
-    def version(self) -> None:
-        return None
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: config.yaml contains them."""
@@ -54,33 +46,23 @@ class MetricsTable(Logger):
         Raises:
             FloatingPointError: if a loss is not finite.
         """
-        scores = {name: rounded(metrics[name]) for name in names() if name in metrics}
-        if not scores:
-            return
-        epoch = int(metrics["epoch"]) + 1
-        for name, value in scores.items():
-            if name.endswith("_loss") and not math.isfinite(value):
-                stage = name.removesuffix("_loss")
-                raise FloatingPointError(f"the {stage} loss is {value} in epoch {epoch}: training diverged. Lower lr.")
-        self.row |= scores
-        if "train_loss" in scores:
-            self.write(epoch, {name: self.row[name] for name in names() if name in self.row})
-            self.row = {}
+        self.row |= {name: rounded(metrics[name]) for name in names() if name in metrics}
+        for stage in STAGES:
+            if not math.isfinite(loss := self.row.get(f"{stage}_loss", 0.0)):
+                epoch = int(metrics["epoch"]) + 1
+                raise FloatingPointError(f"the {stage} loss is {loss} in epoch {epoch}: training diverged. Lower lr.")
+        if "train_loss" in self.row:
+            self.write(int(metrics["epoch"]) + 1)
 
-    def write(self, epoch: int, row: dict[str, float]) -> None:
-        """Write a row of the table, and the header before the first one."""
-        if self.stream is None:
-            self.stream = self.file.open("w", newline="")
-            columns = ["epoch", *names(aux="train_digit_acc" in row)]
-            self.writer = csv.DictWriter(self.stream, fieldnames=columns, lineterminator="\n")
-            self.writer.writeheader()
-        self.writer.writerow({"epoch": epoch} | row)
-        self.stream.flush()
-        self.rows[epoch] = row
-
-    def finalize(self, status: str) -> None:
-        if self.stream is not None:
-            self.stream.close()
+    def write(self, epoch: int) -> None:
+        """Write the current row, and the header before the first one."""
+        with self.file.open("a" if self.rows else "w", newline="") as stream:
+            columns = ["epoch", *names(aux="train_digit_acc" in self.row)]
+            table = csv.DictWriter(stream, columns, lineterminator="\n")
+            if not self.rows:
+                table.writeheader()
+            table.writerow({"epoch": epoch} | self.row)
+        self.rows[epoch], self.row = self.row, {}
 
 
 class EventsLogger(TensorBoardLogger):
@@ -116,27 +98,14 @@ class EventsLogger(TensorBoardLogger):
         super().finalize("success")
 
 
-class ReleaseLoggers(Callback):
-    """Remove loggers from the Trainer when the fit ends. It would close them before the final scores are logged."""
-
-    def __init__(self, loggers: Sequence[Logger]) -> None:
-        self.loggers = loggers
-
-    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        trainer.loggers = [logger for logger in trainer.loggers if logger not in self.loggers]
-
-
-@contextmanager
-def mlflow_store() -> Iterator[None]:
-    """Lock MLflow's store while it or an experiment is created. Otherwise two processes create it twice.
-
-    Set `MLFLOW_ALLOW_FILE_STORE`, without which MLflow rejects a folder, unless the user has set it.
-    """
-    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-    with lock(Path.cwd(), name=".digitcmp.mlflow.lock"):
-        yield
-
-
 def tag(name: str) -> str:
     """Return the TensorBoard tag of a score: train_acc -> acc/train_acc."""
     return f"{name.split('_', 1)[1]}/{name}"
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """Lock the working folder while loggers start. Otherwise two processes create MLflow's store twice."""
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # without it MLflow rejects a folder
+    with lock(Path.cwd(), name=".digitcmp.loggers.lock"):
+        yield

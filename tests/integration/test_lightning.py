@@ -306,9 +306,7 @@ def noting() -> Any:
 
 
 def test_a_checkpoint_on_an_exception_would_resume_a_run(tmp_path: Path) -> None:
-    with pytest.raises(
-        RunError, match="OnExceptionCheckpoint is not allowed: it resumes a fit, and a run always starts"
-    ):
+    with pytest.raises(RunError, match="OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts"):
         train(tmp_path / "out", callbacks=[callback("OnExceptionCheckpoint", dirpath=str(tmp_path))])
     assert not list(tmp_path.iterdir())
 
@@ -546,11 +544,13 @@ def test_plugins(tmp_path: Path) -> None:
     writer = {"_target_": "lightning.pytorch.plugins.AsyncCheckpointIO"}
     result = train(tmp_path / "writer", "epochs=1", **{"trainer.plugins": [writer]})
     assert result["trainer_plugins"] == "lightning.pytorch.plugins.AsyncCheckpointIO()"
-    with pytest.raises(RunError, match="^trainer: Received both `precision=32-true` and `plugins="):
+    with pytest.raises(
+        RunError, match="^trainer: lightning.Trainer cannot be created: Received both `precision=32-true` and `plugins="
+    ):
         double = {"_target_": "lightning.pytorch.plugins.DoublePrecision"}
         train(tmp_path / "double", **{"trainer.plugins": [double]})
     environment = {"_target_": "lightning.pytorch.plugins.environments.SLURMEnvironment"}
-    with pytest.raises(RunError, match="SLURMEnvironment is not allowed: a run is one process"):
+    with pytest.raises(RunError, match="Received multiple values for ClusterEnvironment flags in `plugins`"):
         train(tmp_path / "slurm", **{"trainer.plugins": [environment]})
 
 
