@@ -33,7 +33,7 @@ def hand_loop(model: str, aux: bool, accelerator: str = "cpu", epochs: int = 25,
     from digitcmp import paper
     from digitcmp.data.datamodule import PairData
     from digitcmp.data.pairs import EVALUATION_ROWS
-    from digitcmp.models.network import PairModel
+    from digitcmp.models.network import PairEnsemble
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -45,7 +45,7 @@ def hand_loop(model: str, aux: bool, accelerator: str = "cpu", epochs: int = 25,
         split: (((pairs - mean) / std).to(device), target.to(device), digits.to(device))
         for split, (pairs, target, digits) in data.sets.items()
     }
-    network = PairModel(model, {}, "mlp", aux).to(device)
+    network = PairEnsemble(model, aux=aux).networks[0].to(device)
     lr = paper.LEARNING_RATES[paper.label(model, aux)]
     optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
     history = []

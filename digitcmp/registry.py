@@ -1,7 +1,5 @@
 """Registries: the backbones, heads, tasks and readers by name, those of plugins included."""
 
-import inspect
-import sys
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, TypeVar
@@ -44,12 +42,3 @@ class Registry(dict[str, Entry]):
         if name in self or name in self.reserved:
             raise ValueError(f"the {self.kind} {name!r} is registered already; expected another name")
         super().__setitem__(name, entry)
-
-
-def outside_module(definition: Any) -> str | None:
-    """Return the third-party module that defines a function or class: 'mylab.nets'.
-
-    Return None for definitions of this package, of Python and of a prompt.
-    """
-    module = getattr(inspect.unwrap(definition), "__module__", None) or "__main__"
-    return None if module.partition(".")[0] in {"digitcmp", "__main__", *sys.stdlib_module_names} else module

@@ -90,8 +90,7 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: if an option is not allowed.
         DataError: if the data set is missing or differs from the run's in classes, channels or content.
     """
-    from digitcmp.models import ranking
-    from digitcmp.models.metrics import PairMetrics
+    from digitcmp.models import objective, ranking
     from digitcmp.runs.checkpoint import load
 
     options = validate(Options, given, "", Options.model_fields, HELP)
@@ -109,8 +108,8 @@ def evaluate(checkpoint: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     seed = next(s for s in (options.seed, own["seed"], network.arguments["seed"]) if s is not None)
     network.tta = network.tta if options.tta is None else options.tta
     pairs, output = answer(predictor, images, data.test_pairs, seed)
-    metrics = PairMetrics(network.images.classes, task, predictor.aux_labels)
-    scores = {name: score.item() for name, score in metrics(output, pairs.target, pairs.digits).items()}
+    measured = objective.scores(output, pairs.target, pairs.digits, network.images.classes, task, predictor.aux_labels)
+    scores = {name: score.item() for name, score in measured.items()}
     result = {
         "label": predictor.label,
         "task": task,

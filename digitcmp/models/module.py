@@ -11,14 +11,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from digitcmp.data.datamodule import BatchLoader
+from digitcmp.data.labels import labels_of
 from digitcmp.data.pairs import Batch
-from digitcmp.data.tasks import TASKS
 from digitcmp.models import objective
-from digitcmp.models.backbones import NETWORKS
-from digitcmp.models.heads import HEADS
-from digitcmp.models.metrics import PairMetrics
-from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
-from digitcmp.registry import outside_module
+from digitcmp.models.network import PairEnsemble, PairModel, PairOutput, concatenate, mean_output
 from digitcmp.seeds import derive
 
 ADAM = partial(torch.optim.Adam, fused=True)
@@ -59,17 +55,15 @@ class DigitComparison(LightningModule):
         # loggers get the settings with the scores, at the end of the run
         self.save_hyperparameters(ignore=["network", "optimizer", "schedule"], logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
-        if modules := plugin_modules(self.network, task):  # to import before the checkpoint is loaded
-            self.save_hyperparameters({"modules": modules}, logger=False)
         self.optimizer, self.schedule = optimizer, schedule
-        self.metrics = PairMetrics(self.network.images.classes, task, aux_labels)
         self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the current epoch or evaluation
         self.trains = True
 
     @property
     def backbone(self) -> nn.ModuleList:
         """The backbones of the network's members, under the name that Lightning's BackboneFinetuning expects."""
-        return nn.ModuleList(member.backbone for member in self.network.members)
+        members = [member for member in self.network.networks if isinstance(member, PairModel)]
+        return nn.ModuleList(member.backbone for member in members)
 
     def forward(self, pairs: Tensor) -> PairOutput:
         """Return the network's output for raw pairs (B, 2, H, W) or (B, 2, C, H, W), pixels 0..255."""
@@ -112,10 +106,9 @@ class DigitComparison(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a mini-batch, summed over the networks of an ensemble. They learn independently."""
-        pairs = self.network.normalize(batch.pairs)
-        outputs = [member(pairs) for member in self.network.members]
+        outputs = self.network.outputs(batch.pairs)
         weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
-        labels = objective.labels_of(batch.digits, self.hparams["aux_labels"], self.network.images.classes)
+        labels = labels_of(batch.digits, self.hparams["aux_labels"], self.network.images.classes)
         losses = [objective.loss(output, batch.target, labels, *weights) for output in outputs]
         self.outputs["train"].append((mean_output(outputs).detach(), batch))
         return sum(losses[1:], losses[0])
@@ -131,7 +124,7 @@ class DigitComparison(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         stage = ("val", "test")[dataloader_idx]
-        self.outputs[stage].append((self.network.forward_tta(batch.pairs), batch))
+        self.outputs[stage].append((self.network(batch.pairs), batch))
 
     def on_validation_epoch_end(self) -> None:
         self.log_scores("val")
@@ -148,7 +141,7 @@ class DigitComparison(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> PairOutput:
         """Return the logits of a batch."""
-        return self.network.forward_tta(batch.pairs)
+        return self.network(batch.pairs)
 
     def log_scores(self, stage: str) -> None:
         """Log the scores of a stage as `STAGE_loss`, `STAGE_acc`, and with aux `STAGE_digit_acc`, `STAGE_argmax_acc`.
@@ -161,17 +154,7 @@ class DigitComparison(LightningModule):
         output = concatenate([output for output, _ in collected])
         target = torch.cat([batch.target for _, batch in collected])
         digits = torch.cat([batch.digits for _, batch in collected])
-        scores = self.metrics(output, target, digits)
+        task, aux_labels = self.hparams["task"], self.hparams["aux_labels"]
+        scores = objective.scores(output, target, digits, self.network.images.classes, task, aux_labels)
         named = {f"{stage}_{name}": score for name, score in scores.items()}
         self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(target), add_dataloader_idx=False)
-
-
-def plugin_modules(network: PairEnsemble, task: str) -> dict[str, str]:
-    """Return the third-party modules that define a network's backbone, its head and its task."""
-    definitions = {
-        "backbone": NETWORKS[network.arguments["backbone"]].builder,
-        "head": HEADS[network.arguments["head"]].build,
-        "task": TASKS[task].holds,
-    }
-    modules = {part: outside_module(definition) for part, definition in definitions.items()}
-    return {part: module for part, module in modules.items() if module}

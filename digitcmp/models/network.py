@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from digitcmp.data.pairs import EVALUATION_ROWS
-from digitcmp.data.spec import PAPER, ImageSpec
+from digitcmp.data.spec import ImageSpec
 from digitcmp.models import backbones
 from digitcmp.models.heads import HEADS
-from digitcmp.models.layers import digit_head
+from digitcmp.models.layers import Backbone, digit_head
 from digitcmp.seeds import derive
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))  # rows and columns, in pixels
@@ -22,7 +22,7 @@ class PairOutput(NamedTuple):
     """The output of a network for B pairs.
 
     Attributes:
-        compare: (B,), the logits of the task's statement, `first <= second`.
+        compare: (B,), the logits of the task's answer yes, `first <= second`.
         digits: (B, 2, classes), the digit logits, or None without a digit head.
     """
 
@@ -53,41 +53,15 @@ def mean_output(outputs: Sequence[PairOutput]) -> PairOutput:
 
 
 class PairModel(nn.Module):
-    """A network of a backbone, a head and, with `aux`, a digit head.
+    """A backbone, a head and optionally a digit head: normalised pairs, (B, 2, H, W) or (B, 2, C, H, W), to logits."""
 
-    It maps normalised pairs, (B, 2, H, W) or (B, 2, C, H, W) in colour, to a PairOutput.
-
-    Args:
-        backbone, arguments: a name in `backbones.NETWORKS` and its keyword arguments.
-        head, head_arguments: a name in `heads.HEADS` and its keyword arguments.
-        aux: whether it has a digit head.
-        images: the images of the data set.
-
-    Raises:
-        ValueError: if the head cannot compare the backbone's embeddings, or the images are too small.
-    """
-
-    def __init__(
-        self,
-        backbone: str,
-        arguments: dict[str, Any],
-        head: str,
-        aux: bool,
-        images: ImageSpec = PAPER,
-        head_arguments: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, backbone: Backbone, head: nn.Module, digit_head: nn.Module | None) -> None:
         super().__init__()
-        self.backbone = backbones.build(backbone, images, **arguments)
-        self.head = HEADS[head].build(self.backbone.shape, **(head_arguments or {}))
-        self.digit_head = digit_head(self.backbone.shape, images.classes) if aux else None
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of the weights."""
-        return next(self.parameters()).dtype
+        self.backbone, self.head, self.digit_head = backbone, head, digit_head
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        embedding = self.backbone(pairs).to(self.dtype)  # in mixed precision too, heads get full precision
+        weights = next(self.parameters())
+        embedding = self.backbone(pairs).to(weights.dtype)  # in mixed precision too, heads get full precision
         digits = None if self.digit_head is None else self.digit_head(embedding)
         return PairOutput(self.head(embedding), digits)
 
@@ -102,9 +76,12 @@ class PairEnsemble(nn.Module):
         mean, std: the mean and the standard deviation that normalise the pixels, in gray values.
         seed: fixes the initial weights.
         bins: the size of a branch's embedding; None stands for the number of classes.
-        tta: average the evaluation over the images as they are and shifted by one pixel.
+        tta: average over the images as they are and shifted by one pixel.
         ensemble: the number of PairModels, each with its own initial weights.
         images: the fields of an ImageSpec, by default the paper's.
+
+    Raises:
+        ValueError: if the head cannot compare the backbone's embeddings, or the images are too small.
     """
 
     mean: Tensor
@@ -134,37 +111,31 @@ class PairEnsemble(nn.Module):
             "head_arguments": head_arguments,
         }
         self.tta = tta
-        self.images = ImageSpec(**images)
+        self.images = spec = ImageSpec(**images)
+        members: list[PairModel] = []
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "weights"))
-            given = arguments | {"bins": bins}
-            members = [PairModel(backbone, given, head, aux, self.images, head_arguments) for _ in range(ensemble)]
+            for _ in range(ensemble):
+                body = backbones.build(backbone, spec, bins, **arguments)
+                top = HEADS[head].build(body.shape, **head_arguments)
+                members.append(PairModel(body, top, digit_head(body.shape, spec.classes) if aux else None))
         self.networks = nn.ModuleList(members)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
 
-    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        """Return the mean output of the ensemble for pairs of raw pixels 0..255."""
-        normalized = self.normalize(pairs)
-        return mean_output([network(normalized) for network in self.networks])
+    def outputs(self, pairs: Float[Tensor, "batch 2 *image"]) -> list[PairOutput]:
+        """Return the output of each network for pairs of raw pixels 0..255."""
+        normalized = (pairs - self.mean) / self.std
+        return [network(normalized) for network in self.networks]
 
-    def forward_tta(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        """Return the output of `forward`. With `tta` average it over images shifted by one pixel too."""
-        shifts = SHIFTS if self.tta else ()
-        return mean_output([self(pairs), *(self(pairs.roll(shift, dims=(-2, -1))) for shift in shifts)])
+    def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
+        """Return the mean output of the ensemble for pairs of raw pixels, with `tta` also over shifted images."""
+        views = [pairs, *(pairs.roll(shift, dims=(-2, -1)) for shift in SHIFTS if self.tta)]
+        return mean_output([mean_output(self.outputs(view)) for view in views])
 
     def predict_all(self, pairs: Float[Tensor, "batch 2 *image"]) -> PairOutput:
-        """Return the output of `forward_tta` for any number of pairs, in batches of `EVALUATION_ROWS`."""
-        return concatenate([self.forward_tta(rows) for rows in pairs.split(EVALUATION_ROWS)])
-
-    def normalize(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch 2 *image"]:
-        """Return raw pixels minus `mean`, divided by `std`."""
-        return (pairs - self.mean) / self.std
-
-    @property
-    def members(self) -> list[PairModel]:
-        """The networks of the ensemble."""
-        return [network for network in self.networks if isinstance(network, PairModel)]
+        """Return the output for any number of pairs, in batches of `EVALUATION_ROWS`."""
+        return concatenate([self(rows) for rows in pairs.split(EVALUATION_ROWS)])
 
     @property
     def params(self) -> int:

@@ -1,10 +1,13 @@
-"""The loss, as a pure function of a network's output and the true answers."""
+"""The loss and the scores, as pure functions of a network's output and the true answers."""
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
 
-from digitcmp.data.labels import AUX_LABELS
+from digitcmp.data.labels import CLASSES, labels_of
+from digitcmp.data.tasks import TASKS
 from digitcmp.models.network import PairOutput
 
 Target = Float[Tensor, "batch"]
@@ -34,7 +37,36 @@ def loss(
     return compare + 2 * aux_weight * named  # the mean over 2B digits is half the sum of the two means over B
 
 
-def labels_of(digits: Digits, aux_labels: str, classes: int) -> Digits:
-    """Return the auxiliary labels of digits (B, 2). `aux_labels` is a name in AUX_LABELS."""
-    of = AUX_LABELS[aux_labels].of
-    return digits if of is None else of(digits, classes)
+@torch.inference_mode()
+def scores(
+    output: PairOutput, target: Target, digits: Digits, classes: int, task: str = "leq", aux_labels: str = "digits"
+) -> dict[str, Float[Tensor, ""]]:
+    """Return the means of a network's scores over all pairs of a set.
+
+    Args:
+        output: the logits.
+        target: (B,), 0 or 1.
+        digits: (B, 2), the classes of the images.
+        classes: the number of classes.
+        task: a name in TASKS.
+        aux_labels: a name in AUX_LABELS, the labels of the digit head.
+
+    Returns:
+        `loss`, the comparison BCE alone in nats, and `acc`. With digit logits also `digit_acc`, the accuracy of the
+        predicted auxiliary labels, and, if the labels are classes, `argmax_acc`, the accuracy of the task's answer for
+        the two predicted classes.
+    """
+    compare = output.compare.float()  # in mixed precision the logits have fewer bits
+    found = {
+        "loss": F.binary_cross_entropy_with_logits(compare, target.float()),
+        "acc": binary_accuracy((compare > 0).int(), target.int(), validate_args=False),
+    }
+    if output.digits is not None:
+        predicted, labels = output.digits.argmax(dim=2), labels_of(digits, aux_labels, classes)
+        found["digit_acc"] = multiclass_accuracy(
+            predicted.flatten(), labels.flatten(), classes, average="micro", validate_args=False
+        )
+        if aux_labels in CLASSES:
+            answer = TASKS[task].holds(predicted[:, 0], predicted[:, 1])
+            found["argmax_acc"] = binary_accuracy(answer.int(), target.int(), validate_args=False)
+    return found

@@ -81,7 +81,7 @@ class Predictor(nn.Module):
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
         """Return the probability of yes (B,) for pairs with pixels 0..255, and with aux P(digit) (B, 2, classes)."""
-        output = self.network.forward_tta(pairs)
+        output = self.network(pairs)
         if output.digits is None or not self.predicts_classes:
             return (output.compare.sigmoid(),)
         return output.compare.sigmoid(), output.digits.softmax(dim=2)
@@ -159,11 +159,9 @@ def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
     used = {"backbone": hparams["network"]["backbone"], "head": hparams["network"]["head"], "task": hparams["task"]}
     for kind, known in (("backbone", NETWORKS), ("head", HEADS), ("task", TASKS)):
         if used[kind] not in known:
-            module = hparams.get("modules", {}).get(kind)
-            origin = f" of the module {module}" if module else ""
             raise CheckpointError(
-                f"{file} needs the {kind} {used[kind]}{origin}, but it is not imported. Add --plugins "
-                f"{module or 'MODULE'} after digitcmp, or import {module or 'its module'}."
+                f"{file} needs the {kind} {used[kind]}, but it is not imported. "
+                "Add --plugins MODULE after digitcmp, or import its module."
             )
 
 

@@ -1,5 +1,7 @@
 """Tests of all registered backbones, and of the paper's six in particular."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -9,7 +11,7 @@ from digitcmp.config.conf import CONF
 from digitcmp.data.spec import ImageSpec
 from digitcmp.models import backbones
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.models.network import PairModel
+from digitcmp.models.network import PairEnsemble
 
 pytestmark = pytest.mark.pure
 
@@ -23,24 +25,24 @@ def parameters(module: nn.Module) -> int:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_of_the_paper(name: str) -> None:
-    assert parameters(PairModel(name, {}, "mlp", aux=False)) == PARAMETERS[name]
+    assert parameters(PairEnsemble(name)) == PARAMETERS[name]
     if name in BRANCHED:  # the paper's auxiliary loss adds no parameters
-        assert parameters(PairModel(name, {}, "mlp", aux=True)) == PARAMETERS[name]
+        assert parameters(PairEnsemble(name, aux=True)) == PARAMETERS[name]
 
 
 def test_padding_and_units_of_the_convolutional_branch() -> None:
     """With padding the dense layer has 8 * 14 * 14 inputs instead of 8 * 10 * 10. `units` is its width."""
     features, classifier, comparison = 5 * 9 + 5 + 8 * 45 + 8, 200 * 10 + 10, 20 * 15 + 15 + 15 + 1
     padded = features + 8 * 196 * 200 + 200 + classifier + comparison
-    assert parameters(PairModel("ws3", {"padding": 1}, "mlp", aux=False)) == padded
+    assert parameters(PairEnsemble("ws3", {"padding": 1})) == padded
     narrow = features + 800 * 100 + 100 + 100 * 10 + 10
-    assert parameters(PairModel("ws1", {"units": 100}, "mlp", aux=False)) == 2 * narrow + comparison
+    assert parameters(PairEnsemble("ws1", {"units": 100})) == 2 * narrow + comparison
 
 
 @pytest.mark.parametrize("aux", [False, True])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_output_shapes(name: str, aux: bool) -> None:
-    model = PairModel(name, {}, "mlp", aux)
+    model = PairEnsemble(name, aux=aux)
     for batch in (1, 7):
         output = model.eval()(torch.randn(batch, 2, 14, 14))
         assert output.compare.shape == (batch,)
@@ -51,7 +53,7 @@ def test_output_shapes(name: str, aux: bool) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_parameter_learns(name: str) -> None:
-    model = PairModel(name, {}, "mlp", aux=True)
+    model = PairEnsemble(name, aux=True)
     output = model(torch.randn(64, 2, 14, 14))
     assert output.digits is not None
     (output.compare.sum() + output.digits.square().sum()).backward()
@@ -92,7 +94,7 @@ def test_the_least_side_is_true(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     least = NETWORKS[name].min_side
     for side in (least, least + 1, 33):
         images = ImageSpec(channels=3, side=side, names=("a", "b", "c"))
-        output = PairModel(name, {}, "mlp", aux=True, images=images).eval()(torch.randn(2, 2, *images.shape))
+        output = PairEnsemble(name, aux=True, images=asdict(images)).eval()(torch.randn(2, 2, *images.shape))
         assert output.digits is not None and output.digits.shape == (2, 2, 3)
     small = ImageSpec(side=least - 1)
     with pytest.raises(ValueError, match=f"too small for {name}; expected at least {least}x{least}"):
@@ -108,18 +110,16 @@ def test_max_pooling_needs_a_pixel_more() -> None:
         backbones.build("ws3", ImageSpec(side=5), regularization="max_pool")
 
 
-def test_no_name_twice_and_no_unknown_name() -> None:
+def test_no_name_twice() -> None:
     with pytest.raises(ValueError, match="the backbone 'ws3' is registered already; expected another name"):
         NETWORKS.register(NETWORKS["ws3"].builder, name="ws3")
-    with pytest.raises(ValueError, match="backbone 'ws9' is unknown; expected one of .*ws3"):
-        backbones.build("ws9")
 
 
 @pytest.mark.parametrize(
     ("regularization", "count"), [("dropout", 162_959), ("max_pool", 42_959), ("dropblock", 162_959)]
 )
 def test_future_work_of_the_paper(regularization: str, count: int) -> None:
-    model = PairModel("ws3", {"regularization": regularization}, "mlp", aux=True)
+    model = PairEnsemble("ws3", {"regularization": regularization}, aux=True)
     assert parameters(model) == count
     pairs = torch.randn(5, 2, 14, 14)
     noisy = regularization != "max_pool"

@@ -11,7 +11,7 @@ from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
 from digitcmp.models import heads
 from digitcmp.models.layers import OrdinalHead
-from digitcmp.models.network import PairEnsemble, PairModel
+from digitcmp.models.network import PairEnsemble
 from digitcmp.sweeps import repeat
 
 pytestmark = pytest.mark.pure
@@ -63,14 +63,14 @@ def test_extreme_logits(scale: float) -> None:
 
 def test_the_head_has_no_parameters_and_takes_any_number_of_bins() -> None:
     assert not list(OrdinalHead((2, 30)).parameters())
-    model = PairModel("ws3", {"bins": 30}, "ordinal", aux=True)
+    model = PairEnsemble("ws3", head="ordinal", aux=True, bins=30)
     output = model(torch.randn(5, 2, 14, 14))
     assert output.digits is not None and output.digits.shape == (5, 2, 10)  # a linear layer maps 30 bins to 10 digits
 
 
 def test_merged_backbones_are_refused() -> None:
     with pytest.raises(ValueError, match="head=ordinal compares two embeddings, but this backbone merges both"):
-        PairModel("fcnn1", {}, "ordinal", aux=False)
+        PairEnsemble("fcnn1", head="ordinal")
 
 
 def run(**changes: object) -> Run:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from digitcmp.data.labels import AUX_LABELS
-from digitcmp.models.metrics import PairMetrics
+from digitcmp.models import objective
 from digitcmp.models.network import PairOutput
 from digitcmp.models.scores import exceeds, majority
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pure
 
 
 def scores(output: PairOutput, target: torch.Tensor, digits: torch.Tensor, **labels: str) -> dict[str, float]:
-    return {name: score.item() for name, score in PairMetrics(10, **labels)(output, target, digits).items()}
+    return {name: score.item() for name, score in objective.scores(output, target, digits, 10, **labels).items()}
 
 
 def test_scores_by_hand() -> None:

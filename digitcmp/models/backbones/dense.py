@@ -7,8 +7,6 @@ from digitcmp.fields import Count
 from digitcmp.models.backbones.networks import NETWORKS
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from digitcmp.models.layers import Backbone
 
 
@@ -45,14 +43,13 @@ def fcnn2(images: ImageSpec, hidden: list[Count] | None = None) -> "Backbone":
     label_aux="AL1",
 )
 def dense(images: ImageSpec, bins: int, shared: bool, hidden: Count | None = None) -> "Backbone":
-    """Return FCNN3 or WS2."""
-    from digitcmp.models.layers import Branches
-
-    return Branches(lambda: dense_branch(images, hidden or 500, bins), shared, bins)
-
-
-def dense_branch(images: ImageSpec, hidden: int, bins: int) -> "nn.Module":
-    """Return the branch of FCNN3 and WS2 (Fig. 1), a network (N, C, H, W) -> (N, bins) without its last ReLU."""
+    """Return FCNN3 or WS2, whose branches have no last ReLU."""
     from torch import nn
 
-    return nn.Sequential(nn.Flatten(), nn.Linear(images.pixels, hidden), nn.ReLU(), nn.Linear(hidden, bins))
+    from digitcmp.models.layers import Branches
+
+    def branch() -> nn.Module:
+        width = hidden or 500
+        return nn.Sequential(nn.Flatten(), nn.Linear(images.pixels, width), nn.ReLU(), nn.Linear(width, bins))
+
+    return Branches(branch, shared, bins)

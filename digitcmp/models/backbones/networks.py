@@ -107,22 +107,18 @@ def build(name: str, images: ImageSpec = PAPER, bins: int | None = None, **argum
     Args:
         name: a name in NETWORKS.
         images: the images of the data set.
-        bins: the size of a branch's embedding; None stands for the number of classes.
+        bins: the size of a branch's embedding, of networks with branches; None stands for the number of classes.
         arguments: the options of the network.
 
     Raises:
-        ValueError: if the name is unknown, the images are too small, or the network has no option `bins`.
+        ValueError: if the images are too small.
     """
-    if name not in NETWORKS:
-        raise ValueError(f"backbone {name!r} is unknown; expected one of {', '.join(sorted(NETWORKS))}")
     network = NETWORKS[name]
     if images.side < (least := network.min_side):
         raise ValueError(
             f"images of {images.side}x{images.side} are too small for {name}; expected at least {least}x{least}. "
             f"Set data.side={least} or larger."
         )
-    if bins and not network.sized:
-        raise ValueError(f"bins={bins} is not an option of {name}; expected None")
     given = {"images": images, "bins": bins or images.classes, "shared": network.shared}
     accepted = inspect.signature(network.builder).parameters
     return network.builder(**{key: value for key, value in given.items() if key in accepted} | arguments)
