@@ -12,15 +12,7 @@ from digitcmp import files
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.report import claims, requested
 from digitcmp.report.pages import comparison
-from digitcmp.report.pages.terminal import show, show_table
 from digitcmp.report.results import Results
-
-
-def folder_named(name: str) -> Path:
-    """Return the folder of this name. Raise argparse.ArgumentTypeError if the name is empty."""
-    if not name:
-        raise argparse.ArgumentTypeError("the name is empty; the name of a folder is expected")
-    return Path(name)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -29,8 +21,7 @@ def command_line() -> argparse.ArgumentParser:
     folders = "a folder of runs, or the report of runs that were deleted"
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help=folders)
     add = parser.add_argument_group("the written report").add_argument
-    out = "the folder of the report (default: report/ in the first DIR)"
-    add("--out", type=folder_named, metavar="FOLDER", help=out)
+    add("--out", type=Path, metavar="FOLDER", help="the folder of the report (default: report/ in the first DIR)")
     add("--open", action="store_true", help="open report.html in the browser")
     test_images = "add intervals that cover the test images too, from the answers of every checkpoint"
     add("--test-images", action="store_true", help=test_images)
@@ -112,9 +103,9 @@ def show_contrast(results: Results, given: Sequence[str], console: Console) -> N
     if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
         raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
     runs = results.runs[results.runs.cell.isin([requested.find_cell(results, name) for name in given])]
-    show_table(accuracy.table(replace(results, runs=runs.reset_index(drop=True))), console)
+    accuracy.table(replace(results, runs=runs.reset_index(drop=True))).show(console)
     console.print("\npaired by seed, the first cell minus the second:", markup=False)
-    show_table(effects.table(row), console)
+    effects.table(row).show(console)
     for note in notes:
         console.print(note, markup=False)
 
@@ -138,7 +129,7 @@ def write_report(results: Results, arguments: argparse.Namespace, console: Conso
     root = results.roots[0]
     out = arguments.out or (root if root in results.archives else root / "report")
     output.write(out, made)
-    show(results, contents, console)
+    output.show(results, contents, console)
     console.print(f"Written to {out}: {'  '.join(sorted(made))}", markup=False)
     if arguments.open:
         webbrowser.open((out / "report.html").resolve().as_uri())

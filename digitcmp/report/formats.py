@@ -1,8 +1,11 @@
 """The formats of values in the tables, figures and messages of a report."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 TWO_SEEDS = "†"  # follows an interval of two seeds
 P_VALUE, ACCURACY = "p", "accuracy"  # forms of `to_text` besides those of Python's format()
@@ -50,3 +53,19 @@ def interval(low: float, high: float, form: str = ".3f", n: int | np.integer = 0
     if np.isnan(low):
         return ""
     return f"[{low:{form}}, {high:{form}}]" + (f" {TWO_SEEDS}" if n == 2 else "")
+
+
+def estimated(mean: float, low: float, high: float, form: str = "+.3f", n: int | np.integer = 0) -> str:
+    """Return a mean with its interval: '+0.026 [+0.014, +0.038]', or '' if it is nan."""
+    return f"{to_text(mean, form)} {interval(low, high, form, n)}".strip()
+
+
+def seeds(n: pd.Series | Sequence[int]) -> str:
+    """Return the numbers of seeds of some cells as text: 'n = 10 seeds' or 'n = 2 to 3 seeds'."""
+    low, high = min(n), max(n)
+    return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
+
+
+def verdict_words(verdict: str) -> str:
+    """Return a verdict without its size and the other verdicts: 'smaller than claimed', 'no interval'."""
+    return re.split(r" \(|[;:]", verdict)[0]

@@ -21,13 +21,13 @@ def find_cell(results: Results, given: str) -> str:
         ConfigError: There is no such cell, or several.
     """
     names: dict[str, list[str]] = {}
-    for cell, title, label in zip(results.cells.cell, results.titles, results.cells.label, strict=True):
+    for cell, title, label in zip(results.cells.cell, results.cells.title, results.cells.label, strict=True):
         for name in {cell, title, label}:
             names.setdefault(name, []).append(cell)
     found = names.get(given) or [cell for name in names if name.lower() == given.lower() for cell in names[name]]
     if not found:
         near = get_close_matches(given, names, n=1, cutoff=0.4)
-        hint = f"Did you mean {near[0]!r}?" if near else f"The first cell is {results.titles[0]!r}."
+        hint = f"Did you mean {near[0]!r}?" if near else f"The first cell is {results.cells.title[0]!r}."
         raise ConfigError(
             f"{given!r} is not a cell of this report; a title, label or name of a cell is expected. {hint}"
         )

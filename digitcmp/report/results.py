@@ -14,9 +14,8 @@ from digitcmp.report.contrasts import accuracy_effects, tables
 from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.planned import ORDERS, question
 from digitcmp.report.loading import loader
-from digitcmp.report.loading.cells import cell_table, cell_titles
+from digitcmp.report.loading.cells import cell_table
 from digitcmp.report.loading.loader import read_csv
-from digitcmp.report.loading.provenance import provenance_warnings
 from digitcmp.report.loading.settings import changed
 from digitcmp.report.statistics import collapse
 from digitcmp.runs.folder import METRICS
@@ -34,7 +33,7 @@ class Results:
         planned: The folders of runs that were never started.
         archives: The folders of reports whose CSV files were read because their runs were deleted.
         warnings: Warnings about the origin of the runs.
-        code: The files of each fingerprint in the column `code` of `runs`, with their digests.
+        code: The files of each fingerprint in the column `code` of `runs`, with their digests: `loader.CODE`.
         duplicates: The folders of duplicate runs, each with the folder whose run is used.
         answers: The answers of each run to its test pairs, None if they were not requested.
     """
@@ -45,7 +44,7 @@ class Results:
     planned: Sequence[Path] = ()
     archives: Sequence[Path] = ()
     warnings: Sequence[str] = ()
-    code: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    code: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=loader.CODE))
     duplicates: Mapping[Path, Path] = field(default_factory=dict)
     answers: pd.DataFrame | None = None
 
@@ -62,20 +61,18 @@ class Results:
             if not folder.is_dir():
                 raise RunError(f"{folder} is not a folder; a folder of runs is expected")
         roots = [loader.sweep_folder(folder) for folder in folders]
-        found = [loader.read_source(root) for root in roots]
-        table = pd.concat([source.runs for source in found], ignore_index=True)
+        tables, codes, found = zip(*map(loader.read_source, roots), strict=True)
+        table = pd.concat(tables, ignore_index=True)
         if table.empty:
             raise RunError(f"{', '.join(map(str, roots))}: no finished run; a folder of runs is expected")
         table, duplicates, warnings = loader.drop_repeated(loader.fill_defaults(table))
-        recorded = {*table.code.dropna()} if "code" in table else set()
-        code: dict[str, dict[str, str]] = {}
-        for source in found:
-            code |= {key: files for key, files in source.code.items() if key in recorded}
-        warnings += loader.unknown_networks(table)
-        warnings += provenance_warnings(table, code)
+        code = pd.concat(codes).drop_duplicates(["code", "function"])
+        code = code[code.code.isin(table.code)] if "code" in table else code
+        code = code.sort_values("code", kind="stable", ignore_index=True)
+        warnings += loader.origin_warnings(table, code)
         table = loader.sort_runs(table)
         unfinished, planned = loader.missing_folders(roots, table, duplicates)
-        archives = [source.archive for source in found if source.archive]
+        archives = [archive for archive in found if archive]
         return cls(roots, table, unfinished, planned, archives, warnings, code, duplicates)
 
     @cached_property
@@ -94,25 +91,14 @@ class Results:
         return cell_table(self.runs.assign(collapsed=self.collapsed), self.changed_settings)
 
     @cached_property
-    def titles(self) -> list[str]:
-        """The title of each cell: `cells.cell_titles`."""
-        return cell_titles(self.cells, self.changed_settings)
-
-    @cached_property
     def title_of(self) -> dict[str, str]:
         """The title of each cell by its name."""
-        return dict(zip(self.cells.cell, self.titles, strict=True))
-
-    @property
-    def seeds_per_cell(self) -> str:
-        """The number of seeds of a cell as text: '10', or '2 to 3'."""
-        n = self.cells.n
-        return f"{n.min()}" if n.nunique() == 1 else f"{n.min()} to {n.max()}"
+        return dict(zip(self.cells.cell, self.cells.title, strict=True))
 
     @property
     def only_rates(self) -> bool:
         """True if every cell belongs to a network with several learning rates."""
-        return all(" lr=" in title for title in self.title_of.values())
+        return all(" lr=" in title for title in self.cells.title)
 
     @cached_property
     def grid(self) -> Grid:
@@ -140,7 +126,16 @@ class Results:
         metrics = curve_table(self.runs[[(Path(path) / METRICS).exists() for path in self.runs.path]])
         return metrics[metrics.test_acc.notna()] if len(metrics) else metrics
 
-    def archived(self, name: str) -> list[pd.DataFrame]:
-        """Return this CSV file of each archive that has it."""
+    def collected(self, name: str, computed: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return a table of these runs together with the rows of this CSV file of each archive.
+
+        Args:
+            name: The name of the file.
+            computed: The rows of the runs that are not archived.
+            by: The columns that identify a row, of which the first is kept.
+        """
         files = [archive / name for archive in self.archives]
-        return [read_csv(file) for file in files if file.exists()]
+        tables = [computed, *(read_csv(file) for file in files if file.exists())]
+        table = pd.concat([table for table in tables if len(table)] or [computed], ignore_index=True)
+        table = table.drop_duplicates(by) if by else table
+        return table[table.cell.isin(self.cells.cell)] if "cell" in table else table

@@ -158,8 +158,7 @@ def print_table(root: Path) -> None:
     """Print a table of the sweep's cells with the paper's values, and the remarks on its data."""
     from rich.console import Console
 
-    from digitcmp.report.pages.terminal import show_table  # pandas takes a second, which a dry run need not wait for
-    from digitcmp.report.results import Results
+    from digitcmp.report.results import Results  # pandas takes a second, which a dry run need not wait for
     from digitcmp.report.sections import accuracy
 
     try:
@@ -167,7 +166,7 @@ def print_table(root: Path) -> None:
     except RunError:  # no run is finished
         return
     print()
-    show_table(accuracy.table(results), Console(highlight=False, soft_wrap=True))
+    accuracy.table(results).show(Console(highlight=False, soft_wrap=True))
     if DATA_REMARKS in results.runs:
         for remark in results.runs[DATA_REMARKS].dropna().unique():
             print(f"data: {remark}")

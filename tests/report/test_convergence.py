@@ -9,7 +9,7 @@ import pytest
 from records import grid, parts, record
 
 from digitcmp.report.contrasts.cell_grid import Grid
-from digitcmp.report.contrasts.convergence_effects import convergence, of_outcome, outcomes
+from digitcmp.report.contrasts.convergence_effects import CURVE, convergence, of_outcome, outcomes
 from digitcmp.report.contrasts.planned import claimed
 from digitcmp.report.pages import output
 from digitcmp.report.results import Results
@@ -128,7 +128,7 @@ def test_curves_at_equal_rates(tmp_path: Path) -> None:
             record(tmp_path, "ws3", 0.8, seed=seed, lr=lr)
             record(tmp_path, "ws3", 0.9 + 0.01 * seed, seed=seed, lr=lr, aux=True)
     results = Results.load([tmp_path])
-    table = convergence(results.runs, convergence_section.seed_curves(results))
+    table = convergence(results.runs, results.metrics.reindex(columns=list(CURVE)))
     area = table[table.outcome == "area"]
     assert list(zip(area.effect, area.lr, strict=True)) == [("AL4 − WS3", 0.001), ("AL4 − WS3", 0.002)]
     # all curves are test_acc - .1 / epoch, so the areas differ by .10 and .11
@@ -160,7 +160,7 @@ def test_a_report_keeps_the_curves_of_its_runs(tmp_path: Path) -> None:
 
 def test_runs_without_a_curve_have_no_outcome(tmp_path: Path) -> None:
     results = Results.load([grid(tmp_path)])
-    curves = convergence_section.seed_curves(results)
+    curves = results.metrics.reindex(columns=list(CURVE))
     some = curves[curves.seed != 2]
     table = outcomes(results.runs, some)
     assert len(table) == 8 and {*table.seed} == {0, 1}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from digitcmp.report.formats import P_VALUE, interval, spread, to_text
+from digitcmp.report.formats import P_VALUE, estimated, interval, seeds, spread, to_text
 from digitcmp.report.loading.settings import default, level_name, literal
 
 pytestmark = pytest.mark.pure
@@ -39,7 +39,12 @@ def test_an_interval_and_a_p_value() -> None:
     assert interval(0.8351, 0.8549) == "[0.835, 0.855]" and interval(float("nan"), float("nan")) == ""
     assert interval(0.8351, 0.8549, n=2) == "[0.835, 0.855] †"
     assert interval(-0.01, 0.02, "+.3f") == "[-0.010, +0.020]"
+    assert estimated(0.012, -0.01, 0.034) == "+0.012 [-0.010, +0.034]"
     assert [to_text(p, P_VALUE) for p in (0.0009, 0.031, float("nan"))] == ["<0.001", "0.031", ""]
+
+
+def test_numbers_of_seeds() -> None:
+    assert seeds([10, 10]) == "n = 10 seeds" and seeds([3, 2]) == "n = 2 to 3 seeds"
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import scipy.stats
 from conftest import ROOT
 from records import parts, record
 
-from digitcmp.report.figures.style import save
+from digitcmp.report.contrasts.tables import equal_rates
+from digitcmp.report.figures import save
 from digitcmp.report.results import Results
-from digitcmp.report.sections.rates import effects_at_equal_rates
 
 
 def test_effects_at_each_common_rate(tmp_path: Path) -> None:
@@ -25,8 +25,8 @@ def test_effects_at_each_common_rate(tmp_path: Path) -> None:
     assert list(results.effects[results.effects.family == "auxiliary loss"].refused) == [
         "ambiguous: several learning rates for one network"
     ]
-    table, _ = effects_at_equal_rates(results)
-    assert list(table) == ["family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_holm"]
+    table = equal_rates(results.grid)
+    assert list(table) == ["family", "effect", "lr", "n", "mean", "ci_low", "ci_high", "p", "p_holm", "refused"]
     assert list(table[["family", "effect", "lr", "n"]].itertuples(index=False, name=None)) == [
         ("auxiliary loss", "AL4 − WS3", 0.0005, 2),
         ("auxiliary loss", "AL4 − WS3", 0.001, 2),
@@ -46,7 +46,7 @@ def test_one_rate_each_is_no_equal_rate(tmp_path: Path) -> None:
         record(tmp_path, "ws3", 0.8, seed=seed, lr=1e-3)
         record(tmp_path, "ws3", 0.9, seed=seed, lr=1e-3, aux=True)
         record(tmp_path, "ws1", 0.9, seed=seed, lr=2e-3, aux=True)
-    assert effects_at_equal_rates(Results.load([tmp_path]))[0].empty
+    assert equal_rates(Results.load([tmp_path]).grid).empty
 
 
 def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) -> None:
@@ -58,8 +58,9 @@ def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) ->
                     accuracy = None if gone else 0.8 + 0.01 * seed * aux + 0.05 * aux
                     record(tmp_path, "ws3", accuracy, seed=seed, lr=lr, aux=aux, epochs=epochs)
     results = Results.load([tmp_path])
-    table, _ = effects_at_equal_rates(results)
-    assert list(zip(table.effect, table.lr, strict=True)) == [
+    table = equal_rates(results.grid)
+    measured = table[table.refused.isna()]
+    assert list(zip(measured.effect, measured.lr, strict=True)) == [
         ("AL4 − WS3", 0.001),
         ("AL4 − WS3", 0.002),
         ("AL4 − WS3 epochs=50", 0.001),
@@ -71,7 +72,7 @@ def test_other_settings_are_told_apart_and_missing_runs_named(tmp_path: Path) ->
 
 
 def test_the_committed_search_has_effects_at_equal_rates() -> None:
-    table, _ = effects_at_equal_rates(Results.load([ROOT / "multirun/table1_tuned/rates"]))
+    table = equal_rates(Results.load([ROOT / "multirun/table1_tuned/rates"]).grid)
     table = table.set_index(["effect", "lr"])
     runs = pd.read_csv(ROOT / "multirun/table1_tuned/rates/report/runs.csv")
     for lr in (5e-5, 8e-3):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,14 +18,12 @@ from rich.console import Console
 from rich.text import Text
 
 from digitcmp import paper
-from digitcmp.report.figures.style import STYLE, save
+from digitcmp.report.figures import STYLE, save
 from digitcmp.report.pages.output import document
 from digitcmp.report.pages.section import Figure, Table
-from digitcmp.report.pages.terminal import column_blocks, show_table
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.report.sections import sections
-from digitcmp.report.sections.accuracy import published_results
 from digitcmp.report.sections.learning_curves import mean_curves
 from digitcmp.report.sections.rates import selection
 from digitcmp.runs.folder import METRICS, RESULT
@@ -39,7 +38,7 @@ def figures(results: Results) -> dict[str, Figure]:
 def markdown(*roots: Path) -> str:
     """Return report.md of the runs of some folders, without drawing its figures."""
     results = Results.load(roots)
-    return document(results, [content for content in sections(results) if content.parts])
+    return document(results, sections(results))
 
 
 def table_of(results: Results, title: str) -> Table:
@@ -51,6 +50,13 @@ def column(table: Table, heading: str) -> list[str]:
     """Return the values of a column of a table."""
     place = [column.heading for column in table.columns].index(heading)
     return [row[place] for row in table.rows]
+
+
+def evaluation(folder: Path, name: str, **changes: Any) -> None:
+    """Write a later evaluation of a run."""
+    crc = read_result(folder)["checkpoint_crc"]  # type: ignore[index]
+    result = {"checkpoint_crc": crc, "dataset": "mnist", "seed": 0, "test_pairs": 1000, "tta": False, "test_acc": 0.8}
+    (folder / f"evaluation,{name}.json").write_text(json.dumps(result | changes))
 
 
 def test_cells(tmp_path: Path) -> None:
@@ -82,7 +88,7 @@ def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> 
     record(tmp_path, "ws3", 0.8, normalize=False)
     results = Results.load([tmp_path])
     names = ["convnet+ordinal", "convnet+ordinal ensemble=3, tta"]
-    assert results.titles == ["WS3", *names, *(name.replace("+", "+AL+", 1) for name in names)]
+    assert list(results.cells.title) == ["WS3", *names, *(name.replace("+", "+AL+", 1) for name in names)]
     table = accuracy_section.table(results)
     assert column(table, "ensemble") == ["1", "1", "3", "1", "3"]
     assert column(table, "tta") == ["false", "false", "true", "false", "true"]
@@ -92,23 +98,14 @@ def test_cells_of_one_label_are_told_apart_by_their_settings(tmp_path: Path) -> 
 def test_others_stand_beside_results_in_their_reach(tmp_path: Path) -> None:
     record(tmp_path / "paper", "ws3", 0.923, aux=True)
     record(tmp_path / "other", "convnet", 0.99, dataset="kmnist")
-    assert published_results(Results.load([tmp_path])).empty
+    assert parts(Results.load([tmp_path]), "Published results") == []
     record(tmp_path / "beyond", "convnet", 0.95)
     results = Results.load([tmp_path])
-    assert list(published_results(results).work) == [*paper.OTHERS, "the paper's AL4"]
     table = table_of(results, "Published results")
+    sources = [work.source for work in paper.OTHERS.values()]
+    assert column(table, "work") == [*sources, "the paper's AL4"]
     assert column(table, "test accuracy")[::5] == ["0.9826 ± 0.0034", "0.914 ± 0.015"]
     assert column(table, "95 % interval")[4] == "[0.865, 1.000]"  # three runs, std .028
-    text = markdown(tmp_path / "beyond")
-    assert "| puckvg/EE-559-Team: shared LeNet" in text
-
-
-def test_the_command_names_the_seeds_that_are_not_the_experiments(tmp_path: Path) -> None:
-    for seed in range(11):
-        record(tmp_path / "table1", "ws3", 0.8, seed=seed)
-        if seed in (9, 10):
-            line = "`python train.py -m experiment=table1" + (" 'seed=range(11)'`" if seed == 10 else "`")
-            assert line in markdown(tmp_path / "table1")
 
 
 def test_the_commands_of_several_sweeps_name_the_seeds_of_each(tmp_path: Path) -> None:
@@ -125,13 +122,10 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     for seed, accuracy in ((0, 0.8), (1, 0.9)):
         folder = record(sweep, "ws3", 0.7, seed=seed)
-        crc = read_result(folder)["checkpoint_crc"]  # type: ignore[index]
-        task = {"dataset": "mnist", "test_pairs": 5000, "seed": seed, "tta": True}
-        for name, checkpoint, test_acc in (("a", crc, accuracy), ("b", "another", 0.1)):
-            result = {"checkpoint_crc": checkpoint, "test_acc": test_acc, **task}
-            (folder / f"evaluation,{name}.json").write_text(json.dumps(result))
-        other = {"checkpoint_crc": crc, "test_acc": 0.6, **task, "seed": 100}  # other pairs are another task
-        (folder / "evaluation,A.json").write_text(json.dumps(other))
+        task = {"test_pairs": 5000, "seed": seed, "tta": True}
+        evaluation(folder, "a", test_acc=accuracy, **task)
+        evaluation(folder, "b", test_acc=0.1, checkpoint_crc="another", **task)
+        evaluation(folder, "A", test_acc=0.6, **task | {"seed": 100})  # other pairs are another task
         (folder / "evaluation,c.json").write_text("{")  # a damaged file is skipped
     text = markdown(sweep)
     assert "| WS3 | mnist | 5,000 | true | 2 | 0.850 ± 0.071 | [0.215, 1.000] † |" in text
@@ -145,10 +139,8 @@ def test_the_order_of_classes_has_columns(tmp_path: Path) -> None:
     """One of two runs has the complete order. The report made from the CSV files alone is the same."""
     for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):
         folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
-        result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "seed": seed}  # type: ignore[index]
-        result |= {"dataset": "mnist", "test_pairs": 1000, "tta": False, "test_acc": 0.8, "class_order": order}
-        result |= {"positions": dict(zip(("T-shirt", "Bag, small", "Dress"), positions, strict=True))}
-        (folder / "evaluation,order.json").write_text(json.dumps(result))
+        by_class = dict(zip(("T-shirt", "Bag, small", "Dress"), positions, strict=True))
+        evaluation(folder, "order", seed=seed, class_order=order, positions=by_class)
     report(tmp_path / "sweep")
     made = {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()}
     assert b"| class order | std | complete |\n" in made["report.md"]
@@ -163,9 +155,7 @@ def test_the_order_of_classes_has_columns(tmp_path: Path) -> None:
 def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
     """A new report removes the old evaluations.csv, which would be read once the runs are deleted. Other files stay."""
     folder = record(tmp_path / "sweep", "ws3", 0.8)
-    result = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
-    result |= {"seed": 0, "test_pairs": 1000, "tta": False, "test_acc": 0.7}
-    (folder / "evaluation,x.json").write_text(json.dumps(result))
+    evaluation(folder, "x")
     report(tmp_path / "sweep")
     (tmp_path / "sweep/report/notes.csv").write_text("mine")
     before = {file.name for file in (tmp_path / "sweep/report").iterdir()}
@@ -177,11 +167,9 @@ def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
 def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
     """One evaluation counts per run and task: one with a class order, otherwise that of the first file."""
     folder = record(tmp_path, "ws3", 0.8)
-    task = {"checkpoint_crc": read_result(folder)["checkpoint_crc"], "dataset": "mnist"}  # type: ignore[index]
-    task |= {"seed": 0, "test_pairs": 1000, "tta": False}
-    order = {"class_order": 1.0, "positions": {"a": 0.0, "b": 1.0}}
-    for name, result in (("", {"test_acc": 0.7}), (",2", {"test_acc": 0.6}), (",order", {"test_acc": 0.5} | order)):
-        (folder / f"evaluation,dataset=mnist{name}.json").write_text(json.dumps(task | result))
+    evaluation(folder, "dataset=mnist", test_acc=0.7)
+    evaluation(folder, "dataset=mnist,2", test_acc=0.6)
+    evaluation(folder, "dataset=mnist,order", test_acc=0.5, class_order=1.0, positions={"a": 0.0, "b": 1.0})
     assert column(table_of(Results.load([tmp_path]), "Later evaluations"), "test accuracy") == ["0.500"]
     (folder / "evaluation,dataset=mnist,order.json").unlink()
     assert column(table_of(Results.load([tmp_path]), "Later evaluations"), "test accuracy") == ["0.700"]
@@ -326,7 +314,7 @@ def test_settings_that_differ_have_a_column(tmp_path: Path) -> None:
     cells = Results.load([tmp_path]).cells
     assert list(cells.hidden) == ["200", "1000", "300-50", "300-150-50"]  # by number and depth, not as text
     assert list(cells.normalize) == ["false", "false", "true", "true"]
-    assert list(cells)[-1] == "cell" and "batch_size" not in cells
+    assert list(cells)[-2:] == ["cell", "title"] and "batch_size" not in cells
     assert list(cells.paper_mean.notna()) == [False, False, False, True]  # Fig. 5 has 300-150-50
 
 
@@ -429,7 +417,7 @@ def test_open_shows_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
-    code = "import digitcmp.report.pages.terminal, sys; print(*sys.modules)"
+    code = "import digitcmp.report.pages.comparison, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
     code = "import digitcmp.report.sections, digitcmp.report.pages.output, sys; print(*sys.modules)"
@@ -438,7 +426,7 @@ def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
 
 
 def test_a_table_is_never_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show_table(accuracy_section.table(Results.load([grid(tmp_path)])), Console(width=40))
+    accuracy_section.table(Results.load([grid(tmp_path)])).show(Console(width=40))
     assert "0.914 ± 0.015" in capsys.readouterr().out
 
 
@@ -446,10 +434,10 @@ def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
     """At 80 columns the table is split into blocks. No line is longer, and every block names each cell once."""
     stream = io.StringIO()
     table = accuracy_section.table(Results.load([grid(tmp_path)]))
-    show_table(table, Console(width=80, force_terminal=True, no_color=True, file=stream))
+    table.show(Console(width=80, force_terminal=True, no_color=True, file=stream))
     lines = [Text.from_ansi(line).plain for line in stream.getvalue().splitlines()]
     assert max(map(len, lines)) <= 80
-    assert sum("AL4" in line for line in lines) == len(column_blocks(table, 80)) > 1
+    assert sum("AL4" in line for line in lines) == len(table.blocks(80)) > 1
     assert "0.914 ± 0.015" in stream.getvalue() and "the head's loss" in stream.getvalue()
 
 
@@ -458,7 +446,7 @@ def test_committed_reports_made_again_are_the_same(folder: Path) -> None:
     """The CSV and Markdown files of a report follow from its CSV files alone."""
     contents = sections(results := Results.load([folder.parent]))
     made = {file.name: file.text for content in contents for file in content.files}
-    made["report.md"] = document(results, [content for content in contents if content.parts])
+    made["report.md"] = document(results, contents)
     for file in [file for file in folder.iterdir() if file.suffix in (".csv", ".md")]:
         assert made[file.name] == file.read_text("utf-8"), file.name
 
@@ -479,20 +467,11 @@ def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
         assert after.keys() == before.keys()
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("name,value\na,1\n", "/runs.csv has no column cell; the runs.csv of a report is expected. Check the folder."),
-        ("", "/runs.csv has no column cell; the runs.csv of a report is expected. Check the folder."),
-        (
-            "cell,seed,test_acc,config_hash\n",
-            " has a runs.csv but no curves.csv; a report with both is expected. Restore the missing file.",
-        ),
-    ],
-)
-def test_csv_files_of_others_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+@pytest.mark.parametrize("text", ["name,value\na,1\n", "", "cell,seed,test_acc,config_hash\n"])
+def test_csv_files_of_others_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "runs.csv").write_text(text)
-    assert report(tmp_path, code=2).stderr == f"{tmp_path}{reason}\n"
+    message = report(tmp_path, code=2).stderr
+    assert message.startswith(f"{tmp_path}/runs.csv is not that of a report; the columns cell, seed, test_acc, ")
 
 
 def test_a_report_takes_no_place_but_its_own(tmp_path: Path) -> None:
@@ -513,4 +492,3 @@ def test_a_report_takes_no_place_but_its_own(tmp_path: Path) -> None:
         report(tmp_path / "sweep", "--out", out)
     assert (out / "notes.partial").read_text() == "mine" and (out / "report.md").read_text() != "mine"
     assert [file.name for file in out.glob("*.partial")] == ["notes.partial"]
-    assert "the name of a folder is expected" in report(tmp_path / "sweep", "--out", "", code=2).stderr

@@ -9,9 +9,8 @@ from records import grid
 from rich.console import Console
 
 from digitcmp.report import sections as report_sections
-from digitcmp.report.pages.output import report_files
-from digitcmp.report.pages.section import Column, File, Part, Section, Table, named
-from digitcmp.report.pages.terminal import show
+from digitcmp.report.pages.output import report_files, show
+from digitcmp.report.pages.section import Column, File, Part, Table, named
 from digitcmp.report.results import Results
 
 
@@ -24,7 +23,7 @@ def test_a_new_section_is_in_every_form_of_the_report(tmp_path: Path, monkeypatc
         yield File.csv("seconds.csv", frame)
         yield "Seconds of *training*."
 
-    monkeypatch.setattr(report_sections, "SECTIONS", [*report_sections.SECTIONS, Section("Seconds", parts)])
+    monkeypatch.setitem(report_sections.SECTIONS, "Seconds", parts)
     results = Results.load([grid(tmp_path)])
     contents = report_sections.sections(results)
     files = report_files(results, contents)

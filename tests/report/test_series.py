@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from records import record
 
-from digitcmp.report.figures.lines import is_logarithmic
-from digitcmp.report.loading.series import series, step_classes
+from digitcmp.report.figures import is_logarithmic, palette
 from digitcmp.report.results import Results
 from digitcmp.report.sections import levels, rates
+from digitcmp.report.sections.levels import series, step_classes
 
 T1 = 12.706204736  # Student's t, 97.5 %, one degree of freedom
 
@@ -99,7 +99,7 @@ def test_a_panel_per_outcome_and_every_level_named(tmp_path: Path) -> None:
     for batch_size in (5, 10, 20, 50, 100):
         for aux in (False, True):
             record(tmp_path, "ws3", 0.8 + 0.1 * aux, batch_size=batch_size, aux=aux)
-    figure = levels.draw("batch_size", series((results := Results.load([tmp_path])).runs), results)
+    figure = levels.draw("batch_size", series(Results.load([tmp_path]).runs), palette(["ws3"]))
     assert [axes.get_ylabel() for axes in figure.axes] == ["test accuracy", "seconds of training per run"]
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "10", "20", "50", "100"]

@@ -1,7 +1,5 @@
 """The cells of some runs: the statistics of each cell over seeds, the paper's value, and a title."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +24,7 @@ def cell_table(runs: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> pd.D
     [0, 1]. These are nan for a single seed. `collapsed` counts collapsed runs. head_loss is the accuracy of comparing
     the two predicted digits minus that of the trained head, with its interval. paper_mean and paper_std are nan unless
     the cell has the paper's network, data and recipe. Each setting that differs between cells has a column between
-    `paper_std` and `cell`, the name of the cell.
+    `paper_std` and `cell`, the name of the cell. `title` is the last column.
 
     Args:
         runs: One row per run, with the column `collapsed`.
@@ -40,7 +38,8 @@ def cell_table(runs: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> pd.D
     for (name, group), condition in zip(runs.groupby("cell", sort=False), changed, strict=True):
         row = cell_means(group) | published(group.label.iloc[0], condition)
         rows.append(row | varied.loc[group.index[0]].to_dict() | {"cell": name})
-    return pd.DataFrame(rows)
+    cells = pd.DataFrame(rows)
+    return cells.assign(title=cell_titles(cells, changed))
 
 
 def cell_means(group: pd.DataFrame) -> dict[str, Any]:
@@ -50,27 +49,18 @@ def cell_means(group: pd.DataFrame) -> dict[str, Any]:
     for score in ("val_acc", "digit_acc", "argmax_acc"):
         row[f"{score}_mean"] = group[score].astype(float).mean()
     row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
-    row["majority"] = base_rate(group).mean()
-    return row | {"collapsed": int(group.collapsed.sum())} | head_loss(group)
+    row |= {"majority": base_rate(group).mean(), "collapsed": int(group.collapsed.sum())}
+    loss = (group.argmax_acc.astype(float) - group.test_acc).to_numpy()
+    ends = estimate(loss[None]).iloc[0]
+    return row | {"head_loss": loss.mean(), "head_loss_low": ends.ci_low, "head_loss_high": ends.ci_high}
 
 
 def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
     """Return n, the mean, sample standard deviation and 95 % t-interval of the test accuracies of some runs."""
     accuracy = group.test_acc
-    [row] = mean_accuracy(accuracy.to_numpy()[None]).to_dict("records")
+    row = mean_accuracy(accuracy.to_numpy()[None]).iloc[0]
     means = {"n": len(group), "test_acc_mean": accuracy.mean(), "test_acc_std": accuracy.std()}
-    return means | {end: row[end] for end in ("ci_low", "ci_high")}
-
-
-def head_loss(group: pd.DataFrame) -> dict[str, float]:
-    """Return the mean of argmax_acc minus test_acc of some runs and its 95 % t-interval, nan without argmax_acc."""
-    row = dict.fromkeys(("head_loss", "head_loss_low", "head_loss_high"), np.nan)
-    argmax, test = group.argmax_acc.to_numpy(float), group.test_acc.to_numpy(float)
-    row["head_loss"] = (argmax - test).mean()
-    if not np.isnan(argmax).any():
-        [loss] = estimate((argmax - test)[None]).itertuples()
-        row |= {"head_loss_low": loss.ci_low, "head_loss_high": loss.ci_high}
-    return row
+    return means | {"ci_low": row.ci_low, "ci_high": row.ci_high}
 
 
 def published(label: str, condition: Mapping[str, str]) -> dict[str, float]:
@@ -88,7 +78,6 @@ def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> li
         cells: Rows of `cell_table`.
         changed: The settings of each cell that are not at their default.
     """
-    hidden = {"model", "aux", "head"}  # the label stands for these
     settings = [{*condition.items()} for condition in changed]
     common: dict[str, set[tuple[str, str]]] = {}
     for label, of_cell in zip(cells.label, settings, strict=True):
@@ -96,8 +85,8 @@ def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> li
     count = Counter(map(frozenset, settings))
     titles = []
     for label, lr, of_cell in zip(cells.label, cells.lr, settings, strict=True):
-        telling = sorted(item for item in of_cell - common[label] if item[0] not in hidden)
+        telling = sorted(of_cell - common[label])  # a label has one model, aux and head
         names = ", ".join(level_name(key, value) for key, value in telling)
         rate = f"lr={to_text(lr)}" if count[frozenset(of_cell)] > 1 else ""
-        titles.append(" ".join(part for part in (label, names, rate) if part))
+        titles.append(" ".join(filter(None, (label, names, rate))))
     return titles

@@ -1,16 +1,16 @@
-"""The runs of some folders as one table: read, without duplicates, in the paper's order."""
+"""The runs of some folders as one table: read, without duplicates, in the paper's order, with their origin."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digitcmp import paper
 from digitcmp.config.run import defaults
-from digitcmp.errors import RunError
+from digitcmp.errors import RunError, listed
 from digitcmp.models import backbones
 from digitcmp.report.loading.settings import NO_SETTING, literal
 from digitcmp.runs.folder import CONFIG, RATES, run_folders
@@ -23,20 +23,8 @@ TEXTS = {  # columns of texts, even if a text looks like a number
 }
 DERIVED = ["collapsed"]  # columns of runs.csv that are computed from the others
 REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns that every runs.csv has
-
-
-class Source(NamedTuple):
-    """The runs of one folder.
-
-    Attributes:
-        runs: One row per finished run, like `run_table`.
-        code: The files of each fingerprint with their digests.
-        archive: The folder of the report whose CSV files were read, None if the runs themselves were read.
-    """
-
-    runs: pd.DataFrame
-    code: dict[str, dict[str, str]]
-    archive: Path | None = None
+CODE = ["code", "function", "digest"]  # a fingerprint, one of its files, and the digest of that file
+MADE_WITH = ("versions", "git_commit", "device")
 
 
 def sweep_folder(folder: Path) -> Path:
@@ -51,32 +39,32 @@ def sweep_name(root: Path) -> str:
     return f"{folder.parent.name}/{folder.name}" if folder.name == RATES else folder.name
 
 
-def read_source(root: Path) -> Source:
+def read_source(root: Path) -> tuple[pd.DataFrame, pd.DataFrame, Path | None]:
     """Read the finished runs of a folder, or the CSV files of its report if there is no finished run.
+
+    Returns:
+        One row per finished run, like `run_table`.
+        The files of each fingerprint with their digests, with the columns CODE.
+        The folder of the report whose CSV files were read, None if the runs themselves were read.
 
     Raises:
         RunError: The runs.csv is not that of a report.
     """
-    table, code = run_table([root]), {}
-    folder = find_archive(root) if table.empty else None
-    if folder:
-        table, code = read_runs(folder / "runs.csv", root), read_code(folder / "code.csv")
-    elif "files" in table:
-        known = table.dropna(subset="files")
-        code = dict(zip(known.code, known.files, strict=True))
-        table = table.drop(columns="files")
-    for text in table[NETWORK].dropna().unique() if NETWORK in table else ():  # of plugins, which may not be imported
+    runs, code, archive = run_table([root]), pd.DataFrame(columns=CODE), None
+    if runs.empty:
+        archive = next((folder for folder in (root / "report", root) if (folder / "runs.csv").exists()), None)
+    if archive:
+        runs = read_runs(archive / "runs.csv", root)
+        if (archive / "code.csv").exists():
+            code = read_csv(archive / "code.csv")
+    elif "files" in runs:
+        digests = runs.dropna(subset="files").drop_duplicates("code").set_index("code").files
+        rows = [(key, file, digest) for key, files in digests.items() for file, digest in files.items()]
+        runs, code = runs.drop(columns="files"), pd.DataFrame(rows, columns=CODE)
+    for text in runs[NETWORK].dropna().unique() if NETWORK in runs else ():  # of plugins, which may not be imported
         facts = backbones.Facts(**json.loads(text))
         backbones.RECORDED.setdefault(facts.name, facts)
-    return Source(table, code, folder)
-
-
-def find_archive(root: Path) -> Path | None:
-    """Return `root`/report or `root`, the first of them that holds a runs.csv, or None."""
-    for folder in (root / "report", root):
-        if (folder / "runs.csv").exists():
-            return folder
-    return None
+    return runs, code, archive
 
 
 def read_csv(file: Path) -> pd.DataFrame:
@@ -85,62 +73,34 @@ def read_csv(file: Path) -> pd.DataFrame:
 
 
 def read_runs(file: Path, root: Path) -> pd.DataFrame:
-    """Read a report's runs.csv.
+    """Read a report's runs.csv as a table like `run_table`.
 
     Args:
         file: The runs.csv. The curves.csv of the report is expected in the same folder.
         root: The folder of the sweep. `path` is set to the folder that each run had in it.
-
-    Returns:
-        One row per run, like `runs.table.run_table`.
 
     Raises:
         RunError: The file is not that of a report.
     """
     try:
         table = read_csv(file)
-        missing = [key for key in REQUIRED if key not in table]
     except ValueError:  # the base class of pandas' errors
-        missing = ["cell"]
-    if missing:
-        raise RunError(f"{file} has no column {missing[0]}; the runs.csv of a report is expected. Check the folder.")
-    if not (file.parent / "curves.csv").exists():
+        table = pd.DataFrame()
+    if not {*REQUIRED} <= {*table} or not (file.parent / "curves.csv").exists():
         raise RunError(
-            f"{file.parent} has a runs.csv but no curves.csv; a report with both is expected. Restore the missing file."
+            f"{file} is not that of a report; the columns {', '.join(REQUIRED)} and a curves.csv in the same folder "
+            "are expected. Check the folder."
         )
     for key in set(table.select_dtypes("str")) - TEXTS:
-        table[key] = table[key].map(lambda value: literal(value) if isinstance(value, str) else value)
+        table[key] = table[key].map(literal, na_action="ignore")
     paths = [str(root / cell / f"seed={seed}") for cell, seed in zip(table.cell, table.seed, strict=True)]
     return table.drop(columns=DERIVED, errors="ignore").assign(path=paths)
 
 
-def read_code(file: Path) -> dict[str, dict[str, str]]:
-    """Read a report's code.csv, the files of each fingerprint with their digests. Empty without the file."""
-    if not file.exists():
-        return {}
-    code = {}
-    for fingerprint, rows in read_csv(file).groupby("code"):
-        code[str(fingerprint)] = dict(zip(rows.function, rows.digest, strict=True))
-    return code
-
-
-def unknown_networks(table: pd.DataFrame) -> list[str]:
-    """Return a warning for each network that is neither registered nor described by its results."""
-    return [
-        f"{name} is not registered, and its results do not record whether it shares weights. It is compared as another "
-        "backbone. Run digitcmp --plugins MODULE report with the module that registers it."
-        for name in table.model.unique()
-        if name not in backbones.facts()
-    ]
-
-
 def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
     """Set the settings that only other folders of the report have to their defaults."""
-    table = table.copy()
-    for key, value in defaults().items():
-        if key in table and value is not None:
-            table[key] = table[key].where(table[key].notna(), value).infer_objects()
-    return table
+    known = {key: value for key, value in defaults().items() if key in table and value is not None}
+    return table.assign(**{key: table[key].where(table[key].notna(), known[key]).infer_objects() for key in known})
 
 
 def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], list[str]]:
@@ -164,18 +124,13 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], 
 
 def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
     """Sort runs by the paper's order of cells, then by head, pairs, other settings, learning rate and seed."""
+    networks = list(zip(table.model, table.aux.astype(bool), strict=True))
+    ranks = [paper.CELLS.index(network) if network in paper.CELLS else len(paper.CELLS) for network in networks]
     first = ["head", "train_pairs"]
     settings = [*first, *sorted(set(table) - {"model", "aux", "lr", *first, *NO_SETTING})]
-    records = table.to_dict("records")
-    places = sorted(range(len(records)), key=lambda i: place(records[i], settings))
-    return table.iloc[places].reset_index(drop=True)
-
-
-def place(run: Mapping[str, Any], settings: Sequence[str]) -> tuple[Any, ...]:
-    """Return the sort key of a run for `sort_runs`."""
-    network = (run["model"], bool(run["aux"]))
-    rank = paper.CELLS.index(network) if network in paper.CELLS else len(paper.CELLS)
-    return rank, *network, [level_place(key, run[key]) for key in settings], run["lr"], run["seed"]
+    levels = [[level_place(key, value) for value in table[key]] for key in settings]
+    places = list(zip(ranks, networks, *levels, table.lr, table.seed, strict=True))
+    return table.iloc[sorted(range(len(table)), key=places.__getitem__)].reset_index(drop=True)
 
 
 def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
@@ -205,3 +160,33 @@ def missing_folders(
     ]
     unfinished = [folder for folder in missing if (folder / CONFIG).exists()]
     return unfinished, [folder for folder in missing if folder not in unfinished]
+
+
+def origin_warnings(table: pd.DataFrame, code: pd.DataFrame) -> list[str]:
+    """Return a warning for each way in which the origins of runs differ, and for each unknown network.
+
+    Args:
+        table: One row per run.
+        code: The files of the fingerprints in its column `code`, with the columns CODE.
+    """
+    warnings = [
+        f"{name} is not registered, and its results do not record whether it shares weights. It is compared as another "
+        "backbone. Run digitcmp --plugins MODULE report with the module that registers it."
+        for name in table.model.unique()
+        if name not in backbones.facts()
+    ]
+    digests = code.groupby("function").digest.nunique()
+    mixed = list(digests.index[digests > 1])
+    unknown = table.code.isna().sum() if "code" in table else len(table)
+    for key in [key for key in MADE_WITH if key in table]:
+        counts = table[key].value_counts().sort_index()
+        if len(counts) > 1 and (key != "git_commit" or mixed or unknown):  # else the commits differ in other files
+            made = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
+            warnings.append(f"mixed {key} among these runs: {made}. Results may be rounded differently.")
+    if mixed:
+        warnings.append(f"mixed code among these runs: {listed(mixed)}. Results may not be comparable.")
+    if 0 < unknown < len(table):
+        warnings.append(f"{unknown} of {len(table)} runs have no record of the code that trained them")
+    if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):
+        warnings.append(f"runs trained with uncommitted changes: git_commit {', '.join(dirty)}")
+    return warnings

@@ -1,24 +1,23 @@
 """report.html: the report as one file that loads no other file."""
 
-from __future__ import annotations
-
 import base64
+import itertools
 import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
+from digitcmp.report import figures
 from digitcmp.report.contrasts.planned import MAIN, MEAN
-from digitcmp.report.figures import style
 from digitcmp.report.formats import TWO_SEEDS
 from digitcmp.report.pages import summary
-from digitcmp.report.pages.section import Content, Figure, Table
+from digitcmp.report.pages.section import Figure, Section, Table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
@@ -30,24 +29,17 @@ CARDS = 12  # verdicts at the head of the page
 NARROW = 330  # points: the widest figure that has text or another figure beside it
 
 
-class Block(NamedTuple):
-    """A part of a section: a table, or figures with the notes beside them."""
-
-    table: Table | None = None
-    figures: list[Figure] | None = None
-    notes: list[str | list[str]] | None = None
-
-
-def page(results: Results, sections: Iterable[Content], figures: Mapping[str, bytes]) -> str:
+def page(results: Results, sections: Iterable[Section], pictures: Mapping[str, bytes]) -> str:
     """Return the content of report.html.
 
     Args:
         results: The runs.
         sections: The sections of the report.
-        figures: The figures by name, as `save` returns them for a page.
+        pictures: The figures by name, as `save` returns them for a page.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     environment.filters |= {"prose": prose, "kind": kind, "blocks": blocks, "data": data, "bold": bold}
+    environment.tests |= {"table": is_table, "figure": lambda part: isinstance(part, Figure)}
     environment.globals["zip"] = zip
     return environment.get_template("page.html").render(
         title=summary.title(results),
@@ -57,11 +49,11 @@ def page(results: Results, sections: Iterable[Content], figures: Mapping[str, by
         warnings=results.warnings,
         verdicts=dict(iter(highlights(results).groupby("family", sort=False))),
         rule=rule.RULE,
-        sections=list(sections),
-        figures={name: drawing(svg) for name, svg in figures.items()},
+        sections=[section for section in sections if section.parts],
+        figures={name: drawing(svg) for name, svg in pictures.items()},
         mistakes=mistakes(results),
         two_seeds=TWO_SEEDS,
-        kinds=list(style.VERDICTS),
+        kinds=list(figures.VERDICTS),
     )
 
 
@@ -78,7 +70,7 @@ def bold(text: str) -> Markup:
 
 def kind(verdict: str) -> str:
     """Return the CSS class of a verdict: 'smaller' for 'smaller than claimed (+0.079)'."""
-    return style.kind(verdict).replace(" ", "-")
+    return figures.kind(verdict).replace(" ", "-")
 
 
 def highlights(results: Results) -> pd.DataFrame:
@@ -96,29 +88,24 @@ def highlights(results: Results) -> pd.DataFrame:
     return measured[measured.family != "lr"].sort_values("p", kind="stable").head(CARDS)
 
 
-def blocks(section: Content) -> list[Block]:
-    """Return the blocks of a section: one per table, and one for all parts between two tables."""
-    found: list[Block] = []
-    for part in section.parts:
-        if isinstance(part, Table):
-            found.append(Block(table=part))
-            continue
-        if not found or found[-1].table is not None:
-            found.append(Block(figures=[], notes=[]))
-        place: list[Any] | None = found[-1].figures if isinstance(part, Figure) else found[-1].notes
-        assert place is not None
-        place.append(part)
-    return found
+def is_table(part: object) -> bool:
+    """Return True if a part of a section is a table."""
+    return isinstance(part, Table)
+
+
+def blocks(section: Section) -> list[list[Any]]:
+    """Return the parts of a section in blocks: tables, and the figures and notes between tables."""
+    return [list(parts) for _, parts in itertools.groupby(section.parts, is_table)]
 
 
 def data(table: Table) -> Markup:
     """Return the rows and sort keys of a table as JSON, for a script element."""
-    keys = [[key if isinstance(key, str) else number(key) for key in row] for row in table.keys]
+    keys = [[sort_key(key) for key in row] for row in table.keys]
     text = json.dumps([list(map(list, table.rows)), keys], separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
 
 
-def number(key: Any) -> float | str | None:
+def sort_key(key: Any) -> float | str | None:
     """Return a value for JSON: numbers rounded to ten digits, None for missing values, otherwise text."""
     if isinstance(key, int | float | np.number) and not isinstance(key, bool):
         return float(f"{float(key):.10g}") if np.isfinite(key) else None

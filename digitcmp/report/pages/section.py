@@ -1,4 +1,4 @@
-"""A section of a report: its heading, tables, figures, notes and files.
+"""A section of a report: its title, tables, figures, notes and files.
 
 Every form of the report loops over the same list of sections: report.md, report.html, the other files, the terminal.
 """
@@ -6,13 +6,15 @@ Every form of the report loops over the same list of sections: report.md, report
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pandas as pd
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
-from digitcmp.report.formats import P_VALUE, TWO_SEEDS, decimals, interval, spread, to_text
-from digitcmp.report.results import Results
+from digitcmp.report.formats import P_VALUE, TWO_SEEDS, decimals, estimated, interval, spread, to_text
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -83,6 +85,41 @@ class Table(NamedTuple):
         n, printed = len(self.rows), len(self.first)
         return f"The first {printed} of {n:,} rows. The report's `{self.file}` has all of them." if printed < n else ""
 
+    @property
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        rule = [":--" if column.left else "--:" for column in self.columns]
+        rows: list[Sequence[str]] = [[column.heading for column in self.columns], rule, *self.first]
+        return "".join(f"| {' | '.join(row)} |\n" for row in rows) + (f"\n{self.rest}\n" if self.rest else "")
+
+    def show(self, console: Console) -> None:
+        """Print the table. On a terminal, columns that do not fit follow below, each time beside the first column.
+
+        Elsewhere, rows are printed whole, so that a line can be searched for.
+        """
+        for block in self.blocks(console.width) if console.is_terminal else [list(range(len(self.columns)))]:
+            printed = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
+            for place in block:
+                column = self.columns[place]
+                printed.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)
+            for row in self.first:
+                printed.add_row(*(Text(row[place]) for place in block))
+            printed.width = console.measure(printed, options=console.options.update(max_width=1000)).maximum
+            console.print(printed, crop=False)
+        if self.rest:
+            console.print(self.rest, markup=False)
+
+    def blocks(self, width: int) -> list[list[int]]:
+        """Return the places of the columns that fit side by side into a width. Each block begins with the first one."""
+        cells = [[column.heading for column in self.columns], *self.first]
+        widths = [2 + max(map(cell_len, texts)) for texts in zip(*cells, strict=True)]
+        blocks = [[0]]
+        for place in range(1, len(widths)):
+            if len(blocks[-1]) > 1 and sum(widths[other] for other in [*blocks[-1], place]) > width:
+                blocks.append([0])
+            blocks[-1].append(place)
+        return blocks
+
 
 class Figure(NamedTuple):
     """A figure: the name of its files without the ending, its caption, and the function that draws it."""
@@ -108,32 +145,31 @@ class File(NamedTuple):
 Part: TypeAlias = Table | Figure | File | str | list[str]
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading and the function that yields its parts from the runs, nothing if the section does not apply."""
+class Section(NamedTuple):
+    """A section.
 
-    title: str
-    make: Callable[[Results], Iterable[Part]]
-
-    def of(self, results: Results) -> Content:
-        """Return the content of the section for some runs, with the note on intervals of two seeds if it has any."""
-        parts, files = [], []
-        for part in self.make(results):
-            if isinstance(part, File):
-                files.append(part)
-            elif part:
-                parts.append(part)
-        if any(isinstance(part, Table) and TWO_SEEDS in str(part.rows) for part in parts):
-            parts.append(TWO_SEEDS_NOTE)
-        return Content(self.title, parts, files)
-
-
-class Content(NamedTuple):
-    """The content of a section: what every form of the report shows, in this order, and its further files."""
+    Attributes:
+        title: Its title.
+        parts: The parts that every form of the report shows, in this order.
+        files: Its further files.
+    """
 
     title: str
     parts: Sequence[Table | Figure | str | list[str]]
     files: Sequence[File]
+
+    @classmethod
+    def of(cls, title: str, parts: Iterable[Part]) -> Section:
+        """Return a section with these parts, and the note on intervals of two seeds if a table has any."""
+        shown, files = [], []
+        for part in parts:
+            if isinstance(part, File):
+                files.append(part)
+            elif part:
+                shown.append(part)
+        if any(isinstance(part, Table) and TWO_SEEDS in str(part.rows) for part in shown):
+            shown.append(TWO_SEEDS_NOTE)
+        return cls(title, shown, files)
 
 
 def cut_lines(lines: Sequence[str]) -> list[str]:
@@ -154,11 +190,7 @@ def plain(*keys: str) -> list[Column]:
 
 def estimate(heading: str, key: str) -> Column:
     """Return a column of estimates `key` with their intervals `key_low key_high`: '+0.026 [+0.014, +0.038]'."""
-
-    def text(row: Row) -> str:
-        return f"{to_text(row[key], '+.3f')} {interval(row[f'{key}_low'], row[f'{key}_high'], '+.3f')}".strip()
-
-    return Column(heading, key, text)
+    return Column(heading, key, lambda row: estimated(row[key], row[f"{key}_low"], row[f"{key}_high"]))
 
 
 def t_interval(form: str) -> Column:
@@ -166,17 +198,12 @@ def t_interval(form: str) -> Column:
     return Column("95 % interval", "ci_low", lambda row: interval(row["ci_low"], row["ci_high"], form, row["n"]))
 
 
-def accuracy(mean: str = "test_acc_mean", std: str = "test_acc_std") -> list[Column]:
-    """Return the columns of n, of the mean with its standard deviation, and of the interval of the mean."""
-
-    def limits(row: Row) -> str:
-        return interval(row["ci_low"], row["ci_high"], decimals(row[mean]), row["n"])
-
-    return [
-        Column("n", "n"),
-        Column("test accuracy", mean, lambda row: spread(row[mean], row[std])),
-        Column("95 % interval", "ci_low", limits),
-    ]
-
-
+MEAN_ACCURACY = [  # n, the mean with its standard deviation, and the interval of the mean
+    Column("n", "n"),
+    Column("test accuracy", "test_acc_mean", lambda row: spread(row["test_acc_mean"], row["test_acc_std"])),
+    Column(
+        *("95 % interval", "ci_low"),
+        lambda row: interval(row["ci_low"], row["ci_high"], decimals(row["test_acc_mean"]), row["n"]),
+    ),
+]
 P_VALUES = [Column("p", "p", P_VALUE), Column("p (Holm)", "p_holm", P_VALUE)]

@@ -1,17 +1,12 @@
 """The head of a report: its title and question, what was found, and what to distrust."""
 
-from __future__ import annotations
-
-import re
-from collections import Counter
-
 import pandas as pd
 
 from digitcmp.data.tasks import TASKS
 from digitcmp.report.answer import answer
 from digitcmp.report.contrasts.factors import CLAIMS
 from digitcmp.report.contrasts.planned import MAIN
-from digitcmp.report.formats import ACCURACY, spread, to_text
+from digitcmp.report.formats import ACCURACY, estimated, seeds, spread, to_text, verdict_words
 from digitcmp.report.loading.loader import sweep_name
 from digitcmp.report.results import Results
 from digitcmp.report.sections.rates import selection
@@ -28,16 +23,15 @@ def title(results: Results) -> str:
 
 def question(results: Results) -> str:
     """Return the question that the networks answer, the data and the number of runs."""
-    runs, n = results.runs, results.cells.n
+    runs, cells = results.runs, results.cells
     tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
     questions = " ".join(TASKS[task].question if task in TASKS else f"{task}?" for task in tasks)
     data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
-    pairs = sorted({int(pairs) for pairs in runs.train_pairs})
-    counted = f"{pairs[0]:,}" if len(pairs) == 1 else f"{pairs[0]:,} to {pairs[-1]:,}"
-    size = f"{len(runs):,} runs: {len(n):,} cells, n = {results.seeds_per_cell} seeds each"
-    shares = results.cells.majority.dropna().round(2).unique()
+    pairs = extent(runs.train_pairs.astype(int), ",")
+    size = f"{len(runs):,} runs: {len(cells):,} cells, {seeds(cells.n)} each"
+    shares = cells.majority.dropna().round(2).unique()
     majority = f" Majority answer: {100 * shares[0]:.0f} %." if len(shares) == 1 and len(tasks) == 1 else ""
-    return f"Question: {questions}{majority} Data: {data}, {counted} training pairs. {size}."
+    return f"Question: {questions}{majority} Data: {data}, {pairs} training pairs. {size}."
 
 
 def conclusion(results: Results) -> str:
@@ -52,19 +46,18 @@ def sentence(text: str) -> str:
 
 def effects_found(results: Results) -> list[str]:
     """Return what was found on effects: the averages of a large design, else the auxiliary loss and sharing."""
-    if len(results.averages):
-        main = results.averages[results.averages.order == MAIN].sort_values("p", kind="stable")
-        parts = [f"{(main.verdict == 'effect seen').sum()} of {len(main)} main effects are seen"]
-        if len(main):
-            largest = main.loc[main["mean"].abs().idxmax()]
-            parts.append(f"the largest is {largest.effect} with {largest['mean']:+.3f}")
-        return parts
+    main = results.averages[results.averages.order == MAIN]
+    if len(main):
+        largest = main.loc[main["mean"].abs().idxmax()]
+        seen = f"{(main.verdict == 'effect seen').sum()} of {len(main)} main effects are seen"
+        return [seen, f"the largest is {largest.effect} with {largest['mean']:+.3f}"]
+    measured = results.effects[results.effects.refused.isna()]
     parts = []
     for family in CLAIMS:
-        rows = results.effects[results.effects.refused.isna() & (results.effects.family == family)]
+        rows = measured[measured.family == family]
+        name = family if family == "sharing" else f"the {family}"
         if len(rows):
-            name = family if family == "sharing" else f"the {family}"
-            parts.append(f"{name} adds {extent(rows)} ({verdict_counts(rows)})")
+            parts.append(f"{name} adds {extent(rows['mean'], '+.3f')} ({verdict_counts(rows.verdict)})")
     return parts
 
 
@@ -72,14 +65,14 @@ def highest(results: Results) -> str:
     """Return the cell with the highest mean test accuracy, and that accuracy."""
     best = results.cells.loc[results.cells.test_acc_mean.idxmax()]
     accuracy = spread(best.test_acc_mean, best.test_acc_std)
-    return f"{results.title_of[best.cell]} has the highest mean test accuracy, {accuracy} (n = {best.n})"
+    return f"{best.title} has the highest mean test accuracy, {accuracy} (n = {best.n})"
 
 
 def found(results: Results) -> list[str]:
     """Return the findings as up to three sentences with numbers, the strongest other effects if there is room."""
     if sentences := answer(results):
         return sentences
-    parts, chosen = effects_found(results)[:2], selection(results)
+    parts, chosen = effects_found(results), selection(results)
     if len(chosen) and len(parts) < 2:
         low, high = chosen.loc[chosen.lr.idxmin()], chosen.loc[chosen.lr.idxmax()]
         rates = f"from {to_text(low.lr)} ({low.title}) to {to_text(high.lr)} ({high.title})"
@@ -90,15 +83,15 @@ def found(results: Results) -> list[str]:
     others = results.effects[results.effects.p_holm.notna() & ~results.effects.family.isin([*CLAIMS, "lr"])]
     if len(others) and len(parts) < 2:
         row = others.loc[others["mean"].abs().idxmax()]
-        parts.append(f"{(others.p_holm < SIGNIFICANT).sum()} of {len(others)} other effects are seen")
-        parts[-1] += f"; the largest is {row.effect} with {row['mean']:+.3f} [{row.ci_low:+.3f}, {row.ci_high:+.3f}]"
+        seen = f"{(others.p_holm < SIGNIFICANT).sum()} of {len(others)} other effects are seen"
+        parts.append(f"{seen}; the largest is {row.effect} with {estimated(row['mean'], row.ci_low, row.ci_high)}")
     return [sentence(part) for part in [*parts, highest(results)]]
 
 
 def distrusted(results: Results) -> list[str]:
     """Return what weakens the findings: few seeds, collapsed runs, rates at an end, a choice by test pairs."""
     cells, chosen, lines = results.cells, selection(results), []
-    lines.append(f"n = {results.seeds_per_cell} seeds{', so intervals are wide' if cells.n.min() < FEW else ''}.")
+    lines.append(f"{seeds(cells.n)}{', so intervals are wide' if cells.n.min() < FEW else ''}.")
     runs, collapsed = len(results.runs), int(results.collapsed.sum())
     where = f"{collapsed} of {runs:,} runs collapsed, in {(cells.collapsed > 0).sum()} of {len(cells):,} cells"
     lines.append(f"{where}. They stay in every mean." if collapsed else "No run collapsed.")
@@ -114,16 +107,15 @@ def distrusted(results: Results) -> list[str]:
     return lines
 
 
-def extent(rows: pd.DataFrame) -> str:
-    """Return the range of the means of some effects: '+0.041 to +0.111', or one number."""
-    low, high = f"{rows['mean'].min():+.3f}", f"{rows['mean'].max():+.3f}"
-    return low if low == high else f"{low} to {high}"
+def extent(values: pd.Series, form: str) -> str:
+    """Return the range of some values: '+0.041 to +0.111', or one number."""
+    return " to ".join(dict.fromkeys(to_text(value, form) for value in (values.min(), values.max())))
 
 
-def verdict_counts(rows: pd.DataFrame) -> str:
+def verdict_counts(verdicts: pd.Series) -> str:
     """Return the number of effects with each verdict: 'as claimed in 2 of 4, undecided in 2'."""
-    counts = Counter(re.split(r" \(|[;:]", verdict)[0] for verdict in rows.verdict).most_common()
+    counts = verdicts.map(verdict_words).value_counts()
     if len(counts) == 1:
-        return str(counts[0][0])
-    texts = [f"{verdict} in {n}" for verdict, n in counts]
-    return ", ".join([f"{texts[0]} of {len(rows)}", *texts[1:]])
+        return str(counts.index[0])
+    texts = [f"{words} in {n}" for words, n in counts.items()]
+    return ", ".join([f"{texts[0]} of {len(verdicts)}", *texts[1:]])

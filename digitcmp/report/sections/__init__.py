@@ -1,41 +1,31 @@
 """The sections of a report, in order. To add a table, add a section here."""
 
-from digitcmp.report.pages.section import Content, Section
+from digitcmp.report.pages.section import Section
 from digitcmp.report.results import Results
-from digitcmp.report.sections import (
-    accuracy,
-    convergence,
-    effects,
-    evaluations,
-    learning_curves,
-    levels,
-    origin,
-    rates,
-    test_images,
-)
+from digitcmp.report.sections import accuracy, convergence, effects, learning_curves, levels, origin, rates
 
-SECTIONS = [
-    Section("Networks", origin.networks),
-    Section("Accuracy", accuracy.parts),
-    Section("Later evaluations", evaluations.parts),
-    Section("Published results", accuracy.published),
-    Section("Selected values", rates.from_first_stage),
-    Section("Selected learning rates", rates.selected),
-    Section("Equal parameters", effects.equal_parameters),
-    Section("Equal learning rates", rates.equal),
-    Section("Levels", levels.parts),
-    Section("Effects", effects.parts),
-    Section("Test images", test_images.parts),
-    Section("Convergence", convergence.parts),
-    Section("Learning curves", learning_curves.parts),
-    Section("Unfinished runs", origin.unfinished),
-    Section("Runs never started", origin.planned),
-    Section("Duplicates", origin.duplicates),
-    Section("Runs", origin.parts),
-]
+SECTIONS = {  # by title, the function that yields the parts of a section, none if it does not apply
+    "Networks": origin.networks,
+    "Accuracy": accuracy.parts,
+    "Later evaluations": accuracy.evaluations,
+    "Published results": accuracy.published,
+    "Selected values": rates.from_first_stage,
+    "Selected learning rates": rates.selected,
+    "Equal parameters": effects.equal_parameters,
+    "Equal learning rates": rates.equal,
+    "Levels": levels.parts,
+    "Effects": effects.parts,
+    "Test images": effects.test_images,
+    "Convergence": convergence.parts,
+    "Learning curves": learning_curves.parts,
+    "Unfinished runs": origin.unfinished,
+    "Runs never started": origin.planned,
+    "Duplicates": origin.duplicates,
+    "Runs": origin.parts,
+}
 
 
-def sections(results: Results) -> list[Content]:
-    """Return the content of every section that applies to some runs."""
-    contents = [section.of(results) for section in SECTIONS]
-    return [content for content in contents if content.parts or content.files]
+def sections(results: Results) -> list[Section]:
+    """Return the sections that apply to some runs."""
+    made = [Section.of(title, parts(results)) for title, parts in SECTIONS.items()]
+    return [section for section in made if section.parts or section.files]

@@ -1,6 +1,4 @@
-"""The sections on the test accuracy of each cell, and on published results."""
-
-from __future__ import annotations
+"""The sections on test accuracy: of each cell, of later evaluations of the saved networks, and as published."""
 
 import math
 from collections.abc import Iterator
@@ -11,15 +9,16 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from digitcmp import paper
-from digitcmp.report.figures.forest import mark_interval, name_rows, size
-from digitcmp.report.figures.style import TIP, palette, seeds
-from digitcmp.report.formats import ACCURACY, spread
-from digitcmp.report.pages.section import Column, Figure, File, Part, Table, accuracy, estimate, named, plain
+from digitcmp.report.figures import TIP, forest, mark_interval, palette
+from digitcmp.report.formats import ACCURACY, seeds, spread
+from digitcmp.report.loading.cells import accuracy_statistics
+from digitcmp.report.pages.section import MEAN_ACCURACY, Column, Figure, File, Part, Table, estimate, named, plain
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import collapse
 from digitcmp.report.statistics.estimates import half_width
+from digitcmp.runs.table import evaluation_table
 
-LATEX = {"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"}
+LATEX = str.maketrans({"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"})
 CAPTION = r"Test accuracy, mean $\pm$ standard deviation over seeds"
 NOTE = (
     "*test accuracy* is the mean ± sample standard deviation over seeds, with the 95 % t-interval of the mean, cut to "
@@ -32,6 +31,14 @@ HEAD_LOSS = (
     "trained head, paired by seed, with the 95 % t-interval. If it is large, the comparison head limits the network, "
     "not the recognition of the digits. If the interval contains 0, no loss is seen."
 )
+EVALUATIONS = (
+    "Evaluations of the saved networks by `digitcmp evaluate`. With *tta*, an output is the mean over the images and "
+    "their copies shifted by one pixel."
+)
+ORDER = (
+    "*class order* is Kendall's τ between the numbers of the classes and their positions in the comparisons of test "
+    "images. It is 1 if all classes are in order. *complete* counts the runs in which it is 1."
+)
 PUBLISHED = (
     "Published results on the same task: mean ± standard deviation over n runs. The 95 % t-interval of the mean is "
     "computed from these and cut to [0, 1]."
@@ -39,18 +46,19 @@ PUBLISHED = (
 FIGURE = "Test accuracy of each cell. Filled marks are without the auxiliary loss, open marks with it."
 MOST = 55  # cells in the figure; more would make it too tall
 BELOW = 0.22  # rows between the mark of a cell and the dots of its runs
+TASK = ["cell", "dataset", "test_pairs", "tta"]  # columns that group later evaluations over seeds
 
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield the table of cells, its notes, the collapsed runs and the figure."""
     cells = table(results)
-    yield File.csv("cells.csv", results.cells)
+    yield File.csv("cells.csv", results.cells.drop(columns="title"))
     yield File("table.tex", latex(cells, CAPTION))
     yield cells
     yield NOTE
-    if lines := collapsed_runs(results):
+    if results.collapsed.any():
         yield collapse.RULE
-        yield lines
+        yield collapsed_runs(results)
     if results.cells.head_loss.notna().any():
         yield HEAD_LOSS
     if not results.only_rates and len(results.cells) <= MOST:
@@ -60,11 +68,11 @@ def parts(results: Results) -> Iterator[Part]:
 def table(results: Results) -> Table:
     """Return the table of all cells, with the paper's values."""
     frame = results.cells.assign(difference=results.cells.test_acc_mean - results.cells.paper_mean)
-    keys = list(results.cells)
-    varied = keys[keys.index("paper_std") + 1 : -1]
+    keys = list(frame)
+    varied = keys[keys.index("paper_std") + 1 : keys.index("cell")]
     if frame.train_pairs.nunique() > 1:
         varied.insert(0, "train_pairs")
-    columns = [named("label", "cell"), *plain("lr", *varied), *accuracy()]
+    columns = [named("label", "cell"), *plain("lr", *varied), *MEAN_ACCURACY]
     columns.append(
         Column("collapsed", "collapsed", lambda row: f"{row['collapsed']} of {row['n']}" if row["collapsed"] else "")
     )
@@ -84,12 +92,8 @@ def table(results: Results) -> Table:
 
 def latex(content: Table, caption: str) -> str:
     """Return a table as LaTeX code that needs the package booktabs."""
-    lines = []
-    for row in ([column.heading for column in content.columns], *content.rows):
-        line = " & ".join(row)
-        for letter, command in LATEX.items():
-            line = line.replace(letter, command)
-        lines.append(f"{line} \\\\\n")
+    rows = [[column.heading for column in content.columns], *content.rows]
+    lines = [" & ".join(row).translate(LATEX) + " \\\\\n" for row in rows]
     columns = "".join("l" if column.left else "r" for column in content.columns)
     return (
         f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\begin{{tabular}}{{{columns}}}\n"
@@ -102,17 +106,16 @@ def collapsed_runs(results: Results) -> list[str]:
     """Return a line for each cell with collapsed runs."""
     lines = []
     for cell, runs in results.runs[results.collapsed].groupby("cell", sort=False):
-        seeds = ", ".join(f"seed {run.seed} ({run.test_acc:.3f})" for run in runs.itertuples())
-        lines.append(f"collapsed: {results.title_of[cell]} {seeds}")
+        accuracies = ", ".join(f"seed {run.seed} ({run.test_acc:.3f})" for run in runs.itertuples())
+        lines.append(f"collapsed: {results.title_of[cell]} {accuracies}")
     return lines
 
 
 def draw(results: Results) -> Drawing:
     """Draw the cells, one row each."""
-    cells, colours = results.cells.assign(title=results.titles), palette(results.cells.model)
+    cells, colours = results.cells, palette(results.cells.model)
     runs = dict(list(results.runs.groupby("cell")))
-    figure = Drawing(figsize=size(cells.title, 0.21 * len(cells)))
-    axes = figure.subplots()
+    figure, axes = forest(list(cells.title), np.arange(len(cells)), 0.21 * len(cells), len(cells) - 0.4)
     for y, row in enumerate(cells.itertuples()):
         shade = colours[row.model]
         for run in runs[row.cell].itertuples():
@@ -123,7 +126,6 @@ def draw(results: Results) -> Drawing:
         if not math.isnan(row.paper_mean):
             tip = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
             axes.plot(row.paper_mean, y, "|", color="black", ms=9, mew=1.2, label="the paper's mean", gid=tip)
-    name_rows(axes, list(cells.title), len(cells) - 0.4)
     axes.set_xlabel("test accuracy")
     figure.suptitle(f"mean and 95 % interval, {seeds(cells.n)} (dots)")
     handles, _ = axes.get_legend_handles_labels()
@@ -132,24 +134,63 @@ def draw(results: Results) -> Drawing:
     return figure
 
 
-def published(results: Results) -> Iterator[Part]:
-    """Yield the table of published results."""
-    works = published_results(results)
-    if len(works):
-        sources = [row.source if row.work in paper.OTHERS else row.work for row in works.itertuples()]
-        yield Table.of(works.assign(work=sources), [named("work"), *accuracy("mean", "std")])
-        yield PUBLISHED
+def evaluations(results: Results) -> Iterator[Part]:
+    """Yield the table of later evaluations of the saved networks and its notes."""
+    evaluated = results.collected("evaluations.csv", evaluation_table(results.runs))
+    if evaluated.empty:
+        return
+    runs = evaluations_of_runs(evaluated)
+    yield File.csv("evaluations.csv", evaluated, form=None)
+    columns = [named("title", "cell"), named("dataset", "data"), Column("test pairs", "test_pairs", ",")]
+    columns += [Column("tta", "tta"), *MEAN_ACCURACY]
+    if "class_order" in runs:
+        columns += [Column("class order", "order_mean", ".2f"), Column("std", "order_std", ".2f")]
+        columns.append(
+            Column("complete", "ordered", lambda row: f"{row['ordered']} of {row['orders']}" if row["orders"] else "")
+        )
+    yield Table.of(over_seeds(runs, results), columns, "evaluations.csv")
+    yield EVALUATIONS
+    if "class_order" in runs:
+        yield ORDER
 
 
-def published_results(results: Results) -> pd.DataFrame:
-    """Return the published results on the paper's task: columns `work mean std source n ci_low ci_high`.
+def evaluations_of_runs(evaluated: pd.DataFrame) -> pd.DataFrame:
+    """Return one evaluation per run and TASK, if possible one with an order of the classes.
 
-    Empty unless a cell with 1,000 MNIST pairs has a higher accuracy than the lowest of them.
+    If the pairs are drawn with another seed than the run's own, `dataset` includes that seed.
     """
-    works = paper.OTHERS | {"the paper's AL4": paper.ACCURACY["AL4"]}
-    table = pd.DataFrame([{"work": work, **other._asdict()} for work, other in works.items()])
-    half = half_width(table["std"], table.n)
-    table["ci_low"], table["ci_high"] = (table["mean"] - half).clip(0, 1), (table["mean"] + half).clip(0, 1)
+    elsewhere = evaluated.dataset + evaluated.seed.map(", pairs of seed {}".format)
+    table = evaluated.assign(dataset=evaluated.dataset.where(evaluated.own_pairs, elsewhere))
+    if "class_order" in table:
+        table = table.sort_values("class_order", key=pd.isna, kind="stable")
+    return table.drop_duplicates([*TASK, "run_seed"]).sort_index()
+
+
+def over_seeds(runs: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return the mean and std over seeds of evaluations, one row per cell and TASK.
+
+    If an order of the classes was requested, `order_mean` and `order_std` are those of Kendall's tau, `ordered` is the
+    number of runs in which it is 1, and `orders` the number of runs with an order.
+    """
+    rows = []
+    for (cell, *task), group in runs.groupby(TASK, sort=False):
+        row = {"title": results.title_of[cell], **dict(zip(TASK[1:], task, strict=True))} | accuracy_statistics(group)
+        if "class_order" in group:
+            order = group.class_order.dropna()
+            row |= {"order_mean": order.mean(), "order_std": order.std()}
+            row |= {"ordered": (order == 1).sum(), "orders": len(order)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def published(results: Results) -> Iterator[Part]:
+    """Yield the published results, if a cell with 1,000 MNIST pairs has a higher accuracy than the lowest of them."""
     same_task = np.array([not condition.keys() & {"task", "dataset"} for condition in results.changed_settings])
     best = results.cells[same_task & (results.cells.train_pairs == 1000)].test_acc_mean.max()
-    return table if best > min(other.mean for other in paper.OTHERS.values()) else table.iloc[:0]
+    if best > min(work.mean for work in paper.OTHERS.values()):
+        works = [*paper.OTHERS.values(), paper.ACCURACY["AL4"]._replace(source="the paper's AL4")]
+        table = pd.DataFrame(works, columns=["test_acc_mean", "test_acc_std", "work", "n"])
+        mean, half = table.test_acc_mean, half_width(table.test_acc_std, table.n)
+        table["ci_low"], table["ci_high"] = (mean - half).clip(0, 1), (mean + half).clip(0, 1)
+        yield Table.of(table, [named("work"), *MEAN_ACCURACY])
+        yield PUBLISHED

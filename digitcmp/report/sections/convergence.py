@@ -1,16 +1,13 @@
 """The section on convergence: its tables and notes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts.convergence_effects import AT_TRAIN, CURVE, OUTCOMES, convergence, outcomes
-from digitcmp.report.formats import P_VALUE, interval, to_text
-from digitcmp.report.pages.section import Column, File, Part, Table, named
+from digitcmp.report.formats import P_VALUE, estimated, to_text
+from digitcmp.report.pages.section import Column, File, Part, Row, Table, named, plain
 from digitcmp.report.results import Results
 
 HEADINGS = {
@@ -44,7 +41,8 @@ DIFFERENCES = (
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield the tables of cells and of effects with their notes, or only the files with more than MANY_CELLS cells."""
-    curves = seed_curves(results)
+    computed = results.metrics.reindex(columns=list(CURVE))
+    curves = results.collected("seed_curves.csv", computed, ["cell", "seed", "epoch"])
     if curves.empty:
         return
     effects = convergence(results.runs, curves)
@@ -60,37 +58,27 @@ def parts(results: Results) -> Iterator[Part]:
         yield DIFFERENCES
 
 
-def seed_curves(results: Results) -> pd.DataFrame:
-    """Return the accuracies of each run by epoch, with the columns CURVE. Empty if no run has a curve."""
-    tables = [results.metrics.reindex(columns=list(CURVE)), *results.archived("seed_curves.csv")]
-    tables = [table for table in tables if len(table)] or tables[:1]
-    curves = pd.concat(tables, ignore_index=True).drop_duplicates(["cell", "seed", "epoch"])
-    return curves[curves.cell.isin(results.cells.cell)]
-
-
 def cells(measured: pd.DataFrame, results: Results) -> Table:
     """Return the mean outcomes of each cell from those of each run."""
     rows = []
     params = results.cells.set_index("cell").params
     for cell, group in measured.groupby("cell", sort=False):
-        reached = np.isfinite(group[list(OUTCOMES)])
-        means = group[list(OUTCOMES)].where(reached).mean()
-        row = {
-            "cell": results.title_of[cell],
-            "n": len(group),
-            "params": params[cell],
-            "batch_ms": group.batch_ms.mean(),
-        }
-        for outcome in OUTCOMES:
-            censored = reached[outcome].sum() < len(group) and group[outcome].notna().all()
-            row[outcome] = f"{reached[outcome].sum()} of {len(group)}" if censored else ""
-            if not censored or (outcome in AT_TRAIN and reached[outcome].any()):
-                mean = to_text(means[outcome], FORMATS.get(outcome, ".3f"))
-                row[outcome] = f"{mean} ({row[outcome]})" if censored else mean
-        rows.append(row)
-    columns = [named("cell"), Column("n", "n"), *(Column(HEADINGS[key], key) for key in OUTCOMES)]
+        row = {"cell": results.title_of[cell], "n": len(group)}
+        row |= {outcome: mean_outcome(outcome, group[outcome]) for outcome in OUTCOMES}
+        rows.append(row | {"params": params[cell], "batch_ms": group.batch_ms.mean()})
+    columns = [named("cell"), *plain("n"), *(Column(HEADINGS[key], key) for key in OUTCOMES)]
     columns += [Column("parameters", "params", ","), Column("ms per batch", "batch_ms", ".1f")]
     return Table.of(pd.DataFrame(rows), columns)
+
+
+def mean_outcome(outcome: str, values: pd.Series) -> str:
+    """Return the mean of an outcome over the runs of a cell, or the number of runs that reach it: '8 of 10'."""
+    reached = values[np.isfinite(values)]
+    mean = to_text(reached.mean(), FORMATS.get(outcome, ".3f"))
+    if len(reached) == len(values) or values.isna().any():
+        return mean
+    counts = f"{len(reached)} of {len(values)}"
+    return f"{mean} ({counts})" if outcome in AT_TRAIN and len(reached) else counts
 
 
 def differences(effects: pd.DataFrame) -> Table:
@@ -99,7 +87,7 @@ def differences(effects: pd.DataFrame) -> Table:
     keys = ["family", "effect", "lr", "params_plus", "params_minus"]
     order = pd.MultiIndex.from_frame(frame[keys].drop_duplicates())
     wide = frame.pivot(index=keys, columns="outcome", values="text").fillna("").reindex(order).reset_index()
-    columns = [named("family"), named("effect"), Column("lr", "lr")]
+    columns = [named("family"), named("effect"), *plain("lr")]
     columns += [Column(HEADINGS[key], key) for key in OUTCOMES if key in wide]
     columns.append(
         Column("parameters", "params_plus", lambda row: f"{row['params_plus']:,.0f} / {row['params_minus']:,.0f}")
@@ -107,18 +95,17 @@ def differences(effects: pd.DataFrame) -> Table:
     return Table.of(wide, columns)
 
 
-def difference(row: dict[str, Any]) -> str:
+def difference(row: Row) -> str:
     """Format a row of `convergence`.
 
     Returns:
         The mean and its interval, '-5.2 [-6.1, -4.3]', or the counts of the sign test if an epoch is not reached.
     """
-    form = "+" + FORMATS.get(row["outcome"], ".3f")
-    if row["mean"] != row["mean"]:
-        if row["outcome"] in AT_TRAIN:
-            return ""
+    at_train = row["outcome"] in AT_TRAIN
+    if row["mean"] != row["mean"] and not at_train:
         counts = f"earlier {row['less']}, later {row['more']} of {row['n']}"
         return f"{counts}, p {to_text(row['p_sign'], P_VALUE)}"
-    text = f"{row['mean']:{form}} {interval(row['ci_low'], row['ci_high'], form, row['n'])}".rstrip()
-    fewer = row["outcome"] in AT_TRAIN and row["n"] < max(row["reached_plus"], row["reached_minus"])
+    form = "+" + FORMATS.get(row["outcome"], ".3f")
+    text = estimated(row["mean"], row["ci_low"], row["ci_high"], form, row["n"])
+    fewer = at_train and text and row["n"] < max(row["reached_plus"], row["reached_minus"])
     return f"{text} (n = {row['n']})" if fewer else text

@@ -1,26 +1,23 @@
-"""The sections on effects: of every factor, averaged in a large design, and of sharing at equal parameters."""
-
-from __future__ import annotations
+"""The sections on effects: of every factor, averaged, at equal parameters, and with intervals over test images."""
 
 import math
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.errors import listed
+from digitcmp.report.contrasts import shared_images
 from digitcmp.report.contrasts.accuracy_effects import COLUMNS
 from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
 from digitcmp.report.contrasts.tables import LARGE
 from digitcmp.report.contrasts.tables import equal_parameters as sharing_at_equal_parameters
-from digitcmp.report.figures.forest import mark_interval, name_rows, size
-from digitcmp.report.figures.style import escaped, kind, seeds, verdict_colour
-from digitcmp.report.formats import P_VALUE, interval, to_text
+from digitcmp.report.figures import forest, kind, mark_interval, verdict_colour
+from digitcmp.report.formats import P_VALUE, decimals, interval, seeds, to_text, verdict_words
 from digitcmp.report.pages.section import (
     MOST_LINES,
     P_VALUES,
@@ -28,6 +25,7 @@ from digitcmp.report.pages.section import (
     Figure,
     File,
     Part,
+    Row,
     Table,
     cut_lines,
     estimate,
@@ -78,6 +76,11 @@ EQUAL_PARAMETERS = (
 )
 FIGURE = "Effects on test accuracy, paired by seed, in the colours of their verdicts."
 MOST = 50  # rows of the figure; more would make it too tall
+IMAGES = (
+    "The first interval is over seeds: over training pairs, initial weights and each seed's draw of test pairs. Seeds "
+    "draw from the same test images. The second interval also covers these: it adds the covariance between seeds that "
+    "answer about the same image. *from images* is the share of its variance that this adds."
+)
 
 
 def equal_parameters(results: Results) -> Iterator[Part]:
@@ -150,14 +153,14 @@ def table(frame: pd.DataFrame) -> Table:
     return Table.of(frame.assign(settings=differing(frame.context)), columns, "effects.csv")
 
 
-def effect_interval(row: dict[str, Any]) -> str:
+def effect_interval(row: Row) -> str:
     """Return the interval of an effect, with a fourth decimal if an end would otherwise read as the claim."""
     ends = [f"{row['ci_low']:.3f}", f"{row['ci_high']:.3f}"]
     form = "+.4f" if f"{row['claim']:.3f}" in ends else "+.3f"
     return interval(row["ci_low"], row["ci_high"], form, row["n"])
 
 
-def left_out(row: dict[str, Any]) -> str:
+def left_out(row: Row) -> str:
     """Return the range of the means without one seed: '+0.021 to +0.023', or '' if it is nan."""
     low, high = to_text(row["loo_low"], "+.3f"), to_text(row["loo_high"], "+.3f")
     return f"{low} to {high}" if low else ""
@@ -181,27 +184,18 @@ def refused(frame: pd.DataFrame) -> list[str]:
 
 
 def rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return effects with their heights in the figure, from top to bottom.
+    """Return effects with their place in the figure.
 
     Args:
         table: Rows of the table of effects, sorted by family.
 
     Returns:
-        The rows with three more columns: `label`, `y`, the height of the mark, and `heading`, the height of the name
-        of the family.
+        The rows with the columns `label` and `y`, the height from the top. The name of a family is 1 above its first.
     """
-    labels = []
-    for effect, context in zip(table.effect, differing(table.context), strict=True):
-        labels.append(f"{effect} {context}".strip())
-    heights, headings, y, before = [], [], -1.0, None
-    for family in table.family:
-        if family != before:
-            y += 1.4
-            heading, before = y, family
-        y += 1
-        heights.append(y)
-        headings.append(heading)
-    return table.assign(label=labels, y=heights, heading=headings)
+    pairs = zip(table.effect, differing(table.context), strict=True)
+    new = table.family != table.family.shift()
+    heights = np.arange(len(table)) + 1.4 * new.cumsum()
+    return table.assign(label=[f"{effect} {context}".strip() for effect, context in pairs], y=heights)
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
@@ -219,16 +213,12 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([main, others.sort_index()])
 
 
-def verdict_marks(verdicts: Iterable[object]) -> dict[str, Line2D]:
-    """Return a mark for each colour of some verdicts, by the names of the verdicts in that colour."""
-    names_by_colour: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        names = names_by_colour.setdefault(verdict_colour(verdict), [])
-        if (name := re.split(r" \(|[;:]", str(verdict))[0]) not in names:
-            names.append(name)
+def verdict_marks(verdicts: pd.Series) -> dict[str, Line2D]:
+    """Return a mark for each colour of some verdicts, by the words of the verdicts in that colour."""
+    words = verdicts.astype(str).map(verdict_words)
     marks = {}
-    for shade, names in names_by_colour.items():
-        marks[", ".join(names)] = Line2D([], [], color=shade, marker="o", ms=4.5, lw=1.6)
+    for shade, group in words.groupby(verdicts.map(verdict_colour), sort=False):
+        marks[", ".join(group.unique())] = Line2D([], [], color=str(shade), marker="o", ms=4.5, lw=1.6)
     return marks
 
 
@@ -240,12 +230,12 @@ def draw(table: pd.DataFrame) -> Drawing:
     """
     frame = rows(table)
     families = frame.drop_duplicates("family")
-    figure = Drawing(figsize=size(frame.label, 0.1 + 0.18 * (len(frame) + 1.4 * len(families))))
-    axes = figure.subplots()
+    size = 0.1 + 0.18 * (len(frame) + 1.4 * len(families))
+    figure, axes = forest(list(frame.label), frame.y.to_numpy(), size, frame.y.iloc[-1] + 0.7)
     axes.axvline(0, color="black", lw=0.8)
     place = axes.get_yaxis_transform()
-    for name, y in zip(families.family, families.heading, strict=True):
-        axes.text(-0.02, y, name, transform=place, ha="right", va="center", weight="bold")
+    for name, y in zip(families.family, families.y, strict=True):
+        axes.text(-0.02, y - 1, name, transform=place, ha="right", va="center", weight="bold")
     for row in frame.itertuples():
         tip = f"{row.label}: {row.mean:+.4f}, {row.verdict}" if kind(row.verdict) else f"{row.label}: {row.mean:+.4f}"
         mark_interval(axes, row, row.mean, row.y, verdict_colour(row.verdict), tip)
@@ -253,11 +243,37 @@ def draw(table: pd.DataFrame) -> Drawing:
             axes.plot(row.published, row.y, "|", color="black", ms=9, mew=1.2, label="the paper's means")
         if not math.isnan(row.claim):
             axes.plot(row.claim, row.y, "D", color="black", mfc="white", ms=4, mew=0.9, label="the paper's claim")
-    name_rows(axes, list(frame.label), frame.y.iloc[-1] + 0.7)
-    axes.set_yticks(frame.y, [escaped(label) for label in frame.label])
     axes.set_xlabel("difference in test accuracy")
     figure.suptitle(f"paired difference, mean and 95 % interval, {seeds(frame.n)}")
     handles, labels = axes.get_legend_handles_labels()
     marks = verdict_marks(frame.verdict) | dict(zip(labels, handles, strict=True))
     figure.legend(marks.values(), marks, loc="outside lower center", ncols=2)
     return figure
+
+
+def test_images(results: Results) -> Iterator[Part]:
+    """Yield the table of accuracies and effects with the intervals over seeds and over test images."""
+    if results.answers is None:
+        frame = results.collected("test_images.csv", pd.DataFrame())
+    else:
+        titles = results.title_of
+        frame = shared_images.over_images(results.grid, results.effects, results.cells, titles, results.answers)
+    if frame.empty:
+        return
+    yield File.csv("test_images.csv", frame)
+
+    def form(row: Row) -> str:
+        return decimals(row["mean"]) if row["family"] == shared_images.ACCURACY else "+.3f"
+
+    columns = [
+        named("effect", "cell or effect"),
+        Column("n", "n"),
+        named("settings"),
+        Column("mean", "mean", lambda row: to_text(row["mean"], form(row))),
+        Column("over seeds", "ci_low", lambda row: interval(row["ci_low"], row["ci_high"], form(row), row["n"])),
+        Column("and test images", "images_low", lambda row: interval(row["images_low"], row["images_high"], form(row))),
+        Column("from images", "images_share", ".0%"),
+    ]
+    contexts = [context if isinstance(context, str) else "" for context in frame.context]  # nan in a CSV file
+    yield Table.of(frame.assign(settings=differing(contexts)), columns, "test_images.csv")
+    yield IMAGES

@@ -1,18 +1,14 @@
 """The sections on the networks and on the runs: unfinished, never started, repeated, and their origin."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from digitcmp import paper
 from digitcmp.config.conf import CONF
 from digitcmp.models.backbones import NETWORKS
-from digitcmp.report.loading.loader import sweep_name
-from digitcmp.report.loading.provenance import MADE_WITH, Code
+from digitcmp.report.formats import seeds
+from digitcmp.report.loading.loader import MADE_WITH, sweep_name
 from digitcmp.report.pages.section import File, Part, cut_lines
 from digitcmp.report.results import Results
 
@@ -55,29 +51,20 @@ def duplicates(results: Results) -> Iterator[Part]:
 
 def parts(results: Results) -> Iterator[Part]:
     """Yield the commands that train the runs again, the numbers of runs, and their versions, commits and devices."""
-    runs_csv = results.runs.drop(columns="path").assign(collapsed=results.collapsed)
-    yield File.csv("runs.csv", runs_csv, form=None)
-    if results.code:
-        yield File.csv("code.csv", code_table(results.code), form=None)
-    lines = [command(results, root) for root in results.roots]
-    runs, per_cell = results.runs, results.seeds_per_cell
-    counts = (
-        f"{len(runs)} runs: {len(results.cells)} cells, n = {per_cell} seeds each; {len(results.unfinished)} missing"
-    )
-    lines.append(f"{counts}, {len(results.planned)} never started" if results.planned else counts)
-    lines.append(
-        f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run"
-    )
-    lines.append("`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`")
-    yield lines + [f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs]
-
-
-def code_table(code: Code) -> pd.DataFrame:
-    """Return the files of the fingerprints of the runs, with the columns `code function digest`."""
-    rows = []
-    for key in sorted(code):
-        rows += [(key, file, digest) for file, digest in code[key].items()]
-    return pd.DataFrame(rows, columns=["code", "function", "digest"])
+    runs, cells = results.runs, results.cells
+    yield File.csv("runs.csv", runs.drop(columns="path").assign(collapsed=results.collapsed), form=None)
+    if len(results.code):
+        yield File.csv("code.csv", results.code, form=None)
+    missing = f"{len(results.unfinished)} missing"
+    if results.planned:
+        missing += f", {len(results.planned)} never started"
+    yield [
+        *(command(results, root) for root in results.roots),
+        f"{len(runs)} runs: {len(cells)} cells, {seeds(cells.n)} each; {missing}",
+        f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run",
+        "`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`",
+        *(f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs),
+    ]
 
 
 def command(results: Results, root: Path) -> str:
@@ -86,12 +73,11 @@ def command(results: Results, root: Path) -> str:
     file = CONF / "experiment" / f"{name}.yaml"
     if not file.exists():
         return f"the runs in `{sweep_name(root)}`"
-    if stage:
-        return f"`python train.py -m experiment={name}`"
-    seeds = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
-    span = ",".join(map(str, seeds))
-    if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)):
-        span = f"range({seeds[0]},{seeds[-1] + 1})" if seeds[0] else f"range({len(seeds)})"
-    if results.unfinished or results.planned or f"seed: {span}" in file.read_text().replace('"', ""):
+    used = sorted({int(run.seed) for run in results.runs.itertuples() if root in Path(run.path).parents})
+    span = ",".join(map(str, used))
+    if used and used == list(range(used[0], used[-1] + 1)):
+        span = f"range({used[0]},{used[-1] + 1})" if used[0] else f"range({len(used)})"
+    own = f"seed: {span}" in file.read_text().replace('"', "")
+    if stage or results.unfinished or results.planned or own:
         return f"`python train.py -m experiment={name}`"
     return f"`python train.py -m experiment={name} 'seed={span}'`"

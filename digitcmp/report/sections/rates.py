@@ -1,10 +1,7 @@
 """The sections on selected values and learning rates: on validation pairs, and effects at equal rates."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +12,10 @@ from digitcmp import paper
 from digitcmp.report.contrasts import tables
 from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.contrasts.factors import CLAIMS
-from digitcmp.report.figures.lines import apart, mark_levels, number_levels, show_means
-from digitcmp.report.figures.style import DOTTED, EFFECT, PAGE, palette, seeds, shades
-from digitcmp.report.formats import ACCURACY, interval, to_text
+from digitcmp.report.figures import DOTTED, EFFECT, PAGE, draw_series, palette, shades
+from digitcmp.report.formats import ACCURACY, estimated, seeds, to_text
 from digitcmp.report.loading.loader import read_csv
-from digitcmp.report.pages.section import Column, Figure, File, Part, Table, named, plain
+from digitcmp.report.pages.section import Column, Figure, File, Part, Row, Table, named, plain
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import RATES, SELECTION
 
@@ -49,9 +45,7 @@ def first_stage(results: Results) -> pd.DataFrame:
     tables = [read_csv(file) for file in files if file.exists()]
     if not tables:
         return pd.DataFrame()
-    frame = pd.concat(tables).drop_duplicates("cell").set_index("cell")
-    titles = pd.Series(results.titles, index=results.cells.cell, name="title")
-    return frame.join(titles, how="inner").loc[[cell for cell in titles.index if cell in frame.index]].reset_index()
+    return results.cells[["cell", "title"]].merge(pd.concat(tables).drop_duplicates("cell"), on="cell")
 
 
 def from_first_stage(results: Results) -> Iterator[Part]:
@@ -60,23 +54,30 @@ def from_first_stage(results: Results) -> Iterator[Part]:
     if frame.empty:
         return
 
-    def value(row: dict[str, Any]) -> str:
-        return to_text(float(row["value"])) + (" (end)" if row["at_end"] else "")
+    def neighbour(heading: str, side: str) -> Column:
+        def text(row: Row) -> str:
+            value, accuracy = to_text(float(row[side])), to_text(row[f"{side}_val_acc"], ACCURACY)
+            return f"{accuracy} at {value}" if value else ""
 
-    def neighbour(side: str) -> Column:
-        def text(row: dict[str, Any]) -> str:
-            number, accuracy = row[side], row[f"{side}_val_acc"]
-            return "" if pd.isna(number) else f"{to_text(accuracy, ACCURACY)} at {to_text(float(number))}"
-
-        return Column(f"next {'smaller' if side == 'lower' else 'larger'}", f"{side}_val_acc", text)
+        return Column(heading, f"{side}_val_acc", text)
 
     yield File.csv(CSV, frame.drop(columns="title"), form=None)
     for option, rows in frame.groupby("option", sort=False):
-        columns = [named("title", "cell"), Column(f"selected {option}", "value", value)]
-        columns += [Column("validation", "val_acc", ACCURACY), neighbour("lower"), neighbour("upper")]
+        columns = [
+            named("title", "cell"),
+            flagged(f"selected {option}", "value", "at_end", " (end)"),
+            Column("validation", "val_acc", ACCURACY),
+            neighbour("next smaller", "lower"),
+            neighbour("next larger", "upper"),
+        ]
         yield Table.of(rows, columns, CSV)
-        seeds = sorted({int(seed) for text in rows.seeds for seed in text.split()})
-        yield FIRST_STAGE.format(option=option, seeds=", ".join(map(str, seeds)))
+        used = sorted({int(seed) for text in rows.seeds for seed in text.split()})
+        yield FIRST_STAGE.format(option=option, seeds=", ".join(map(str, used)))
+
+
+def flagged(heading: str, key: str, flag: str, mark: str) -> Column:
+    """Return a column of numbers, followed by a mark in the rows in which `flag` is true."""
+    return Column(heading, key, lambda row: to_text(float(row[key])) + (mark if row[flag] else ""))
 
 
 def selected(results: Results) -> Iterator[Part]:
@@ -87,7 +88,7 @@ def selected(results: Results) -> Iterator[Part]:
     columns = [
         named("title", "cell"),
         *plain("rates", "n"),
-        Column("selected lr", "lr", lambda row: to_text(row["lr"]) + (" (edge)" if row["at_edge"] else "")),
+        flagged("selected lr", "lr", "at_edge", " (edge)"),
         Column("paper's lr", "paper_lr"),
         Column("validation", "val_acc", ACCURACY),
         Column("test accuracy", "test_acc", ACCURACY),
@@ -106,14 +107,14 @@ def selection(results: Results) -> pd.DataFrame:
     the selected rate is the smallest or largest tried. Empty if no condition has several rates.
     """
     cells = results.cells
-    titles = pd.Series([title.rpartition(" lr=")[0] for title in results.titles], index=cells.index)
+    titles = cells.title.str.rpartition(" lr=")[0]
     rows = []
     for title, rates in cells[titles != ""].groupby(titles, sort=False):
         best, oracle = rates.loc[rates.val_acc_mean.idxmax()], rates.loc[rates.test_acc_mean.idxmax()]
         changed = changed_levels(results.changed_settings[best.name])
         claimed = best["head"] == "mlp" and paper.claimed(best.model, bool(best.aux), changed)
         rows.append(
-            {"title": title, "model": best.model, "aux": best.aux, "rates": len(rates), "n": rates.n.min()}
+            {"title": title, "rates": len(rates), "n": rates.n.min()}
             | {"lr": best.lr, "val_acc": best.val_acc_mean, "test_acc": best.test_acc_mean}
             | {"paper_lr": paper.LEARNING_RATES.get(best.label, np.nan) if claimed else np.nan}
             | {"oracle_lr": oracle.lr, "oracle_test_acc": oracle.test_acc_mean}
@@ -124,26 +125,19 @@ def selection(results: Results) -> pd.DataFrame:
 
 def equal(results: Results) -> Iterator[Part]:
     """Yield the table of effects at equal rates, one column per effect, the figure and the effects without numbers."""
-    frame, refused = effects_at_equal_rates(results)
+    table = tables.equal_rates(results.grid)
+    frame = table[table.refused.isna()].drop(columns="refused")
     if frame.empty:
         return
     yield File.csv("equal_rates.csv", frame)
-    texts = []
-    for row in frame.itertuples():
-        texts.append(f"{row.mean:+.3f} {interval(row.ci_low, row.ci_high, '+.3f', row.n)}".strip())
+    texts = [estimated(row.mean, row.ci_low, row.ci_high, n=row.n) for row in frame.itertuples()]
     wide = frame.assign(text=texts).pivot(index="lr", columns="effect", values="text").fillna("").reset_index()
-    yield Table.of(wide, plain("lr", *dict.fromkeys(frame.effect)))
+    yield Table.of(wide, plain("lr", *frame.effect.unique()))
     yield EQUAL
     if frame.effect.nunique() <= MOST_EFFECTS:
         yield Figure("equal_rates", EQUAL_FIGURE, partial(draw_effects, frame, results.cells))
+    refused = table[table.refused.notna()]
     yield [f"no statistics for {row.effect} at lr={row.lr:g}: {row.refused}" for row in refused.itertuples()]
-
-
-def effects_at_equal_rates(results: Results) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the effects at equal learning rates: those with statistics, and those without."""
-    table = tables.equal_rates(results.grid)
-    measured = table.refused.isna()
-    return table[measured].drop(columns="refused"), table[~measured]
 
 
 def draw_effects(table: pd.DataFrame, cells: pd.DataFrame) -> Drawing:
@@ -152,29 +146,22 @@ def draw_effects(table: pd.DataFrame, cells: pd.DataFrame) -> Drawing:
     An effect has the colour of its first network.
     """
     colours = palette(cells.model)
-    labels = {label: colours[model] for label, model in zip(cells.label, cells.model, strict=True)}
-    families = list(dict.fromkeys(table.family))
-    longest = max(table[table.family == family].effect.nunique() for family in families)
-    figure = Drawing(figsize=(PAGE, 3.0 + 0.14 * longest))
+    labels = {label: to_rgb(colours[model]) for label, model in zip(cells.label, cells.model, strict=True)}
+    families = table.groupby("family", sort=False)
+    figure = Drawing(figsize=(PAGE, 3.0 + 0.14 * families.effect.nunique().max()))
     panels = figure.subplots(1, len(families), sharex=True, squeeze=False)[0]
-    for axes, family in zip(panels, families, strict=True):
-        rows = table[table.family == family].assign(level=lambda frame: frame.lr)
-        levels = sorted({*rows.lr})
+    for axes, (family, rows) in zip(panels, families, strict=True):
         axes.axhline(0, color="black", lw=0.8)
         if family in CLAIMS:
             axes.axhline(CLAIMS[family], color="black", lw=0.9, ls=DOTTED, label="the paper's claim")
-        names = list(dict.fromkeys(rows.effect))
-        for i, (name, other) in enumerate(zip(names, shades(EFFECT, len(names)), strict=True)):
-            first = name.split(" ")[0]
-            shade = to_rgb(labels[first]) if first in labels else other
-            points = rows[rows.effect == name]
-            place = apart(points.level, levels, (i - (len(names) - 1) / 2) / len(names))
-            mark_levels(axes, points.assign(place=place), name, "lr=", shade, hollow="AL" in first, form="+.4f")
-        number_levels(axes, levels)
+        first = {name: name.split(" ")[0] for name in rows.effect.unique()}
+        lines = dict(zip(first, shades(EFFECT, len(first)), strict=True))
+        lines |= {name: labels[network] for name, network in first.items() if network in labels}
+        hollow = {name for name, network in first.items() if "AL" in network}
+        draw_series(axes, rows.rename(columns={"effect": "series", "lr": "level"}), lines, hollow, "lr", "+.4f")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:+.3g}" if y else "0")
         axes.set_title(f"effect of {family}" if family == "sharing" else f"effect of the {family}")
         axes.set_xlabel("learning rate of both")
-        show_means(axes, rows)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=6.5, ncols=2)
     panels[0].set_ylabel("difference in test accuracy")
     figure.suptitle(f"at equal learning rates, paired by seed: mean and 95 % interval, {seeds(table.n)}")
