@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric.utilities.spike import TrainingSpikeException
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from PIL import Image
 from rich.console import Console
 
 from digitcmp.config.run import Run
@@ -198,8 +200,9 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
     folder.mkdir(exist_ok=True)
     test = Batch(*(tensor.cpu() for tensor in parts.data.sets["test"]))
     for name, figure in plots.draw(test, output, parts.data.images.names, TASKS[parts.data.task]).items():
-        figure.savefig(folder / f"{name}.png")
-        parts.events.experiment.add_figure(name, figure, epoch)
+        figure.savefig(file := folder / f"{name}.png")
+        with Image.open(file) as image:  # add_figure would draw the figure again
+            parts.events.experiment.add_image(name, np.asarray(image), epoch, dataformats="HWC")
 
 
 @contextmanager
