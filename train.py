@@ -1,8 +1,8 @@
 """Train one run (python train.py model=ws3 aux=true), or a sweep with -m. The same as `digitcmp train`."""
 
-from digitcmp.commands.train import main
-from digitcmp.training import streams
+import sys
+
+from digitcmp.__main__ import run
 
 if __name__ == "__main__":
-    with streams.guarded():
-        main()
+    run("train", sys.argv)

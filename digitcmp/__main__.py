@@ -1,12 +1,13 @@
 """The command line: `digitcmp COMMAND ...`, or `python -m digitcmp COMMAND ...`."""
 
+import argparse
+import io
 import sys
 from importlib import import_module
 
 from digitcmp.config import plugins
 from digitcmp.errors import ConfigError
 from digitcmp.runs.versions import project_version
-from digitcmp.training import streams
 
 COMMANDS = {
     "train": ("train one run, or a sweep with -m", "digitcmp train model=ws3 aux=true"),
@@ -18,42 +19,37 @@ COMMANDS = {
 }
 
 
-def usage() -> str:
-    """Return the help text, a line for each command with an example."""
-    lines = [f"  {name:<10} {summary:<52} {example}" for name, (summary, example) in COMMANDS.items()]
-    head = "usage: digitcmp [--plugins MODULE,...] COMMAND ...\n       digitcmp --version\n\n"
-    return head + "\n".join(lines) + "\n\ndigitcmp COMMAND --help describes a command."
-
-
 def main() -> None:
-    """Run the command that the first argument names. Exit with 2 and one line if it is unknown."""
-    modules: list[str] = []
-    if sys.argv[1:2] == ["--plugins"]:
-        modules = [name for names in sys.argv[2:3] for name in names.split(",")]
-        del sys.argv[1:3]
+    """Run the command that the first argument names. Exit with 2 if it is unknown or a plugin cannot be imported."""
+    lines = [f"  {name:<10} {summary:<52} {example}" for name, (summary, example) in COMMANDS.items()]
+    lines += ["", "digitcmp COMMAND --help describes a command."]
+    show = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("digitcmp", epilog="\n".join(lines), formatter_class=show)
+    parser.add_argument("--plugins", metavar="MODULE,...", help="modules with your networks, heads, tasks or readers")
+    parser.add_argument("--version", action="version", version=f"digitcmp {project_version()}")
+    parser.add_argument("command", metavar="COMMAND", choices=COMMANDS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    given = parser.parse_args()
+    arguments = given.arguments
+    if given.plugins:
         try:
-            plugins.load(modules)
+            plugins.load(given.plugins.split(","))
         except ConfigError as error:
-            print(error, file=sys.stderr)
-            sys.exit(2)
-    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    if name in ("--help", "-h"):
-        print(usage())
-        return
-    if name == "--version":
-        print(f"digitcmp {project_version()}")
-        return
-    if name not in COMMANDS:
-        print(f"digitcmp {name}: unknown command; expected {', '.join(COMMANDS)}", file=sys.stderr)
-        sys.exit(2)
-    arguments = sys.argv[2:]
-    if modules and name == "train":  # a run records its plugins, and the workers of a sweep import them
+            parser.exit(2, f"{error}\n")
+    if given.plugins and given.command == "train":  # a run records its plugins, and the workers of a sweep import them
         typed = [i for i, argument in enumerate(arguments) if "=" in argument and not argument.startswith("-")]
         # Hydra accepts overrides in one place only, not before and after an option such as --config-dir
-        arguments.insert(typed[0] if typed else len(arguments), f"plugins=[{','.join(modules)}]")
-    sys.argv = [f"digitcmp {name}", *arguments]
-    with streams.guarded():
-        import_module(f"digitcmp.commands.{name}").main()
+        arguments.insert(typed[0] if typed else len(arguments), f"plugins=[{given.plugins}]")
+    run(given.command, [f"digitcmp {given.command}", *arguments])
+
+
+def run(command: str, arguments: list[str]) -> None:
+    """Run a command with these arguments, the first of which is the program."""
+    sys.argv = arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not one that a notebook captures
+            stream.reconfigure(errors="replace")  # a terminal may lack the sign ±
+    import_module(f"digitcmp.commands.{command}").main()
 
 
 if __name__ == "__main__":

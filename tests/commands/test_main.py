@@ -3,17 +3,17 @@
 import sys
 
 import pytest
+from conftest import Run
 
 from digitcmp import __main__
 
 
-@pytest.mark.parametrize(
-    ("argument", "out"), [("--version", "digitcmp "), ("--help", "usage: digitcmp [--plugins MODULE,...] COMMAND")]
-)
+@pytest.mark.parametrize(("argument", "out"), [("--version", "digitcmp "), ("--help", "usage: digitcmp [-h]")])
 def test_options(argument: str, out: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["digitcmp", argument])
-    __main__.main()
-    assert capsys.readouterr().out.startswith(out)
+    with pytest.raises(SystemExit) as stop:
+        __main__.main()
+    assert stop.value.code == 0 and capsys.readouterr().out.startswith(out)
 
 
 def test_an_unknown_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,4 +21,11 @@ def test_an_unknown_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     with pytest.raises(SystemExit) as stop:
         __main__.main()
     err = capsys.readouterr().err
-    assert stop.value.code == 2 and "benchmark: unknown command; expected train, report" in err
+    assert stop.value.code == 2 and "invalid choice: 'benchmark' (choose from" in err
+
+
+def test_a_terminal_of_few_letters(command: Run) -> None:
+    ascii = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
+    done = command("model=ws2", "hydra.run.dir=out", **ascii)
+    assert done.stderr == "" and "0.845 ? 0.014" in done.stdout
+    assert len(command("model=\u00e9", code=1, **ascii).stderr.splitlines()) == 1
