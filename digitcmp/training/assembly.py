@@ -105,7 +105,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
         best = ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max")
         callbacks.append(best)
     if not console.quiet and options["enable_progress_bar"] is None:
-        callbacks.append(EpochProgress(console, metrics, run.epochs))
+        callbacks.append(EpochProgress(metrics, run.epochs))
     with creating("trainer", "lightning.Trainer"):
         trainer = Trainer(
             **options | {"enable_progress_bar": bool(options["enable_progress_bar"])},

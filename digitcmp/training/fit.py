@@ -53,14 +53,14 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
             written then.
         FloatingPointError: if a loss is not finite.
     """
-    console = Console(quiet=not show)
+    console = Console(quiet=not show, highlight=False, markup=False, soft_wrap=True)
     try:
         if run.trainer.fast_dev_run:
             with process.training(run):
                 return rehearse(run, assembly.assemble(run, folder, console), console)
         if not run.force and (result := finished_result(folder, run)):
             for line in (progress.finished(result, folder), *remarks_on([result])):
-                console.print(line, highlight=False, soft_wrap=True)
+                console.print(line)
             remove_old_lock(folder)
             return result
         with process.training(run):
@@ -82,7 +82,7 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
 
 def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
     """Train, validate and test a few batches with Lightning's `fast_dev_run`, and return the test scores."""
-    console.print(progress.header(run, parts.module.network.params, parts.device), highlight=False, soft_wrap=True)
+    console.print(progress.header(run, parts.module.network.params, parts.device))
     parts.trainer.fit(parts.module, parts.data)
     [scores] = parts.trainer.test(parts.module, parts.data, verbose=False)
     n = int(run.trainer.fast_dev_run)
@@ -101,7 +101,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     origin, files = provenance(), fingerprint.files(run)
     params = parts.module.network.params
     for line in (progress.header(run, params, parts.device), *parts.data.remarks):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line)
     described = {"label": run.label, "params": params} | run.settings
     for logger in parts.loggers:  # the first use starts a service, before the run writes anything
         with exclusive(), creating("logger", type(logger).__name__):
@@ -160,7 +160,7 @@ def restore_best(parts: Parts, folder: Path) -> int:
     assert parts.best is not None
     file = Path(parts.best.best_model_path)
     if not file.is_file():
-        raise RunError(f"{folder}: no result, because a callback stopped the run before its first evaluation")
+        raise RunError(f"{folder}: no result, because no epoch was evaluated")
     checkpoint = torch.load(file, map_location=parts.module.device, weights_only=True)
     parts.module.load_state_dict(checkpoint["state_dict"])
     file.unlink()

@@ -6,7 +6,6 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from digitcmp import paper
@@ -18,20 +17,11 @@ from digitcmp.training.loggers import MetricsTable
 
 
 class EpochProgress(Callback):
-    """Print the accuracies of each epoch: in a progress bar on a terminal, otherwise one line per epoch."""
+    """Print a line with the accuracies of each epoch. Lightning's own bars, updated every step, slow a short run."""
 
-    def __init__(self, console: Console, metrics: MetricsTable, epochs: int) -> None:
-        self.console = console
-        self.metrics = metrics
-        self.epochs = epochs
+    def __init__(self, metrics: MetricsTable, epochs: int) -> None:
+        self.metrics, self.epochs = metrics, epochs
         self.last_epoch = 0  # the last one that was printed
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=console, auto_refresh=False)
-
-    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if self.console.is_terminal:
-            self.bar.start()
-        self.task = self.bar.add_task("epochs", total=self.epochs)
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.report()  # train scores are logged after on_train_epoch_end
@@ -42,20 +32,10 @@ class EpochProgress(Callback):
     def report(self) -> None:
         """Print the scores of the last epoch if they are not printed yet."""
         epoch = max(self.metrics.rows, default=0)
-        if epoch == self.last_epoch:
-            return
-        self.last_epoch, row = epoch, self.metrics.rows[epoch]
-        line = "  ".join(f"{stage} {row[f'{stage}_acc']:.3f}" for stage in STAGES if f"{stage}_acc" in row)
-        if self.console.is_terminal:
-            self.bar.update(self.task, completed=epoch, description=f"accuracy: {line}", refresh=True)
-        else:
-            print(f"epoch {epoch}/{self.epochs}  accuracy: {line}", flush=True)
-
-    def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
-        self.bar.stop()  # restores the cursor
-
-    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        self.bar.stop()
+        if epoch > self.last_epoch:
+            self.last_epoch, row = epoch, self.metrics.rows[epoch]
+            scores = "  ".join(f"{stage} {row[f'{stage}_acc']:.3f}" for stage in STAGES if f"{stage}_acc" in row)
+            print(f"epoch {epoch}/{self.epochs}  accuracy: {scores}", flush=True)
 
 
 def header(run: Run, params: int, device: str) -> str:
@@ -78,31 +58,27 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
     published = paper.published(run.label) if paper.as_published(varied) else None
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(result["label"])
-    for split in ("train", "val", "test"):
+    for split in STAGES:
         table.add_column(split, justify="right")
     if published:
         table.add_column(f"paper ({published.source})", justify="right")
     spread = f" ± {published.std:.3f}" if published and published.std is not None else ""
-    cells = [f"{result[f'{split}_acc']:.3f}" for split in ("train", "val", "test")]
+    cells = [f"{result[f'{split}_acc']:.3f}" for split in STAGES]
     table.add_row("accuracy", *cells, f"{published.mean:.3f}{spread}" if published else None)
     table.add_row("majority answer", "", "", f"{result['majority']:.3f}")
-    table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in ("train", "val", "test")))
+    table.add_row("loss", *(f"{result[f'{split}_loss']:.3f}" for split in STAGES))
     if result["aux"]:
         labels = "digit accuracy" if run.aux_labels == "digits" else f"accuracy of aux_labels={run.aux_labels}"
         table.add_row(labels, "", "", f"{result['digit_acc']:.3f}")
         if result["argmax_acc"] is not None:
             table.add_row("comparing predicted digits", "", "", f"{result['argmax_acc']:.3f}")
-    console.print(f"\n{TASKS[run.task].question}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\n{TASKS[run.task].question}")
     console.print(table)
     if not exceeds(result["test_acc"], result["majority"], run.data.test_pairs):
-        console.print(f"\n{NOT_TOLD_APART}", highlight=False, soft_wrap=True)
-    console.print(f"\n{trained(result)} in {result['fit_seconds']:.1f} s. Written to {folder}:", highlight=False)
-    console.print(
-        "  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events",
-        highlight=False,
-        soft_wrap=True,
-    )
-    console.print(f"Look inside: tensorboard --logdir {shlex.quote(str(folder))}", highlight=False, soft_wrap=True)
+        console.print(f"\n{NOT_TOLD_APART}")
+    console.print(f"\n{trained(result)} in {result['fit_seconds']:.1f} s. Written to {folder}:")
+    console.print("  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events")
+    console.print(f"Look inside: tensorboard --logdir {shlex.quote(str(folder))}")
 
 
 def trained(result: dict[str, Any]) -> str:
