@@ -4,12 +4,10 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
@@ -20,34 +18,23 @@ from joblib import cpu_count
 from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.run import Run
-from digitcmp.errors import ConfigError
-from digitcmp.sweeps import grid, selection, study
+from digitcmp.sweeps import selection, study
+from digitcmp.sweeps.grid import Planner, without_hydra
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import messages, process
-
-
-def without_hydra(config: DictConfig, resolve: bool) -> dict[str, Any]:
-    """Return a composed configuration without Hydra's part."""
-    plain = OmegaConf.to_container(
-        OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]), resolve=resolve
-    )
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
 
 
 class CheckConfig(Callback):
     """Check a single run before its folder is created, and exit if the configuration or the folder is invalid."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        try:  # Hydra turns a callback's exception into a warning, so exit instead
-            run = Run.of(without_hydra(config, resolve=True))
+        with process.one_line():  # Hydra turns a callback's exception into a warning, so exit instead
+            run = Run.of(OmegaConf.to_container(without_hydra(config), resolve=True))  # type: ignore[arg-type]
             if run.dry_run:
                 print(f"would train {run.label}, {run.cell_name}, seed {run.seed}, into {config.hydra.run.dir}")
                 sys.exit(0)
             Path(config.hydra.run.dir).mkdir(parents=True, exist_ok=True)
-        except messages.MENDABLE as error:
-            sys.exit(messages.reason(error))
 
 
 class LocalLauncher(JoblibLauncher):
@@ -74,8 +61,8 @@ class GridSweeper(Sweeper):
         self.grids, self.rates = grids, rates or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.loader = hydra_context.config_loader
         self.config = config
+        self.plan = Planner(hydra_context.config_loader, config).plan
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -83,7 +70,6 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Plan the runs and train them. Exit with 1 if a run failed."""
         config, root = self.config, Path(self.config.hydra.sweep.dir)
-        self.reject_two_sweeps(arguments)
         is_study = config.hydra.runtime.choices.experiment == study.NAME
         if is_study:
             arguments = [*arguments, *study.arguments(arguments, self.plan, root)]
@@ -93,49 +79,16 @@ class GridSweeper(Sweeper):
         if is_study and not config.dry_run:
             study.conclude(root)
 
-    def reject_two_sweeps(self, arguments: Sequence[str]) -> None:
-        """Raise ConfigError if a list of experiments contains more than one sweep. Hydra would keep the last one."""
-        for override in self.parser.parse_overrides(list(arguments)):
-            if override.key_or_group == "experiment" and isinstance(names := override.value(), list):
-                files = [self.loader.load_sweep_config(self.config, [f"experiment={name}"]) for name in names]
-                if sum(file.hydra.sweeper.grids != [{}] for file in files) > 1:
-                    raise ConfigError(f"{override.input_line} is not allowed: both are sweeps; start one at a time.")
-
-    def plan(self, grids: Sequence[Mapping[str, Any]], arguments: list[str], root: Path) -> list[Job]:
-        """Return the runs of some grids, in a folder."""
-        return grid.plan(grids, arguments, str(self.config.sweep), root, self.parser, self.groups, self.composed)
-
-    @cached_property
-    def parser(self) -> OverridesParser:
-        return OverridesParser.create(config_loader=self.loader)
-
-    @cached_property
-    def groups(self) -> list[str]:
-        """The folders of conf/."""
-        return list(self.loader.list_groups(""))
-
-    @cached_property
-    def composed(self) -> Callable[[tuple[str, ...]], dict[str, Any]]:
-        """`compose`, cached."""
-        return cache(self.compose)
-
     def train(self, jobs: Sequence[Job], root: Path) -> None:
         """Train the unfinished ones of some runs. Exit with 1 if one failed."""
         config = self.config
-        options = [*grid.flags(sys.argv[1:])]
+        options = [argument for argument in sys.argv[1:] if argument.startswith("--config-")]
         options += [option for option in config.hydra.overrides.hydra if option != "hydra.mode=MULTIRUN"]
         options += ["hydra.sweeper.grids=[{}]"] if self.grids != [{}] else []
         options += ["hydra.sweeper.rates=null"] if self.rates else []
         if root != Path(config.hydra.sweep.dir):
             options.append(f'hydra.sweep.dir="{root}"')
         sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options)
-
-    def compose(self, choices: tuple[str, ...]) -> dict[str, Any]:
-        """Return the configuration for these choices of files. Raise ConfigError if one of them is a sweep."""
-        config = self.loader.load_sweep_config(self.config, list(choices))
-        if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
-            raise ConfigError(f"{' '.join(choices)} is not allowed inside a sweep: it is a sweep. Start it alone.")
-        return without_hydra(config, resolve=False)
 
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
         """Train these jobs and yield an error or None for each."""

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -29,6 +28,7 @@ from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT
 from digitcmp.runs.result import CHECKSUM
+from digitcmp.sweeps.grid import Planner
 
 ROOT = Path(__file__).parents[1]
 # the reports that git keeps; a newcomer's own sweeps lie beside them
@@ -111,16 +111,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.fixture
-def sweeper(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the sweeper of `python train.py -m`. Its `plan` returns the runs of grids."""
-    monkeypatch.syspath_prepend(ROOT)
-    from hydra_plugins.digitcmp import GridSweeper
-
+def planner() -> Planner:
+    """Return the planner of `python train.py -m`. Its `plan` returns the runs of grids."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        sweeper = GridSweeper([{}])
-        sweeper.loader = GlobalHydra.instance().config_loader()
-    sweeper.config = sweeper.loader.load_configuration("config", [], RunMode.MULTIRUN)
-    return sweeper
+        loader = GlobalHydra.instance().config_loader()
+    return Planner(loader, loader.load_configuration("config", [], RunMode.MULTIRUN))
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:

@@ -3,7 +3,6 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +11,7 @@ from hydra.types import RunMode
 
 import digitcmp
 from digitcmp.sweeps import selection
+from digitcmp.sweeps.grid import Planner
 from digitcmp.sweeps.job import Job
 
 ROWS = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_hash")
@@ -36,24 +36,24 @@ def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float,
 @pytest.mark.parametrize(
     "name", ["table1_tuned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tasks", "transfer"))]
 )
-def test_the_committed_rates_select_the_committed_runs(name: str, sweeper: Any) -> None:
+def test_the_committed_rates_select_the_committed_runs(name: str, planner: Planner) -> None:
     """The final runs have the rates that the runs of NAME/rates select. No rate that was not tried is needed there."""
     root, arguments = ROOT / "multirun" / name, [f"experiment={name}"]
-    sweeper.config = sweeper.loader.load_configuration("config", arguments, RunMode.MULTIRUN)
-    options = sweeper.config.hydra.sweeper
+    planner.config = planner.loader.load_configuration("config", arguments, RunMode.MULTIRUN)
+    options = planner.config.hydra.sweeper
     requests, others = selection.requests(options.grids, options.rates, arguments)
-    cells = [cell for request in requests for cell in selection.cells(request, arguments, sweeper.plan, root)]
+    cells = [cell for request in requests for cell in selection.cells(request, arguments, planner.plan, root)]
     accuracies = pd.read_csv(root / "rates/report/runs.csv").set_index("config_hash").val_acc
     assert not others and all(job.run.config_hash in accuracies for cell in cells for job in cell.trials)
 
     def score(job: Job) -> float | None:
         return accuracies.get(job.run.config_hash)
 
-    while any(score(job) for job in selection.extend(cells, score, sweeper.plan, root)):
+    while any(score(job) for job in selection.extend(cells, score, planner.plan, root)):
         pass
     for cell in cells:
         cell.trials = [job for job in cell.trials if score(job)]
-    finals, rows = selection.selected(cells, score, sweeper.plan, root)
+    finals, rows = selection.selected(cells, score, planner.plan, root)
     committed = pd.read_csv(root / "report/runs.csv")
     assert {job.run.config_hash for job in finals} == {*committed.config_hash}
     recorded = pd.read_csv(root / "report/selected_rates.csv").set_index("cell")

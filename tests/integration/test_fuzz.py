@@ -1,8 +1,6 @@
 """Tests of random, mostly invalid command lines."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Run as Train
@@ -10,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digitcmp.config import run as config
+from digitcmp.sweeps.grid import Planner
 from digitcmp.training import messages, process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
@@ -43,22 +42,15 @@ ARGUMENTS = st.builds(
 )
 LINES = st.lists(ARGUMENTS, min_size=1, max_size=2)
 CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-Planner = Callable[[list[str]], Any]
-
-
-@pytest.fixture
-def plan(sweeper: Any, tmp_path: Path) -> Planner:
-    """Return a function that plans a sweep. It caches the composed configurations."""
-    return lambda line: sweeper.plan([{}], line, tmp_path)
 
 
 @pytest.mark.slow
 @settings(max_examples=1000, deadline=None, database=None, derandomize=True, suppress_health_check=CHECKS)
 @given(line=LINES)
-def test_a_thousand_sweeps(plan: Planner, line: list[str]) -> None:
+def test_a_thousand_sweeps(planner: Planner, tmp_path: Path, line: list[str]) -> None:
     """Every line is planned with folder names of less than 256 characters, or fails with a one-line reason."""
     try:
-        jobs = plan(line)
+        jobs = planner.plan([{}], line, tmp_path)
     except Exception as error:
         assert isinstance(error, messages.MENDABLE) or process.raised_by(error, "hydra", "omegaconf"), line
         assert len(messages.reason(error).splitlines()) == 1

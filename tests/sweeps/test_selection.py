@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Run, Start, kill_group, until, written
@@ -14,6 +13,7 @@ from records import record
 from digitcmp.errors import ConfigError
 from digitcmp.runs.folder import RATES, RESULT, lock, run_folders
 from digitcmp.sweeps import selection
+from digitcmp.sweeps.grid import Planner
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.selection import Cell, extended, select
 
@@ -23,9 +23,11 @@ RATES_TRIED = [f"{1e-3 * 2.0**power:g}" for power in range(-3, 6)]
 RATE = {"lr": "1e-3,2e-3,4e-3", "seed": "range(20,22)"}
 
 
-def found(sweeper: Any, root: Path, *grids: dict, rates: dict | None = None, typed: Sequence[str] = ()) -> list[Cell]:
+def found(
+    planner: Planner, root: Path, *grids: dict, rates: dict | None = None, typed: Sequence[str] = ()
+) -> list[Cell]:
     selecting, _ = selection.requests(grids, rates or {}, typed)
-    return [cell for request in selecting for cell in selection.cells(request, typed, sweeper.plan, root)]
+    return [cell for request in selecting for cell in selection.cells(request, typed, planner.plan, root)]
 
 
 @pytest.mark.parametrize(
@@ -45,13 +47,13 @@ def test_a_list_is_extended_by_a_factor_of_two(number: float, up: bool, is_whole
     assert extended(number, up, is_whole) == beyond
 
 
-def test_the_stages_match_but_for_the_keys_of_rates(sweeper: Any, tmp_path: Path) -> None:
+def test_the_stages_match_but_for_the_keys_of_rates(planner: Planner, tmp_path: Path) -> None:
     """Typed values are in both stages, except for keys of `rates`, which the first stage takes from there."""
     grids = [
         {"model": "ws2,ws3", "aux": "false,true", "lr": "selected", "seed": "range(10,13)"},
         {"model": "fcnn3", "lr": "selected", "seed": 10, "rates": {"lr": "1e-5", "data.val_pairs": 300}},
     ]
-    cells = found(sweeper, tmp_path, *grids, rates=RATE, typed=["epochs=2", "data.val_pairs=200"])
+    cells = found(planner, tmp_path, *grids, rates=RATE, typed=["epochs=2", "data.val_pairs=200"])
     assert [(len(cell.trials), len(cell.finals)) for cell in cells] == [(6, 3)] * 4 + [(2, 1)]
     jobs = [job for cell in cells for job in (*cell.trials, *cell.finals)]
     assert {job.run.epochs for job in jobs} == {2}
@@ -62,14 +64,14 @@ def test_the_stages_match_but_for_the_keys_of_rates(sweeper: Any, tmp_path: Path
         assert len({(job.run.model.name, job.run.aux) for job in (*cell.trials, *cell.finals)}) == 1
 
 
-def test_the_final_runs_have_the_selected_value(sweeper: Any, tmp_path: Path) -> None:
-    cells = found(sweeper, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0,1"}, rates=RATE)
+def test_the_final_runs_have_the_selected_value(planner: Planner, tmp_path: Path) -> None:
+    cells = found(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0,1"}, rates=RATE)
 
     def score(job: Job) -> float:
         return {("ws2", 2e-3): 0.8, ("ws3", 2e-3): 0.7}.get((job.run.model.name, job.run.lr), 0.6)
 
-    assert selection.extend(cells, score, sweeper.plan, tmp_path) == []
-    finals, rows = selection.selected(cells, score, sweeper.plan, tmp_path)
+    assert selection.extend(cells, score, planner.plan, tmp_path) == []
+    finals, rows = selection.selected(cells, score, planner.plan, tmp_path)
     assert [job.folder.relative_to(tmp_path).as_posix() for job in finals] == [
         f"model={model},aux=false,lr=0.002/seed={seed}" for model in ("ws2", "ws3") for seed in (0, 1)
     ]
@@ -83,10 +85,10 @@ def test_the_final_runs_have_the_selected_value(sweeper: Any, tmp_path: Path) ->
     ]
 
 
-def test_the_score_is_the_validation_accuracy(sweeper: Any, tmp_path: Path) -> None:
+def test_the_score_is_the_validation_accuracy(planner: Planner, tmp_path: Path) -> None:
     """The run with the best test accuracy does not have the best validation accuracy."""
     [cell] = found(
-        sweeper, tmp_path, {"model": "ws2", "lr": "selected", "seed": 9}, rates={"lr": "1e-3,2e-3", "seed": 1}
+        planner, tmp_path, {"model": "ws2", "lr": "selected", "seed": 9}, rates={"lr": "1e-3,2e-3", "seed": 1}
     )
     for job, (val_acc, test_acc) in zip(cell.trials, ((0.8, 0.7), (0.7, 0.9)), strict=True):
         recorded = record(tmp_path / "made", "ws2", test_acc, val_acc, seed=1, lr=job.run.lr)
@@ -95,22 +97,22 @@ def test_the_score_is_the_validation_accuracy(sweeper: Any, tmp_path: Path) -> N
     assert select(cell.means(selection.validation_accuracy)) == 0.001
 
 
-def test_a_best_value_at_an_end_extends_the_list_three_times(sweeper: Any, tmp_path: Path) -> None:
+def test_a_best_value_at_an_end_extends_the_list_three_times(planner: Planner, tmp_path: Path) -> None:
     """One cell is always best at its largest rate, the other one in the middle. An unfinished cell is not extended."""
-    cells = found(sweeper, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0"}, rates=RATE)
+    cells = found(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0"}, rates=RATE)
 
     def score(job: Job) -> float:
         return job.run.lr if job.run.model.name == "ws3" else -abs(job.run.lr - 2e-3)
 
-    assert not selection.extend(cells, lambda _: None, sweeper.plan, tmp_path)
+    assert not selection.extend(cells, lambda _: None, planner.plan, tmp_path)
     for rate in (8e-3, 1.6e-2, 3.2e-2):
-        added = selection.extend(cells, score, sweeper.plan, tmp_path)
+        added = selection.extend(cells, score, planner.plan, tmp_path)
         assert [(job.run.model.name, job.run.lr, job.run.seed) for job in added] == [
             ("ws3", rate, 20),
             ("ws3", rate, 21),
         ]
-    assert not selection.extend(cells, score, sweeper.plan, tmp_path)
-    _, rows = selection.selected(cells, score, sweeper.plan, tmp_path)
+    assert not selection.extend(cells, score, planner.plan, tmp_path)
+    _, rows = selection.selected(cells, score, planner.plan, tmp_path)
     assert [(row["value"], row["at_end"]) for row in rows] == [(2e-3, False), (3.2e-2, True)]
 
 
@@ -123,19 +125,19 @@ def test_a_best_value_at_an_end_extends_the_list_three_times(sweeper: Any, tmp_p
     ],
 )
 def test_any_numeric_option_is_selected(
-    sweeper: Any, tmp_path: Path, option: str, values: str, tried: list[float]
+    planner: Planner, tmp_path: Path, option: str, values: str, tried: list[float]
 ) -> None:
     """The smallest value is the best. Whole numbers stay whole, and a value that is not allowed is not tried."""
     grid = {"model": "ws3", "aux": "true", option: "selected", "seed": "0"}
-    [cell] = found(sweeper, tmp_path, grid, rates={option: values, "seed": "20"})
+    [cell] = found(planner, tmp_path, grid, rates={option: values, "seed": "20"})
 
     def score(job: Job) -> float:
         return -selection.value(job, option)
 
-    while selection.extend([cell], score, sweeper.plan, tmp_path):
+    while selection.extend([cell], score, planner.plan, tmp_path):
         pass
     assert cell.values == tried
-    [final], [row] = selection.selected([cell], score, sweeper.plan, tmp_path)
+    [final], [row] = selection.selected([cell], score, planner.plan, tmp_path)
     assert row["value"] == tried[0] and row["at_end"] and selection.value(final, option) == tried[0]
 
 
@@ -153,17 +155,17 @@ def test_any_numeric_option_is_selected(
     ],
 )
 def test_what_does_not_fit_together_is_one_line(
-    sweeper: Any, tmp_path: Path, grids: list, rates: dict, typed: list, message: str
+    planner: Planner, tmp_path: Path, grids: list, rates: dict, typed: list, message: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        found(sweeper, tmp_path, *grids, rates=rates, typed=typed)
+        found(planner, tmp_path, *grids, rates=rates, typed=typed)
     assert message in str(error.value) and len(str(error.value).splitlines()) == 1
 
 
-def test_a_typed_value_replaces_selected(sweeper: Any, tmp_path: Path) -> None:
+def test_a_typed_value_replaces_selected(planner: Planner, tmp_path: Path) -> None:
     planned: list[Job] = []
     grids, arguments = [{"lr": "selected", "seed": "0"}], ["lr=1e-2"]
-    selection.in_stages(grids, RATE, arguments, tmp_path, sweeper.plan, lambda jobs, root: planned.extend(jobs))
+    selection.in_stages(grids, RATE, arguments, tmp_path, planner.plan, lambda jobs, root: planned.extend(jobs))
     assert [job.folder for job in planned] == [tmp_path / "model=ws3,aux=false,lr=0.01/seed=0"]
 
 
