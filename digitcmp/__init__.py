@@ -11,28 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from digitcmp.api import sweep as sweep
-    from digitcmp.api import train as train
-    from digitcmp.frames import curves as curves
-    from digitcmp.frames import effects as effects
-    from digitcmp.frames import results as results
-    from digitcmp.runs.checkpoint import load as load
+    from digitcmp.api import curves, effects, results, sweep, train
+    from digitcmp.runs.checkpoint import load
 
 __all__ = ["curves", "effects", "load", "results", "sweep", "train"]
-MODULES = {  # imported on first use, because torch imports slowly
-    "curves": "frames",
-    "effects": "frames",
-    "load": "runs.checkpoint",
-    "results": "frames",
-    "sweep": "api",
-    "train": "api",
-}
 
 
 def __getattr__(name: str) -> Any:
-    if name in MODULES:
-        return getattr(import_module(f"digitcmp.{MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a function when it is used first: torch imports slowly."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("digitcmp.runs.checkpoint" if name == "load" else "digitcmp.api"), name)
 
 
 def __dir__() -> list[str]:

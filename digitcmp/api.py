@@ -1,11 +1,10 @@
-"""Training from Python and notebooks: `digitcmp.train` and `digitcmp.sweep`."""
+"""The functions for Python and notebooks: training, and the runs of a folder as pandas DataFrames."""
 
-import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import shorten
@@ -15,20 +14,16 @@ import pandas as pd
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from digitcmp import frames
 from digitcmp.config.conf import CONF, files
-from digitcmp.config.run import Run, groups
+from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.files import OUTCOME
-from digitcmp.sweeps.grid import typed
-from digitcmp.training import fit, messages
+from digitcmp.report.results import Results
+from digitcmp.runs.table import curve_table
+from digitcmp.sweeps.grid import typed, without_hydra
+from digitcmp.training import messages
 
-FORCED = ("FORCE_COLOR", "CLICOLOR_FORCE")  # Jupyter sets them; a progress bar would be a line every moment
-NO_DRY_RUN = "dry_run=true is not allowed: it is an option of the command line. Leave it out."
-OF_A_SWEEP = {  # options that `train` rejects -> the advice
-    "sweep": "it names a sweep. Use folder=FOLDER for the folder of a run, or digitcmp.sweep.",
-    "stop_on_failure": "it is an option of a sweep. Use digitcmp.sweep.",
-}
+INTERNAL = ["contrast"]  # columns of effects that contain objects of the report
 
 
 def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> dict[str, Any]:
@@ -43,33 +38,32 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
         The content of result.json, and `folder`, the run's folder.
 
     Raises:
-        ConfigError: if an option is not allowed or is an option of a sweep.
+        ConfigError: if an option is not allowed.
         RunError: if the run cannot be trained or written.
         FloatingPointError: if a loss is not finite.
     """
     given = [*overrides, *(override(key, value) for key, value in flattened(options).items())]
-    for key in (argument.partition("=")[0].lstrip("+") for argument in given):
-        if key in OF_A_SWEEP:
-            raise ConfigError(f"{key} is not allowed: {OF_A_SWEEP[key]}")
     try:
-        composed, run_folder = compose_run(given, folder)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("config", given, return_hydra_config=True)
+            is_sweep, run_folder = config.hydra.sweeper.grids != [{}], Path(folder or config.hydra.run.dir)
+        run = Run.of(OmegaConf.to_container(without_hydra(config), resolve=True))  # type: ignore[arg-type]
     except messages.MENDABLE as error:
-        raise ConfigError(messages.reason(error, given)) from None
-    run = Run.of(composed)
-    if run.dry_run:
-        raise ConfigError(NO_DRY_RUN)
-    first = run_folder
-    for number in itertools.count(2):  # two runs can start in the same second
-        if folder or not run_folder.exists():
-            break
-        run_folder = run_folder.with_name(f"{first.name}-{number}")
+        raise ConfigError(messages.reason(error)) from None
+    if is_sweep or run.dry_run:
+        raise ConfigError(f"{' '.join(given)} trains no single run; one is expected. Use digitcmp.sweep for a sweep.")
+    while folder is None and run_folder.exists():  # two runs can start in the same second
+        run_folder = run_folder.with_name(f"{run_folder.name}-2")
+
+    from digitcmp.training import fit  # slow import
+
     return fit.train(run, run_folder) | {"folder": str(run_folder)}
 
 
 def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
     """Train a sweep like `python train.py -m OVERRIDES`, and return all its runs.
 
-    Finished runs are not trained again. The sweep runs in a process of its own, and its output is printed.
+    Finished runs are not trained again. The sweep runs in a process of its own, which ends with this function.
 
     Args:
         overrides: options as on the command line, "model=ws2,ws3", "experiment=table1".
@@ -77,34 +71,55 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
             `sweep="mine"` names the sweep and its folder, multirun/mine.
 
     Returns:
-        One row per finished run, as returned by `digitcmp.results` for the sweep's folder.
+        One row per finished run, as returned by `results` for the sweep's folder.
 
     Raises:
         ConfigError: if an option is not allowed.
         RunError: if a run failed. The message names the last failed run and its error.
     """
     given = [*overrides, *(swept(key, value) for key, value in flattened(options).items())]
-    if "dry_run=true" in given:
-        raise ConfigError(NO_DRY_RUN)
-    line = [sys.executable, "-m", "digitcmp", "train", "-m", *given]
     with TemporaryDirectory() as folder:
         file = Path(folder) / "outcome.json"
-        plain = {key: value for key, value in os.environ.items() if key not in FORCED} | {OUTCOME: str(file)}
-        pipe = subprocess.PIPE
-        with subprocess.Popen(line, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=plain) as process:
-            assert process.stdout is not None
-            try:
-                for text in process.stdout:
-                    print(text, end="", flush=True)
-            except BaseException:  # an interrupted notebook leaves nothing running
-                process.terminate()
-                raise
-        outcome = json.loads(file.read_text("utf-8")) if file.exists() else {"error": "the sweep was stopped"}
+        environment = os.environ | {OUTCOME: str(file), "TTY_COMPATIBLE": "0"}  # no progress bar in Jupyter
+        subprocess.run([sys.executable, "-m", "digitcmp", "train", "-m", *given], env=environment)
+        outcome = json.loads(file.read_text("utf-8")) if file.exists() else {"error": "the sweep trained no run"}
     if "error" in outcome:
         raise (ConfigError if outcome.get("is_config") else RunError)(outcome["error"])
     if outcome["failures"]:
         raise RunError(outcome["failures"][-1])
-    return frames.results(outcome["folder"])
+    return results(outcome["folder"])
+
+
+def results(folder: str | Path) -> pd.DataFrame:
+    """Return one row per finished run: every setting, every score, and `path`, the run's folder.
+
+    Args:
+        folder: the folder of a sweep or a run, or a report whose runs were deleted.
+
+    Raises:
+        RunError: if the folder does not exist or holds no finished run.
+    """
+    return Results.load([Path(folder)]).runs
+
+
+def curves(folder: str | Path) -> pd.DataFrame:
+    """Return metrics.csv of every run: one row per run and epoch, with `path`, `cell` and `seed`.
+
+    Raises:
+        RunError: as `results`.
+    """
+    return curve_table(results(folder))
+
+
+def effects(folder: str | Path) -> pd.DataFrame:
+    """Return the effect of every factor of a sweep, paired by seed, with its 95 % interval, p and verdict.
+
+    The rows and columns are those of the report's effects.csv.
+
+    Raises:
+        RunError: as `results`.
+    """
+    return Results.load([Path(folder)]).effects.drop(columns=INTERNAL)
 
 
 def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +128,7 @@ def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in options.items():
         if key in ("callbacks", "logger") and isinstance(value, list) and isinstance([*value, 0][0], Mapping):
             value = {f"own{number}": target for number, target in enumerate(value)}
-        if key not in (*groups(), "optimizer", "schedule") or not isinstance(value, Mapping):
+        if not isinstance(value, Mapping):
             flat[key] = value
             continue
         of_group = dict(value)
@@ -132,32 +147,10 @@ def swept(key: str, value: Any) -> str:
 
 def override(key: str, value: Any) -> str:
     """Return an option with a Python value as it is typed. Raise ConfigError for a value of an unsupported type."""
-    if isinstance(value, str):
-        return f"{key}={value}"
     try:
-        return f"{key}={typed(value)}"
+        return f"{key}={value if isinstance(value, str) else typed(value)}"
     except (TypeError, ValueError):
-        short = shorten(repr(value), 60)
-        if isinstance(value, Iterable):
-            raise ConfigError(
-                f"{key}={short} is not allowed: one value is expected. Use digitcmp.sweep to train several."
-            ) from None
-        raise ConfigError(f"{key}={short} is not allowed; expected a number, string, list or mapping") from None
-
-
-def compose_run(given: Sequence[str], folder: str | Path | None) -> tuple[dict[str, Any], Path]:
-    """Return the configuration of a run and its folder.
-
-    Raises:
-        ConfigError: if the options describe a sweep.
-        HydraException, OmegaConfBaseException: if Hydra rejects an option.
-    """
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", list(given), return_hydra_config=True)
-        if config.hydra.sweeper.grids != [{}]:
-            raise ConfigError(f"{' '.join(given)} is a sweep; one run is expected. Use digitcmp.sweep.")
-        composed = OmegaConf.to_container(config, resolve=False)
-        run_folder = Path(folder or config.hydra.run.dir)
-    assert isinstance(composed, dict)
-    del composed["hydra"]
-    return OmegaConf.to_container(OmegaConf.create(composed), resolve=True), run_folder  # type: ignore[return-value]
+        raise ConfigError(
+            f"{key}={shorten(repr(value), 60)} is not allowed; expected a number, string, list or mapping. "
+            "Use digitcmp.sweep for several values."
+        ) from None

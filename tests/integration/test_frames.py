@@ -35,7 +35,7 @@ def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     runs = digitcmp.sweep(model="ws2", aux=[True, False], seed=range(2), **small)
     assert len(runs) == 4 and set(runs.label) == {"WS2", "AL3"} and (tmp_path / "multirun/mine").is_dir()
     assert "4 runs in multirun/mine, 0 finished before" in capfd.readouterr().out
-    with pytest.raises(ConfigError, match="^dry_run=true is not allowed"):
+    with pytest.raises(RunError, match="^the sweep trained no run"):
         digitcmp.sweep(model="ws2", dry_run=True)
     narrow = digitcmp.sweep(model={"name": "ws2", "hidden": [8, 9]}, **small | {"sweep": "narrow"})
     assert set(narrow.hidden) == {8, 9}
