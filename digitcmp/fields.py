@@ -5,61 +5,33 @@ pydantic validates strictly: 1 is not true, "2" is not 2, an unknown key is an e
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeGuard, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    create_model,
-)
-from pydantic.errors import PydanticUndefinedAnnotation
-from pydantic_core import PydanticCustomError
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from digitcmp.errors import ConfigError
 
-
-def number(value: Any) -> Any:
-    """Return the number that a text spells, '0.001' of an environment variable, and other values unchanged."""
-    for kind in (int, float):
-        if isinstance(value, str):
-            with suppress(ValueError):
-                value = kind(value)
-    return value
-
-
-FromText = BeforeValidator(number)
-Count = Annotated[int, FromText, Field(ge=1)]
-UpToThousand = Annotated[int, FromText, Field(ge=1, le=1000)]
-Natural = Annotated[int, FromText, Field(ge=0)]
-Bins = Annotated[int, FromText, Field(ge=2)]
-Positive = Annotated[float, FromText, Field(gt=0)]
-NonNegative = Annotated[float, FromText, Field(ge=0)]
-Fraction = Annotated[float, FromText, Field(gt=0, lt=1)]
-BelowOne = Annotated[float, FromText, Field(ge=0, lt=1)]
-Batches = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, le=1)]  # their number, or their share
+Count = Annotated[int, Field(ge=1)]
+UpToThousand = Annotated[int, Field(ge=1, le=1000)]
+Natural = Annotated[int, Field(ge=0)]
+Bins = Annotated[int, Field(ge=2)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2)]
 
-ELSEWHERE = {  # names in Lightning and lightning-hydra-template -> the option here
+ELSEWHERE = {  # names of the paper, of Lightning and of Hydra -> what is expected here
     "learning_rate": "lr",
-    "optimizer": "lr, or optimizer=NAME",  # model.optimizer.lr
-    "max_epochs": "epochs",
     "lambda": "aux_weight",
-    **dict.fromkeys(("scheduler", "lr_scheduler"), "schedule"),
-    **dict.fromkeys(("net", "backbone", "network"), "model"),
-    "data_dir": "data.root",
-    "task_name": "sweep",
-    "output_dir": "hydra.run.dir",
+    "optimizer": "lr, or optimizer=NAME",  # model.optimizer.lr of lightning-hydra-template
     "ckpt_path": "digitcmp evaluate checkpoint=RUN",
-    "patience": "callbacks=early_stopping",
-    "max_steps": "trainer.max_steps",
-    "n_jobs": "hydra.launcher.n_jobs",
+    "experiment": "# @package _global_, the first line of its file",
 }
 
 
@@ -109,30 +81,29 @@ def validate(
     except ValidationError as error:
         errors = error.errors(include_url=False)
     first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
-    key = option(first["loc"], group)
+    key = prefix + option(first, values)
     if first["type"] == "extra_forbidden":
-        raise ConfigError(unknown(prefix + key, known, hint))
+        raise ConfigError(unknown(key, known, hint))
     if first["type"] == "missing":
-        raise ConfigError(f"{prefix}{key} is missing")
-    reasons = [error["msg"] for error in errors if option(error["loc"], group) == key]  # one for each type of a union
+        raise ConfigError(f"{key} is missing")
+    reasons = [error["msg"] for error in errors if prefix + option(error, values) == key]  # one for each type
     reason = " or ".join(dict.fromkeys(reasons)).replace(" or Input should be ", " or ")
-    raise ConfigError(f"{prefix}{key}={shown(first['input'])} is not allowed; {reason[0].lower()}{reason[1:]}")
+    raise ConfigError(f"{key}={shown(first['input'])} is not allowed; {reason[0].lower()}{reason[1:]}")
 
 
-def option(location: Iterable[int | str], group: type[Group]) -> str:
-    """Return the option at the location of a pydantic error: ('model', 'hidden', 0) -> 'model.hidden[0]'.
+def option(error: ErrorDetails, values: Any) -> str:
+    """Return the option that an error is about, by its location: ('model', 'hidden', 0) -> 'model.hidden[0]'.
 
     Members of a union, which pydantic names in a location, are left out.
     """
     key = ""
-    kind: Any = group
-    for part in location:
+    for part in error["loc"]:
+        is_missing = error["type"] == "missing" and part == error["loc"][-1]
         if isinstance(part, int):
-            key += f"[{part}]"
-        elif is_group(kind):
-            key += f".{part}" if key else part
-            kind = getattr(kind.model_fields.get(part), "annotation", None)
-    return key
+            key, values = f"{key}[{part}]", values[part]
+        elif isinstance(values, Mapping) and (part in values or is_missing):
+            key, values = f"{key}.{part}", values.get(part)
+    return key.removeprefix(".")
 
 
 def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> type[Group]:
@@ -144,9 +115,6 @@ def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> typ
     Args:
         function: a function or a class.
         left_out: the names of parameters that are not options.
-
-    Raises:
-        ConfigError: if a type is not defined in the function's module.
     """
     fields: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
@@ -155,20 +123,7 @@ def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> typ
         kind = Any if parameter.annotation is parameter.empty else parameter.annotation
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (kind, default)
-    name = function.__name__
-    group = create_model(f"{name}'s arguments", __base__=Group, __module__=function.__module__, **fields)
-    try:
-        group.model_rebuild()
-    except PydanticUndefinedAnnotation as error:
-        raise ConfigError(
-            f"{name}: the type {error.name} of an argument is not defined in {function.__module__}; "
-            "a type that is imported at run time is expected. Import it outside TYPE_CHECKING."
-        ) from None
-    return group
-
-
-def is_group(annotation: Any) -> TypeGuard[type[Group]]:
-    return isinstance(annotation, type) and issubclass(annotation, Group)
+    return create_model(f"{function.__name__}'s arguments", __base__=Group, __module__=function.__module__, **fields)
 
 
 def unknown(key: str, known: Iterable[str], hint: str) -> str:
@@ -181,9 +136,8 @@ def unknown(key: str, known: Iterable[str], hint: str) -> str:
     """
     known = list(known)
     group, _, name = key.rpartition(".")
-    for part in (name, *group.split(".")[1:]):
-        if ELSEWHERE.get(part, key) != key:
-            return f"{key} is unknown: did you mean {ELSEWHERE[part]}?"
+    if name in ELSEWHERE:
+        return f"{key} is unknown: did you mean {ELSEWHERE[name]}?"
     for keys in ([other for other in known if other.rpartition(".")[0] == group], known):
         names = {other.rpartition(".")[2]: other for other in reversed(keys)}
         if near := get_close_matches(name, names, n=1):
@@ -192,5 +146,9 @@ def unknown(key: str, known: Iterable[str], hint: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as on the command line: true, null, [300,50]."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+    """Return a value as on the command line: true, null, [300,50], '1' for a string that YAML reads as a number."""
+    if not isinstance(value, str):
+        return json.dumps(value, separators=(",", ":"), default=str)
+    with suppress(yaml.YAMLError):
+        return value if isinstance(yaml.safe_load(value), str) else f"'{value}'"
+    return value

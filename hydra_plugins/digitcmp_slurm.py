@@ -1,6 +1,7 @@
 """A sweep as a SLURM job array: Hydra's submitit launcher, changed to wait for every job of the array.
 
-submitit stops waiting at the first lost job, and does not notice a lost job if SLURM keeps no accounting.
+submitit stops waiting at the first lost job, and does not notice a lost job if SLURM keeps no accounting. It has no
+setting for this, so `launch` replaces a method of its jobs.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 
 from digitcmp.config.conf import CONF
+
+LAG = 15.0  # seconds that a network file system may take to show a result
 
 with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra reports the missing launcher
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
@@ -29,24 +32,23 @@ with contextlib.suppress(ImportError):  # without the extra `slurm`, Hydra repor
             return super().launch(job_overrides, initial_job_idx)
 
 
-def results(job: Any, lag: float = 15) -> list[JobReturn]:
-    """Wait for a job and return its result.
+def results(job: Any) -> list[Any]:
+    """Wait for a job and return its result, a failure if SLURM has not listed it for LAG seconds."""
+    import submitit
 
-    A job is lost if SLURM has not listed it for `lag` seconds, the delay of a network file system.
-    """
-    gone = None
-    while not job.paths.result_pickle.exists():
+    seen = time.monotonic()
+    while not job.paths.result_pickle.exists() and time.monotonic() - seen < LAG:
         if queued(job.job_id):
-            gone = None
-        elif gone is None:
-            gone = time.monotonic()
-        elif time.monotonic() - gone > lag:
-            return [failure(f"SLURM lost job {job.job_id}. Read its log, {job.paths.stdout}.")]
+            seen = time.monotonic()
         time.sleep(2)
-    outcome, result = job._get_outcome_and_result()  # the public result() adds lines behind the error
-    return [
-        result if outcome == "success" else failure(f"{result.splitlines()[-1]}. Read its log, {job.paths.stdout}.")
-    ]
+    problem = f"SLURM lost job {job.job_id}"
+    if job.paths.result_pickle.exists():
+        problem = f"SLURM job {job.job_id} failed"
+        with contextlib.suppress(Exception):
+            return submitit.Job.results(job)
+    failed = JobReturn(status=JobStatus.FAILED)
+    failed.return_value = RuntimeError(f"{problem}. Read its log, {job.paths.stdout}.")
+    return [failed]
 
 
 def queued(job: str) -> bool:
@@ -55,9 +57,3 @@ def queued(job: str) -> bool:
     if status.returncode:
         return "Invalid job id" not in status.stderr
     return bool(status.stdout.strip())
-
-
-def failure(message: str) -> JobReturn:
-    returned = JobReturn(status=JobStatus.FAILED)
-    returned.return_value = RuntimeError(message)
-    return returned

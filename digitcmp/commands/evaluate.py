@@ -15,7 +15,7 @@ from digitcmp.config.groups import DataConfig
 from digitcmp.data import datasets
 from digitcmp.data.spec import ImageSpec
 from digitcmp.data.tasks import TASKS
-from digitcmp.errors import CheckpointError, ConfigError, DataError
+from digitcmp.errors import ConfigError, DataError
 from digitcmp.fields import Group, Natural, validate
 from digitcmp.files import checksum
 from digitcmp.models.scores import COMPARISON, DIGITS, NOT_TOLD_APART, exceeds, majority, rounded
@@ -53,21 +53,17 @@ def main() -> None:
     import hydra
     from omegaconf import OmegaConf
 
-    from digitcmp.training import messages, process
+    from digitcmp.training import process
 
     def run(config: Any) -> None:
         from digitcmp.runs.checkpoint import locate  # slow import
 
-        try:
+        with process.one_line():
             checkpoint = locate(Path(str(config.checkpoint)))
             del config.checkpoint
             result = evaluate(checkpoint, OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
             print_scores(result)
             print(f"Written to {write(checkpoint, result)}")
-        except CheckpointError as error:
-            sys.exit(str(error))
-        except messages.MENDABLE as error:
-            sys.exit(messages.reason(error))
 
     for i, argument in enumerate(sys.argv):  # the folder of a run contains = and comma, which Hydra accepts in quotes
         if argument.startswith("checkpoint=") and argument[-1] not in "\"'":

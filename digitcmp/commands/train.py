@@ -2,19 +2,18 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from digitcmp.config.conf import CONF
 from digitcmp.config.run import Run
 from digitcmp.training import process
 
 
-def train(config: Any) -> float:  # a DictConfig; beartype rejects that annotation in the tests
+def train(config: DictConfig) -> float:
     """Train one run in the folder that Hydra made for it. A single run reports on the terminal, a job does not.
 
     Returns:
@@ -23,7 +22,7 @@ def train(config: Any) -> float:  # a DictConfig; beartype rejects that annotati
     run = Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
-    with process.guarded(run, folder, worker=not alone):
+    with process.single(folder) if alone else process.job(folder):
         from digitcmp.training.fit import train  # slow import; invalid values fail before it
 
         return float(train(run, folder, show=alone).get("val_acc", math.nan))

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, create_model, model_serializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from digitcmp.config import trainer
 from digitcmp.config.conf import argument_defaults, files, target_name
 from digitcmp.data.sources import READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
-from digitcmp.fields import (
-    Batches,
-    Count,
-    Group,
-    Natural,
-    Positive,
-    arguments_of,
-    one_of,
-    shown,
-    unknown,
-    validate,
-)
+from digitcmp.fields import Count, Group, Natural, Positive, arguments_of, one_of, shown, unknown, validate
 from digitcmp.models import schedules
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
@@ -32,120 +21,95 @@ from digitcmp.models.optimizers import OptimizerArguments
 
 NO_EFFECT = "cannot change a result, and is not part of a run's identity"
 IF_SET = "part of a run's identity unless it has its default"
-ARGUMENTS = "data.arguments."  # the prefix of an argument's key
+Precision = Literal["32-true", "16-mixed", "bf16-mixed", "64-true", "16-true", "bf16-true"]
 PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
-Target = dict[str, Any]  # a _target_ and its arguments, which Hydra instantiates
+
+def with_target(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return what Hydra is to instantiate. Raise PydanticCustomError if it has no `_target_`."""
+    if not isinstance(spec.get("_target_"), str):
+        reason = "Input should have a _target_, a class; select a file that has one, such as callbacks=early_stopping"
+        raise PydanticCustomError("target", reason)
+    return spec
 
 
-def named(group: str, targets: Any) -> Any:
-    """Return callbacks or loggers by name, without null ones. Raise ConfigError for one without a _target_."""
-    if not isinstance(targets, Mapping):
-        return targets
-    targets = {name: target for name, target in targets.items() if target is not None}
-    for name, target in targets.items():
-        typed = list(target) if isinstance(target, Mapping) else []
-        if "_target_" not in typed:
-            key = ".".join((group, name, *typed))
-            if near := get_close_matches(name, files(group), n=1):
-                raise ConfigError(f"{key} is unknown: {name} is not selected. Add {group}={near[0]}.")
-            raise ConfigError(
-                f"{key} needs {group}.{name}._target_=CLASS; the files of {group} are {', '.join(files(group))}."
-            )
-        arguments = list(files(group).get(name, {}).get(name, {}))
-        for key in typed:  # a file lacks most of the arguments of its class; only an obvious slip is an error
-            if key not in arguments and get_close_matches(key, arguments, n=1, cutoff=0.9):
-                raise ConfigError(unknown(f"{group}.{name}.{key}", [f"{group}.{name}.{k}" for k in arguments], ""))
-    return targets
+def without_null(targets: Any) -> Any:
+    """Return callbacks or loggers by name, without null ones."""
+    return {name: item for name, item in targets.items() if item is not None} if isinstance(targets, dict) else targets
 
 
-class ModelConfig(Group):
-    """A backbone with its arguments, and its default learning rates with and without the auxiliary loss."""
+Target = Annotated[dict[str, Any], AfterValidator(with_target)]  # a _target_ and its arguments
+Targets = Annotated[dict[str, Target], BeforeValidator(without_null)]
+Files = Annotated[dict[Annotated[str, one_of(("train", "test"))], str], Field(min_length=2)]
 
+
+class Registered(Group):
+    """A registered network or head, with the arguments of its builder.
+
+    Attributes:
+        group: the name of the group, 'model'.
+        registry: the registry of its builder.
+        name: its name.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    group: ClassVar[str]
+    registry: ClassVar[Mapping[str, Any]]
+    name: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the builder, including those at their default."""
+        return self.model_extra or {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_arguments(cls, config: Any) -> Any:
+        """Check the arguments by the builder's signature. Raise ConfigError."""
+        entry = cls.registry.get(str(config.get("name"))) if isinstance(config, Mapping) else None
+        if entry is None:
+            return config
+        own = {key: value for key, value in config.items() if key in cls.model_fields}
+        accepted = entry.arguments.model_fields
+        known = [f"{cls.group}.{key}" for key in (*cls.model_fields, *accepted)]
+        hint = f"{entry.name} accepts {', '.join(accepted) or 'no arguments'}"
+        arguments = {key: value for key, value in config.items() if key not in own}
+        return own | dict(validate(entry.arguments, arguments, f"{cls.group}.", known, hint))
+
+
+class ModelConfig(Registered):
+    """A backbone, and its default learning rates with and without the auxiliary loss."""
+
+    group = "model"
+    registry = NETWORKS
     name: Annotated[str, one_of(NETWORKS)]
     lr: Annotated[Positive | None, NO_EFFECT] = None  # recorded as the run's lr
     lr_aux: Annotated[Positive | None, NO_EFFECT] = None
-    arguments: dict[str, Any]
-
-    @model_validator(mode="before")
-    @classmethod
-    def gather(cls, config: Any) -> Any:
-        return gathered("model", NETWORKS, config, ("name", "lr", "lr_aux"))
-
-    @model_serializer
-    def nested(self) -> dict[str, Any]:
-        return {"name": self.name, **self.arguments, "lr": self.lr, "lr_aux": self.lr_aux}
 
 
-class HeadConfig(Group):
-    """A head with its arguments."""
-
+class HeadConfig(Registered):
+    group = "head"
+    registry = HEADS
     name: Annotated[str, one_of(HEADS)]
-    arguments: dict[str, Any]
-
-    @model_validator(mode="before")
-    @classmethod
-    def gather(cls, config: Any) -> Any:
-        return gathered("head", HEADS, config, ("name",))
-
-    @model_serializer
-    def nested(self) -> dict[str, Any]:
-        return {"name": self.name, **self.arguments}
 
 
-def gathered(group: str, registry: Mapping[str, Any], config: Any, own: Sequence[str]) -> Any:
-    """Return a group with the arguments of its registered builder checked and collected in `arguments`.
+def checked(group: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimizer or a schedule, its arguments checked. Raise ConfigError for one that its file in conf/ lacks.
 
-    Args:
-        group: the name of the group, 'model'.
-        registry: NETWORKS or HEADS.
-        config: the group as it was composed.
-        own: the keys of the group that are not arguments.
-
-    Raises:
-        ConfigError: for an argument that the builder lacks or does not allow.
+    A deleted argument gets its default. Targets without a file in conf/ check their arguments themselves.
     """
-    if not isinstance(config, Mapping):
-        return config
-    arguments = {key: value for key, value in config.items() if key not in own}
-    if entry := registry.get(str(config.get("name"))):
-        accepted = list(entry.arguments.model_fields)
-        known = [f"{group}.{key}" for key in (*own, *accepted)]
-        hint = f"{entry.name} accepts {', '.join(accepted) or 'no arguments'}"
-        arguments = dict(validate(entry.arguments, arguments, f"{group}.", known, hint))
-    return {key: config[key] for key in own if key in config} | {"arguments": arguments}
-
-
-def check_optimizer(spec: dict[str, Any]) -> dict[str, Any]:
-    """Check the arguments of an optimizer of conf/optimizer. Raise ConfigError."""
-    return checked("optimizer", spec, OptimizerArguments)
-
-
-def check_schedule(spec: dict[str, Any]) -> dict[str, Any]:
-    """Check the arguments of a schedule of conf/schedule. Raise ConfigError."""
-    function = getattr(schedules, str(spec.get("_target_")).rpartition(".")[2], schedules.constant)
-    return checked("schedule", spec, arguments_of(function, left_out=["progress"]))
-
-
-def checked(group: str, spec: dict[str, Any], types: type[Group]) -> dict[str, Any]:
-    """Return a spec with its arguments checked. Raise ConfigError if its file in conf/ lacks one, or for a wrong type.
-
-    Targets without a file in conf/ check their arguments themselves.
-    """
-    if not isinstance(spec.get("_target_"), str):
-        raise ConfigError(f"{group} needs a _target_, the name of a class or function. Add {group}=NAME.")
-    if name := target_name(group, spec):
-        accepted = argument_defaults(group, name)
-        given = {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
-        for key in given.keys() - accepted.keys():
-            others = [other for other in files(group) if key in argument_defaults(group, other)]
-            hint = f"{name} accepts {', '.join(accepted) or 'no arguments'}"
-            hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
-            raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
-        if lacking := [key for key in accepted if key not in given]:
-            raise ConfigError(f"{group}.{lacking[0]} is missing")
-        return {**spec, **validate(types, given, f"{group}.").model_dump(include=set(given))}
-    return spec
+    name = target_name(group, spec)
+    if name is None:
+        return spec
+    types = OptimizerArguments if group == "optimizer" else arguments_of(getattr(schedules, name), ["progress"])
+    accepted = argument_defaults(group, name)
+    given = accepted | {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
+    for key in given.keys() - accepted.keys():
+        others = [other for other in files(group) if key in argument_defaults(group, other)]
+        hint = f"{name} accepts {', '.join(accepted) or 'no arguments'}"
+        hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
+        raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
+    return spec | validate(types, given, f"{group}.").model_dump(include=set(given))
 
 
 class DataConfig(Group):
@@ -163,7 +127,7 @@ class DataConfig(Group):
     side: Count | None
     cls: str | None
     arguments: dict[str, Any]
-    file: Annotated[str | dict[str, str] | None, NO_EFFECT]  # its content is recorded as data_crc
+    file: Annotated[str | Files | None, NO_EFFECT]  # its content is recorded as data_crc
     drawn: Annotated[bool | None, NO_EFFECT]
     root: Annotated[str, NO_EFFECT]
 
@@ -182,14 +146,13 @@ class DataConfig(Group):
                 f"data.name={self.name} is not allowed; expected {known_names()}, or another name with either "
                 "data.file=FILE or data.cls=CLASS"
             )
+        elif self.arguments and not self.cls:
+            raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
         if reader:
             accepted = list(reader.arguments.model_fields)
             hint = f"{self.name} accepts {', '.join(accepted) or 'no arguments'}"
-            validate(reader.arguments, self.arguments, ARGUMENTS, [ARGUMENTS + key for key in accepted], hint)
-        elif self.arguments and not self.cls:
-            raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
-        if isinstance(self.file, dict) and self.file.keys() != {"train", "test"}:
-            raise ConfigError(f"data.file={shown(self.file)} is not allowed; expected {{train: FILE, test: FILE}}")
+            known = [f"data.arguments.{key}" for key in accepted]
+            validate(reader.arguments, self.arguments, "data.arguments.", known, hint)
         for file in self.file.values() if isinstance(self.file, dict) else [self.file]:
             if file is not None and not Path(file).exists():
                 raise ConfigError(f"data.file={file} does not exist; a file or folder is expected")
@@ -203,54 +166,42 @@ class StudyConfig(Group):
 
 
 class TrainerConfig(Group):
-    """The options of lightning.Trainer, with Lightning's names, types and meanings. Those with fields are used here."""
+    """The options of lightning.Trainer, with Lightning's names, types and meanings.
+
+    Only those that conf/config.yaml sets or a run uses have a field, because importing Lightning takes seconds.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     accelerator: Literal["cpu", "gpu", "cuda", "mps", "tpu", "hpu", "auto"]
-    precision: Literal[
-        "32-true",
-        "16-mixed",
-        "bf16-mixed",
-        "64-true",
-        "16-true",
-        "bf16-true",
-        "transformer-engine",
-        "transformer-engine-float16",
-    ]
+    precision: Annotated[Precision, BeforeValidator(lambda value: PRECISIONS.get(str(value), value))]
     gradient_clip_val: Positive | None
     gradient_clip_algorithm: Literal["norm", "value"]
     deterministic: bool | Literal["warn"]
+    num_sanity_val_steps: int | None
+    log_every_n_steps: Natural | None
+    enable_progress_bar: bool | None
+    enable_model_summary: bool | None
     check_val_every_n_epoch: Count | None = 1
-    limit_val_batches: Batches | None = None
+    limit_val_batches: Natural | Annotated[float, Field(ge=0, le=1)] | None = None  # their number, or their share
     fast_dev_run: bool | Natural = False
     enable_checkpointing: bool | None = None
-    enable_progress_bar: bool | None = None
     profiler: Literal["simple", "advanced", "pytorch"] | Target | None = None
     plugins: list[Target] = []
 
     @model_validator(mode="before")
     @classmethod
     def check_options(cls, config: Any) -> Any:
-        """Check the options without a field by Trainer's signature, and replace Lightning's short names of precisions.
+        """Check the other options by the signature of Trainer.
 
         Raises:
             ConfigError: for an option that is unknown, that a run rejects, or of another type.
         """
-        if not isinstance(config, Mapping):
-            return config
-        for key, value in config.items():
+        others = {key: config[key] for key in config if key not in cls.model_fields} if isinstance(config, dict) else {}
+        for key in others:
             if reason := trainer.REJECTED.get(key):
                 raise ConfigError(f"trainer.{key} is not allowed: {reason}")
-            if key not in cls.model_fields:
-                known = trainer.options()
-                if key not in known:
-                    names = [f"trainer.{name}" for name in known.keys() - trainer.REJECTED.keys()]
-                    raise ConfigError(
-                        unknown(f"trainer.{key}", sorted(names), "an option of lightning.Trainer is expected")
-                    )
-                expected: Any = Batches | None if key.startswith("limit_") else known[key].kind
-                fields: dict[str, Any] = {key: (expected, ...)}
-                validate(create_model("Option", __base__=Group, **fields), {key: value}, "trainer.")
-        precision = str(config.get("precision"))
-        return {**config, "precision": PRECISIONS[precision]} if precision in PRECISIONS else config
+        if others:
+            known = [f"trainer.{name}" for name in trainer.options().model_fields]
+            validate(trainer.options(), others, "trainer.", known, "an option of lightning.Trainer is expected")
+        return config

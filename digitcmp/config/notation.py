@@ -4,10 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
-
-import yaml
 
 from digitcmp.fields import shown
 
@@ -32,7 +29,7 @@ def described(callbacks: Sequence[Mapping[str, Any]]) -> str | None:
     """Return callbacks as a setting, 'EarlyStopping(monitor=val_acc,patience=3)', or None if there are none."""
     calls = []
     for callback in callbacks:
-        arguments = ",".join(f"{key}={quoted(value)}" for key, value in callback.items() if not key.startswith("_"))
+        arguments = ",".join(f"{key}={shown(value)}" for key, value in callback.items() if not key.startswith("_"))
         calls.append(f"{re.sub(LIGHTNING, '', callback['_target_'])}({arguments})")
     return ", ".join(calls) or None
 
@@ -43,19 +40,10 @@ def as_text(value: Any) -> Any:
     An empty mapping gives None. Return other values unchanged.
     """
     if isinstance(value, Mapping):
-        return ",".join(f"{key}={quoted(value[key])}" for key in sorted(value)) or None
+        return ",".join(f"{key}={shown(value[key])}" for key in sorted(value)) or None
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         return described(value)
     return value
-
-
-def quoted(value: Any) -> str:
-    """Return a value as on the command line, with quotes around a string that YAML would read as another type."""
-    result = shown(value)
-    if isinstance(value, str):
-        with suppress(yaml.YAMLError):
-            return result if isinstance(yaml.safe_load(result), str) else f"'{result}'"
-    return result
 
 
 def path_text(value: Any) -> str:

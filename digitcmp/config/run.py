@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, field_validator, model_validator
 
 from digitcmp import paper
 from digitcmp.config import plugins, rules, trainer
-from digitcmp.config.conf import argument_defaults, config_yaml, files, target_name
+from digitcmp.config.conf import argument_defaults, config_yaml, target_name
 from digitcmp.config.groups import (
     IF_SET,
     NO_EFFECT,
@@ -24,10 +24,9 @@ from digitcmp.config.groups import (
     ModelConfig,
     StudyConfig,
     Target,
+    Targets,
     TrainerConfig,
-    check_optimizer,
-    check_schedule,
-    named,
+    checked,
 )
 from digitcmp.config.notation import LONGEST, as_text, described, evaluated, path_text
 from digitcmp.data.labels import AUX_LABELS
@@ -44,7 +43,6 @@ from digitcmp.fields import (
     Positive,
     UpToThousand,
     one_of,
-    shown,
     validate,
 )
 from digitcmp.files import checksum
@@ -60,9 +58,10 @@ RENAMED = {  # the key of a group -> its name as a setting
     "data.arguments": "data_arguments",
     "trainer.plugins": "trainer_plugins",
 }
+OPTIMIZER = {"momentum": 0.0, "nesterov": False, "betas": None, "weight_decay": 0.0}  # settings of every run
 LONGEST_NAME = 240  # bytes of a folder's name
 DEFAULT_LR = 1e-3  # Adam's default, for a model whose file has none
-HELP = "python train.py --help lists every key"
+HELP = "--help lists every key"
 OBSERVERS = {  # callbacks that cannot change a result
     f"{package}.callbacks.{name}"
     for package in ("lightning.pytorch", "pytorch_lightning")
@@ -72,35 +71,35 @@ Settings = dict[str, Any]  # a run's flat configuration, without the options tha
 
 
 class Run(Group):
-    """One network trained on one draw of pairs."""
+    """One network trained on one draw of pairs. Options are checked in this order."""
 
+    plugins: Annotated[list[str], AfterValidator(plugins.load), NO_EFFECT]
     task: Annotated[str, one_of(TASKS)]
     seed: Natural
     aux: bool
     aux_weight: NonNegative
     aux_labels: Annotated[str, one_of(AUX_LABELS), IF_SET]
+    model: ModelConfig
     head: HeadConfig
     bins: Bins | None
     lr: Positive
     epochs: Count
     batch_size: Count
-    optimizer: Annotated[Target, AfterValidator(check_optimizer)]
-    schedule: Annotated[Target, AfterValidator(check_schedule)]
+    optimizer: Annotated[Target, AfterValidator(partial(checked, "optimizer"))]
+    schedule: Annotated[Target, AfterValidator(partial(checked, "schedule"))]
     label_smoothing: BelowOne
     ema: Fraction | None
     ensemble: UpToThousand
     tta: bool
     normalize: bool
     threads: UpToThousand
-    callbacks: dict[str, Target]
-    logger: Annotated[dict[str, Target], NO_EFFECT]
+    callbacks: Targets
+    logger: Annotated[Targets, NO_EFFECT]
     checkpoint: Literal["last", "best"]
     data: DataConfig
     trainer: TrainerConfig
-    model: ModelConfig
     study: StudyConfig
     pictures: Annotated[bool | None, NO_EFFECT]
-    plugins: Annotated[list[str], NO_EFFECT]
     sweep: Annotated[str, NO_EFFECT]
     force: Annotated[bool, NO_EFFECT]
     stop_on_failure: Annotated[bool, NO_EFFECT]
@@ -114,23 +113,16 @@ class Run(Group):
         Raises:
             ConfigError: for the first key or value that is not allowed.
         """
-        modules = config.get("plugins")
-        plugins.load(modules if isinstance(modules, list) and all(isinstance(name, str) for name in modules) else [])
-        if isinstance(stray := config.get("experiment"), Mapping):
-            raise ConfigError(
-                f"experiment: its file sets {', '.join(stray)} below `experiment`; its first line is expected to be "
-                "# @package _global_"
-            )
-        for group in ("model", "data", "head", "optimizer", "schedule"):
-            if not isinstance(config.get(group), Mapping):
-                given = f"{group}={shown(config[group])} is not allowed" if config.get(group) else f"{group} is missing"
-                raise ConfigError(f"{given}; expected {', '.join(files(group))}")
-        config = {**config, **{group: named(group, config.get(group) or {}) for group in ("callbacks", "logger")}}
-        if "lr" in config and config["lr"] is None:  # the model's default
-            rates = [config["model"].get(key) for key in ("lr_aux", "lr")[config.get("aux") is not True :]]
-            rate = next((rate for rate in rates if isinstance(rate, int | float)), DEFAULT_LR)
-            config = {**config, "lr": rate}
         return validate(cls, config, "", known_keys(), HELP)
+
+    @field_validator("lr", mode="before")
+    @classmethod
+    def default_lr(cls, lr: Any, info: Any) -> Any:
+        """Return the model's learning rate for null."""
+        if lr is not None or "model" not in info.data:
+            return lr
+        model = info.data["model"]
+        return (info.data.get("aux") and model.lr_aux) or model.lr or DEFAULT_LR
 
     @model_validator(mode="after")
     def check(self) -> Run:
@@ -202,7 +194,7 @@ def known_keys() -> Iterator[str]:
     """Yield every key as it is typed, including the arguments of all backbones and heads."""
     yield from (key for key in Run.model_fields if key not in groups())
     for group, kind in groups().items():
-        yield from (f"{group}.{key}" for key in kind.model_fields if key != "arguments" or group == "data")
+        yield from (f"{group}.{key}" for key in kind.model_fields)
     for network in NETWORKS.values():
         yield from (f"model.{key}" for key in network.arguments.model_fields)
     for head in HEADS.values():
@@ -217,13 +209,11 @@ def flatten(config: Mapping[str, Any]) -> Settings:
     """
     flat: Settings = {}
     for key, value in config.items():
-        if key == "head":
-            flat |= {"head": value["name"], **head_settings(value)}
-        elif key in ("optimizer", "schedule"):
-            flat |= target_settings(key, value)
+        if key in ("head", "optimizer", "schedule"):
+            flat |= part_settings(key, value)
         elif kind := groups().get(key):
-            names = [name for name in value if is_argument(kind, name) or identifies(kind, name, value[name])]
-            flat |= {RENAMED.get(f"{key}.{name}", name): as_text(value[name]) for name in names}
+            items = {name: item for name, item in value.items() if identifies(kind, name, item)}
+            flat |= {RENAMED.get(f"{key}.{name}", name): as_text(item) for name, item in items.items()}
         elif key == "callbacks":
             flat[key] = described([callback for callback in value.values() if callback["_target_"] not in OBSERVERS])
         elif identifies(Run, key, value):
@@ -234,45 +224,39 @@ def flatten(config: Mapping[str, Any]) -> Settings:
     return flat
 
 
-def head_settings(head: Mapping[str, Any]) -> Settings:
-    """Return the arguments of a head that differ from their default: {'temperature': 2} -> {'head_temperature': 2}."""
-    fields = HEADS[head["name"]].arguments.model_fields if head["name"] in HEADS else {}
-    return {
-        f"head_{key}": value
-        for key, value in head.items()
-        if key != "name" and (key not in fields or value != fields[key].default)
-    }
+def part_settings(group: str, spec: dict[str, Any]) -> Settings:
+    """Return a head, an optimizer or a schedule as settings: its name, and the arguments that are not at their default.
 
-
-def target_settings(group: str, spec: dict[str, Any]) -> Settings:
-    """Return an optimizer or a schedule as settings, with the arguments that differ from those of its file in conf/.
-
-    A target without a file is one setting, with its arguments.
+    The defaults are those of its file in conf/, of a head those of its builder. A target without a file is one setting.
     """
-    flat: Settings = {group: described([spec])}
-    optimizer = {"momentum": 0.0, "nesterov": False, "betas": None, "weight_decay": 0.0}
-    own = optimizer if group == "optimizer" else {}  # settings of every run
-    if name := target_name(group, spec):
-        standard = argument_defaults(group, name)
-        changed = {key: spec[key] for key in standard if spec.get(key) != standard[key]}
-        own = own | {key: spec[key] for key in ("momentum", "nesterov", "weight_decay") if key in spec}
-        own |= {"betas": changed["betas"]} if "betas" in changed else {}
-        flat = {group: name, **own} | {f"{group}_{key}": changed[key] for key in changed if key not in own}
+    name = spec["name"] if group == "head" else target_name(group, spec)
+    flat: Settings = {group: name or described([spec])}
+    if group == "optimizer":
+        flat |= OPTIMIZER
+    if name is None:
         return flat
-    return flat | own
-
-
-def is_argument(kind: type[Group], key: str) -> bool:
-    """Return whether a key of a group is an argument of the backbone."""
-    return kind is ModelConfig and key not in kind.model_fields
+    if group == "head":
+        fields = HEADS[name].arguments.model_fields if name in HEADS else {}
+        standard = {key: field.default for key, field in fields.items()}
+    else:
+        standard = argument_defaults(group, name)
+    for key, value in spec.items():
+        if key in flat and key != "betas":
+            flat[key] = value
+        elif key not in ("name", "_target_", "_partial_") and (key not in standard or value != standard[key]):
+            flat[key if key in flat else f"{group}_{key}"] = value
+    return flat
 
 
 def identifies(kind: type[Group], key: str, value: Any) -> bool:
     """Return whether an option with this value is part of a run's identity."""
-    if kind is TrainerConfig and key not in config_yaml()["trainer"]:
-        return key not in trainer.OBSERVING and value not in (trainer.options()[key].default, [])
+    if kind is ModelConfig:
+        return key == "name" or key not in kind.model_fields  # an argument of the backbone
     if kind is TrainerConfig:
-        return key not in trainer.OBSERVING
+        if key in trainer.OBSERVING or key in config_yaml()["trainer"]:
+            return key not in trainer.OBSERVING
+        field = kind.model_fields.get(key) or trainer.options().model_fields[key]
+        return bool(value != field.default)
     field = kind.model_fields[key]
     if IF_SET in field.metadata:
         return bool(value != (config_yaml()["data"] if kind is DataConfig else config_yaml())[key])

@@ -73,7 +73,7 @@ def overrides(config: Mapping[str, Any]) -> list[str]:
         for name, item in value.items():
             default = base[key].get(name)
             if key == "trainer" and name not in base[key]:
-                default = trainer.options()[name].default
+                default = trainer.options().model_fields[name].default
             if key == "head" and name not in base[key] and value["name"] in HEADS:
                 default = HEADS[value["name"]].arguments.model_fields[name].default
             if key == "model" and name in ("lr", "lr_aux"):  # the run's lr replaces them
@@ -127,7 +127,7 @@ def from_settings(run: Mapping[str, Any]) -> dict[str, Any]:
             level = config
         else:
             level = next((config[group] for group in ("data", "trainer") if name in config[group]), config["model"])
-            if name in trainer.options() and name not in accepted:  # an option of Lightning without a default in conf/
+            if name not in accepted and name in trainer.options().model_fields:  # Lightning has its default
                 level = config["trainer"]
         optional = level in (config["model"], config["optimizer"])
         if name and (not optional or name == "name" or name in {**accepted, **config["optimizer"]}):

@@ -1,4 +1,4 @@
-"""Guards around training: errors, signals, warnings, and GPUs that are hidden from CPU runs."""
+"""Guards around a command, a run and its training: errors, signals, warnings, and GPUs hidden from CPU runs."""
 
 import contextlib
 import logging
@@ -23,7 +23,7 @@ from digitcmp.config import help
 from digitcmp.config.run import Run
 from digitcmp.errors import RunError
 from digitcmp.files import outcome
-from digitcmp.runs.folder import ERROR, IN_A_SWEEP
+from digitcmp.runs.folder import ERROR
 from digitcmp.training.messages import MENDABLE, reason
 
 OmegaConf.register_new_resolver("digitcmp_help", help.help_text, replace=True)
@@ -36,14 +36,19 @@ IN_FULL = os.environ.get("HYDRA_FULL_ERROR") == "1"  # print tracebacks
 
 
 def command(main: Callable[[], None]) -> None:
-    """Call Hydra's `main`. Print an error that the user can resolve as one line, and exit with 1.
+    """Call Hydra's `main`, with errors in one line."""
+    with env_override({"HYDRA_FULL_ERROR": "1"}), one_line():  # Hydra then raises errors instead of printing them
+        main()
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Exit with 1 and one line for an error that the user can resolve, and with 130 for Ctrl-C.
 
     With HYDRA_FULL_ERROR=1, raise every error.
     """
-    before = os.environ.get("HYDRA_FULL_ERROR", "0")
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
     try:
-        main()
+        yield
     except KeyboardInterrupt:  # before the fit, or a second Ctrl-C
         sys.exit(130)
     except Exception as error:
@@ -53,8 +58,6 @@ def command(main: Callable[[], None]) -> None:
         message = reason(error)
         outcome(error=message, is_config=not isinstance(error, RunError | OSError))
         sys.exit(message)
-    finally:
-        os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def raised_by(error: BaseException, *packages: str) -> bool:
@@ -79,49 +82,34 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
-def guarded(run: Run, folder: Path, worker: bool) -> Iterator[None]:
-    """Guard a run that Hydra started. A single run exits with one line for an error that the user can resolve.
-
-    A worker of a sweep ignores Ctrl-C, because the sweep handles it, and writes its error into the run's folder. An
-    empty folder of a single run is removed.
-
-    Args:
-        run: the run's configuration.
-        folder: the run's folder.
-        worker: whether the run is a job of a sweep.
-    """
-    if worker:
-        os.environ.setdefault("WANDB_SILENT", "true")  # it prints nine lines per run
-        if multiprocessing.parent_process():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if not worker:
-        remove_empty(folder)  # Hydra made it; a killed run leaves no empty folder
+def single(folder: Path) -> Iterator[None]:
+    """Guard a single run: an error is one line, and a folder without files is removed."""
+    remove_empty(folder)  # Hydra made it; a killed run leaves no empty folder
     try:
-        named = (
-            worker and run.data.file and IN_A_SWEEP.search(folder.as_posix())
-        )  # other sweepers name folders differently
-        if named and folder.parent.name != run.cell_name:  # the cell's name contains the file's checksum
-            raise RunError(f"{run.data.file} has changed since the sweep started; the unchanged file is expected")
-        yield
-    except Exception as error:
-        if worker:
-            with contextlib.suppress(OSError):
-                (folder / ERROR).write_text(f"{reason(error)}\n", "utf-8")
-        if not worker:
-            remove_empty(folder)
-        if worker or IN_FULL or not isinstance(error, MENDABLE):
-            raise
-        sys.exit(reason(error))
+        with one_line():
+            yield
+    finally:
+        remove_empty(folder)
 
 
 def remove_empty(folder: Path) -> None:
-    """Remove a folder if it is empty, then its empty parents inside the working folder."""
-    if folder == Path.cwd():
-        return
+    """Remove a folder if it is empty, and its parents that are empty then."""
     with contextlib.suppress(OSError):
-        folder.rmdir()
-        if folder.is_relative_to(Path.cwd()):
-            os.removedirs(os.path.relpath(folder.parent))
+        os.removedirs(os.path.relpath(folder))
+
+
+@contextmanager
+def job(folder: Path) -> Iterator[None]:
+    """Guard a run of a sweep: write its error into its folder, and ignore Ctrl-C, which the sweep handles."""
+    os.environ.setdefault("WANDB_SILENT", "true")  # it prints nine lines per run
+    if multiprocessing.parent_process():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            (folder / ERROR).write_text(f"{reason(error)}\n", "utf-8")
+        raise
 
 
 @contextmanager

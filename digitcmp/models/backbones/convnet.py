@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     summary="A modern convolutional branch per image, unshared weights, by default 32 channels wide.",
     shared=False,
     min_side=4,
-    min_batch=2,
 )
 def convnet(images: ImageSpec, bins: int, shared: bool, width: Count | None = None) -> "Backbone":
     """Return a small VGG with batch norm and a branch per image.

@@ -52,7 +52,6 @@ class Network:
         summary: one line for the help and for reports, by default the first line of the builder's docstring.
         shared: the value of the builder's parameter `shared`. None if there is no such parameter or if it is an option.
         branches, unshared, merged, label, label_aux: as in `Facts`.
-        min_batch: the smallest training batch in pairs: 2 if a batch norm sees one row per pair.
         min_side: the height and width of the smallest images that it accepts, in pixels.
     """
 
@@ -65,7 +64,6 @@ class Network:
     merged: str | None = None
     label: str | None = None
     label_aux: str | None = None
-    min_batch: int = 1
     min_side: int = 1
 
     def __post_init__(self) -> None:
