@@ -78,7 +78,8 @@ def test_many_series_are_averaged_for_each_seed(tmp_path: Path) -> None:
 
 
 def test_about_as_many_steps_are_equal() -> None:
-    assert step_classes({"a": 1250, "b": 1200, "c": 1300, "d": 5000}) == {"b": 1, "a": 1, "c": 1, "d": 2}
+    classes = step_classes(pd.Series({"a": 1250, "b": 1200, "c": 1300, "d": 5000}))
+    assert classes.to_dict() == {"b": 1, "a": 1, "c": 1, "d": 2}
 
 
 @pytest.mark.parametrize(
