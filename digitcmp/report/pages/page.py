@@ -1,6 +1,5 @@
 """report.html: the report as one file that loads no other file."""
 
-import base64
 import itertools
 import json
 import re
@@ -21,7 +20,6 @@ from digitcmp.report.pages.section import Figure, Section, Table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
-MISTAKES = "pictures/mistakes.png"  # in a run's folder
 COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # light and dark scheme
 COLOURS |= {"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"}
 COLOURS["#5d636e"] = "var(--soft)"
@@ -51,7 +49,6 @@ def page(results: Results, sections: Iterable[Section], pictures: Mapping[str, b
         rule=rule.RULE,
         sections=[section for section in sections if section.parts],
         figures={name: drawing(svg) for name, svg in pictures.items()},
-        mistakes=mistakes(results),
         two_seeds=TWO_SEEDS,
         kinds=list(figures.VERDICTS),
     )
@@ -125,15 +122,3 @@ def drawing(svg: bytes) -> Markup:
     for colour, name in COLOURS.items():
         text = text.replace(colour, name)
     return Markup(text)
-
-
-def mistakes(results: Results) -> list[tuple[str, str]]:
-    """Return the captions and data URLs of the pictures of mistakes of the best and the worst run, where they exist."""
-    order = results.runs.test_acc.sort_values(kind="stable").index
-    pictures = []
-    for place, i in {"best": order[-1], "worst": order[0]}.items():
-        run = results.runs.loc[i]
-        if (file := Path(run.path) / MISTAKES).exists():
-            caption = f"The {place} run, {run.label} with seed {run.seed}: test accuracy {run.test_acc:.4f}."
-            pictures.append((caption, "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()))
-    return pictures
