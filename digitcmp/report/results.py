@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,23 +29,19 @@ class Results:
     Attributes:
         roots: The folders of the runs.
         runs: One row per finished run, like `run_table`, without duplicates, in the paper's order.
-        unfinished: The folders of runs that were started but not finished.
-        planned: The folders of runs that were never started.
+        missing: The folders of runs that are not finished.
         archives: The folders of reports whose CSV files were read because their runs were deleted.
         warnings: Warnings about the origin of the runs.
         code: The files of each fingerprint in the column `code` of `runs`, with their digests: `loader.CODE`.
-        duplicates: The folders of duplicate runs, each with the folder whose run is used.
         answers: The answers of each run to its test pairs, None if they were not requested.
     """
 
     roots: Sequence[Path]
     runs: pd.DataFrame
-    unfinished: Sequence[Path] = ()
-    planned: Sequence[Path] = ()
+    missing: Sequence[Path] = ()
     archives: Sequence[Path] = ()
     warnings: Sequence[str] = ()
     code: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=loader.CODE))
-    duplicates: Mapping[Path, Path] = field(default_factory=dict)
     answers: pd.DataFrame | None = None
 
     @classmethod
@@ -65,15 +61,15 @@ class Results:
         table = pd.concat(tables, ignore_index=True)
         if table.empty:
             raise RunError(f"{', '.join(map(str, roots))}: no finished run; a folder of runs is expected")
-        table, duplicates, warnings = loader.drop_repeated(loader.fill_defaults(table))
+        missing = loader.missing_folders(roots, table)
+        table, warnings = loader.drop_repeated(loader.fill_defaults(table))
         code = pd.concat(codes).drop_duplicates(["code", "function"])
         code = code[code.code.isin(table.code)] if "code" in table else code
         code = code.sort_values("code", kind="stable", ignore_index=True)
         warnings += loader.origin_warnings(table, code)
         table = loader.sort_runs(table)
-        unfinished, planned = loader.missing_folders(roots, table, duplicates)
         archives = [archive for archive in found if archive]
-        return cls(roots, table, unfinished, planned, archives, warnings, code, duplicates)
+        return cls(roots, table, missing, archives, warnings, code)
 
     @cached_property
     def changed_settings(self) -> list[dict[str, str]]:
@@ -103,7 +99,7 @@ class Results:
     @cached_property
     def grid(self) -> Grid:
         """The cells by seeds, with the runs that are not finished."""
-        return Grid(self.runs, [*self.unfinished, *self.planned])
+        return Grid(self.runs, self.missing)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -62,7 +62,7 @@ def evaluation(folder: Path, name: str, **changes: Any) -> None:
 def test_cells(tmp_path: Path) -> None:
     results = Results.load([grid(tmp_path)])
     cells = results.cells
-    assert not results.unfinished and not results.planned and not results.warnings
+    assert not results.missing and not results.warnings
     assert list(cells.label) == ["WS1", "WS3", "AL2", "AL4"]
     assert list(cells)[:7] == ["label", "model", "head", "aux", "lr", "train_pairs", "n"]
     ws1 = cells.iloc[0]
@@ -209,45 +209,28 @@ def test_a_damaged_run_is_missing(tmp_path: Path) -> None:
     folder = next(grid(tmp_path).glob("*/seed=1"))
     (folder / METRICS).write_text("cut off")
     results = Results.load([tmp_path])
-    assert results.unfinished == [folder] and len(results.runs) == 11
+    assert results.missing == [folder] and len(results.runs) == 11
 
 
-def test_runs_that_never_began_are_told_apart(tmp_path: Path) -> None:
-    record(tmp_path / "sweep", "ws3", 0.8)
-    begun = record(tmp_path / "sweep", "ws3", None, seed=1)
-    planned = record(tmp_path / "sweep", "ws2", None, begun=False)
-    results = Results.load([tmp_path / "sweep"])
-    assert (results.unfinished, results.planned) == ([begun], [planned])
-    text = markdown(tmp_path / "sweep")
-    assert "1 missing, 1 never started" in text and "- model=ws3,aux=false,lr=0.001/seed=1\n" in text
-    command = f"find {tmp_path / 'sweep'} -type d -empty -delete"
-    assert f"never started: 1. Start the same sweep again to train them. If you do not want them, `{command}`" in text
-    subprocess.run(command.split(), check=True)
-    results = Results.load([tmp_path / "sweep"])
-    assert (results.unfinished, results.planned, len(results.runs)) == ([begun], [], 1)
+def test_missing_runs_are_listed(tmp_path: Path) -> None:
+    record(tmp_path, "ws3", 0.8)
+    begun = record(tmp_path, "ws3", None, seed=1)
+    planned = record(tmp_path, "ws2", None, begun=False)
+    assert Results.load([tmp_path]).missing == [planned, begun]
+    text = markdown(tmp_path)
+    assert "2 missing" in text and "- model=ws3,aux=false,lr=0.001/seed=1\n" in text
 
 
-def test_a_run_that_is_there_twice_counts_once(tmp_path: Path) -> None:
-    for sweep in ("first", "second"):
-        record(tmp_path / sweep, "ws3", 0.9)
-    record(tmp_path / "second", "ws3", None, seed=1)
-    record(tmp_path / "first", "ws3", 0.8, seed=1)
-    results = Results.load([tmp_path / "first", tmp_path / "second"])
-    assert len(results.runs) == 2 and not results.warnings
-    assert not results.unfinished  # seed=1 is finished in the other folder
-
-
-def test_a_run_in_two_folders_is_named_as_a_duplicate(tmp_path: Path) -> None:
+def test_a_run_in_two_folders_counts_once(tmp_path: Path) -> None:
     """The duplicate is detected in a folder that is not named after its cell, like that of a single run."""
     first = record(tmp_path / "a", "ws3", 0.9)
     single = tmp_path / "b" / "12-00-00_WS3"
     shutil.copytree(first, single)
+    record(tmp_path / "a", "ws3", 0.8, seed=1)
+    record(tmp_path / "b", "ws3", None, seed=1)
     results = Results.load([tmp_path / "a", tmp_path / "b"])
-    assert results.duplicates == {single: first} and not results.unfinished
-    done = report(tmp_path / "a", tmp_path / "b")
-    assert "missing runs" not in done.stdout
-    assert f"{single} holds the same run as {first}; it is counted once" in done.stdout.replace("\n", " ")
-    assert "1 runs: 1 cells" in (tmp_path / "a/report/report.md").read_text()
+    assert results.warnings == [f"1 runs are in several folders and are counted once, without {single}"]
+    assert len(results.runs) == 2 and not results.missing  # seed=1 is finished in the other folder
 
 
 def test_different_results_of_one_run_are_said(tmp_path: Path) -> None:
@@ -255,7 +238,7 @@ def test_different_results_of_one_run_are_said(tmp_path: Path) -> None:
     record(tmp_path / "second", "ws3", 0.8)
     results = Results.load([tmp_path])
     assert list(results.runs.test_acc) == [0.9]
-    [warning] = results.warnings
+    warning, _ = results.warnings
     assert "different results" in warning and "0.9000" in warning and "0.8000" in warning
 
 
@@ -343,7 +326,7 @@ def test_the_whole_report(tmp_path: Path) -> None:
     figures = {f"{name}.{form}" for name in ("accuracy", "effects", "curves") for form in ("png", "svg")}
     assert {file.name for file in out.iterdir()} == names | figures | {".manifest"}
     assert "AL4    0.002  3  0.951 ± 0.011  [0.925, 0.977]" in done.stdout  # complete on 80 columns too
-    assert "missing runs: 1 started but not finished, 0 not started. See report.md." in done.stdout
+    assert "1 runs are missing. See report.md." in done.stdout
     assert (out / "table.tex").read_text().count(r"\bottomrule") == 1
     assert r"0.951 $\pm$ 0.011" in (out / "table.tex").read_text()
     table = pd.read_csv(out / "runs.csv")

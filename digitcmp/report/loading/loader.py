@@ -1,7 +1,7 @@
 """The runs of some folders as one table: read, without duplicates, in the paper's order, with their origin."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from digitcmp.config.run import defaults
 from digitcmp.errors import RunError, listed
 from digitcmp.models import backbones
 from digitcmp.report.loading.settings import NO_SETTING, literal
-from digitcmp.runs.folder import CONFIG, RATES, run_folders
+from digitcmp.runs.folder import RATES, run_folders
 from digitcmp.runs.result import MAJORITY, NETWORK, RESULT_KEYS, SCORES
 from digitcmp.runs.table import run_table
 
@@ -103,12 +103,11 @@ def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{key: table[key].where(table[key].notna(), known[key]).infer_objects() for key in known})
 
 
-def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], list[str]]:
+def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Drop duplicate runs. The first by path is kept.
 
     Returns:
-        The table, the folder of the kept run by the folder of each dropped run, and a warning for each run with
-        different results.
+        The table, a warning if runs were dropped, and one for each run with different results.
     """
     table = table.sort_values("path", kind="stable")
     distinct = table.drop_duplicates(["config_hash", *SCORES])
@@ -117,9 +116,11 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, dict[Path, Path], 
     for _, same in table[table.config_hash.isin(differing)].groupby("config_hash"):
         scores = ", ".join(f"{run.test_acc:.4f} in {run.path}" for run in same.itertuples())
         warnings.append(f"the same run has different results, of which the first is used: test accuracy {scores}")
-    first = table.groupby("config_hash").path.transform("first")
-    folders = {Path(path): Path(kept) for path, kept in zip(table.path, first, strict=True) if path != kept}
-    return table.drop_duplicates("config_hash"), folders, warnings
+    repeated = table.duplicated("config_hash")
+    if repeated.any():
+        folders = listed(list(table.path[repeated]))
+        warnings.append(f"{repeated.sum()} runs are in several folders and are counted once, without {folders}")
+    return table[~repeated], warnings
 
 
 def sort_runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,22 +145,15 @@ def level_place(key: str, value: Any) -> tuple[int, list[Any], str]:
     return len(numbers), numbers, ""
 
 
-def missing_folders(
-    roots: Sequence[Path], table: pd.DataFrame, duplicates: Iterable[Path] = ()
-) -> tuple[list[Path], list[Path]]:
-    """Return the folders of unfinished runs and those of runs that were never started.
+def missing_folders(roots: Sequence[Path], table: pd.DataFrame) -> list[Path]:
+    """Return the folders below `roots` of the runs that are not finished, that is not in the table."""
+    done = {*table.path, *(table.cell + "/seed=" + table.seed.astype(str))}
+    return [folder for folder in run_folders(roots) if done.isdisjoint((str(folder), run_name(folder)))]
 
-    Args:
-        roots: The folders of the runs.
-        table: One row per finished run.
-        duplicates: The folders of duplicate runs, which are left out.
-    """
-    done = {*table.path, *map(str, duplicates), *(table.cell + "/seed=" + table.seed.astype(str))}
-    missing = [
-        folder for folder in run_folders(roots) if not {str(folder), f"{folder.parent.name}/{folder.name}"} & done
-    ]
-    unfinished = [folder for folder in missing if (folder / CONFIG).exists()]
-    return unfinished, [folder for folder in missing if folder not in unfinished]
+
+def run_name(folder: Path) -> str:
+    """Return the name of the folder of a run inside its sweep: CELL/seed=N."""
+    return f"{folder.parent.name}/{folder.name}"
 
 
 def origin_warnings(table: pd.DataFrame, code: pd.DataFrame) -> list[str]:

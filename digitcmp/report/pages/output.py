@@ -92,8 +92,7 @@ def show(results: Results, sections: Iterable[Section], console: Console) -> Non
             elif isinstance(part, list):
                 for line in part:
                     console.print(line, markup=False)
-    if results.unfinished or results.planned:
-        unfinished, unstarted = len(results.unfinished), len(results.planned)
-        console.print(f"missing runs: {unfinished} started but not finished, {unstarted} not started. See report.md.")
+    if results.missing:
+        console.print(f"{len(results.missing)} runs are missing. See report.md.")
     for warning in results.warnings:
         console.print(f"WARNING: {warning}", style="bold red", markup=False)

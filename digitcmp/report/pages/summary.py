@@ -102,8 +102,8 @@ def distrusted(results: Results) -> list[str]:
         lines.append(f"The highest accuracy is the best of {len(cells):,} cells by test pairs, so it is optimistic.")
     if refused := int(results.effects.refused.notna().sum()):
         lines.append(f"{refused} effects have no statistics; the section on effects gives the reasons.")
-    if missing := len(results.unfinished) + len(results.planned):
-        lines.append(f"{missing} runs are missing.")
+    if results.missing:
+        lines.append(f"{len(results.missing)} runs are missing.")
     return lines
 
 

@@ -18,9 +18,7 @@ SECTIONS = {  # by title, the function that yields the parts of a section, none 
     "Test images": effects.test_images,
     "Convergence": convergence.parts,
     "Learning curves": learning_curves.parts,
-    "Unfinished runs": origin.unfinished,
-    "Runs never started": origin.planned,
-    "Duplicates": origin.duplicates,
+    "Missing runs": origin.missing,
     "Runs": origin.parts,
 }
 

@@ -1,6 +1,5 @@
-"""The sections on the networks and on the runs: unfinished, never started, repeated, and their origin."""
+"""The sections on the networks and on the runs: the missing ones, and the origin of the others."""
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +7,11 @@ from digitcmp import paper
 from digitcmp.config.conf import CONF
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.formats import seeds
-from digitcmp.report.loading.loader import MADE_WITH, sweep_name
+from digitcmp.report.loading.loader import MADE_WITH, run_name, sweep_name
 from digitcmp.report.pages.section import File, Part, cut_lines
 from digitcmp.report.results import Results
 
-PLANNED = (
-    "Runs that the sweep planned but never started: {}. Start the same sweep again to train them. If you do not want "
-    "them, `{}` removes their empty folders."
-)
+MISSING = "Runs of the sweep that are not finished. Start the same sweep again to train them."
 
 
 def networks(results: Results) -> Iterator[Part]:
@@ -31,22 +27,11 @@ def networks(results: Results) -> Iterator[Part]:
     yield lines
 
 
-def unfinished(results: Results) -> Iterator[Part]:
-    """Yield the runs that were started but not finished."""
-    yield cut_lines([f"{folder.parent.name}/{folder.name}" for folder in results.unfinished])
-
-
-def planned(results: Results) -> Iterator[Part]:
-    """Yield the number of runs that were never started."""
-    if results.planned:
-        drop = f"find {shlex.join(map(str, results.roots))} -type d -empty -delete"
-        yield PLANNED.format(len(results.planned), drop)
-
-
-def duplicates(results: Results) -> Iterator[Part]:
-    """Yield a line for each folder that holds the same run as another folder."""
-    repeated = results.duplicates.items()
-    yield cut_lines([f"{folder} holds the same run as {first}; it is counted once" for folder, first in repeated])
+def missing(results: Results) -> Iterator[Part]:
+    """Yield the runs that are not finished."""
+    if results.missing:
+        yield MISSING
+        yield cut_lines([run_name(folder) for folder in results.missing])
 
 
 def parts(results: Results) -> Iterator[Part]:
@@ -55,12 +40,9 @@ def parts(results: Results) -> Iterator[Part]:
     yield File.csv("runs.csv", runs.drop(columns="path").assign(collapsed=results.collapsed), form=None)
     if len(results.code):
         yield File.csv("code.csv", results.code, form=None)
-    missing = f"{len(results.unfinished)} missing"
-    if results.planned:
-        missing += f", {len(results.planned)} never started"
     yield [
         *(command(results, root) for root in results.roots),
-        f"{len(runs)} runs: {len(cells)} cells, {seeds(cells.n)} each; {missing}",
+        f"{len(runs)} runs: {len(cells)} cells, {seeds(cells.n)} each; {len(results.missing)} missing",
         f"{runs.fit_seconds.sum() / 60:.0f} minutes of training in total, {runs.fit_seconds.mean():.1f} s per run",
         "`digitcmp report FOLDER --command CELL SEED` prints the command of one run of `runs.csv`",
         *(f"{key}: {'; '.join(sorted(runs[key].dropna().unique()))}" for key in MADE_WITH if key in runs),
@@ -78,6 +60,6 @@ def command(results: Results, root: Path) -> str:
     if used and used == list(range(used[0], used[-1] + 1)):
         span = f"range({used[0]},{used[-1] + 1})" if used[0] else f"range({len(used)})"
     own = f"seed: {span}" in file.read_text().replace('"', "")
-    if stage or results.unfinished or results.planned or own:
+    if stage or results.missing or own:
         return f"`python train.py -m experiment={name}`"
     return f"`python train.py -m experiment={name} 'seed={span}'`"
