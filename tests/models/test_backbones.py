@@ -110,6 +110,11 @@ def test_max_pooling_needs_a_pixel_more() -> None:
         backbones.build("ws3", ImageSpec(side=5), regularization="max_pool")
 
 
+def test_merged_networks_have_no_bins() -> None:
+    with pytest.raises(ValueError, match="bins=30 is not an option of fcnn1; expected null"):
+        backbones.build("fcnn1", bins=30)
+
+
 def test_no_name_twice() -> None:
     with pytest.raises(ValueError, match="the backbone 'ws3' is registered already; expected another name"):
         NETWORKS.register(NETWORKS["ws3"].builder, name="ws3")

@@ -170,6 +170,7 @@ def test_hparams_and_charts(tmp_path: Path, train: Run) -> None:
     result = json.loads((tmp_path / "out/result.json").read_text())
     settings = result.keys() - set(RESULT_KEYS)
     assert settings <= set(hparams) and hparams["ema"].string_value == "null" and hparams["aux"].string_value == "true"
+    assert hparams["label"].string_value == "AL4" and hparams["params"].number_value == 162_959
     tensor = events.Tensors("custom_scalars__config__")[0].tensor_proto
     layout = layout_pb2.Layout.FromString(tensor.string_val[0])
     charts = {chart.title: list(chart.multiline.tag) for chart in layout.category[0].chart}

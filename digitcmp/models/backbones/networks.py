@@ -83,11 +83,6 @@ class Network:
         shown = {field.name: getattr(self, field.name) for field in fields(Facts)}
         return Facts(**shown | {"arguments": defaults})
 
-    @property
-    def sized(self) -> bool:
-        """Whether it has the option `bins`, the size of a branch's embedding."""
-        return "bins" in inspect.signature(self.builder).parameters
-
 
 NETWORKS: Registry[Network] = Registry("backbone", Network)
 RECORDED: dict[str, Facts] = {}  # of networks in results, whose modules may not be imported
@@ -109,7 +104,7 @@ def build(name: str, images: ImageSpec = PAPER, bins: int | None = None, **argum
         arguments: the options of the network.
 
     Raises:
-        ValueError: if the images are too small.
+        ValueError: if the images are too small, or the network has no branches of variable size.
     """
     network = NETWORKS[name]
     if images.side < (least := network.min_side):
@@ -119,4 +114,6 @@ def build(name: str, images: ImageSpec = PAPER, bins: int | None = None, **argum
         )
     given = {"images": images, "bins": bins or images.classes, "shared": network.shared}
     accepted = inspect.signature(network.builder).parameters
+    if bins and "bins" not in accepted:
+        raise ValueError(f"bins={bins} is not an option of {name}; expected null")
     return network.builder(**{key: value for key, value in given.items() if key in accepted} | arguments)
