@@ -43,7 +43,7 @@ def condition(model: str, aux: bool, **changes: str) -> dict[str, str]:
 def difference(*sides: dict[str, str]) -> float:
     """Return the published difference of two conditions, or of four: the first difference minus the second."""
     weights = dict(enumerate((1.0, -1.0, -1.0, 1.0)[: len(sides)]))
-    return float(papers(sides, [Contrast("", "", "", weights)]).published[0])
+    return float(papers(dict(enumerate(sides)), [Contrast("", "", "", weights)]).published[0])
 
 
 def test_the_papers_own_differences() -> None:

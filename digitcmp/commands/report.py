@@ -10,7 +10,7 @@ from rich.console import Console
 
 from digitcmp import files
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.report import claims, requested
+from digitcmp.report import claims
 from digitcmp.report.pages import comparison
 from digitcmp.report.results import Results
 
@@ -99,10 +99,11 @@ def show_contrast(results: Results, given: Sequence[str], console: Console) -> N
     """Print the contrast between two given cells. Raise ConfigError if it cannot be measured."""
     from digitcmp.report.sections import accuracy, effects  # slow import
 
-    row, notes = requested.contrast(results, *given)
+    cells = [results.find_cell(name) for name in given]
+    row, notes = results.contrast(*cells)
     if reason := row.refused.iloc[0] if isinstance(row.refused.iloc[0], str) else "":
         raise ConfigError(f"{row.effect.iloc[0]} has no statistics: {reason}")
-    runs = results.runs[results.runs.cell.isin([requested.find_cell(results, name) for name in given])]
+    runs = results.runs[results.runs.cell.isin(cells)]
     accuracy.table(replace(results, runs=runs.reset_index(drop=True))).show(console)
     console.print("\npaired by seed, the first cell minus the second:", markup=False)
     effects.table(row).show(console)

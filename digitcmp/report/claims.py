@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -28,21 +28,13 @@ PAPERS_LAMBDA, PAPERS_BATCH = 1.0, 20.0  # section III
 MOST_NUMBERS, MOST_ROW = 125, 298  # letters of the numbers and of a row in claims.md, before " …"
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the paper.
-
-    Attributes:
-        words: The claim, in the paper's words where they are quoted.
-        section: Where the paper makes it.
-        experiment: The sweep that tests it.
-        answer: Takes the report's folder of that sweep and returns the answer.
-    """
+class Claim(NamedTuple):
+    """A claim of the paper, in its words where they are quoted, and the sweep that tests it."""
 
     words: str
-    section: str
+    section: str  # of the paper
     experiment: str
-    answer: Callable[[Path], Answer]
+    answer: Callable[[Path], Answer]  # takes the report's folder of the experiment
 
 
 def claims_table(folder: Path) -> pd.DataFrame:

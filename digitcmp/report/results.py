@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from digitcmp.errors import RunError
-from digitcmp.report.contrasts import accuracy_effects, tables
-from digitcmp.report.contrasts.cell_grid import Grid
-from digitcmp.report.contrasts.planned import ORDERS, question
+from digitcmp.errors import ConfigError, RunError, listed
+from digitcmp.report.contrasts import accuracy_effects
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid
+from digitcmp.report.contrasts.planned import ORDERS, question_names
 from digitcmp.report.loading import loader
 from digitcmp.report.loading.cells import cell_table
 from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.loading.settings import changed
-from digitcmp.report.statistics import collapse
+from digitcmp.report.statistics.rule import collapsed
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.table import curve_table
 
@@ -78,8 +79,8 @@ class Results:
 
     @cached_property
     def collapsed(self) -> pd.Series:
-        """The collapsed runs as booleans, one per run: `collapse.collapsed`."""
-        return collapse.collapsed(self.runs)
+        """The collapsed runs as booleans, one per run: `rule.collapsed`."""
+        return collapsed(self.runs)
 
     @cached_property
     def cells(self) -> pd.DataFrame:
@@ -108,13 +109,11 @@ class Results:
 
     @cached_property
     def averages(self) -> pd.DataFrame:
-        """The averages of a large design: `tables.averages`. Empty for a small design or for several data sets."""
-        single = ~self.effects.family.isin([*ORDERS, "lr"])
-        few = (single & self.effects.refused.isna()).sum() <= tables.LARGE
-        questions = {question(levels) for levels in self.grid.levels}
-        if few or len(questions) > 1:
-            return pd.DataFrame(columns=list(tables.AVERAGES))
-        return tables.averages(Grid(self.runs))
+        """The averages of a large design: `accuracy_effects.averages`. Empty for a small one or several data sets."""
+        single = ~self.effects.family.isin([*ORDERS, "lr"]) & self.effects.refused.isna()
+        if single.sum() <= accuracy_effects.LARGE or len(question_names(self.grid)) > 1:
+            return pd.DataFrame(columns=list(accuracy_effects.AVERAGES))
+        return accuracy_effects.averages(Grid(self.runs))
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -135,3 +134,43 @@ class Results:
         table = pd.concat([table for table in tables if len(table)] or [computed], ignore_index=True)
         table = table.drop_duplicates(by) if by else table
         return table[table.cell.isin(self.cells.cell)] if "cell" in table else table
+
+    def find_cell(self, given: str) -> str:
+        """Return the name of the cell with this title, name or label, in upper or lower case.
+
+        Raises:
+            ConfigError: There is no such cell, or several cells have this label.
+        """
+        cells = self.cells
+        for key in ("title", "cell", "label"):
+            found = cells[cells[key].str.lower() == given.lower()]
+            if len(found):
+                break
+        if len(found) == 1:
+            return str(found.cell.iloc[0])
+        near = list(found.title) or get_close_matches(given, cells.title, cutoff=0.4) or list(cells.title)
+        raise ConfigError(
+            f"{given!r} names {len(found)} cells of this report; the title, name or label of one is expected. Choose "
+            f"from {listed(list(map(repr, near)))}"
+        )
+
+    def contrast(self, first: str, second: str) -> tuple[pd.DataFrame, list[str]]:
+        """Measure the test accuracy of one cell minus that of another, over their common seeds.
+
+        Returns:
+            A frame with one row of `accuracy_effects.effects`, and a line for each cell with unpaired seeds.
+
+        Raises:
+            ConfigError: The cells share fewer than two seeds, or are the same.
+        """
+        names = [self.title_of[cell] for cell in (first, second)]
+        runs = self.runs[self.runs.cell.isin([first, second])]
+        paired = runs.seed.duplicated(keep=False)
+        if (n := runs.seed[paired].nunique()) < 2:
+            raise ConfigError(f"{names[0]} and {names[1]} share {n} seeds; two cells with 2 or more are expected")
+        grid, notes = Grid(runs[paired]), []
+        for cell, alone in runs[~paired].groupby("cell", sort=False):
+            notes.append(f"not paired: {self.title_of[cell]} seed={','.join(map(str, sorted(alone.seed)))}")
+        weights = {grid.names.index(first): 1.0, grid.names.index(second): -1.0}
+        contrast = Contrast("requested", " − ".join(names), "", weights)
+        return accuracy_effects.effects(grid, [contrast]), notes

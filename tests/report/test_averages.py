@@ -1,17 +1,17 @@
 """Tests of the averages over large designs and of their display in a report."""
 
-import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from records import record, report
+from records import report, sweep
 from scipy.special import stdtr
 
+from digitcmp.report.contrasts.accuracy_effects import averages
 from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.planned import MAIN, TWO_WAY
-from digitcmp.report.contrasts.tables import averages
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import RESULT
 
@@ -23,10 +23,12 @@ def design(root: Path) -> Path:
     adds .01 and one of 40 adds -.02.
     """
     sizes = {10: 0.01, 20: 0.0, 40: -0.02}
-    for model, aux, batch_size, seed in itertools.product(("ws1", "ws3"), (False, True), sizes, range(2)):
-        accuracy = 0.7 + 0.03 * (model == "ws3") + aux * (0.1 + 0.004 * seed + 0.02 * (model == "ws3"))
-        record(root, model, accuracy + sizes[batch_size], aux=aux, batch_size=batch_size, seed=seed)
-    return root
+
+    def accuracy(model: str, aux: bool, batch_size: int, seed: int) -> float:
+        shared = model == "ws3"
+        return 0.7 + 0.03 * shared + aux * (0.1 + 0.004 * seed + 0.02 * shared) + sizes[batch_size]
+
+    return sweep(root, accuracy, model=("ws1", "ws3"), aux=(False, True), batch_size=sizes, seed=range(2))
 
 
 def test_main_effects_and_interactions_are_averages_over_the_rest(tmp_path: Path) -> None:
@@ -66,14 +68,12 @@ def test_few_effects_have_no_averages(tmp_path: Path) -> None:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the report of 64 cells x 2 seeds: 2 networks, AL on and off, 4 batch sizes, 4 numbers of epochs."""
     root = tmp_path_factory.mktemp("sweeps") / "large"
-    levels = (("ws1", "ws3"), (False, True), (5, 10, 20, 40), (10, 20, 25, 50))
-    for model, aux, batch_size, epochs in itertools.product(*levels):
-        for seed in range(2):
-            accuracy = (
-                0.7 + 0.03 * (model == "ws3") + 0.1 * aux + 0.001 * batch_size + 0.001 * epochs + 0.002 * seed * aux
-            )
-            record(root, model, accuracy, aux=aux, batch_size=batch_size, epochs=epochs, seed=seed)
-    report(root)
+
+    def accuracy(model: str, aux: bool, batch_size: int, epochs: int, seed: int) -> float:
+        return 0.7 + 0.03 * (model == "ws3") + 0.1 * aux + 0.001 * (batch_size + epochs) + 0.002 * seed * aux
+
+    levels: dict[str, Any] = {"batch_size": (5, 10, 20, 40), "epochs": (10, 20, 25, 50)}
+    report(sweep(root, accuracy, model=("ws1", "ws3"), aux=(False, True), **levels, seed=range(2)))
     return root / "report"
 
 

@@ -1,4 +1,4 @@
-"""Tests of collapsed runs and of the head's loss against hand computations."""
+"""Tests of the table of cells: collapsed runs and the head's loss."""
 
 import shutil
 from pathlib import Path
@@ -11,51 +11,6 @@ from digitcmp.report.loading.loader import read_csv
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.report.sections import sections
-from digitcmp.report.statistics.collapse import base_rate, collapsed
-
-
-def runs(*accuracies: float, test_pairs: int = 1000, **columns: object) -> pd.DataFrame:
-    """Return runs of one cell."""
-    return pd.DataFrame({"cell": "a", "test_acc": accuracies, "test_pairs": test_pairs, **columns})
-
-
-@pytest.mark.pure
-def test_a_run_at_the_base_rate_collapsed() -> None:
-    # .55 + 3 sqrt(.55 * .45 / 1000) = .55 + 3 * .015732 = .597197
-    assert list(collapsed(runs(0.548, 0.597, 0.598))) == [True, True, False]
-    # with 100 pairs the standard error is .049749 and the limit .699247
-    assert list(collapsed(runs(0.699, 0.7, test_pairs=100))) == [True, False]
-
-
-@pytest.mark.pure
-def test_the_recorded_base_rate_counts() -> None:
-    # .9 + 3 sqrt(.09 / 1000) = .928460
-    assert list(collapsed(runs(0.901, 0.928, 0.929, task="same", majority=0.9))) == [True, True, False]
-    assert list(collapsed(runs(0.901, 0.94, task="same"))) == [True, False]  # .9 for ten classes
-    assert list(collapsed(runs(0.6, 0.61, task="unknown"))) == [False, False]  # its base rate is unknown
-    table = runs(0.6, 0.6, 0.6, 0.6).assign(task=[None, "leq", "same", "mine"], majority=[None, 0.56, None, None])
-    assert list(base_rate(table).round(2).fillna(-1)) == [0.55, 0.56, 0.9, -1]
-
-
-@pytest.mark.pure
-def test_a_run_far_below_its_cell_collapsed() -> None:
-    # the median is .82 and that of the deviations 0 .01 .01 .02 .146 is .01; the standard error is larger,
-    # sqrt(.82 * .18 / 1000) = .012149, so the limit is .82 - 5 * .012149 = .82 - .060745
-    assert list(collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.674))) == [False] * 4 + [True]
-    assert not collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.76)).any()  # .060 below
-    assert collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.759)).sum() == 1
-    # with 298 test pairs the standard error is .0219: .08 < 5 * .0219; then a cell with a large spread
-    assert not collapsed(runs(0.828, 0.828, 0.828, 0.748, test_pairs=298)).any()
-    assert not collapsed(runs(0.7, 0.75, 0.8, 0.85, 0.9)).any()
-    # with 100,000 pairs the standard error is small and the limit is a drop of .05
-    assert not collapsed(runs(0.9, 0.9, 0.9, 0.851, test_pairs=100_000)).any()
-    assert collapsed(runs(0.9, 0.9, 0.9, 0.849, test_pairs=100_000)).sum() == 1
-
-
-@pytest.mark.pure
-def test_cells_are_apart() -> None:
-    table = pd.concat([runs(0.95, 0.95, 0.95), runs(0.85, 0.85).assign(cell="b")], ignore_index=True)
-    assert not collapsed(table).any()
 
 
 def test_collapsed_runs_are_counted_named_and_no_setting(tmp_path: Path) -> None:

@@ -68,8 +68,7 @@ def compared(outcome: str, plus: list[float], minus: list[float]) -> pd.Series:
     """Return the row of `convergence` of an outcome of AL4 and WS3 by seed."""
     runs = pd.DataFrame({"model": "ws3", "head": "mlp", "lr": 1e-3, "aux": [True] * len(plus) + [False] * len(minus)})
     grid_of = Grid(runs.assign(cell=runs.aux.astype(str), seed=[*range(len(plus)), *range(len(minus))]))
-    named = [(contrast, np.nan) for contrast in claimed(grid_of)]
-    return of_outcome(grid_of, named, outcome, pd.Series(plus + minus)).iloc[0]
+    return of_outcome(grid_of, claimed(grid_of), outcome, pd.Series(plus + minus)).iloc[0]
 
 
 @pytest.mark.pure
@@ -106,7 +105,7 @@ def test_contrasts_of_curves_are_paired_by_seed(tmp_path: Path) -> None:
             curve(runs, "WS3", 1, [0.76, 0.77, 0.78, 0.79], [0.7, 0.86, 0.9, 0.9]),
         ]
     )
-    table = convergence(runs, curves).set_index("outcome")
+    table = convergence(runs, outcomes(runs, curves)).set_index("outcome")
     assert {*table.effect} == {"WS3 − WS1"} and {*table.family} == {"sharing"}
     # the differences are 2 - 3 and 1 - 4
     assert table["mean"]["epochs_to_75"] == pytest.approx(-2) and table.n["epochs_to_75"] == 2
@@ -128,7 +127,7 @@ def test_curves_at_equal_rates(tmp_path: Path) -> None:
             record(tmp_path, "ws3", 0.8, seed=seed, lr=lr)
             record(tmp_path, "ws3", 0.9 + 0.01 * seed, seed=seed, lr=lr, aux=True)
     results = Results.load([tmp_path])
-    table = convergence(results.runs, results.metrics.reindex(columns=list(CURVE)))
+    table = convergence(results.runs, outcomes(results.runs, results.metrics.reindex(columns=list(CURVE))))
     area = table[table.outcome == "area"]
     assert list(zip(area.effect, area.lr, strict=True)) == [("AL4 − WS3", 0.001), ("AL4 − WS3", 0.002)]
     # all curves are test_acc - .1 / epoch, so the areas differ by .10 and .11
@@ -164,8 +163,9 @@ def test_runs_without_a_curve_have_no_outcome(tmp_path: Path) -> None:
     some = curves[curves.seed != 2]
     table = outcomes(results.runs, some)
     assert len(table) == 8 and {*table.seed} == {0, 1}
-    assert {*convergence(results.runs, some).n.dropna()} <= {0, 2}
-    assert outcomes(results.runs, some.iloc[:0]).empty and convergence(results.runs, some.iloc[:0]).empty
+    assert {*convergence(results.runs, table).n.dropna()} <= {0, 2}
+    none = outcomes(results.runs, some.iloc[:0])
+    assert none.empty and convergence(results.runs, none).empty
     assert convergence_section.difference(
         {"outcome": "area", "mean": np.nan, "less": 1, "more": 0, "n": 2, "p_sign": 1.0}
     )

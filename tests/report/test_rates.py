@@ -8,7 +8,7 @@ import scipy.stats
 from conftest import ROOT
 from records import parts, record
 
-from digitcmp.report.contrasts.tables import equal_rates
+from digitcmp.report.contrasts.accuracy_effects import equal_rates
 from digitcmp.report.figures import save
 from digitcmp.report.results import Results
 

@@ -1,41 +1,49 @@
-"""Tests of the verdicts on effects."""
+"""Tests of the rules: verdicts on effects and collapsed runs."""
+
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from digitcmp.report.statistics.rule import NO_INTERVAL, in_words, robust_verdict, verdict
+from digitcmp.report.statistics.rule import NO_INTERVAL, base_rate, collapsed, in_words, robust_verdict, verdict
 
 pytestmark = pytest.mark.pure
 
 NAN = float("nan")
 
 
+def table(*rows: tuple[float, ...]) -> pd.DataFrame:
+    """Return effects from their means, the ends of their intervals, their claims, and Holm's p."""
+    return pd.DataFrame(rows, columns=["mean", "ci_low", "ci_high", "claim", "p_holm"])
+
+
 def test_verdicts_on_a_claim() -> None:
     rows = [
-        (0.03, 0.02, 0.04, 0.03, "as claimed"),
-        (0.036, 0.0301, 0.0416, 0.03, "as claimed"),  # excludes .03 by .0001: no reason for another verdict
-        (0.036, 0.0299, 0.0416, 0.03, "as claimed"),
-        (0.02, 0.015, 0.025, 0.03, "as claimed"),  # at the margin
-        (0.019, 0.014, 0.024, 0.03, "smaller than claimed"),
-        (0.05, 0.04, 0.06, 0.03, "larger than claimed"),
-        (0.045, 0.029, 0.061, 0.03, "undecided"),  # further than the margin, but contains the claim
-        (0.035, 0.004, 0.066, 0.03, "undecided"),  # .062 wide, twice the claim is .06
-        (0.035, 0.005, 0.065, 0.03, "as claimed"),
-        (0.12, 0.07, 0.17, 0.03, "larger than claimed"),  # wide, but far away
-        (0.015, -0.01, 0.04, 0.03, "undecided"),
-        (0.02, 0.0, 0.04, 0.03, "undecided"),
-        (0.005, -0.01, 0.021, 0.03, "undecided"),  # ends within the margin of the claim
-        (0.005, -0.01, 0.019, 0.03, "no effect seen"),
-        (-0.05, -0.06, -0.04, 0.03, "opposite to the claim"),
-        (0.03, NAN, NAN, 0.03, NO_INTERVAL),
+        (0.03, 0.02, 0.04, "as claimed"),
+        (0.036, 0.0301, 0.0416, "as claimed"),  # excludes .03 by .0001: no reason for another verdict
+        (0.036, 0.0299, 0.0416, "as claimed"),
+        (0.02, 0.015, 0.025, "as claimed"),  # at the margin
+        (0.019, 0.014, 0.024, "smaller than claimed"),
+        (0.05, 0.04, 0.06, "larger than claimed"),
+        (0.045, 0.029, 0.061, "undecided"),  # further than the margin, but contains the claim
+        (0.035, 0.004, 0.066, "undecided"),  # .062 wide, twice the claim is .06
+        (0.035, 0.005, 0.065, "as claimed"),
+        (0.12, 0.07, 0.17, "larger than claimed"),  # wide, but far away
+        (0.015, -0.01, 0.04, "undecided"),
+        (0.02, 0.0, 0.04, "undecided"),
+        (0.005, -0.01, 0.021, "undecided"),  # ends within the margin of the claim
+        (0.005, -0.01, 0.019, "no effect seen"),
+        (-0.05, -0.06, -0.04, "opposite to the claim"),
+        (0.03, NAN, NAN, NO_INTERVAL),
     ]
-    *numbers, expected = zip(*rows, strict=True)
-    mean, low, high, claim = map(np.array, numbers)
-    assert list(verdict(mean, low, high, 0.01, claim)) == list(expected)
+    found = verdict(table(*((*numbers, 0.03, 0.01) for *numbers, _ in rows)))
+    assert list(found) == [expected for *_, expected in rows]
 
 
 def test_verdicts_without_a_claim_go_by_the_corrected_p() -> None:
-    assert list(verdict(0.03, 0.02, 0.04, np.array([0.04, 0.06]), NAN)) == ["effect seen", "no effect seen"]
+    rows = [(0.03, 0.02, 0.04, NAN, p) for p in (0.04, 0.06)]
+    assert list(verdict(table(*rows))) == ["effect seen", "no effect seen"]
 
 
 def test_the_robust_verdict_is_given_where_it_differs() -> None:
@@ -47,19 +55,72 @@ def test_the_robust_verdict_is_given_where_it_differs() -> None:
         ("no effect seen", (0.001, 0.03), (0.01, 0.005, 0.015), NAN, ""),  # both exclude 0: the correction decides
         ("effect seen", (0.01, 0.03), (NAN, NAN, NAN), NAN, ""),  # too few seeds
     ]
-    first, effect, robust, claim, expected = zip(*rows, strict=True)
-    found = robust_verdict(np.array(first), np.array(effect).T, np.array(robust).T, np.array(claim))
-    assert list(found) == list(expected)
+    first, interval, robust, claim, expected = zip(*rows, strict=True)
+    effects = table(*((0, *ends, size, NAN) for ends, size in zip(interval, claim, strict=True)))
+    effects[["trimmed", "trimmed_low", "trimmed_high"]] = robust
+    assert list(robust_verdict(np.array(first), effects)) == list(expected)
 
 
-def test_verdicts_in_words() -> None:
-    assert in_words("as claimed", 0.03) == "as claimed"
-    assert in_words("smaller than claimed", 0.0174) == "smaller than claimed (+0.017)"
-    assert in_words("effect seen", 0.02, "interval contains 0") == "effect seen; robust: interval contains 0"
-    assert in_words("effect seen", 0.02, "", {7: "no effect seen"}) == "effect seen; without seed 7: no effect seen"
-    both = in_words("undecided", 0.02, "as claimed", {3: "as claimed", 5: "as claimed"})
-    assert both == "undecided; robust and without seed 3 or 5: as claimed"
-    three = in_words("effect seen", 0.02, "", dict.fromkeys((3, 7, 9), "no effect seen"))
-    assert three == "effect seen; without seed 3, 7 or 9: no effect seen"
-    many = in_words("effect seen", 0.02, "", dict.fromkeys(range(4), "no effect seen"))
-    assert many == "effect seen; without any one of 4 seeds: no effect seen"
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (("as claimed", 0.03), "as claimed"),
+        (("smaller than claimed", 0.0174), "smaller than claimed (+0.017)"),
+        (("effect seen", 0.02, "interval contains 0"), "effect seen; robust: interval contains 0"),
+        (("effect seen", 0.02, "", {7: "undecided"}), "effect seen; without seed 7: undecided"),
+        (
+            ("undecided", 0.02, "as claimed", dict.fromkeys((3, 5), "as claimed")),
+            "undecided; robust and without seed 3 or 5: as claimed",
+        ),
+        (
+            ("effect seen", 0.02, "", dict.fromkeys((3, 7, 9), "undecided")),
+            "effect seen; without seed 3, 7 or 9: undecided",
+        ),
+        (
+            ("effect seen", 0.02, "", dict.fromkeys(range(4), "undecided")),
+            "effect seen; without any one of 4 seeds: undecided",
+        ),
+    ],
+)
+def test_verdicts_in_words(verdicts: tuple[Any, ...], expected: str) -> None:
+    assert in_words(*verdicts) == expected
+
+
+def runs(*accuracies: float, test_pairs: int = 1000, **columns: object) -> pd.DataFrame:
+    """Return runs of one cell."""
+    return pd.DataFrame({"cell": "a", "test_acc": accuracies, "test_pairs": test_pairs, **columns})
+
+
+def test_a_run_at_the_base_rate_collapsed() -> None:
+    # .55 + 3 sqrt(.55 * .45 / 1000) = .55 + 3 * .015732 = .597197
+    assert list(collapsed(runs(0.548, 0.597, 0.598))) == [True, True, False]
+    # with 100 pairs the standard error is .049749 and the limit .699247
+    assert list(collapsed(runs(0.699, 0.7, test_pairs=100))) == [True, False]
+
+
+def test_the_recorded_base_rate_counts() -> None:
+    # .9 + 3 sqrt(.09 / 1000) = .928460
+    assert list(collapsed(runs(0.901, 0.928, 0.929, task="same", majority=0.9))) == [True, True, False]
+    assert list(collapsed(runs(0.901, 0.94, task="same"))) == [True, False]  # .9 for ten classes
+    assert list(collapsed(runs(0.6, 0.61, task="unknown"))) == [False, False]  # its base rate is unknown
+    table = runs(0.6, 0.6, 0.6, 0.6).assign(task=[None, "leq", "same", "mine"], majority=[None, 0.56, None, None])
+    assert list(base_rate(table).round(2).fillna(-1)) == [0.55, 0.56, 0.9, -1]
+
+
+def test_a_run_far_below_its_cell_collapsed() -> None:
+    # the median is .82 and that of the deviations 0 .01 .01 .02 .146 is .01; the standard error is larger,
+    # sqrt(.82 * .18 / 1000) = .012149, so the limit is .82 - 5 * .012149 = .82 - .060745
+    assert list(collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.674))) == [False] * 4 + [True]
+    assert not collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.76)).any()  # .060 below
+    assert collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.759)).sum() == 1
+    # with 298 test pairs the standard error is .0219: .08 < 5 * .0219; then a cell with a large spread
+    assert not collapsed(runs(0.828, 0.828, 0.828, 0.748, test_pairs=298)).any()
+    assert not collapsed(runs(0.7, 0.75, 0.8, 0.85, 0.9)).any()
+    # with 100,000 pairs the standard error is small and the limit is a drop of .05
+    assert not collapsed(runs(0.9, 0.9, 0.9, 0.851, test_pairs=100_000)).any()
+    assert collapsed(runs(0.9, 0.9, 0.9, 0.849, test_pairs=100_000)).sum() == 1
+
+
+def test_cells_are_apart() -> None:
+    table = pd.concat([runs(0.95, 0.95, 0.95), runs(0.85, 0.85).assign(cell="b")], ignore_index=True)
+    assert not collapsed(table).any()

@@ -51,11 +51,11 @@ def test_an_effect_on_the_same_images_by_hand() -> None:
 def test_an_interval_is_widened_by_the_standard_error() -> None:
     """Standard errors of .03 over ten seeds and of .04 over images combine to .05."""
     t = 2.262157
-    row = widened({"ci_low": 0.5 - t * 0.03, "ci_high": 0.5 + t * 0.03, "n": 10}, 0.04**2)
-    assert (row["images_low"], row["images_high"]) == pytest.approx((0.5 - t * 0.05, 0.5 + t * 0.05))
-    assert row["images_share"] == pytest.approx(0.64)
-    alone = widened({"ci_low": 0.1, "ci_high": 0.3, "n": 2}, 0.0)
-    assert (alone["images_low"], alone["images_high"], alone["images_share"]) == pytest.approx((0.1, 0.3, 0))
+    rows = pd.DataFrame({"ci_low": [0.5 - t * 0.03, 0.1], "ci_high": [0.5 + t * 0.03, 0.3], "n": [10, 2]})
+    table = widened(rows, [0.04**2, 0.0])
+    assert list(table.images_low) == pytest.approx([0.5 - t * 0.05, 0.1])
+    assert list(table.images_high) == pytest.approx([0.5 + t * 0.05, 0.3])
+    assert list(table.images_share) == pytest.approx([0.64, 0])
 
 
 def test_the_variance_of_simulated_seeds_on_shared_images() -> None:

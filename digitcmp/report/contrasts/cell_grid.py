@@ -1,6 +1,6 @@
 """The grid of cells and seeds, and contrasts as rows of weights over its cells."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +29,12 @@ class Contrast(NamedTuple):
         effect: The name of the effect: 'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)'.
         context: The common settings: 'epochs=50,test_pairs=5000'.
         weights: The weights by row of the grid.
-        varied: The settings in which the cells differ.
     """
 
     family: str
     effect: str
     context: str
     weights: Mapping[int, float]
-    varied: Sequence[str] = ()
 
     @property
     def first(self) -> int:
@@ -50,79 +48,50 @@ class Grid:
     A condition is a cell without its learning rate, which belongs to the recipe. A condition with one rate is the row
     of its cell. A condition with several rates is a further row without runs, after those of the cells.
 
-    Args:
-        runs: One row per finished run, like `run_table`.
-        missing: The folders of runs that are not finished.
-
     Attributes:
-        runs: The runs.
+        runs: One row per finished run, like `run_table`.
         seeds: The seeds, ascending.
-        cells: The levels of each cell, one row per cell.
-        conditions: The levels of each condition, without `lr`, by row.
+        cells: The levels of each cell, one row per cell. `names` are the names of the cells.
+        conditions: The levels of each condition, without `lr`, by row. `condition` is the row of that of each cell.
         levels: The levels of each row.
-        names: The name of the cell of each row, '' for a condition with several rates.
-        rates: The row of each cell by its rate, by the row of its condition.
-        rows: The row of each condition by its levels.
-        finished: The finished runs, (row, seed).
-        planned: The runs that are finished or planned, (row, seed).
+        varied: The settings with several levels.
+        finished: The finished runs, (row, seed). `planned` also has those that are not finished.
         repeated: The rows with several runs of one seed, (row,).
     """
 
     def __init__(self, runs: pd.DataFrame, missing: Iterable[Path] = ()) -> None:
+        """Arrange finished runs, and the folders of runs that are not finished."""
         records: dict[str, Any] = {run["cell"]: run for run in runs.drop_duplicates("cell").to_dict("records")}
-        unfinished = []
+        names, seeds = [*runs.cell], [*runs.seed]
         for folder in missing:
             if folder.parent.name.startswith("model="):
                 named = settings_in_name(folder)
                 records.setdefault(folder.parent.name, named)  # a name may abbreviate settings
-                unfinished.append((folder.parent.name, named["seed"]))
+                names.append(folder.parent.name)
+                seeds.append(named["seed"])
         table = settings_table(records)
-        self.runs = runs
         row = table.groupby(list(table), sort=False).ngroup()
-        self.cells = table.drop_duplicates().set_axis(range(row.max() + 1))
+        self.runs = runs
+        self.cells = table.drop_duplicates().reset_index(drop=True)
+        self.names = list(row.drop_duplicates().index)
         self.varied = [key for key in self.cells if self.cells[key].nunique() > 1]
-        self.set_conditions()
-        names = dict(zip(row.to_numpy()[::-1], row.index[::-1], strict=True))
-        self.names = [names.get(i, "") for i in range(len(self.levels))]
 
-        self.seeds = np.unique([*runs.seed, *(seed for _, seed in unfinished)])
-        self.place = row[runs.cell].to_numpy(), np.searchsorted(self.seeds, runs.seed)
-        count = np.zeros((len(self.levels), len(self.seeds)), int)
-        np.add.at(count, self.place, 1)
-        self.finished: np.ndarray = count.astype(bool)
-        self.repeated = np.any(count > 1, axis=1)
-        self.planned = self.finished.copy()
-        for name, seed in unfinished:
-            self.planned[row[name], np.searchsorted(self.seeds, seed)] = True
-
-    def set_conditions(self) -> None:
-        """Set `conditions`, `levels`, `rates` and `rows` from `cells`."""
         rest = self.cells.drop(columns="lr")
         number = rest.groupby(list(rest), sort=False).ngroup()
-        several = number[number.duplicated()].unique()
-        added = {condition: len(rest) + i for i, condition in enumerate(several)}
-        rows = [added.get(condition, row) for row, condition in number.items()]
-        conditions = rest.set_axis(rows)
+        conditions = rest.set_axis(np.where(number.duplicated(keep=False), len(rest) + number, rest.index))
+        self.condition = conditions.index
         self.conditions = conditions[~conditions.index.duplicated()]
-        self.levels: list[Levels] = [*self.cells.to_dict("records")]
-        self.levels += [self.conditions.loc[row].to_dict() for row in added.values()]
-        self.rates: dict[int, dict[str, int]] = {}
-        for row, condition in zip(rest.index, rows, strict=True):
-            self.rates.setdefault(condition, {})[self.cells.lr[row]] = row
-        levels = self.conditions.itertuples(index=False, name=None)
-        self.rows: dict[tuple[str, ...], int] = dict(zip(levels, self.conditions.index, strict=True))
+        self.levels: dict[int, Levels] = self.conditions.to_dict("index") | self.cells.to_dict("index")
 
-    def row(self, levels: Mapping[str, str]) -> int:
-        """Return the row of the condition with these levels. If it was never planned, add a row without runs."""
-        key = tuple(levels[name] for name in self.conditions)
-        if key not in self.rows:
-            self.rows[key] = len(self.levels)
-            self.levels.append(dict(zip(self.conditions, key, strict=True)))
-            self.names.append("")
-            none = np.zeros((1, len(self.seeds)), bool)
-            self.finished, self.planned = np.vstack([self.finished, none]), np.vstack([self.planned, none])
-            self.repeated = np.append(self.repeated, False)
-        return self.rows[key]
+        self.seeds, column = np.unique(seeds, return_inverse=True)
+        place = row[names].to_numpy(), column
+        self.planned = np.zeros((max(self.levels) + 1, len(self.seeds)), bool)
+        self.planned[place] = True
+        self.place = place[0][: len(runs)], place[1][: len(runs)]
+        count = np.zeros(self.planned.shape, int)
+        np.add.at(count, self.place, 1)
+        self.finished: np.ndarray = count > 0
+        self.repeated = np.any(count > 1, axis=1)
 
     def outcome(self, values: pd.Series) -> Outcome:
         """Return an outcome, one value per run, as an array of rows and seeds, nan without a run."""
@@ -132,64 +101,50 @@ class Grid:
 
     def matrix(self, contrasts: Sequence[Contrast]) -> csr_array:
         """Return the weights of some contrasts, (contrast, row)."""
-        rows = [i for i, contrast in enumerate(contrasts) for _ in contrast.weights]
-        cells = [cell for contrast in contrasts for cell in contrast.weights]
+        pairs = [(i, row) for i, contrast in enumerate(contrasts) for row in contrast.weights]
         weights = [weight for contrast in contrasts for weight in contrast.weights.values()]
-        return csr_array((weights, (rows, cells)), shape=(len(contrasts), len(self.levels)))
+        shape = len(contrasts), len(self.finished)
+        return csr_array((weights, np.array(pairs, int).reshape(-1, 2).T), shape=shape)
 
-    def contrast(self, family: str, weights: Mapping[int, float], varied: Sequence[str]) -> Contrast:
-        """Return the contrast of two cells, or of two such differences, with its name and context."""
-        names = [cell_name(self.levels[row], varied) for row in weights]
-        if len(names) == 2:
-            effect = f"{names[0]} − {names[1]}"
-        else:
-            effect = f"({names[0]} − {names[2]}) − ({names[1]} − {names[3]})"
-        return Contrast(family, effect, self.context(weights, varied), weights, varied)
-
-    def context(self, weights: Mapping[int, float], hidden: Iterable[str]) -> str:
-        """Return the settings of the first cell that are not at their default, without the hidden ones."""
-        left_out = {"model", "aux", "lr", *hidden}
-        levels = sorted(self.levels[next(iter(weights))].items())
-        return ",".join(f"{key}={level}" for key, level in levels if level and key not in left_out)
-
-    def refused(self, contrasts: Sequence[Contrast], least: int = 2) -> list[str | None]:
+    def refused(self, contrasts: Sequence[Contrast], least: int = 2) -> pd.Series:
         """Return why each contrast cannot be paired over `least` or more seeds, None if it can."""
-        unfinished = (self.planned & ~self.finished).any(axis=1) | ~self.finished.any(axis=1)
-        complete = ~(unfinished | self.repeated)
-        reasons: list[str | None] = []
+        names, seeds, lacking = {}, {}, {}
+        for row, levels in self.levels.items():
+            at_rate = row not in self.conditions.index  # one of several rates of a condition
+            names[row] = cell_name(levels, [key for key in self.varied if key != "lr" or at_rate])
+            seeds[row] = tuple(self.seeds[self.finished[row]].tolist())
+            lacking[row] = self.lacking(row, names[row])
+        reasons = []
         for contrast in contrasts:
-            rows = list(contrast.weights)
-            same = complete[rows].all() and (self.finished[rows] == self.finished[rows[0]]).all()
-            n = self.finished[rows[0]].sum()
-            few = f"n = {n}: an interval needs at least {least} seeds" if n < least else None
-            reasons.append(few if same else self.reason(rows))
-        return reasons
+            rows = sorted(contrast.weights, key=names.__getitem__)  # so that the same reason has the same text
+            reason = next((lacking[row] for row in rows if lacking[row]), None)
+            reasons.append(reason or unpaired([names[row] for row in rows], [seeds[row] for row in rows], least))
+        return pd.Series(reasons, dtype=object)
 
-    def reason(self, rows: Sequence[int]) -> str:
-        """Return why cells cannot be paired by seed."""
-        names = {}
-        for row in rows:
-            at_rate = row < len(self.cells) and row not in self.rates  # one of several rates of a condition
-            varied = [key for key in self.varied if key != "lr" or at_rate]
-            names[cell_name(self.levels[row], varied)] = row
-        by_seeds: dict[tuple[int, ...], list[str]] = {}
-        for name in sorted(names):  # so that the same reason has the same text
-            row = names[name]
-            if len(self.rates.get(row, ())) > 1:
-                return AMBIGUOUS
-            if not self.finished[row].any():
-                return f"missing runs: no run of {name} is finished"
-            if self.repeated[row]:
-                return f"ambiguous: several cells are {name}"
-            lacking = ", ".join(f"seed={seed}" for seed in self.seeds[self.planned[row] & ~self.finished[row]])
-            if lacking:
-                return f"missing runs: {name} lacks {lacking}"
-            by_seeds.setdefault(tuple(self.seeds[self.finished[row]]), []).append(name)
+    def lacking(self, row: int, name: str) -> str | None:
+        """Return why a row, by its name in the reason, cannot be paired with any other. None if it can."""
+        if row >= len(self.cells):
+            return AMBIGUOUS
+        if not self.finished[row].any():
+            return f"missing runs: no run of {name} is finished"
+        if self.repeated[row]:
+            return f"ambiguous: several cells are {name}"
+        seeds = self.seeds[self.planned[row] & ~self.finished[row]]
+        return f"missing runs: {name} lacks {', '.join(f'seed={seed}' for seed in seeds)}" if len(seeds) else None
+
+
+def unpaired(names: Sequence[str], seeds: Sequence[tuple[int, ...]], least: int) -> str | None:
+    """Return why some cells, by their names and seeds, cannot be paired, None if they can."""
+    by_seeds: dict[tuple[int, ...], list[str]] = {}
+    for name, of_cell in zip(names, seeds, strict=True):
+        by_seeds.setdefault(of_cell, []).append(name)
+    if len(by_seeds) > 1:
         texts = []
-        for seeds, (name, *more) in by_seeds.items():
+        for of_cells, (name, *more) in by_seeds.items():
             who = f"{name} and {len(more)} more have" if more else f"{name} has"
-            texts.append(f"{who} {' '.join(map(str, seeds))}")
+            texts.append(f"{who} {' '.join(map(str, of_cells))}")
         return f"different seeds: {', '.join(texts)}"
+    return f"n = {len(seeds[0])}: an interval needs at least {least} seeds" if len(seeds[0]) < least else None
 
 
 def settings_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -202,9 +157,9 @@ def settings_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
         records: The settings of each cell, by its name.
     """
     rows = [changed(record) | {"lr": to_text(record["lr"])} for record in records.values()]
-    first, last = ["model", "aux", "head"], ["lr"]
-    keys = [*first, *sorted({key for row in rows for key in row} - {*first, *last}), *last]
-    table = pd.DataFrame([{key: row.get(key, "") for key in keys} for row in rows], index=list(records))
+    table = pd.DataFrame(rows, index=list(records)).fillna("")
+    others = sorted({*table} - {"model", "aux", "head", "lr"})
+    table = table.reindex(columns=["model", "aux", "head", *others, "lr"], fill_value="")
     if "dataset" not in table:
         return table
     if "data_crc" in table:
@@ -214,14 +169,6 @@ def settings_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     if len(datasets) == 1:
         return table
     return table.drop(columns=[key for key in DATA_SET if key in table and datasets[key].nunique().max() == 1])
-
-
-def groups(cells: pd.DataFrame, keys: Sequence[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Yield the cells with the same levels of some settings, in the order of their first members."""
-    if not keys:
-        yield (), cells
-    elif len(cells):
-        yield from cells.groupby(list(keys), sort=False)
 
 
 def network(levels: Mapping[str, str]) -> tuple[str, bool]:
@@ -234,10 +181,16 @@ def changed_levels(levels: Mapping[str, str]) -> Levels:
     return {key: level for key, level in levels.items() if level and key not in ("model", "aux", "lr")}
 
 
-def cell_name(levels: Mapping[str, str], varied: Iterable[str]) -> str:
+def cell_context(levels: Mapping[str, str], hidden: Sequence[str] = ()) -> str:
+    """Return the changed settings of a cell without the hidden ones: 'epochs=50,test_pairs=5000'."""
+    settings = sorted(changed_levels(levels).items())
+    return ",".join(f"{key}={level}" for key, level in settings if key not in hidden)
+
+
+def cell_name(levels: Mapping[str, str], varied: Sequence[str]) -> str:
     """Return the name of a cell from its network and the settings among `varied`: 'AL4+ordinal augment'."""
-    varied = list(varied)
-    names = [paper.label(*network(levels), (levels["head"] if "head" in varied else "") or "mlp")]
+    head = levels["head"] if "head" in varied else ""
+    names = [paper.label(*network(levels), head or "mlp")]
     names += [level_name(key, levels[key]) for key in varied if key not in ("model", "aux", "head")]
     return " ".join(filter(None, names))
 

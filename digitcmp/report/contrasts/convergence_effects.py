@@ -4,6 +4,7 @@ A run that never reaches an accuracy is censored: its epoch is unknown, not larg
 no mean is given. The sign test still counts which seed was earlier, because any epoch is earlier than none.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from digitcmp.report.contrasts import planned
 from digitcmp.report.contrasts.accuracy_effects import measured
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid, sides
 from digitcmp.report.statistics import estimates
-from digitcmp.report.statistics.collapse import base_rate
+from digitcmp.report.statistics.rule import base_rate
 
 GAIN = 0.9  # the share of its own gain that a run reaches at epochs_to_gain
 CURVE = ("cell", "seed", "epoch", "train_acc", "val_acc", "test_acc")  # the columns of seed_curves.csv
@@ -70,12 +71,12 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([ours[["cell", "seed"]], table], axis=1)[complete.to_numpy()]
 
 
-def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+def convergence(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """Return the effects of the auxiliary loss and sharing on each outcome, paired by seed.
 
     Args:
         runs: One row per finished run.
-        curves: As in `outcomes`.
+        found: The outcomes of runs: rows of `outcomes`.
 
     Returns:
         COLUMNS, one row per outcome and contrast, and per common learning rate for networks with several. `plus` and
@@ -84,45 +85,37 @@ def convergence(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         seeds with a smaller and a larger outcome in `plus`, and p_sign is the exact p of the sign test. p_holm is
         Holm's p inside the outcome and family. Contrasts that cannot be paired have no row.
     """
-    found = outcomes(runs, curves)
     if found.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     grid = Grid(runs.loc[found.index])
-    named = [*((contrast, np.nan) for contrast in planned.claimed(grid)), *planned.at_equal_rates(grid)]
-    refused = grid.refused([contrast for contrast, _ in named], least=1)
-    named = [row for row, reason in zip(named, refused, strict=True) if reason is None]
-    tables = [of_outcome(grid, named, outcome, found[outcome]) for outcome in OUTCOMES]
+    contrasts = [*planned.claimed(grid), *planned.at_equal_rates(grid)]
+    contrasts = list(itertools.compress(contrasts, grid.refused(contrasts, least=1).isna()))
+    tables = [of_outcome(grid, contrasts, outcome, found[outcome]) for outcome in OUTCOMES]
     table = pd.concat(tables, ignore_index=True)
-    weights = grid.matrix(table.contrast.to_list())
+    weights = grid.matrix(list(table.contrast))
     for name, values in (("params", grid.runs.params), ("batch_ms", found.batch_ms.fillna(np.inf))):
         for side, by_seed in zip(("plus", "minus"), sides(weights, grid.outcome(values)), strict=True):
             table[f"{name}_{side}"] = pd.DataFrame(by_seed).mean(axis=1).replace(np.inf, np.nan)
     return table[list(COLUMNS)]
 
 
-def of_outcome(grid: Grid, named: Sequence[tuple[Contrast, float]], outcome: str, values: pd.Series) -> pd.DataFrame:
-    """Return the rows of `convergence` for one outcome, with the column `contrast`.
+def of_outcome(grid: Grid, contrasts: Sequence[Contrast], outcome: str, values: pd.Series) -> pd.DataFrame:
+    """Return the rows of `convergence` for one outcome from its value of each run, with the column `contrast`.
 
-    Args:
-        grid: The grid of the runs with a curve.
-        named: The contrasts and their learning rates, nan if the rates of both sides are not equal.
-        outcome: The name of the outcome.
-        values: The outcome of each run.
+    A contrast is left out if the outcome of one of its runs is unknown.
     """
     y = grid.outcome(values)
     known = (np.isnan(y) == ~grid.finished).all(axis=1)
-    named = [(contrast, lr) for contrast, lr in named if known[list(contrast.weights)].all()]
-    contrasts = [contrast for contrast, _ in named]
+    contrasts = [contrast for contrast in contrasts if known[list(contrast.weights)].all()]
     plus, minus = sides(grid.matrix(contrasts), y)
     reached = np.isfinite(plus) & np.isfinite(minus)
     used = reached if outcome in AT_TRAIN else ~np.isnan(plus)
-    censored = (used & ~reached).any(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore"):  # inf - inf
-        difference = np.where(used & ~censored, plus - minus, np.nan)
-    table = measured(contrasts, difference).assign(outcome=outcome, lr=[lr for _, lr in named], n=used.sum(axis=1))
+    mean = used & (reached | ~used).all(axis=1, keepdims=True)  # the seeds of the mean, none if a run is censored
+    table = measured(contrasts, np.subtract(plus, minus, out=np.full(plus.shape, np.nan), where=mean))
+    table = table.assign(outcome=outcome, lr=pd.to_numeric(table.context), n=used.sum(axis=1))
     table["less"], table["more"] = (used & (plus < minus)).sum(axis=1), (used & (plus > minus)).sum(axis=1)
     table["p_sign"] = estimates.sign_test(table.less.to_numpy(), table.more.to_numpy())
     for name, side in (("plus", plus), ("minus", minus)):
         table[f"reached_{name}"] = np.isfinite(side).sum(axis=1)
-        table[name] = pd.DataFrame(np.where(np.isnan(difference), np.nan, side)).mean(axis=1)
+        table[name] = pd.DataFrame(side).where(mean).mean(axis=1)
     return table

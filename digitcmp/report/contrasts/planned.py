@@ -1,73 +1,114 @@
-"""The contrasts that a sweep plans."""
+"""The contrasts that a sweep plans: rows of weights over the cells of its grid."""
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
+import pandas as pd
 
 from digitcmp import paper
 from digitcmp.models import backbones
-from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, changed_levels, groups
-from digitcmp.report.contrasts.factors import CLAIMS, NO_FACTOR, QUESTION, Factor, crossed, factors, levels, varying
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, cell_context, cell_name, network
 from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import default, level_name
+
+QUESTION = ("task", "dataset")  # settings that make up the question
+NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
+CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
 
 MAIN, TWO_WAY = "main effect", "two-way interaction"
 ORDERS = (MAIN, TWO_WAY, "higher interaction")  # the families of a factorial
 MEAN, BETWEEN = "mean over networks", "between data sets"
-INTERACTION, BACKBONE_INTERACTION = "interaction", "backbone interaction"
 MATCHED, MATCHED_INTERACTION = "backbone, same sharing", "backbone × auxiliary loss"
-FIRST = (*ORDERS, MEAN, BETWEEN, "auxiliary loss", "sharing", "branches")  # families at the head of the table
-# families of their own, so that the number of networks does not enlarge the p of other factors
-LAST = (INTERACTION, BACKBONE_INTERACTION, MATCHED_INTERACTION)
-TOLERANCE = 0.02  # the largest difference of equal parameters, as a share of those of the network without sharing
+# backbones interact in a family of their own, so that the number of networks does not enlarge the p of other factors
+INTERACTION, BACKBONE_INTERACTION = "interaction", "backbone interaction"
+OTHERS = ""  # the place of all other families, by name
+PLACES = (
+    *(*ORDERS, MEAN, BETWEEN, "auxiliary loss", "sharing", "branches", OTHERS),
+    *(INTERACTION, BACKBONE_INTERACTION, MATCHED_INTERACTION),
+)
 
-Weights = Mapping[int, float]
 Question = tuple[str, ...]  # the levels of QUESTION, '' for the default
 
 
-def effects(grid: Grid) -> list[Contrast]:
-    """Return the contrasts of effects.csv, sorted by family and context, those without the auxiliary loss first."""
-    cells = grid.conditions
-    factorials = list(designs(grid))
-    found = [contrast for design in factorials for contrast in factorial(grid, design)]
-    single = [contrast for factor in varying(cells) for contrast in crossed(grid, cells, factor)]
-    found += [*single, *crossed(grid, grid.cells, Factor("lr", "lr")), *means_over_networks(grid)]
-    known = {key(contrast.weights) for contrast in single}
-    found += [contrast for contrast in matched(grid) if key(contrast.weights) not in known]
-    questions = [Factor(name, name) for name in NO_FACTOR if name in cells and cells[name].nunique() > 1]
-    for first, second in itertools.combinations([*varying(cells), *questions], 2):
-        columns, families = {first.column, second.column}, {first.family, second.family}
-        if len(columns) < 2 or columns <= {*QUESTION}:
-            continue
-        in_every_context = families <= {*CLAIMS, *QUESTION}
-        averaged = {row for design in factorials if columns <= {*design.varied} for row in design.cells}
-        family = BACKBONE_INTERACTION if "backbone" in families else INTERACTION
-        for contrast in crossed(grid, cells, first, second, family=family):
-            if in_every_context or contrast.first not in averaged:
-                found.append(contrast)
-    contexts = {context: i for i, context in enumerate(dict.fromkeys(contrast.context for contrast in found))}
+class Factor(NamedTuple):
+    """A setting that varies.
 
-    def place(contrast: Contrast) -> tuple[int, int, str, int, bool]:
-        always_aux = all(grid.levels[row]["aux"] for row in contrast.weights)
-        return *family_place(contrast.family), contexts[contrast.context], always_aux
+    Attributes:
+        family: The family of its effects.
+        column: The setting.
+        levels: The levels that belong to the family, the first being the reference. () for all levels.
+    """
 
-    return sorted(found, key=place)
+    family: str
+    column: str
+    levels: tuple[str, ...] = ()
 
 
-def family_place(family: str) -> tuple[int, int, str]:
-    """Return the sort key of a family: FIRST, then the others by name, then LAST."""
-    if family in FIRST:
-        return 0, FIRST.index(family), family
-    if family in LAST:
-        return 2, LAST.index(family), family
-    return 1, 0, family
+AUX = Factor("auxiliary loss", "aux")
 
 
-def key(weights: Weights) -> frozenset[tuple[int, float]]:
-    """Return the weights of a contrast as a hashable value, without their order."""
-    return frozenset((row, round(weight, 9)) for row, weight in weights.items())
+def factors(cells: pd.DataFrame) -> list[Factor]:
+    """Return the settings with several levels, without NO_FACTOR, and the relations that the networks declare."""
+    networks = backbones.facts().values()
+    settings = [key for key in cells if key not in ("model", "lr", *NO_FACTOR)]
+    found = [AUX if key == AUX.column else Factor(key, key) for key in settings]
+    found += [Factor("sharing", "model", (other.unshared, other.name)) for other in networks if other.unshared]
+    found += [Factor("branches", "model", (other.merged, other.name)) for other in networks if other.merged]
+    return [factor for factor in [*found, Factor("backbone", "model")] if cells[factor.column].nunique() > 1]
+
+
+def levels(factor: Factor, group: pd.DataFrame) -> list[str]:
+    """Return the levels of a factor in a group of cells, the reference first."""
+    present = list(group[factor.column].unique())
+    if factor.levels:
+        return [level for level in factor.levels if level in present]
+    first = ""  # the default
+    if factor.column == "lr":
+        first = to_text(paper.LEARNING_RATES.get(paper.label(*network(group.iloc[0].to_dict()))))
+    return sorted(present, key=lambda level: level != first)
+
+
+def related(*models: str) -> bool:
+    """Return True if one network is the other without sharing, or merged. Then they are not two backbones."""
+    return any({*models} in ({name, other.unshared}, {name, other.merged}) for name, other in backbones.facts().items())
+
+
+def groups(cells: pd.DataFrame, but: Sequence[str]) -> list[pd.DataFrame]:
+    """Return the cells that are equal in all settings but some, in the order of their first members."""
+    common = [key for key in cells if key not in but]
+    return [group for _, group in cells.groupby(common, sort=False)] if common else [cells]
+
+
+def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor) -> Iterator[Contrast]:
+    """Yield the effects of one factor, or the interactions of several, between cells that are equal in all else.
+
+    An effect is a level minus the first. An interaction is how much more one factor adds at a level of the others than
+    at their first. It is yielded only if all its cells exist.
+    """
+    columns = [factor.column for factor in by]
+    for factor in by:
+        if factor.levels:
+            cells = cells[cells[factor.column].isin(factor.levels)]
+    signs = [math.prod(corner) for corner in itertools.product((1.0, -1.0), repeat=len(by))]
+    for group in groups(cells, columns):
+        rows = dict(zip(group[columns].itertuples(index=False, name=None), group.index, strict=True))
+        found = [levels(factor, group) for factor in by]
+        for highs in itertools.product(*(others[1:] for others in found)):
+            two = [(high, others[0]) for high, others in zip(highs, found, strict=True)]
+            corners = list(itertools.product(*two))  # from all high to all low
+            one_backbone = (
+                factor.family == "backbone" and related(*pair) for factor, pair in zip(by, two, strict=True)
+            )
+            if any(one_backbone) or not rows.keys() >= {*corners}:
+                continue
+            weights = {rows[corner]: sign for corner, sign in zip(corners, signs, strict=True)}
+            names = [cell_name(grid.levels[row], columns) for row in weights]
+            half = len(names) // 2
+            pairs = [f"{high} − {low}" for high, low in zip(names[:half], names[half:], strict=True)]
+            effect = pairs[0] if half == 1 else " − ".join(f"({pair})" for pair in pairs)
+            yield Contrast(by[0].family, effect, cell_context(grid.levels[rows[corners[0]]], columns), weights)
 
 
 def mean_of(contrasts: Sequence[Contrast]) -> dict[int, float]:
@@ -79,74 +120,69 @@ def mean_of(contrasts: Sequence[Contrast]) -> dict[int, float]:
     return total
 
 
-def less(first: Weights, second: Weights) -> dict[int, float]:
-    """Return the weights of one contrast minus another."""
-    total = dict(first)
-    for row, weight in second.items():
-        total[row] = total.get(row, 0) - weight
-    return total
+def effects(grid: Grid) -> list[Contrast]:
+    """Return the contrasts of effects.csv, sorted by family and context, those without the auxiliary loss first."""
+    cells, varied = grid.conditions, factors(grid.conditions)
+    factorials = list(designs(cells))
+    found = [contrast for design in factorials for contrast in factorial(grid, *design)]
+    single = [contrast for factor in varied for contrast in crossed(grid, cells, factor)]
+    found += [*single, *crossed(grid, grid.cells, Factor("lr", "lr")), *means_over_networks(grid)]
+    known = {frozenset(contrast.weights.items()) for contrast in single}
+    found += [contrast for contrast in matched(grid) if frozenset(contrast.weights.items()) not in known]
+    questions = [Factor(name, name) for name in NO_FACTOR if name in cells and cells[name].nunique() > 1]
+    for pair in itertools.combinations([*varied, *questions], 2):
+        columns, families = {factor.column for factor in pair}, {factor.family for factor in pair}
+        if len(columns) < 2 or columns <= {*QUESTION}:
+            continue
+        averaged = {row for by, group in factorials if columns <= {one.column for one in by} for row in group.index}
+        in_every_context = families <= {*CLAIMS, *QUESTION}
+        family = BACKBONE_INTERACTION if "backbone" in families else INTERACTION
+        for contrast in crossed(grid, cells, *pair):
+            if in_every_context or contrast.first not in averaged:
+                found.append(contrast._replace(family=family))
+    contexts = {context: i for i, context in enumerate(dict.fromkeys(contrast.context for contrast in found))}
+
+    def place(contrast: Contrast) -> tuple[int, str, int, bool]:
+        family = contrast.family
+        always_aux = all(grid.levels[row]["aux"] for row in contrast.weights)
+        return PLACES.index(family if family in PLACES else OTHERS), family, contexts[contrast.context], always_aux
+
+    return sorted(found, key=place)
 
 
-class Design(NamedTuple):
-    """A 2^k design.
-
-    Attributes:
-        varied: The settings of the k factors.
-        cells: The rows of its 2^k cells, from all factors at their first level to all at their second.
-    """
-
-    varied: list[str]
-    cells: list[int]
-
-
-def designs(grid: Grid) -> Iterator[Design]:
-    """Yield the 2^k designs with k >= 3 among the conditions of a grid.
+def designs(cells: pd.DataFrame) -> Iterator[tuple[list[Factor], pd.DataFrame]]:
+    """Yield the factors and the cells of the 2^k designs with k >= 3 among some conditions.
 
     A design has a network and its counterpart without sharing, or one network. Its factors have two levels, and more
-    than half of the cells have a counterpart that differs only in the factor. A design is yielded only if more than
-    half of its cells are planned. Fewer cells are another design, such as one factor at a time.
+    than half of the cells have a counterpart that differs only in the factor.
     """
-    cells = grid.conditions
-    models = list(cells.model.unique())
-    pairs = [factor.levels for factor in factors(cells) if factor.family == "sharing"]
-    pairs = [pair for pair in pairs if not {*pair}.isdisjoint(models)]
-    alone = [(model,) for model in models if model not in {*itertools.chain(*pairs)}]
+    models = {*cells.model}
+    pairs = [factor.levels for factor in factors(cells) if factor.family == "sharing" and models & {*factor.levels}]
+    alone = [(model,) for model in cells.model.unique() if model not in {*itertools.chain(*pairs)}]
     for names in [*pairs, *alone]:
         ours = cells[cells.model.isin(names)]
         keys = [name for name in ours if name not in NO_FACTOR and ours[name].nunique() == 2]
         two_levels = [name for name in keys if ours.duplicated([o for o in ours if o != name], keep=False).mean() > 0.5]
-        for _, group in groups(ours, [name for name in ours if name not in two_levels]):
+        for group in groups(ours, two_levels):
             varied = [name for name in two_levels if group[name].nunique() == 2]
-            if len(varied) < 3 or len(group) <= 2 ** len(varied) / 2:
-                continue
-            by_key = {factor.column: factor for factor in factors(group)} | {"model": Factor("", "model", names)}
-            combinations = itertools.product(*(levels(by_key[name], group) for name in varied))
-            first = group.iloc[0].to_dict()
-            yield Design(varied, [grid.row(first | dict(zip(varied, cell, strict=True))) for cell in combinations])
+            if len(varied) > 2 and len(group) == 2 ** len(varied):
+                yield [Factor("", name, names if name == "model" else ()) for name in varied], group
 
 
-def factorial(grid: Grid, design: Design) -> Iterator[Contrast]:
-    """Yield the main effects and the interactions of every order of a 2^k design: the products of its signs.
+def factorial(grid: Grid, by: Sequence[Factor], group: pd.DataFrame) -> Iterator[Contrast]:
+    """Yield the main effects and the interactions of every order of a 2^k design.
 
     A main effect is the mean difference over all cells of the other factors. An interaction is how much more a factor
     adds where another is on, again the mean over all cells of the other factors.
     """
-    varied, cells = design
-    low, high = grid.levels[cells[0]], grid.levels[cells[-1]]
-    signs = np.array(list(itertools.product((-1, 1), repeat=len(varied))))
-    names = {name: level_name(name, high[name] or low[name]) for name in varied}
-    names |= {"model": "sharing", "aux": "AL"}
-    context = [f"model={'/'.join(dict.fromkeys([low['model'], high['model']]))}"]
-    if low["aux"] and high["aux"]:
-        context.append("aux=true")
-    if common := grid.context({cells[0]: 1.0}, varied):
-        context.append(common)
-    for order in range(1, len(varied) + 1):
-        for chosen in itertools.combinations(range(len(varied)), order):
-            weights = signs[:, chosen].prod(axis=1) / 2 ** (len(varied) - order)
-            effect = " × ".join(names[varied[i]] for i in chosen)
-            by_cell = dict(zip(cells, weights.tolist(), strict=True))
-            yield Contrast(ORDERS[min(order, 3) - 1], effect, ",".join(context), by_cell, varied)
+    ends = {factor.column: levels(factor, group) for factor in by}
+    names = {key: level_name(key, high or low) for key, (low, high) in ends.items()} | {"model": "sharing", "aux": "AL"}
+    common = [f"model={'/'.join(ends.get('model', group.model[:1]))}", "aux=true" if (group.aux != "").all() else ""]
+    context = ",".join(filter(None, [*common, cell_context(grid.levels[group.index[0]], [*ends])]))
+    for order in range(1, len(by) + 1):
+        for chosen in itertools.combinations(by, order):
+            effect = " × ".join(names[factor.column] for factor in chosen)
+            yield Contrast(ORDERS[min(order, 3) - 1], effect, context, mean_of([*crossed(grid, group, *chosen)]))
 
 
 def matched(grid: Grid) -> Iterator[Contrast]:
@@ -158,17 +194,17 @@ def matched(grid: Grid) -> Iterator[Contrast]:
     cells = grid.conditions
     known = [(name, network.unshared) for name, network in backbones.facts().items() if network.unshared]
     kinds = [kind for kind in known if not {*cells.model}.isdisjoint(kind)]
-    rest = dict(zip(cells.index, cells.drop(columns="model").itertuples(index=False, name=None), strict=True))
     for other in kinds[1:]:
-        shared, unshared = (Factor(MATCHED, "model", pair) for pair in zip(kinds[0], other, strict=True))
-        for family, more in ((MATCHED, []), (MATCHED_INTERACTION, [Factor("auxiliary loss", "aux")])):
-            first, second = (list(crossed(grid, cells, pair, *more, family=family)) for pair in (shared, unshared))
-            yield from (*first, *second)
-            partners = {tuple(rest[row] for row in contrast.weights): contrast for contrast in second}
-            for contrast in first:
-                if partner := partners.get(tuple(rest[row] for row in contrast.weights)):
-                    name = f"mean of {contrast.effect} and {partner.effect}"
-                    yield contrast._replace(effect=name, weights=mean_of([contrast, partner]))
+        for family, more in ((MATCHED, []), (MATCHED_INTERACTION, [AUX])):
+            found = []
+            for pair in zip(kinds[0], other, strict=True):
+                contrasts = crossed(grid, cells, Factor(family, "model", pair), *more)
+                found.append({(grid.levels[one.first]["aux"], one.context): one for one in contrasts})
+                yield from found[-1].values()
+            for rest, shared in found[0].items():
+                if unshared := found[1].get(rest):
+                    name = f"mean of {shared.effect} and {unshared.effect}"
+                    yield shared._replace(effect=name, weights=mean_of([shared, unshared]))
 
 
 def question(levels: Mapping[str, str]) -> Question:
@@ -176,13 +212,13 @@ def question(levels: Mapping[str, str]) -> Question:
     return tuple(levels.get(name, "") for name in QUESTION)
 
 
-def question_names(questions: Iterable[Question]) -> dict[Question, str]:
+def question_names(grid: Grid) -> dict[Question, str]:
     """Return a name for each question from the levels that differ: 'mnist', 'same' or 'same, fashion_mnist'.
 
     Returns:
         The names, sorted by the number of levels that are not at their default.
     """
-    ordered = sorted(dict.fromkeys(questions), key=lambda levels: sum(map(bool, levels)))
+    ordered = sorted(dict.fromkeys(map(question, grid.levels.values())), key=lambda levels: sum(map(bool, levels)))
     differing = [i for i in range(len(QUESTION)) if len({levels[i] for levels in ordered}) > 1]
     return {q: ", ".join(q[i] or str(default(QUESTION[i], "")) for i in differing) for q in ordered}
 
@@ -193,29 +229,28 @@ def means_over_networks(grid: Grid) -> Iterator[Contrast]:
     Accuracies of two questions are never subtracted, only effects. A mean is over the networks that are planned for all
     questions.
     """
-    names = question_names(question(grid.levels[row]) for row in grid.conditions.index)
-    if len(names) < 2:
-        return
-    networks, asked = ("model", "aux"), [name for name in QUESTION if name in grid.conditions]
-    for family in CLAIMS:
-        found: dict[Question, dict[Question, dict[Question, Contrast]]] = {}  # by other settings, networks, question
+    names = question_names(grid)
+    for family in CLAIMS if len(names) > 1 else ():
+        found: dict[str, dict[str, dict[Question, Contrast]]] = {}  # by other settings, networks, question
         for contrast in of_family(grid, family):
-            levels = grid.levels[contrast.first]
-            others = tuple(levels[name] for name in grid.conditions if name not in (*networks, *QUESTION))
-            pair = tuple(grid.levels[row][name] for row in contrast.weights for name in networks)
-            found.setdefault(others, {}).setdefault(pair, {})[question(levels)] = contrast
-        for by_pair in found.values():
-            several = [q for q in names if sum(q in on_each for on_each in by_pair.values()) > 1]
-            pairs = [on_each for on_each in by_pair.values() if on_each.keys() >= {*several}]
-            if len(several) < 2 or len(pairs) < 2:  # the mean over one network is its effect
+            others = cell_context(grid.levels[contrast.first], QUESTION)
+            on_each = found.setdefault(others, {}).setdefault(contrast.effect, {})
+            on_each[question(grid.levels[contrast.first])] = contrast
+        for others, by_networks in found.items():
+            several = [q for q in names if sum(q in on_each for on_each in by_networks.values()) > 1]
+            networks = [on_each for on_each in by_networks.values() if on_each.keys() >= {*several}]
+            if len(several) < 2 or len(networks) < 2:  # the mean over one network is its effect
                 continue
-            means = {q: mean_of([on_each[q] for on_each in pairs]) for q in several}
+            means = {}
             for q in several:
-                yield Contrast(MEAN, family, grid.context(means[q], networks), means[q], networks)
+                contrasts = [on_each[q] for on_each in networks]
+                means[q] = Contrast(MEAN, family, contrasts[0].context, mean_of(contrasts))
+            yield from means.values()
+            first = means[several[0]]
             for q in several[1:]:
-                weights, hidden = less(means[q], means[several[0]]), [*networks, *asked]
                 name = f"{family}: {names[q]} − {names[several[0]]}"
-                yield Contrast(BETWEEN, name, grid.context(weights, hidden), weights, hidden)
+                less = {row: -weight for row, weight in first.weights.items()}
+                yield Contrast(BETWEEN, name, others, {**means[q].weights, **less})
 
 
 def of_family(grid: Grid, family: str) -> list[Contrast]:
@@ -232,24 +267,31 @@ def differing(contexts: Iterable[str]) -> list[str]:
 
 
 def claimed(grid: Grid) -> list[Contrast]:
-    """Return the effects of the auxiliary loss and sharing, whatever their learning rates, with unique names."""
+    """Return the effects of the auxiliary loss and sharing, whatever their learning rates.
+
+    Their names are unique, and their context is empty.
+    """
     found = []
     for family in CLAIMS:
         contrasts = of_family(grid, family)
         contexts = differing(contrast.context for contrast in contrasts)
         for contrast, context in zip(contrasts, contexts, strict=True):
-            found.append(contrast._replace(effect=f"{contrast.effect} {context}".strip()))
+            found.append(contrast._replace(effect=f"{contrast.effect} {context}".strip(), context=""))
     return found
 
 
-def at_equal_rates(grid: Grid) -> list[tuple[Contrast, float]]:
-    """Return the contrasts of `claimed` at each learning rate of both networks, if one of them has several rates."""
+def at_equal_rates(grid: Grid) -> list[Contrast]:
+    """Return the contrasts of `claimed` at each learning rate of both networks, if one of them has several rates.
+
+    The context is the rate.
+    """
+    rates = {row: dict(zip(cells.lr, cells.index, strict=True)) for row, cells in grid.cells.groupby(grid.condition)}
     found = []
     for contrast in claimed(grid):
-        plus, minus = (grid.rates[row] for row in contrast.weights)
+        plus, minus = (rates[row] for row in contrast.weights)
         if max(len(plus), len(minus)) > 1:
             for lr in sorted(plus.keys() & minus.keys(), key=float):
-                found.append((contrast._replace(weights={plus[lr]: 1.0, minus[lr]: -1.0}), float(lr)))
+                found.append(contrast._replace(context=lr, weights={plus[lr]: 1.0, minus[lr]: -1.0}))
     return found
 
 
@@ -259,12 +301,12 @@ def averages(grid: Grid) -> list[Contrast]:
     The family is the order, the context the number of averaged settings. An effect at a single setting is not an
     average.
     """
-    cells = grid.conditions
+    varied = factors(grid.conditions)
     found: dict[tuple[str, str], list[Contrast]] = {}
-    for several in [*((f,) for f in varying(cells)), *itertools.combinations(varying(cells), 2)]:
+    for several in [*((factor,) for factor in varied), *itertools.combinations(varied, 2)]:
         if len({factor.column for factor in several}) < len(several):
             continue
-        for contrast in crossed(grid, cells, *several):
+        for contrast in crossed(grid, grid.conditions, *several):
             if max(contrast.weights) >= len(grid.cells):  # a condition with several rates
                 continue
             high, low = grid.levels[contrast.first], grid.levels[[*contrast.weights][-1]]
@@ -285,39 +327,3 @@ def difference(key: str, high: Levels, low: Levels) -> str:
         return key
     names = [side[key] or to_text(default(key, side["model"])) or "default" for side in (high, low)]
     return f"{key} {names[0]} − {names[1]}"
-
-
-def equal_parameters(grid: Grid, params: Mapping[str, int], titles: Mapping[str, str]) -> list[Contrast]:
-    """Return the contrasts of sharing between networks of different widths that have the same number of parameters.
-
-    The cells differ only in the model and the arguments of its network. Networks with the same arguments are left out,
-    because the table of effects has them.
-
-    Args:
-        grid: The grid.
-        params: The number of parameters by the name of a cell.
-        titles: The title of each cell by its name.
-    """
-    found = []
-    rows = [
-        row for row in grid.cells.index if grid.names[row] in params and grid.levels[row]["model"] in backbones.facts()
-    ]
-    for row, other in itertools.permutations(rows, 2):
-        names = grid.names[row], grid.names[other]
-        if grid.levels[other]["model"] != backbones.facts()[grid.levels[row]["model"]].unshared:
-            continue
-        if abs(params[names[0]] / params[names[1]] - 1) > TOLERANCE:
-            continue
-        (width, rest), (other_width, other_rest) = split(grid.levels[row]), split(grid.levels[other])
-        if width != other_width and rest == other_rest:
-            effect = f"{titles[names[0]]} − {titles[names[1]]}"
-            found.append(Contrast("sharing", effect, "", {row: 1.0, other: -1.0}))
-    return found
-
-
-def split(levels: Levels) -> tuple[Levels, Levels]:
-    """Return the changed arguments of a cell's network, and its other settings."""
-    given = changed_levels(levels) | {"aux": levels["aux"], "lr": levels["lr"]}
-    arguments = backbones.facts()[levels["model"]].arguments
-    width = {key: given.pop(key) for key in arguments if key in given}
-    return width, given

@@ -5,13 +5,13 @@ seeds that answer about the same image is estimated as for dyadic data, where an
 (Aronow, Samii and Assenova, Political Analysis 23, 2015).
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.contrasts.cell_grid import Grid
+from digitcmp.report.contrasts.accuracy_effects import paired
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid
 from digitcmp.report.statistics.estimates import half_width
 
 ACCURACY = "accuracy"  # the family of the rows that are mean accuracies
@@ -21,44 +21,40 @@ COLUMNS = (
 )
 
 
-def over_images(
-    grid: Grid, effects: pd.DataFrame, cells: pd.DataFrame, titles: Mapping[str, str], answers: pd.DataFrame
-) -> pd.DataFrame:
+def over_images(grid: Grid, effects: pd.DataFrame, titles: Mapping[str, str], answers: pd.DataFrame) -> pd.DataFrame:
     """Return the mean accuracies and the effects that have an interval, with a second one that covers the test images.
 
     Args:
         grid: The grid.
-        effects: Rows of `effects.effects`.
-        cells: The cells, with `cell n test_acc_mean test_acc_std`.
+        effects: Rows of `accuracy_effects.effects`.
         titles: The title of each cell by its name.
-        answers: One row per test pair of each run: `cell seed first second correct`. first and second are numbers of
-            the two images, equal for equal images in all runs. `correct` is 1 for a correct answer, else 0.
+        answers: `cell seed first second correct` of each test pair of each run. first and second are numbers of the two
+            images, equal for equal images in all runs. `correct` is 1 for a correct answer, else 0.
 
     Returns:
         COLUMNS. images_low and images_high are the second interval. images_share is the share of its variance that the
         test images add. Intervals of accuracies are cut to [0, 1].
     """
+    cells = [Contrast(ACCURACY, title, "", {grid.names.index(cell): 1.0}) for cell, title in titles.items()]
+    tables = [paired(grid, cells), effects]
+    table = pd.concat([one[one.ci_low.notna()] for one in tables], ignore_index=True)
     by_cell = dict(list(answers.groupby("cell")))
-    rows = []
-    for cell in cells[cells.n > 1].to_dict("records"):
-        half = half_width(cell["test_acc_std"], cell["n"])
-        row = {"family": ACCURACY, "effect": titles[cell["cell"]], "context": "", "n": cell["n"]}
-        row |= {"mean": cell["test_acc_mean"]}
-        row |= {"ci_low": row["mean"] - half, "ci_high": row["mean"] + half}
-        row = widened(row, shared_variance({cell["cell"]: 1.0}, by_cell))
-        rows.append(row | {end: np.clip(row[end], 0, 1) for end in ("ci_low", "ci_high", "images_low", "images_high")})
-    for row in effects[effects.ci_low.notna()].to_dict("records"):
-        weights = {grid.names[place]: weight for place, weight in row["contrast"].weights.items()}
-        rows.append(widened(row, shared_variance(weights, by_cell)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    variances = []
+    for contrast in table.contrast:
+        weights = {grid.names[row]: weight for row, weight in contrast.weights.items()}
+        variances.append(shared_variance(weights, by_cell))
+    table = widened(table, variances)
+    ends = table[["ci_low", "ci_high", "images_low", "images_high"]]
+    table[list(ends)] = ends.where(table.family != ACCURACY, ends.clip(0, 1))
+    return table[list(COLUMNS)]
 
 
-def widened(row: dict[str, Any], variance: float) -> dict[str, Any]:
-    """Return a row with its 95 % t-interval widened by a further variance of the mean."""
-    mean, half = (row["ci_low"] + row["ci_high"]) / 2, (row["ci_high"] - row["ci_low"]) / 2
-    wide = float(np.hypot(half, half_width(np.sqrt(row["n"] * variance), row["n"])))
-    share = 1 - (half / wide) ** 2 if variance else 0.0
-    return row | {"images_low": mean - wide, "images_high": mean + wide, "images_share": share}
+def widened(table: pd.DataFrame, variances: Sequence[float]) -> pd.DataFrame:
+    """Return rows with their 95 % t-intervals widened by further variances of their means."""
+    mean, half, n = (table.ci_low + table.ci_high) / 2, (table.ci_high - table.ci_low) / 2, table.n.to_numpy(float)
+    wide = np.hypot(half, half_width(np.sqrt(n * variances), n))
+    share = (1 - (half / wide) ** 2).fillna(0)
+    return table.assign(images_low=mean - wide, images_high=mean + wide, images_share=share)
 
 
 def shared_variance(weights: Mapping[str, float], answers: Mapping[str, pd.DataFrame]) -> float:

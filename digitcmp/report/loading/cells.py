@@ -11,8 +11,8 @@ from digitcmp import paper
 from digitcmp.report.contrasts.cell_grid import changed_levels
 from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import NO_SETTING, level_name
-from digitcmp.report.statistics.collapse import base_rate
 from digitcmp.report.statistics.estimates import estimate, mean_accuracy
+from digitcmp.report.statistics.rule import base_rate
 
 IDENTITY = ("label", "model", "head", "aux", "lr", "train_pairs")  # the first columns of every cell
 

@@ -3,9 +3,9 @@
 import pandas as pd
 from rich.console import Console
 
+from digitcmp.report.contrasts.accuracy_effects import common_cells
 from digitcmp.report.contrasts.cell_grid import Grid, cell_name
-from digitcmp.report.contrasts.factors import NO_FACTOR
-from digitcmp.report.contrasts.tables import common_cells
+from digitcmp.report.contrasts.planned import NO_FACTOR
 from digitcmp.report.formats import ACCURACY, to_text
 from digitcmp.report.loading.loader import MADE_WITH
 from digitcmp.report.loading.settings import default

@@ -4,8 +4,7 @@ import pandas as pd
 
 from digitcmp.data.tasks import TASKS
 from digitcmp.report.answer import answer
-from digitcmp.report.contrasts.factors import CLAIMS
-from digitcmp.report.contrasts.planned import MAIN
+from digitcmp.report.contrasts.planned import CLAIMS, MAIN
 from digitcmp.report.formats import ACCURACY, estimated, seeds, spread, to_text, verdict_words
 from digitcmp.report.loading.loader import sweep_name
 from digitcmp.report.results import Results

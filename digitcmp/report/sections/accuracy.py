@@ -14,7 +14,7 @@ from digitcmp.report.formats import ACCURACY, seeds, spread
 from digitcmp.report.loading.cells import accuracy_statistics
 from digitcmp.report.pages.section import MEAN_ACCURACY, Column, Figure, File, Part, Table, estimate, named, plain
 from digitcmp.report.results import Results
-from digitcmp.report.statistics import collapse
+from digitcmp.report.statistics import rule
 from digitcmp.report.statistics.estimates import half_width
 from digitcmp.runs.table import evaluation_table
 
@@ -57,7 +57,7 @@ def parts(results: Results) -> Iterator[Part]:
     yield cells
     yield NOTE
     if results.collapsed.any():
-        yield collapse.RULE
+        yield rule.COLLAPSED
         yield collapsed_runs(results)
     if results.cells.head_loss.notna().any():
         yield HEAD_LOSS

@@ -45,10 +45,10 @@ def parts(results: Results) -> Iterator[Part]:
     curves = results.collected("seed_curves.csv", computed, ["cell", "seed", "epoch"])
     if curves.empty:
         return
-    effects = convergence(results.runs, curves)
+    measured = outcomes(results.runs, curves)
+    effects = convergence(results.runs, measured)
     yield File.csv("seed_curves.csv", curves)
     yield File.csv("convergence.csv", effects)
-    measured = outcomes(results.runs, curves)
     if measured.empty or len(results.cells) > MANY_CELLS:
         return
     yield cells(measured, results)

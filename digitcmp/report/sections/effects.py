@@ -11,11 +11,9 @@ from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.errors import listed
-from digitcmp.report.contrasts import shared_images
-from digitcmp.report.contrasts.accuracy_effects import COLUMNS
+from digitcmp.report.contrasts import accuracy_effects, shared_images
+from digitcmp.report.contrasts.accuracy_effects import LARGE
 from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
-from digitcmp.report.contrasts.tables import LARGE
-from digitcmp.report.contrasts.tables import equal_parameters as sharing_at_equal_parameters
 from digitcmp.report.figures import forest, kind, mark_interval, verdict_colour
 from digitcmp.report.formats import P_VALUE, decimals, interval, seeds, to_text, verdict_words
 from digitcmp.report.pages.section import (
@@ -85,8 +83,7 @@ IMAGES = (
 
 def equal_parameters(results: Results) -> Iterator[Part]:
     """Yield the table of the effect of sharing at equal parameters."""
-    params = dict(zip(results.cells.cell, results.cells.params, strict=True))
-    frame = sharing_at_equal_parameters(results.grid, params, results.title_of)
+    frame = accuracy_effects.equal_parameters(results.grid, results.cells)
     if frame.empty:
         return
     yield File.csv("equal_parameters.csv", frame)
@@ -100,7 +97,7 @@ def equal_parameters(results: Results) -> Iterator[Part]:
 def parts(results: Results) -> Iterator[Part]:
     """Yield the averages of a large design, then the effects with their notes, figures, and those without numbers."""
     frame, averages = results.effects, results.averages
-    yield File.csv("effects.csv", frame[list(COLUMNS)])
+    yield File.csv("effects.csv", frame.drop(columns="contrast"))
     if len(averages):
         yield File.csv("averages.csv", averages)
         yield AVERAGES
@@ -202,7 +199,7 @@ def averaged(table: pd.DataFrame) -> pd.DataFrame:
     """Return the averages of a large design in the form of effects.
 
     Args:
-        table: Rows of `tables.averages`.
+        table: Rows of `accuracy_effects.averages`.
 
     Returns:
         The main effects, and the interactions with the smallest p up to MOST rows.
@@ -256,8 +253,7 @@ def test_images(results: Results) -> Iterator[Part]:
     if results.answers is None:
         frame = results.collected("test_images.csv", pd.DataFrame())
     else:
-        titles = results.title_of
-        frame = shared_images.over_images(results.grid, results.effects, results.cells, titles, results.answers)
+        frame = shared_images.over_images(results.grid, results.effects, results.title_of, results.answers)
     if frame.empty:
         return
     yield File.csv("test_images.csv", frame)

@@ -9,9 +9,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Drawing
 
 from digitcmp import paper
-from digitcmp.report.contrasts import tables
+from digitcmp.report.contrasts import accuracy_effects
 from digitcmp.report.contrasts.cell_grid import changed_levels
-from digitcmp.report.contrasts.factors import CLAIMS
+from digitcmp.report.contrasts.planned import CLAIMS
 from digitcmp.report.figures import DOTTED, EFFECT, PAGE, draw_series, palette, shades
 from digitcmp.report.formats import ACCURACY, estimated, seeds, to_text
 from digitcmp.report.loading.loader import read_csv
@@ -125,7 +125,7 @@ def selection(results: Results) -> pd.DataFrame:
 
 def equal(results: Results) -> Iterator[Part]:
     """Yield the table of effects at equal rates, one column per effect, the figure and the effects without numbers."""
-    table = tables.equal_rates(results.grid)
+    table = accuracy_effects.equal_rates(results.grid)
     frame = table[table.refused.isna()].drop(columns="refused")
     if frame.empty:
         return

@@ -7,8 +7,7 @@ the difference of that run. The sign-flip test is exact and assumes no normal di
 mean.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,27 +24,9 @@ ROBUST = ("p_flip", "trimmed", "trimmed_low", "trimmed_high", "loo_low", "loo_hi
 Differences = Float[np.ndarray, "contrast seed"]
 
 
-class LeaveOneOut(NamedTuple):
-    """The means of n >= 3 differences, their 95 % t-intervals and two-sided p without each seed."""
-
-    mean: Differences
-    low: Differences
-    high: Differences
-    p: Differences
-
-
 def half_width(std: Any, n: Any) -> Any:
     """Return half the width of the 95 % t-interval of means, from the sample std of n > 1 values."""
     return stdtrit(n - 1, 0.975) * std / np.sqrt(n)
-
-
-def by_n(differences: Differences) -> Iterator[tuple[int, Int[np.ndarray, " row"], Differences]]:
-    """Yield each number of seeds n, the rows that have it, and their differences without gaps, (row, n)."""
-    known = ~np.isnan(differences)
-    counts = known.sum(axis=1)
-    for n in np.unique(counts):
-        rows = np.flatnonzero(counts == n)
-        yield int(n), rows, differences[rows][known[rows]].reshape(len(rows), n)
 
 
 def estimate(differences: Differences) -> pd.DataFrame:
@@ -57,24 +38,18 @@ def estimate(differences: Differences) -> pd.DataFrame:
     Returns:
         Columns `n mean ci_low ci_high p`, one row per contrast, nan for fewer than two seeds, and the mean for none.
     """
-    table = np.full((len(differences), 5), np.nan)
-    for n, rows, values in by_n(differences):
-        table[rows, 0] = n
-        if n == 0:
-            continue
-        values = np.round(values, 12)  # remove rounding errors, so that equal differences compare equal
-        equal = np.ptp(values, axis=1) == 0
-        mean = np.where(equal, values[:, 0], values.mean(axis=1))
-        table[rows, 1] = mean
-        if n == 1:
-            continue
-        std = values.std(axis=1, ddof=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            half, p = half_width(std, n), 2 * stdtr(n - 1, -np.abs(mean / (std / np.sqrt(n))))
-        known = 0.0 if n >= FEW else np.nan
-        half, p = np.where(equal, known, half), np.where(equal, known + (mean == 0), p)
-        table[rows, 2:] = np.stack([mean - half, mean + half, p], axis=1)
-    return pd.DataFrame(table, columns=["n", "mean", "ci_low", "ci_high", "p"]).astype({"n": int})
+    known = ~np.isnan(differences)
+    values = np.round(differences, 12)  # remove rounding errors, so that equal differences compare equal
+    n, smallest = known.sum(axis=1), np.where(known, values, np.inf).min(axis=1)
+    equal = smallest == np.where(known, values, -np.inf).max(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(equal, smallest, np.where(known, values, 0).sum(axis=1) / n)
+        squares = np.where(known, values - mean[:, None], 0) ** 2
+        std = np.sqrt(squares.sum(axis=1) / (n - 1))
+        half, p = half_width(std, n), 2 * stdtr(n - 1, -np.abs(mean / (std / np.sqrt(n))))
+    point = np.where(n < FEW, np.nan, 0.0)
+    half, p = np.where(equal, point, half), np.where(equal, point + (mean == 0), p)
+    return pd.DataFrame({"n": n, "mean": mean, "ci_low": mean - half, "ci_high": mean + half, "p": p})
 
 
 def mean_accuracy(accuracies: Differences) -> pd.DataFrame:
@@ -101,10 +76,7 @@ def holm_by(table: pd.DataFrame, *family: str) -> pd.Series:
 
 
 def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarray, " other"]) -> np.ndarray:
-    """Return Holm's adjustment of the p-value at `place` for each of several other values of it.
-
-    This is `holm(p)[place]` with `p[place]` replaced by each of `others`.
-    """
+    """Return `holm(p)[place]` with `p[place]` replaced by each of several other values."""
     rest = np.sort(np.delete(p, place))
     steps = np.concatenate([[0.0], np.maximum.accumulate(rest * np.arange(len(p), 1, -1))])
     smaller = np.searchsorted(rest, others)
@@ -132,16 +104,19 @@ def robust(differences: Differences) -> pd.DataFrame:
     fewer than FEW seeds, because none would be cut off. loo_low and loo_high are the smallest and the largest mean if
     one seed is left out, nan for fewer than three seeds.
     """
-    table = pd.DataFrame(np.nan, index=range(len(differences)), columns=list(ROBUST))
-    for n, rows, values in by_n(differences):
-        if 1 < n <= EXACT:
-            table.loc[rows, "p_flip"] = [sign_flip_p(row) for row in values]
+    table, counts = np.full((len(differences), len(ROBUST)), np.nan), (~np.isnan(differences)).sum(axis=1)
+    for n in np.unique(counts[counts > 1]):
+        rows = np.flatnonzero(counts == n)
+        values = differences[rows]
+        values = values[~np.isnan(values)].reshape(len(rows), n)
+        if n <= EXACT:
+            table[rows, 0] = [sign_flip_p(row) for row in values]
         if n >= FEW:
-            table.loc[rows, ["trimmed", "trimmed_low", "trimmed_high"]] = trimmed_mean(values)
+            table[rows, 1:4] = trimmed_mean(values)
         if n > 2:
-            means = leave_one_out(values).mean
-            table.loc[rows, "loo_low"], table.loc[rows, "loo_high"] = means.min(axis=1), means.max(axis=1)
-    return table
+            left_out = np.stack([values.max(axis=1), values.min(axis=1)], axis=1)
+            table[rows, 4:] = (values.sum(axis=1, keepdims=True) - left_out) / (n - 1)
+    return pd.DataFrame(table, columns=list(ROBUST))
 
 
 def sign_flip_p(difference: Float[np.ndarray, " seed"]) -> float:
@@ -182,14 +157,17 @@ def trimmed_mean(differences: Differences) -> Float[np.ndarray, "contrast 3"]:
     return np.stack([mean, mean - half, mean + half], axis=1)
 
 
-def leave_one_out(differences: Differences) -> LeaveOneOut:
-    """Return the statistics of contrasts with n >= 3 differences without each seed, (contrast, n) each."""
-    n = differences.shape[1]
-    centred = differences - differences.mean(axis=1, keepdims=True)
-    mean = (differences.sum(axis=1, keepdims=True) - differences) / (n - 1)
-    squares = np.maximum((centred**2).sum(axis=1, keepdims=True) - centred**2 * n / (n - 1), 0)
-    error = np.sqrt(squares / (n - 2) / (n - 1))
-    half = stdtrit(n - 2, 0.975) * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * stdtr(n - 2, -np.abs(mean / error))
-    return LeaveOneOut(mean, mean - half, mean + half, np.where(np.isnan(p), 1.0, p))
+def leave_one_out(differences: Differences) -> pd.DataFrame:
+    """Return `estimate` of the contrasts with n >= 3 differences without each seed.
+
+    Returns:
+        The columns of `estimate`, and the places `row` of the contrast and `seed` of the seed that is left out.
+    """
+    known = ~np.isnan(differences)
+    known[known.sum(axis=1) < 3] = False
+    tables = []
+    for seed, rows in enumerate(map(np.flatnonzero, known.T)):
+        others = differences[rows]
+        others[:, seed] = np.nan
+        tables.append(estimate(others).assign(row=rows, seed=seed))
+    return pd.concat(tables, ignore_index=True)

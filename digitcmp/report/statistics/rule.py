@@ -1,14 +1,17 @@
-"""Verdicts on effects: the rule and the robust verdict, on arrays that are broadcast, and the text."""
+"""The rules: for verdicts on effects, on arrays that are broadcast, and for collapsed runs."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from digitcmp.data.sources import SOURCES
+from digitcmp.data.tasks import TASKS
 from digitcmp.report.statistics.estimates import ROUNDING, SIGNIFICANT
 
 MARGIN = 0.01  # of accuracy, because the claims have two decimals
 NO_INTERVAL = "no interval: all differences are equal"
+COLUMNS = ("mean", "ci_low", "ci_high", "p_holm", "claim")  # that a verdict depends on
 SIZED = ("smaller than claimed", "larger than claimed", "opposite to the claim")  # followed by the size
 
 RULE = (
@@ -22,17 +25,27 @@ RULE = (
     "without that seed, if it is another verdict."
 )
 
+CLASSES = 10  # for which a task knows the share of the majority answer
+STANDARD_ERRORS = 3  # a run up to this far above the base rate counts as collapsed
+DEVIATIONS, DROP = 5, 0.05  # a run further below the median of its cell than both counts as collapsed
 
-def verdict(mean: Any, low: Any, high: Any, p_holm: Any, claim: Any) -> np.ndarray:
+COLLAPSED = (
+    f"A run counts as *collapsed* if its test accuracy is not more than {STANDARD_ERRORS} standard errors above the "
+    "share of the majority answer (that of the task if a result does not record it). It also counts if it is below the "
+    f"median of its cell by more than {DROP} and by more than {DEVIATIONS} deviations. A deviation is the median "
+    "absolute deviation of the cell's seeds, or the standard error of an accuracy on its test pairs, whichever is "
+    "larger. Collapsed runs stay in every mean and test."
+)
+
+
+def verdict(table: pd.DataFrame) -> np.ndarray:
     """Return the verdicts on effects by RULE.
 
     Args:
-        mean: The mean differences in accuracy.
-        low: The lower ends of their 95 % intervals, nan if there is none.
-        high: The upper ends.
-        p_holm: Holm's p, used if nothing is claimed.
-        claim: The sizes > 0 that the paper claims, nan if it claims none.
+        table: Columns `mean ci_low ci_high p_holm claim`. An interval is nan if there is none. A claim is the size > 0
+            that the paper claims, or nan. Then p_holm is used.
     """
+    mean, low, high, p_holm, claim = (table[key].to_numpy(float) for key in COLUMNS)
     near = abs(mean - claim) <= MARGIN + ROUNDING
     contains_0 = (low <= 0) & (high >= 0)
     rules = [  # the first that applies
@@ -47,24 +60,20 @@ def verdict(mean: Any, low: Any, high: Any, p_holm: Any, claim: Any) -> np.ndarr
         (mean < claim, "smaller than claimed"),
     ]
     tests, names = zip(*rules, strict=True)
-    return np.select(np.broadcast_arrays(*tests), names, "larger than claimed")
+    return np.select(tests, names, "larger than claimed")
 
 
-def robust_verdict(first: np.ndarray, effect: Any, robust: Any, claim: Any) -> np.ndarray:
-    """Return the verdicts by robust estimates with their intervals, '' if equal to `first`.
+def robust_verdict(first: np.ndarray, table: pd.DataFrame) -> np.ndarray:
+    """Return the verdicts by the columns `trimmed trimmed_low trimmed_high`, '' if equal to `first`, those by `mean`.
 
-    Args:
-        first: The verdicts by the t-intervals.
-        effect: The lower and upper ends of the t-intervals.
-        robust: The robust estimates and the ends of their intervals, nan if there is none.
-        claim: As in `verdict`. If it is nan, the two intervals are only compared in that they contain 0 or not.
+    If nothing is claimed, the two intervals are only compared in that they contain 0 or not.
     """
-    mean, low, high = robust
-    second = verdict(mean, low, high, np.nan, claim)
-    contains, contained = (low <= 0) & (high >= 0), (effect[0] <= 0) & (effect[1] >= 0)
+    robust = table.assign(mean=table.trimmed, ci_low=table.trimmed_low, ci_high=table.trimmed_high)
+    second = verdict(robust)
+    contains, contained = ((one.ci_low <= 0) & (one.ci_high >= 0) for one in (robust, table))
     rules = [
-        (np.isnan(low) | (first == NO_INTERVAL), ""),
-        (~np.isnan(claim), np.where(second == first, "", second)),
+        (robust.ci_low.isna() | (first == NO_INTERVAL), ""),
+        (table.claim.notna(), np.where(second == first, "", second)),
         ((first == "effect seen") & contains, "interval contains 0"),
         ((first == "no effect seen") & ~contains & contained, "interval excludes 0"),
     ]
@@ -73,14 +82,7 @@ def robust_verdict(first: np.ndarray, effect: Any, robust: Any, claim: Any) -> n
 
 
 def in_words(first: str, mean: float, robust: str = "", without: Mapping[int, str] | None = None) -> str:
-    """Return a verdict with its size and with the other verdicts.
-
-    Args:
-        first: The verdict by the t-interval.
-        mean: The mean difference.
-        robust: The robust verdict, if it differs.
-        without: The seeds without which the verdict changes, each with the other verdict.
-    """
+    """Return the verdict `first` with its size, the robust verdict, and the other verdicts without some seeds."""
     words = [f"{first} ({mean:+.3f})" if first in SIZED else first]
     seeds: dict[str, list[str]] = {}
     for seed, other in (without or {}).items():
@@ -92,3 +94,32 @@ def in_words(first: str, mean: float, robust: str = "", without: Mapping[int, st
         names = f"without seed {few}" if len(group) <= 3 else f"without any one of {len(group)} seeds"
         words.append(f"robust and {names}: {other}" if other == robust else f"{names}: {other}")
     return "; ".join(words)
+
+
+def collapsed(runs: pd.DataFrame) -> pd.Series:
+    """Return the runs that collapsed by COLLAPSED, as booleans.
+
+    The deviation of a few seeds can be close to 0 by chance. The standard error on the test pairs is its lower bound.
+    """
+    base = base_rate(runs)
+    at_base = runs.test_acc <= base + STANDARD_ERRORS * standard_error(base, runs.test_pairs)
+    median = runs.groupby("cell").test_acc.transform("median")
+    deviation = (runs.test_acc - median).abs().groupby(runs.cell).transform("median")
+    deviation = np.maximum(deviation, standard_error(median, runs.test_pairs))
+    drop = median - runs.test_acc
+    return at_base | ((drop > DROP) & (drop > DEVIATIONS * deviation))
+
+
+def base_rate(runs: pd.DataFrame) -> pd.Series:
+    """Return the share of the majority answer among the test pairs of each run, nan if it is unknown."""
+    recorded = runs.get("majority", pd.Series(np.nan, runs.index)).astype(float)
+    tasks = runs.get("task", pd.Series("leq", runs.index)).fillna("leq")
+    datasets = runs.get("dataset", pd.Series("mnist", runs.index)).fillna("mnist")
+    expected = tasks.map({name: task.majority for name, task in TASKS.items()}).astype(float)
+    ten = datasets.isin([name for name, source in SOURCES.items() if source.images.classes == CLASSES])
+    return recorded.fillna(expected.where(ten))
+
+
+def standard_error(accuracy: pd.Series, pairs: pd.Series) -> pd.Series:
+    """Return the binomial standard error of each accuracy on its number of pairs."""
+    return np.sqrt(accuracy * (1 - accuracy) / pairs)
