@@ -17,7 +17,8 @@ def reason(error: BaseException) -> str:
     """Return the message of an error in one line."""
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.full_key:
-        return unknown(cause.full_key, [key for key in known_keys() if key != cause.full_key], HELP)
+        keys = [*known_keys()]
+        return unknown(cause.full_key, [] if cause.full_key in keys else keys, HELP)  # one of another command
     message = str(error).partition("Config search path")[0]
     if isinstance(error, OverrideParseException):
         key, _, value = str(error.override).partition("=")
