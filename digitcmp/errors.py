@@ -40,7 +40,7 @@ class ImageError(Exception):
     """A picture that cannot be read or in which no digit is detected."""
 
 
-class CheckpointError(Exception):
+class CheckpointError(RunError):
     """A path without a checkpoint of this project, or with a damaged one."""
 
 

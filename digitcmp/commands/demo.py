@@ -13,11 +13,9 @@ import numpy as np
 from jinja2 import Template
 from PIL import Image
 
-from digitcmp.commands.evaluate import load_data, run_folder
 from digitcmp.data.images import centred
 from digitcmp.data.tasks import TASKS, relation, typeset
-from digitcmp.errors import CheckpointError, DataError, ImageError
-from digitcmp.runs.folder import load_arguments, read_data
+from digitcmp.errors import ImageError, RunError
 
 CANVAS, EXAMPLES = 280, 60  # pixels of a canvas to draw on; test images on the page
 
@@ -35,7 +33,7 @@ def main() -> None:
     arguments = command_line().parse_args()
     try:
         server = Server(arguments.checkpoint, arguments.port)
-    except (CheckpointError, DataError) as error:
+    except RunError as error:
         command_line().exit(2, f"{error}\n")
     except (OSError, OverflowError) as error:
         command_line().exit(2, f"--port {arguments.port} is not available: {error}\n")
@@ -50,13 +48,14 @@ class Server(ThreadingHTTPServer):
     """A server of the page of a network, for this machine only. Raises CheckpointError, DataError, OSError."""
 
     def __init__(self, checkpoint: Path, port: int) -> None:
-        from digitcmp.runs.checkpoint import load, locate  # slow import
+        from digitcmp.runs.checkpoint import load  # slow imports
+        from digitcmp.runs.saved import data_options, load_data
 
         self.predictor = predictor = load(checkpoint)
         spec, task = predictor.images, TASKS[predictor.task]
         self.side, examples = CANVAS if spec.drawn else spec.side, []
         if not spec.drawn:
-            test = load_data(load_arguments(read_data(run_folder(locate(checkpoint)))), spec).test
+            test = load_data(data_options(predictor.folder), spec).test
             chosen = np.random.default_rng(0).permutation(len(test.labels))[:EXAMPLES]
             examples = [(png(test.images[i]), spec.names[test.labels[i]]) for i in chosen]
         page = Template(Path(__file__).with_name("demo.html").read_text("utf-8"), autoescape=True)

@@ -3,23 +3,18 @@
 import argparse
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.files import atomic_write
-from digitcmp.runs.versions import project_version
+from digitcmp.runs.versions import VERSION
 
 PIXELS = {  # by ImageSpec.drawn
     True: "values 0..255, digits light on dark; the model normalizes them itself",
     False: "values 0..255; the model normalizes them itself",
 }
-
-
-class TargetError(Exception):
-    """A target that must not be overwritten. The message is one line: the file and what is expected."""
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -29,7 +24,7 @@ def command_line() -> argparse.ArgumentParser:
         description="Write a saved network as ONNX. The model maps a batch of pairs of images to probabilities.",
     )
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
-    parser.add_argument("file", type=Path, help="the file to write, for example model.onnx")
+    parser.add_argument("file", type=Path, help="the file to write, for example model.onnx; an earlier one is replaced")
     return parser
 
 
@@ -37,9 +32,11 @@ def main() -> None:
     """Export the network and print its inputs and outputs. Exit with 2 and one line for a file that fails."""
     parser = command_line()
     arguments = parser.parse_args()
+    if arguments.file.suffix != ".onnx":
+        parser.exit(2, f"{arguments.file}: a name that ends with .onnx is expected\n")
     try:
         shape, outputs = export(arguments.checkpoint, arguments.file)
-    except (CheckpointError, TargetError, OSError) as error:
+    except (CheckpointError, OSError) as error:
         parser.exit(2, f"{error}\n")
     size = ", ".join(map(str, shape))
     print(f"Wrote {arguments.file}: pairs (B, 2, {size}) float32, pixels 0..255 -> {', '.join(outputs)}")
@@ -60,21 +57,15 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
         The shape of an image and the names of the outputs.
 
     Raises:
-        TargetError: if `file` exists and is not an earlier export.
         CheckpointError: if the checkpoint cannot be loaded.
         OSError: if `file` cannot be written.
     """
-    if os.path.lexists(file) and not (file.suffix == ".onnx" and file.is_file() and not file.is_symlink()):
-        raise TargetError(f"{file} exists and is not a regular .onnx file; a new file or an earlier export is expected")
-    if file.exists() and checkpoint.exists() and file.samefile(checkpoint):
-        raise TargetError(f"{file} is the checkpoint; a new file or an earlier export is expected")
-
     import torch
 
     from digitcmp.runs.checkpoint import load
 
     predictor = load(checkpoint)
-    pairs = torch.zeros(2, 2, *predictor.images.shape)
+    task, pairs = TASKS[predictor.task], torch.zeros(2, 2, *predictor.images.shape)
     outputs = ["probability", "digits"][: len(predictor(pairs))]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(action="ignore"):
@@ -89,12 +80,12 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
     assert program is not None
     program.model.metadata_props.update(
         label=predictor.label,
-        question=TASKS[predictor.task].question,
-        yes=TASKS[predictor.task].yes,
-        no=TASKS[predictor.task].no,
+        question=task.question,
+        yes=task.yes,
+        no=task.no,
         classes=json.dumps(predictor.images.names),
         pixels=PIXELS[predictor.images.drawn],
-        digitcmp_version=project_version(),
+        digitcmp_version=VERSION,
     )
     with atomic_write(file) as partial:
         program.save(partial, external_data=False)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Predictor
 
 SHADES, WIDEST = " ░▒▓█", 32  # of images on the terminal, the latter in pixels
-ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+ANSWERS = {"yes": True, "no": False}
 
 
 class CsvError(Exception):
@@ -35,13 +34,10 @@ def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="digitcmp predict", description="Answer a network's question about pictures.")
     parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("pictures", nargs="*", help="two pictures of any size, light on dark or dark on light")
-    text = (
-        "a file without a header: two paths per line, relative to it; optionally the answer (yes or no) or both classes"
-    )
+    text = "a file without a header: two paths per line, relative to it; optionally yes or no, or both classes"
     parser.add_argument("--csv", type=Path, metavar="FILE", help=text)
-    parser.add_argument(
-        "--json", action="store_true", help="print an object per pair, with nulls for an unreadable one"
-    )
+    text = "print an object per pair, with nulls for an unreadable one"
+    parser.add_argument("--json", action="store_true", help=text)
     return parser
 
 
@@ -89,58 +85,50 @@ def read_csv(file: Path) -> list[list[str]]:
 
 def right_answer(row: list[str], predictor: "Predictor") -> bool | None:
     """Return the right answer for a row, None without labels. Raise CsvError for an unknown label."""
-    labels, task, names = row[2:], TASKS[predictor.task], list(predictor.images.names)
-    answers = ANSWERS | {task.yes: True, task.no: False}
-    allowed = list(answers) if len(labels) == 1 else names
+    labels, names = row[2:], list(predictor.images.names)
+    allowed = list(ANSWERS) if len(labels) == 1 else names
     if unknown := [label for label in labels if label not in allowed]:
         raise CsvError(f"{row[0]} and {row[1]}: {unknown[0]!r} is not allowed; expected {', '.join(allowed)}")
     if len(labels) < 2:
-        return answers[labels[0]] if labels else None
+        return ANSWERS[labels[0]] if labels else None
     import torch
 
-    return bool(task.holds(*(torch.tensor([names.index(label)]) for label in labels)))
+    return bool(TASKS[predictor.task].holds(*(torch.tensor([names.index(label)]) for label in labels)))
 
 
 def answer(row: list[str], predictor: "Predictor", arguments: argparse.Namespace) -> float | None:
     """Print the answer for the pictures of a row, and return the probability of yes; None if one cannot be read."""
-    spec, task, values = predictor.images, TASKS[predictor.task], {"probability": None, "holds": None, "digits": None}
+    spec, task = predictor.images, TASKS[predictor.task]
     try:
         pair = np.stack([images.read(Path(file), spec) for file in row[:2]])
     except ImageError as error:
         print(error, file=sys.stderr)
         if arguments.json:  # keep one line per pair
-            print(json.dumps(values))
+            print(json.dumps({"probability": None, "holds": None, "digits": None}))
         return None
     predicted = predictor.predict_digits(pair[None])
     p, digits = predicted.probability[0].item(), predicted.digits
     indices = None if digits is None else digits[0].argmax(axis=1).tolist()
     names = [spec.names[index] for index in indices or ()]
+    said = "yes" if p > 0.5 else "no"
     if arguments.json:
         extra = {"names": names} if names and spec.names != PAPER.names else {}
         print(json.dumps({"probability": p, "holds": p > 0.5, "digits": indices} | extra))
     elif arguments.csv:
-        print(f"{p:.4f}  {'yes' if p > 0.5 else 'no':<3}", *names, *row[:2], sep="  ")
+        print(f"{p:.4f}  {said:<3}", *names, *row[:2], sep="  ")
     else:
         console = Console(highlight=False)
         table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
         table.add_row(*(Text(Path(file).name) for file in row))
-        table.add_row(*(drawn(image, bool(console.color_system)) for image in pair))
+        table.add_row(*map(drawn, pair))
         table.add_row(*(f"looks like a {name}" for name in names))
         console.print(table)
-        console.print(f"\n{task.question}\n{'yes' if p > 0.5 else 'no'}: P({task.yes}) = {p:.4f}", markup=False)
+        console.print(f"\n{task.question}\n{said}: P({task.yes}) = {p:.4f}", markup=False)
     return p
 
 
-def drawn(image: np.ndarray, in_colour: bool) -> Text:
-    """Return an image as text: shades of gray, or in colour two rows of pixels per line of half blocks."""
-    pixels = np.stack([image] * 3, axis=2) if image.ndim == 2 else np.moveaxis(image, 0, 2)
-    pixels = images.resize(pixels[None], min(len(pixels), WIDEST))[0]
-    if not in_colour:
-        return Text("\n".join("".join(2 * SHADES[gray] for gray in row) for row in pixels.sum(axis=2) // 156) + "\n")
-    rows = np.pad(pixels, ((0, len(pixels) % 2), (0, 0), (0, 0))).tolist()
-    text = Text()
-    for upper, lower in zip(rows[::2], rows[1::2], strict=True):
-        for (r, g, b), (red, green, blue) in zip(upper, lower, strict=True):
-            text.append("▀", Style(color=f"rgb({r},{g},{b})", bgcolor=f"rgb({red},{green},{blue})"))
-        text.append("\n")
-    return text
+def drawn(image: np.ndarray) -> Text:
+    """Return an image as text, in shades of gray."""
+    gray = image if image.ndim == 2 else image.mean(axis=0).astype(np.uint8)
+    pixels = images.resize(gray[None], min(len(gray), WIDEST))[0]
+    return Text("\n".join("".join(2 * SHADES[pixel] for pixel in row) for row in pixels // 52) + "\n")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from digitcmp.commands.evaluate import answer, load_data
-from digitcmp.data import datasets
-from digitcmp.errors import CheckpointError, DataError, RunError
+from digitcmp.errors import RunError
 from digitcmp.runs.checkpoint import load
-from digitcmp.runs.folder import load_arguments, read_data
+from digitcmp.runs.saved import answer, data_options, load_data
 
 SAME = 0.005  # the rounding of another processor moves an accuracy by less
 
@@ -31,19 +28,13 @@ def answers(runs: pd.DataFrame) -> pd.DataFrame:
         RunError: if a run's checkpoint or data set is missing or changed, or its accuracy is not the recorded one.
     """
     numbers: dict[bytes, int] = {}  # by the pixels of an image
-    loaded: dict[str, datasets.DataSet] = {}
     tables = []
     for run in runs.to_dict("records"):
         folder = Path(run["path"])
         try:
-            predictor = load(folder)
-            own = read_data(folder)
-            source = load_arguments(own)
-            key = json.dumps([source, predictor.images.side])
-            data = loaded[key] = loaded.get(key) or load_data(
-                source, predictor.images, run.get("data_crc") if own["file"] else None
-            )
-        except (CheckpointError, DataError, OSError) as error:
+            predictor, own = load(folder), data_options(folder)
+            data = load_data(own, predictor.images, run.get("data_crc"))
+        except (RunError, OSError) as error:
             raise RunError(f"--test-images needs the checkpoints and data of the runs: {error}") from None
         pairs, output = answer(predictor, data, int(run["test_pairs"]), own["seed"])
         correct = ((output.compare > 0) == pairs.target.bool()).double().numpy()

@@ -1,7 +1,6 @@
 """Load the network of a checkpoint for inference: `digitcmp.load(path).predict(pairs)`."""
 
 import io
-import json
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,10 @@ from digitcmp.data.pairs import EVALUATION_ROWS
 from digitcmp.data.spec import ImageSpec
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
-from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 from digitcmp.models.network import PairEnsemble
-from digitcmp.runs.folder import CHECKPOINT, RESULT
+from digitcmp.runs.folder import CHECKPOINT
 
 
 class Prediction(NamedTuple):
@@ -45,13 +43,21 @@ class Predictor(nn.Module):
     Args:
         network: the network.
         hparams: the arguments of its DigitComparison.
+        file: its checkpoint.
     """
 
-    def __init__(self, network: PairEnsemble, hparams: Mapping[str, Any]) -> None:
+    def __init__(self, network: PairEnsemble, hparams: Mapping[str, Any], file: Path) -> None:
         super().__init__()
         self.network = network
         self.hparams = dict(hparams)
+        self.file = file
         self.eval()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run that wrote the checkpoint, or the checkpoint's own folder if it was moved."""
+        folder = self.file.resolve().parent
+        return folder.parent if folder.name == Path(CHECKPOINT).parent.name else folder
 
     @property
     def label(self) -> str:
@@ -122,28 +128,33 @@ class Predictor(nn.Module):
 def load(path: str | Path) -> Predictor:
     """Return the network of a checkpoint on the CPU. The file is read as data and cannot run code.
 
+    torch does not check the checksums of the archive, so they are checked first.
+
     Args:
         path: a checkpoint of train.py, or a run's folder.
 
     Raises:
         CheckpointError: if there is no checkpoint, if it is damaged, or if it needs a plugin that is not imported.
     """
-    file = locate(Path(path))
+    file = Path(path)
     try:
+        file = file / CHECKPOINT if file.is_dir() else file
         content = file.read_bytes()
-        reject_damage(file, content)
+        if damaged := zipfile.ZipFile(io.BytesIO(content)).testzip():
+            raise CheckpointError(f"{file} is damaged: the checksum of its {damaged} is wrong")
         with warnings.catch_warnings(action="ignore"):
             checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         hparams, weights = checkpoint["hyper_parameters"], checkpoint["state_dict"]
         require_registered(file, hparams)
         network = PairEnsemble(**hparams["network"])
         network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
-        predictor = Predictor(network, hparams)
+        predictor = Predictor(network, hparams, file)
         blank = predictor.predict(np.zeros((1, 2, *network.images.shape)))
     except CheckpointError:
         raise
     except OSError as error:
-        raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from None
+        expected = "a run's folder or its checkpoint is expected"
+        raise CheckpointError(f"{file} cannot be read: {error.strerror}; {expected}") from None
     except UnpicklingError:
         raise CheckpointError(f"{file} is not a checkpoint, or contains pickled code (rejected)") from None
     except Exception as error:  # damaged and third-party files raise many errors
@@ -156,45 +167,10 @@ def load(path: str | Path) -> Predictor:
 
 def require_registered(file: Path, hparams: Mapping[str, Any]) -> None:
     """Raise CheckpointError if the backbone, head or task is not registered by an imported module."""
-    used = {"backbone": hparams["network"]["backbone"], "head": hparams["network"]["head"], "task": hparams["task"]}
+    used = {**hparams["network"], "task": hparams["task"]}
     for kind, known in (("backbone", NETWORKS), ("head", HEADS), ("task", TASKS)):
         if used[kind] not in known:
             raise CheckpointError(
                 f"{file} needs the {kind} {used[kind]}, but it is not imported. "
                 "Add --plugins MODULE after digitcmp, or import its module."
             )
-
-
-def reject_damage(file: Path, content: bytes) -> None:
-    """Raise CheckpointError if a checksum of the zip archive or in the run's result.json is wrong.
-
-    torch does not check the archive's checksums, so a flipped bit would change a weight unnoticed.
-    """
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if damaged := archive.testzip():
-                raise CheckpointError(f"{file} is damaged: the checksum of its {damaged} is wrong")
-    folder = file.absolute().parent.parent
-    if file.absolute() != folder / CHECKPOINT:
-        return
-    try:
-        recorded = json.loads((folder / RESULT).read_bytes())["checkpoint_crc"]
-    except (OSError, ValueError, KeyError, TypeError):  # not a finished run
-        return
-    if (crc := checksum(content)) != recorded:
-        raise CheckpointError(f"{file} is damaged: its checksum is {crc}; {folder / RESULT} has {recorded}")
-
-
-def locate(path: Path) -> Path:
-    """Return the checkpoint at a path: the file itself, or the one in a run's folder. Raise CheckpointError."""
-    try:
-        if path.is_dir():
-            file = path / CHECKPOINT
-            if not file.is_file():
-                raise CheckpointError(f"{path} contains no {CHECKPOINT}; a run's folder or its checkpoint is expected")
-            return file
-        if not path.is_file():
-            raise CheckpointError(f"{path} does not exist; a run's folder or its checkpoint is expected")
-    except OSError as error:  # a folder without permission
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
-    return path

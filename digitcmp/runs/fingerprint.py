@@ -25,15 +25,15 @@ def files(run: Run) -> dict[str, str]:
     They are `seeds.py`, the packages `data`, `models` and `training` without the backbones of other networks, and the
     packages of third-party definitions that the run uses.
     """
-    backbone = NETWORKS[run.model.name].builder
-    used: list[Any] = [backbone, HEADS[run.head.name].build, TASKS[run.task].holds]
+    used: list[Any] = [NETWORKS[run.model.name].builder, HEADS[run.head.name].build, TASKS[run.task].holds]
     targets = [run.optimizer["_target_"], run.schedule["_target_"]]
     used += [resolve_name(target) for target in targets if not target.startswith(("torch.", "digitcmp."))]
-    used += [READERS[name].read for name in READERS if name == run.data.name]
+    used += [READERS[run.data.name].read] if run.data.name in READERS else []
     own = {file for package in ("data", "models", "training") for file in (PACKAGE / package).rglob("*.py")}
     own -= {file for network in NETWORKS.values() for file in sources(network.builder)}
-    paths = {PACKAGE / "seeds.py", *own, *(file for definition in used for file in sources(definition))}
-    return {recorded_name(path): digest(path) for path in sorted(paths)}
+    paths = sorted({PACKAGE / "seeds.py", *own, *(file for definition in used for file in sources(definition))})
+    roots = [PACKAGE if path.is_relative_to(PACKAGE) else path.parents[1] for path in paths]  # mylab/nets.py
+    return {path.relative_to(root).as_posix(): digest(path) for path, root in zip(paths, roots, strict=True)}
 
 
 def sources(definition: Any) -> list[Path]:
@@ -54,11 +54,6 @@ def sources(definition: Any) -> list[Path]:
     return sorted(top.rglob("*.py"))
 
 
-def recorded_name(path: Path) -> str:
-    """Return the name of a file in a fingerprint: 'models/network.py', or 'mylab/nets.py' for a third-party file."""
-    return path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else path.parents[1]).as_posix()
-
-
 @cache
 def digest(path: Path) -> str:
     """Return the digest of a file's code, 8 hexadecimal digits. Later edits of the file do not change it."""
@@ -76,8 +71,3 @@ class WithoutDocstrings(ast.NodeTransformer):
 def code(digests: dict[str, str]) -> str:
     """Return the digest of all of a run's code: 12 hexadecimal digits."""
     return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()[:12]
-
-
-def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return the sorted names of the files whose digests differ or are missing on one side."""
-    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from digitcmp.config.conf import config_yaml
-from digitcmp.config.run import Run, Settings, flatten
+from digitcmp.config.run import Run
 from digitcmp.errors import RunError
 from digitcmp.files import write
 
@@ -23,10 +20,12 @@ LOCK, PICTURES, EVENTS = ".digitcmp.lock", "pictures", ".digitcmp"  # the end of
 RATES, SELECTION = "rates", "selected.csv"  # of a sweep: the folder of the runs that select a value, and its values
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion")
-WRITTEN = (  # the files of a run beside config.yaml and its lock, the result first
+OURS = (".partial", ".error")  # the ends of names that only a run writes
+WRITTEN = (  # the files of a run beside its lock, the result first and the configuration last
     *(RESULT, METRICS, CHECKPOINT, BEST, f"events.out.tfevents.*{EVENTS}", "fit-*-profile.txt", ERROR),
     *(f"{PICTURES}/{name}.png" for name in PICTURE_NAMES),
     *(f"{name}.*.partial" for name in (RESULT, CONFIG)),
+    CONFIG,
 )
 
 
@@ -36,15 +35,24 @@ def claim(folder: Path, run: Run) -> None:
     Raises:
         RunError: if the folder holds a file with the name of a run's, but no run. Nothing has been removed then.
     """
-    if read_settings(folder) is None:
-        for name in (CONFIG, *WRITTEN):
-            if other := next(folder.glob(name), None):
-                name = other.relative_to(folder).as_posix()
-                raise RunError(f"{folder} contains {name}, a file that no run wrote. Choose another folder.")
-    for name in WRITTEN:
-        for file in folder.glob(name):
-            file.unlink()
+    files = [file for name in WRITTEN for file in folder.glob(name)]
+    others = [file for file in files if file.suffix not in OURS]
+    if others and not holds_run(folder):
+        name = others[0].relative_to(folder).as_posix()
+        raise RunError(f"{folder} contains {name}, a file that no run wrote. Choose another folder.")
+    for file in files:
+        file.unlink()
     write(folder / CONFIG, yaml.safe_dump(run.model_dump(), sort_keys=False))
+
+
+def holds_run(folder: Path) -> bool:
+    """Return whether a folder has a config.yaml that a run wrote."""
+    file = folder / CONFIG
+    try:
+        config = yaml.load(file.read_bytes(), yaml.CSafeLoader) if file.is_file() else None
+    except yaml.YAMLError:
+        return False
+    return isinstance(config, dict) and {"task", "model", "optimizer", "seed"} <= config.keys()
 
 
 def run_folders(roots: Iterable[Path]) -> list[Path]:
@@ -61,18 +69,16 @@ def run_folders(roots: Iterable[Path]) -> list[Path]:
 
 
 @contextmanager
-def lock(folder: Path, seconds: float = -1.0, name: str = LOCK) -> Iterator[None]:
+def lock(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Lock the run folder for this process. The kernel releases the lock when the process ends.
 
     Remove the folder afterwards if this call created it and it is empty.
 
     Args:
         folder: the run folder, created if it does not exist.
-        seconds: how long to wait for another process that holds the lock, -1 for no limit.
         name: the name of the lock file.
 
     Raises:
-        TimeoutError: if another process still holds the lock.
         OSError: if the file system does not support locks.
     """
     from filelock import FileLock  # slow import
@@ -81,7 +87,7 @@ def lock(folder: Path, seconds: float = -1.0, name: str = LOCK) -> Iterator[None
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
     # a soft lock would outlive a killed process
-    with FileLock(file, seconds, poll_interval=0.2, fallback_to_soft=False):
+    with FileLock(file, poll_interval=0.2, fallback_to_soft=False):
         try:
             yield
         finally:
@@ -90,38 +96,3 @@ def lock(folder: Path, seconds: float = -1.0, name: str = LOCK) -> Iterator[None
             with suppress(OSError):
                 if is_new:
                     folder.rmdir()
-
-
-def remove_old_lock(folder: Path) -> None:
-    """Remove the lock file of a process that was killed after it had finished its run."""
-    if (folder / LOCK).exists():
-        with suppress(OSError), lock(folder, seconds=0.0):
-            pass
-
-
-def read_settings(folder: Path) -> Settings | None:
-    """Return the settings in config.yaml, None if the file is missing or not written by a run."""
-    if not (folder / CONFIG).is_file():
-        return None
-    try:
-        return flatten(yaml.load((folder / CONFIG).read_bytes(), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError, LookupError, AttributeError, TypeError):
-        return None
-
-
-def read_data(folder: Path) -> dict[str, Any]:
-    """Return the group `data` of a run's config.yaml, with the seed of its pairs; that of MNIST without the file."""
-    try:
-        config = yaml.safe_load((folder / CONFIG).read_text())
-        seed = config["data"].get("seed")
-        return config["data"] | {"seed": config.get("seed") if seed is None else seed}
-    except (OSError, ValueError, yaml.YAMLError, TypeError, LookupError, AttributeError):
-        return {**config_yaml()["data"], "name": "mnist"}
-
-
-def load_arguments(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `datasets.load` in the group `data` of a configuration."""
-    from digitcmp.data import datasets  # slow import
-
-    given = {key: data[key] for key in inspect.signature(datasets.load).parameters if key in data}
-    return given | ({"split_seed": data["seed"]} if data.get("resplit") else {})

@@ -20,19 +20,17 @@ def run_table(roots: Iterable[Path]) -> pd.DataFrame:
     """Return one row per finished run: its result without the checksum, and `path`, the run's folder."""
     import pandas as pd
 
-    results = []
+    rows = []
     for folder in run_folders(roots):
         try:
-            results.append((folder, read_result(folder)))
+            result = read_result(folder)
         except OSError as error:
             print(f"{error.filename} cannot be read: {error.strerror}", file=sys.stderr)
-    rows = []
-    for folder, result in results:
+            continue
         if result:
             facts = {NETWORK: json.dumps(result[NETWORK])} if NETWORK in result else {}  # a string, as in a CSV file
             rows.append(result | facts | {"path": str(folder)})
-    table = pd.DataFrame(rows)
-    return table.drop(columns=CHECKSUM, errors="ignore")
+    return pd.DataFrame(rows).drop(columns=CHECKSUM, errors="ignore")
 
 
 def curve_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -69,8 +67,7 @@ def evaluation_table(table: pd.DataFrame) -> pd.DataFrame:
 
     rows = []
     for run in table.itertuples():
-        files = Path(run.path).glob("evaluation,*.json")
-        for file in sorted(files, key=lambda file: file.stem):  # NAME before NAME,2
+        for file in sorted(Path(run.path).glob("evaluation,*.json"), key=lambda file: file.stem):
             try:
                 result = json.loads(file.read_text())
                 if result["checkpoint_crc"] != run.checkpoint_crc:  # of an earlier run in this folder

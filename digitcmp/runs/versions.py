@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+VERSION = "0.1.0"  # of this project
+
 
 @cache
 def provenance() -> dict[str, str]:
@@ -22,28 +24,16 @@ def versions() -> str:
     return ", ".join([f"python {sys.version.split()[0]}", *packages])
 
 
-def project_version() -> str:
-    """Return the version of this project, `unknown` if it is not installed."""
-    from importlib.metadata import PackageNotFoundError, version  # slow import
-
-    try:
-        return version("digitcmp")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 def git_commit(file: Path) -> str:
     """Return the commit of the file's repository, with -dirty if it was changed, `unknown` without a repository."""
     # git rejects repositories of other owners, but this code is running already
     git = ["git", "-c", "safe.directory=*", "-C", str(file.parent)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-
-    def run_git(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*git, *arguments], capture_output=True, text=True, env=environment)
-
+    find = ["ls-files", "--error-unmatch", file.name]  # an installed copy inside a repository is not part of it
+    describe = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        if run_git("ls-files", "--error-unmatch", file.name).returncode:  # an installed copy inside a repository
-            return "unknown"
-        return run_git("describe", "--always", "--dirty", "--abbrev=12", "--exclude=*").stdout.strip() or "unknown"
-    except FileNotFoundError:  # git is not installed
+        for command in (find, describe):
+            done = subprocess.run([*git, *command], capture_output=True, text=True, env=environment, check=True)
+    except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return done.stdout.strip()

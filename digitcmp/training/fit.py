@@ -26,7 +26,7 @@ from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.network import PairOutput, concatenate
 from digitcmp.models.scores import majority, rounded
 from digitcmp.runs import fingerprint
-from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock, remove_old_lock
+from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock
 from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
 from digitcmp.runs.versions import provenance
 from digitcmp.training import assembly, process, progress
@@ -59,9 +59,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
             with process.training(run):
                 return rehearse(run, assembly.assemble(run, folder, console), console)
         if not run.force and (result := finished_result(folder, run)):
-            for line in (progress.finished(result, folder), *remarks_on([result])):
+            for line in (progress.finished(result, folder), *remarks_on([result["versions"]])):
                 console.print(line)
-            remove_old_lock(folder)
             return result
         with process.training(run):
             parts = assembly.assemble(run, folder, console)

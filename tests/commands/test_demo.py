@@ -21,6 +21,7 @@ from image_sets import save_npz
 from saved import checkpoint, untrained
 
 from digitcmp.commands import demo
+from digitcmp.config.conf import config_yaml
 from digitcmp.data.datamodule import PairData
 from digitcmp.models.module import DigitComparison
 from digitcmp.models.network import PairEnsemble
@@ -146,7 +147,7 @@ def test_command(al4: Path) -> None:
     [
         ("last.ckpt", "taken", "--port {port} is not available: "),
         ("last.ckpt", "70000", "--port 70000 is not available: "),
-        ("gone.ckpt", "taken", "gone.ckpt does not exist"),
+        ("gone.ckpt", "taken", "gone.ckpt cannot be read: "),
     ],
 )
 def test_bad_input_ends_with_2_and_a_line(
@@ -178,8 +179,8 @@ def garments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     network = PairEnsemble("ws2", aux=True, mean=mean, std=std, images=asdict(data.images))
     module = DigitComparison(network, lr=2e-3)
     fit(data, module, max_epochs=20).save_checkpoint(folder / CHECKPOINT, weights_only=True)
-    config = {"data": {"name": "npz", "file": str(folder / "garments.npz"), "root": str(folder)}}
-    (folder / CONFIG).write_text(json.dumps(config))
+    own = config_yaml()["data"] | {"name": "npz", "file": str(folder / "garments.npz")}
+    (folder / CONFIG).write_text(json.dumps({"seed": 0, "data": own}))
     with running(folder) as server:
         yield server
 

@@ -1,12 +1,12 @@
 """Tests of the predict command and of `Predictor.predict`."""
 
-import io
 import json
 import os
 import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ import torch
 from conftest import MNIST_ROOT
 from drawings import drawing
 from PIL import Image
-from rich.console import Console
 from saved import checkpoint, untrained
 
 import digitcmp
@@ -52,14 +51,20 @@ def pictures(tmp_path: Path) -> list[str]:
     return [str(tmp_path / "one.png"), str(tmp_path / "seven.jpg")]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    """Run `digitcmp predict ARGUMENTS` in this process, and return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
-    try:
-        predict.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+Predict = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def predicted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Predict:
+    """Return a function that runs `digitcmp predict` in this process: its exit code, its output and its errors."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            predict.main()
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return run
 
 
 def test_import_is_light() -> None:
@@ -119,17 +124,17 @@ class Malicious:
 
 
 BAD = {
-    "missing": "does not exist",
-    "folder": "contains no checkpoints/last.ckpt; a run's folder or its checkpoint is expected",
+    "missing": "cannot be read: No such file or directory; a run's folder or its checkpoint is expected",
+    "folder": "cannot be read: No such file or directory; a run's folder or its checkpoint is expected",
     "empty": "is damaged or not a checkpoint of train.py",
-    "text": "is not a checkpoint, or",
+    "text": "is damaged or not a checkpoint of train.py",
     "truncated": "is damaged or not a checkpoint of train.py",
     "other": "is damaged or not a checkpoint of train.py",
     "unknown": "needs the backbone ws9, but it is not imported. Add --plugins MODULE",
     "mismatch": "is damaged or not a checkpoint of train.py .*state_dict",
     "nan": "is damaged: its network returns nan; a finite probability is expected",
     "malicious": "is not a checkpoint, or contains pickled code \\(rejected\\)",
-    "malicious pickle": "is not a checkpoint, or contains pickled code \\(rejected\\)",
+    "malicious pickle": "is damaged or not a checkpoint of train.py",
 }
 
 
@@ -165,71 +170,50 @@ def damage(kind: str, file: Path, whole: Path) -> None:
 @pytest.mark.parametrize("kind", BAD)
 def test_what_is_no_checkpoint_is_named_and_never_run(kind: str, al4: Path, tmp_path: Path) -> None:
     damage(kind, tmp_path / "last.ckpt", al4)
-    with pytest.raises(CheckpointError, match=f"last.ckpt:? {BAD[kind]}") as error:
+    with pytest.raises(CheckpointError, match=f"last.ckpt {BAD[kind]}") as error:
         digitcmp.load(tmp_path / "last.ckpt")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "executed").exists()
 
 
-def test_json_is_one_object(
-    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, al4, *pictures, "--json") == 0
-    out = capsys.readouterr().out
+def test_json_is_one_object(al4: Path, plain: Path, pictures: list[str], predicted: Predict) -> None:
+    code, out, _ = predicted(al4, *pictures, "--json")
     said = json.loads(out)
-    assert list(said) == ["probability", "holds", "digits"] and out.count("\n") == 1
+    assert list(said) == ["probability", "holds", "digits"] and out.count("\n") == 1 and code == 0
     assert 0.9 < said["probability"] <= 1 and said["holds"] is True and said["digits"] == [1, 7]
-    run(monkeypatch, al4, *reversed(pictures), "--json")
-    said = json.loads(capsys.readouterr().out)
+    said = json.loads(predicted(al4, *reversed(pictures), "--json")[1])
     assert said["probability"] < 0.1 and said["holds"] is False and said["digits"] == [7, 1]
+    assert json.loads(predicted(plain, *pictures, "--json")[1])["digits"] is None  # without aux
 
 
-def test_without_aux(
-    plain: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(monkeypatch, plain, *pictures, "--json")
-    assert json.loads(capsys.readouterr().out)["digits"] is None
-    run(monkeypatch, plain, *pictures)
-    assert "looks like" not in capsys.readouterr().out
-
-
-def test_screen(
-    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, al4, *pictures) == 0
-    out, err = capsys.readouterr()
+def test_screen(al4: Path, plain: Path, pictures: list[str], predicted: Predict) -> None:
+    code, out, err = predicted(al4, *pictures)
     lines = out.splitlines()
     assert lines[0].split() == ["one.png", "seven.jpg"]
     assert any("██" in line for line in lines[1:15])
     assert lines[16].rstrip() == "looks like a 1                  looks like a 7"
     assert re.fullmatch(r"yes: P\(first <= second\) = (0\.9\d{3}|1\.0000)", lines[-1])
-    assert err == ""
-    run(monkeypatch, al4, *reversed(pictures))
-    assert capsys.readouterr().out.splitlines()[-1].startswith("no: P(first <= second) = 0.0")
+    assert code == 0 and err == ""
+    assert predicted(al4, *reversed(pictures))[1].splitlines()[-1].startswith("no: P(first <= second) = 0.0")
+    assert "looks like" not in predicted(plain, *pictures)[1]
 
 
-def test_half_blocks_hold_every_pixel() -> None:
-    image = np.arange(196, dtype=np.uint8).reshape(14, 14)
-    console = Console(force_terminal=True, color_system="truecolor", file=io.StringIO())
-    console.print(predict.drawn(image, True))
-    text = console.file.getvalue()
-    assert text.count("▀") == 98
-    for gray in range(196):
-        assert f"8;2;{gray};{gray};{gray}" in text
-
-
-def test_csv(
-    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_csv(al4: Path, pictures: list[str], predicted: Predict) -> None:
+    """Spreadsheets save a byte order mark. An unreadable picture keeps no other pair from its comparison."""
     table = Path(pictures[0]).with_name("pairs.csv")
-    table.write_text(
-        f"one.png,seven.jpg\n\n{pictures[1]}, one.png\n", encoding="utf-8-sig"
-    )  # spreadsheets save a byte order mark
-    assert run(monkeypatch, al4, "--csv", table, "--json") == 0
-    assert [json.loads(line)["digits"] for line in capsys.readouterr().out.splitlines()] == [[1, 7], [7, 1]]
-    assert run(monkeypatch, al4, "--csv", table) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    table.write_text(f"one.png,seven.jpg\n\n{pictures[1]}, one.png\n", encoding="utf-8-sig")
+    code, out, _ = predicted(al4, "--csv", table, "--json")
+    assert [json.loads(line)["digits"] for line in out.splitlines()] == [[1, 7], [7, 1]] and code == 0
+    lines = [line.split() for line in predicted(al4, "--csv", table)[1].splitlines()]
     assert [line[1:] for line in lines] == [["yes", "1", "7", *pictures], ["no", "7", "1", *reversed(pictures)]]
+
+    table.write_text("one.png,seven.jpg\none.png,gone.png\nseven.jpg,one.png\n")
+    gone = f"{table.with_name('gone.png')} cannot be read: No such file or directory\n"
+    code, out, err = predicted(al4, "--csv", table, "--json")
+    assert [json.loads(line)["holds"] for line in out.splitlines()] == [True, None, False]
+    assert (code, err) == (2, gone)
+    code, out, err = predicted(al4, "--csv", table)
+    assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"] and (code, err) == (2, gone)
 
 
 @pytest.mark.parametrize(
@@ -237,54 +221,24 @@ def test_csv(
     [
         ((",yes", ",no"), "1.0000"),
         ((",yes", ",yes"), "0.5000"),
-        ((",first <= second", ",first > second"), "1.0000"),
         ((",1,7", ",7,1"), "1.0000"),
         ((",9,7", ",7,1"), "0.5000"),
     ],
 )
 def test_labels_in_a_csv_give_the_accuracy(
-    labels: tuple[str, str],
-    accuracy: str,
-    al4: Path,
-    pictures: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    labels: tuple[str, str], accuracy: str, al4: Path, pictures: list[str], predicted: Predict
 ) -> None:
     """The network answers yes to the first pair and no to the second."""
     table = Path(pictures[0]).with_name("pairs.csv")
     table.write_text(f"one.png,seven.jpg{labels[0]}\nseven.jpg,one.png{labels[1]}\n")
-    assert run(monkeypatch, al4, "--csv", table) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
+    last = predicted(al4, "--csv", table)[1].splitlines()[-1]
     assert last.startswith(f"accuracy {accuracy} of 2 pairs; always the majority answer: ")
-    assert run(monkeypatch, al4, "--csv", table, "--json") == 0
-    out, err = capsys.readouterr()
-    assert len([json.loads(line) for line in out.splitlines()]) == 2 and err == f"{last}\n"
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        (",maybe", "seven.jpg: 'maybe' is not allowed; expected yes, "),
-        (",1,x", "seven.jpg: 'x' is not allowed; expected 0, 1,"),
-    ],
-)
-def test_an_unknown_label_is_a_line(
-    labels: str,
-    message: str,
-    al4: Path,
-    pictures: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    table = Path(pictures[0]).with_name("pairs.csv")
-    table.write_text(f"one.png,seven.jpg{labels}\n")
-    assert run(monkeypatch, al4, "--csv", table) == 2
-    out, err = capsys.readouterr()
-    assert message in err and err.count("\n") == 1 and out == ""
+    code, out, err = predicted(al4, "--csv", table, "--json")
+    assert len([json.loads(line) for line in out.splitlines()]) == 2 and err == f"{last}\n" and code == 0
 
 
 def test_the_question_is_the_networks(
-    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pictures: list[str], tmp_path: Path, predicted: Predict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The output shows the question and the statement of the task. A task without a statement shows P(yes)."""
     monkeypatch.setitem(TASKS, "larger", Task(lambda first, second: first > second, "Is the first larger?"))
@@ -293,100 +247,65 @@ def test_the_question_is_the_networks(
         ("larger", "Is the first larger?", "P(yes)"),
     ):
         saved = untrained(tmp_path / "last.ckpt", task=task, backbone="ws2")
-        assert run(monkeypatch, saved, *pictures) == 0
-        *_, asked, answer = capsys.readouterr().out.splitlines()
+        *_, asked, answer = predicted(saved, *pictures)[1].splitlines()
         assert asked == question and re.match(r"(yes|no): ", answer) and f" {statement} = " in answer
 
 
-def test_an_unreadable_picture_keeps_no_other_from_its_comparison(
-    al4: Path, pictures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    table = Path(pictures[0]).with_name("pairs.csv")
-    table.write_text("one.png,seven.jpg\none.png,gone.png\nseven.jpg,one.png\n")
-    for options in ([], ["--json"]):
-        assert run(monkeypatch, al4, "--csv", table, *options) == 2
-        out, err = capsys.readouterr()
-        assert err == f"{table.with_name('gone.png')} cannot be read: No such file or directory\n"
-        if options:
-            assert [json.loads(line)["holds"] for line in out.splitlines()] == [True, None, False]
-        else:
-            assert [line.split()[1] for line in out.splitlines()] == ["yes", "no"]
-
-
-def test_16_bits(
-    pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_16_bits(pictures: list[str], tmp_path: Path, predicted: Predict) -> None:
     """16 bits are read as 8. A picture that uses only 12 of them is rejected."""
     saved = untrained(tmp_path / "last.ckpt", backbone="ws2", images={"side": 20, "drawn": False})
     values = np.tile(np.linspace(0, 255, 20).astype(np.uint16), (20, 1))
     files = {factor: tmp_path / f"{factor}.png" for factor in (1, 16, 257)}
     for factor, file in files.items():
         Image.fromarray(values * factor if factor > 1 else values.astype(np.uint8)).save(file)
-    assert run(monkeypatch, saved, files[1], files[1], "--json") == 0
-    expected, _ = capsys.readouterr()
-    assert run(monkeypatch, saved, files[257], files[257], "--json") == 0
-    assert capsys.readouterr() == (expected, "")
-    assert run(monkeypatch, saved, files[16], files[1]) == 2
-    assert "16.png cannot be read: it has 16 bits but no value above 4080; expected up to" in capsys.readouterr().err
+    expected = predicted(saved, files[1], files[1], "--json")
+    assert predicted(saved, files[257], files[257], "--json") == expected == (0, expected[1], "")
+    code, _, err = predicted(saved, files[16], files[1])
+    assert "16.png cannot be read: it has 16 bits but no value above 4080; expected up to" in err and code == 2
 
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 15), (1, 28)])
 def test_other_images_are_read_as_the_network_saw_them(
-    channels: int,
-    side: int,
-    pictures: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    channels: int, side: int, pictures: list[str], tmp_path: Path, predicted: Predict
 ) -> None:
     spec = {"channels": channels, "side": side, "names": ("cat", "dog"), "drawn": False}
     saved = untrained(tmp_path / "last.ckpt", backbone="ws2", aux=True, images=spec)
-    assert run(monkeypatch, saved, *pictures) == 0
-    out, err = capsys.readouterr()
-    assert re.search(r"looks like a (cat|dog) +looks like a (cat|dog)", out)
+    code, out, err = predicted(saved, *pictures)
+    assert re.search(r"looks like a (cat|dog) +looks like a (cat|dog)", out) and (code, err) == (0, "")
     assert re.search(r"(yes|no): P\(first <= second\) = [01]\.", out)
-    assert err == ""
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (b"one.png,seven.jpg\none.png\n", "pairs.csv has the line one.png; two paths are expected"),
-        (
-            b"one.png,seven.jpg,yes\none.png,seven.jpg\n",
-            "pairs.csv has the line one.png,seven.jpg; two paths are expected, and in all",
-        ),
+        (b"one.png,seven.jpg,yes\none.png,seven.jpg\n", "has the line one.png,seven.jpg; two paths are expected, and"),
+        (b"one.png,seven.jpg,maybe\n", "seven.jpg: 'maybe' is not allowed; expected yes, no"),
+        (b"one.png,seven.jpg,1,x\n", "seven.jpg: 'x' is not allowed; expected 0, 1,"),
         (b"", "pairs.csv is empty; two paths per line are expected"),
         (b"\xff\xfe,\x00\n", "pairs.csv cannot be read: "),
         (None, "pairs.csv cannot be read: No such file or directory"),
     ],
 )
 def test_bad_tables_end_with_2_and_a_line(
-    text: bytes | None,
-    message: str,
-    pictures: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    text: bytes | None, message: str, al4: Path, pictures: list[str], predicted: Predict
 ) -> None:
     table = Path(pictures[0]).with_name("pairs.csv")
     if text is not None:
         table.write_bytes(text)
-    assert run(monkeypatch, "last.ckpt", "--csv", table) == 2
-    out, err = capsys.readouterr()
-    assert message in err and err.count("\n") == 1 and out == ""
+    code, out, err = predicted(al4, "--csv", table)
+    assert message in err and err.count("\n") == 1 and (code, out) == (2, "")
 
 
 def test_bad_arguments_end_with_2_and_a_line(
-    al4: Path, pictures: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    al4: Path, pictures: list[str], tmp_path: Path, predicted: Predict
 ) -> None:
     for arguments in ([pictures[0]], [*pictures, "--csv", "pairs.csv"], []):
-        assert run(monkeypatch, al4, *arguments) == 2
-        assert capsys.readouterr().err.endswith("two pictures or --csv FILE are expected\n")
+        code, _, err = predicted(al4, *arguments)
+        assert err.endswith("two pictures or --csv FILE are expected\n") and code == 2
     damage("malicious", tmp_path / "bad.ckpt", al4)
-    assert run(monkeypatch, tmp_path / "bad.ckpt", *pictures) == 2
-    assert capsys.readouterr().err == (
-        f"{tmp_path / 'bad.ckpt'} is not a checkpoint, or contains pickled code (rejected)\n"
-    )
+    rejected = f"{tmp_path / 'bad.ckpt'} is not a checkpoint, or contains pickled code (rejected)\n"
+    assert predicted(tmp_path / "bad.ckpt", *pictures) == (2, "", rejected)
 
 
 @pytest.mark.skipif(MNIST_ROOT is None, reason="MNIST_ROOT names no torchvision root with the canonical idx files")

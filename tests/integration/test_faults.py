@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import multiprocessing
 import os
 import pickle
@@ -30,7 +29,7 @@ from digitcmp.data.datamodule import PairData  # noqa: F401
 from digitcmp.errors import CheckpointError
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, RESULT, lock
-from digitcmp.runs.result import CHECKSUM, read_result, result_checksum
+from digitcmp.runs.result import CHECKSUM, read_result
 
 QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")
 RUN = (*QUICK, "hydra.run.dir=out")
@@ -108,7 +107,7 @@ def completes(folder: Path, whole: Numbers) -> bool:
     assert numbers(out) == whole
     events = [file.name for file in out.glob("events.out.tfevents.*")]
     left = {file.name for file in out.rglob("*") if file.is_file() and file.suffix != ".png"}
-    left -= {*events, "last.ckpt"}
+    left -= {*events, "last.ckpt", LOCK}  # a run that is killed after its result leaves its lock file
     assert len(events) == 1 and left == {RESULT, METRICS, CONFIG}
     assert not there or written([out]) == before
     return there
@@ -255,14 +254,10 @@ def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, ke
     assert numbers(tmp_path / "out") == whole
 
 
-def test_a_result_with_a_value_of_another_kind_is_damaged(tmp_path: Path, finished: Path) -> None:
+def test_a_result_that_is_no_result_is_damaged(tmp_path: Path, finished: Path) -> None:
     shutil.copytree(finished, tmp_path / "out")
     result = read_result(tmp_path / "out")
     assert result is not None
-    for value in (math.nan, math.inf, "0.9", [1]):
-        changed = result | {"test_acc": value}
-        (tmp_path / "out" / RESULT).write_text(json.dumps(changed | {CHECKSUM: result_checksum(changed)}))
-        assert read_result(tmp_path / "out") is None, value
     for damaged in ([], None, 3, {key: item for key, item in result.items() if key != CHECKSUM}):
         (tmp_path / "out" / RESULT).write_text(json.dumps(damaged))
         assert read_result(tmp_path / "out") is None, damaged
@@ -281,17 +276,6 @@ def test_every_changed_digit_of_a_result_is_damage(tmp_path: Path, finished: Pat
             continue
         file.write_text(changed)
         assert read_result(tmp_path / "out") is None, text[place - 20 : place + 2]
-
-
-@pytest.mark.parametrize("name", [RESULT, METRICS, CHECKPOINT, CONFIG])
-def test_a_pipe_in_the_place_of_a_file(tmp_path: Path, finished: Path, whole: Numbers, name: str) -> None:
-    """The run does not wait for the pipe. It is trained again, except for config.yaml, which is not checked."""
-    shutil.copytree(finished, tmp_path / "out")
-    (tmp_path / "out" / name).unlink()
-    os.mkfifo(tmp_path / "out" / name)
-    code, text = once(tmp_path, *RUN)
-    assert code == 0 and (f"out/{name} is damaged" in text) == (name != CONFIG), text
-    assert name == CONFIG or numbers(tmp_path / "out") == whole
 
 
 def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:

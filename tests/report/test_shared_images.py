@@ -111,7 +111,7 @@ def test_report_with_test_images(
     assert (archive / "report/test_images.csv").read_bytes() == (folder / "report/test_images.csv").read_bytes()
     capsys.readouterr()
     assert run_report(monkeypatch, archive, "--test-images") == 2
-    needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 does not exist; .*\n"
+    needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 cannot be read: .*; .*\n"
     assert re.fullmatch(needed, capsys.readouterr().err)
 
     monkeypatch.setattr(commands.scoring, "SAME", -1.0)

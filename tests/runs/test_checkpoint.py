@@ -1,13 +1,12 @@
 """Tests of loading checkpoints."""
 
-import json
 import os
-import shutil
 import struct
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,7 @@ from saved import checkpoint, untrained
 
 import digitcmp
 from digitcmp.errors import CheckpointError
-from digitcmp.files import checksum
 from digitcmp.models.module import DigitComparison
-from digitcmp.runs.folder import CHECKPOINT, RESULT
 
 FORBIDDEN = ("lightning", "matplotlib", "pandas", "tensorboard", "torchmetrics", "torchvision")  # slow imports
 SCORES = ("torchmetrics", "torchvision", "matplotlib")  # evaluate needs the first, which imports the others
@@ -59,7 +56,8 @@ def test_inference_imports_torch_alone(command: str, fcnn1: Path, tmp_path: Path
 def test_a_runs_folder_means_its_checkpoint(fcnn1: Path, tmp_path: Path) -> None:
     blank = np.zeros((1, 2, 14, 14))
     assert digitcmp.load(fcnn1.parents[1]).predict(blank) == digitcmp.load(fcnn1).predict(blank)
-    with pytest.raises(CheckpointError, match=f"^{tmp_path} contains no checkpoints/last.ckpt; .*expected$"):
+    message = f"^{tmp_path}/checkpoints/last.ckpt cannot be read: No such file or directory; .*expected$"
+    with pytest.raises(CheckpointError, match=message):
         digitcmp.load(tmp_path)
 
 
@@ -85,29 +83,13 @@ def test_a_flipped_bit_in_the_archive_is_refused(fcnn1: Path, tmp_path: Path) ->
                 digitcmp.load(file)
 
 
-@pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.5, 0.7, 0.99, 1])
-def test_a_flipped_bit_anywhere_in_a_run_is_refused(share: float, fcnn1: Path, tmp_path: Path) -> None:
-    """The checksum in the run's result covers the bytes that no CRC of the archive covers."""
-    content = fcnn1.read_bytes()
-    file = tmp_path / CHECKPOINT
-    file.parent.mkdir()
-    (tmp_path / RESULT).write_text(json.dumps({"checkpoint_crc": checksum(fcnn1)}))
-    file.write_bytes(content)
-    assert digitcmp.load(tmp_path).network.arguments["backbone"] == "fcnn1"
-    file.write_bytes(flipped(content, int(share * (len(content) - 1))))
-    with pytest.raises(CheckpointError, match=f"^{file} ") as error:
-        digitcmp.load(tmp_path)
-    assert "\n" not in str(error.value)
-
-
-def test_another_runs_checkpoint_is_refused(fcnn1: Path, tmp_path: Path) -> None:
-    (tmp_path / CHECKPOINT).parent.mkdir()
-    shutil.copy(fcnn1, tmp_path / CHECKPOINT)
-    (tmp_path / RESULT).write_text('{"checkpoint_crc": "0123abcd"}')
-    with pytest.raises(CheckpointError, match=f"{tmp_path / RESULT} has 0123abcd$"):
-        digitcmp.load(tmp_path / CHECKPOINT)
-    (tmp_path / RESULT).write_text("damaged, and no reason to distrust the checkpoint")
-    digitcmp.load(tmp_path / CHECKPOINT)
+def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(fcnn1: Path, tmp_path: Path) -> None:
+    content, pairs = fcnn1.read_bytes(), np.full((1, 2, 14, 14), 200)
+    expected = digitcmp.load(fcnn1).predict(pairs)
+    for place in np.random.default_rng(0).integers(len(content), size=60):
+        (tmp_path / "last.ckpt").write_bytes(flipped(content, place))
+        with suppress(CheckpointError):
+            assert digitcmp.load(tmp_path / "last.ckpt").predict(pairs) == expected
 
 
 @pytest.fixture
@@ -123,7 +105,7 @@ def locked(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_folder_that_may_not_be_searched(locked: Path) -> None:
     for path in (locked / "last.ckpt", locked):
-        with pytest.raises(CheckpointError, match=f"^{path} cannot be read: Permission denied$"):
+        with pytest.raises(CheckpointError, match=f"^{path}.*cannot be read: Permission denied; "):
             digitcmp.load(path)
 
 

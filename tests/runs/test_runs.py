@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from configs import run
 from conftest import ROOT, Run
 
-from digitcmp.runs.folder import run_folders
+from digitcmp.runs.folder import claim, run_folders
 from digitcmp.runs.versions import git_commit
 
 CELL = "model=ws3,aux=false,lr=0.0013"
@@ -69,6 +70,13 @@ def test_only_a_cells_folders_are_runs(tmp_path: Path, monkeypatch: pytest.Monke
     assert run_folders([tmp_path]) == expected
     monkeypatch.chdir(tmp_path)
     assert [folder.absolute() for folder in run_folders([Path()])] == expected
+
+
+def test_a_folder_with_the_remains_of_a_failed_run_is_claimed(tmp_path: Path) -> None:
+    for name in (".digitcmp.error", "config.yaml.host.1.partial"):
+        (tmp_path / name).touch()
+    claim(tmp_path, run())
+    assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
 
 
 def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:
