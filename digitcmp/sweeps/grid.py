@@ -73,7 +73,7 @@ class Planner:
                 if run.trainer.fast_dev_run:
                     raise ConfigError("trainer.fast_dev_run is not allowed in a sweep: it records no result")
                 folder = root / run.cell_name / f"seed={run.seed}"
-                jobs[folder] = Job.planned([str(override.input_line) for override in overrides], run, folder)
+                jobs[folder] = Job([str(override.input_line) for override in overrides], run, folder)
         return list(jobs.values())
 
     def alternatives(self, arguments: list[str]) -> dict[str, list[Override]]:

@@ -6,22 +6,18 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from digitcmp.errors import RunError, StaleError
 from digitcmp.files import outcome
-from digitcmp.runs.folder import remove_old_lock
 from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
 from digitcmp.sweeps.job import Job
-from digitcmp.sweeps.launch import Launch, LaunchQueue
+from digitcmp.sweeps.launch import Launch, launch_all
 from digitcmp.sweeps.watcher import SweepProgress
 
 STOPPED = "stopped. Start the sweep again to train the unfinished runs."
 LONGEST_END = 30.0  # seconds that ending the workers may take, usually below one
-Finished = tuple[Job, dict[str, Any]]  # with the keys of its result that `remarks_on` needs, to save memory
 
 
 def sweep(
@@ -49,109 +45,73 @@ def sweep(
         StaleError: if other code finished a run and `stale` is ask.
         OSError: if a folder cannot be read or written.
     """
-    to_do, finished, stale = sort_jobs(jobs, force)
+    to_do, versions, changed = [], [], []
+    for job in jobs:
+        try:
+            if result := None if force else finished_result(job.folder, job.run):
+                versions.append(result["versions"])
+            else:
+                to_do.append(job)
+        except StaleError as error:
+            changed.append(error.files)
     if dry_run:
         print_plan(jobs, to_do)
-    if stale:
-        files = list(dict.fromkeys(name for error in stale for name in error.files))
-        raise StaleError(f"{len(stale)} of {len(jobs)} runs were finished by", files)
+    if changed:
+        files = list(dict.fromkeys(name for names in changed for name in names))
+        raise StaleError(f"{len(changed)} of {len(jobs)} runs were finished by", files)
     if not dry_run:
-        print(f"{len(jobs)} runs in {root}, {len(finished)} finished before", flush=True)
-    for line in remarks_on([result for _, result in finished]):
+        print(f"{len(jobs)} runs in {root}, {len(versions)} finished before", flush=True)
+    for line in remarks_on(versions):
         print(line, flush=True)
     if dry_run:
         return
-    for job, _ in finished:
-        remove_old_lock(job.folder)
-    progress = SweepProgress(to_do, len(jobs), stop_on_failure)
+    end_at_signals()
+    for job in to_do:
+        job.folder.mkdir(parents=True, exist_ok=True)  # a report counts an empty folder as a missing run
     try:
-        with stop_signals():
-            for job in to_do:
-                job.folder.mkdir(parents=True, exist_ok=True)  # a report counts an empty folder as a missing run
-            with progress:
-                failures = LaunchQueue(to_do, launch).run()
+        with SweepProgress(to_do, len(jobs), stop_on_failure):
+            launch_all(to_do, launch)
     except SystemExit:
-        errors = [f"{folder.parent.name} {folder.name}: {error}" for folder, error in progress.failed.items()]
-        outcome(error=errors[-1] if errors else STOPPED)
-        if stop_on_failure and progress.failed:
-            sys.exit("stopped at the first failure. Start the sweep again to train the unfinished runs.")
-        print(STOPPED, file=sys.stderr)
+        outcome(error=(errors(to_do) or [STOPPED])[-1])
         raise
-    outcome(folder=str(root), failures=[f"{job.title}: {error}" for job, error in failures])
+    outcome(folder=str(root), failures=errors(to_do))
     print_table(root)
-    if failures:
-        print_failures(failures, options)
+    if failed := [job for job in to_do if job.error]:
+        print_failures(failed, options)
         sys.exit(1)
 
 
-def sort_jobs(jobs: Sequence[Job], force: bool) -> tuple[list[Job], list[Finished], list[StaleError]]:
-    """Return the jobs to train, the finished jobs, and an error for each job that other code finished."""
-    to_do: list[Job] = []
-    finished: list[Finished] = []
-    stale: list[StaleError] = []
-    for job in jobs:
-        try:
-            result = None if force else finished_result(job.folder, job.run)
-        except StaleError as error:
-            stale.append(error)
-            continue
-        if result:
-            finished.append((job, {"versions": result["versions"]}))
-        else:
-            to_do.append(job)
-    return to_do, finished, stale
+def errors(jobs: Sequence[Job]) -> list[str]:
+    """Return the names and errors of the failed runs."""
+    return [f"{job.title}: {job.error}" for job in jobs if job.error]
 
 
-@contextmanager
-def stop_signals() -> Iterator[None]:
-    """End the program at Ctrl-C or SIGTERM within this block, and restore the handlers after it.
-
-    Further signals are ignored while the program ends, because the launcher is ending its workers.
-    """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, handler in handlers.items():
-        if handler != signal.SIG_IGN:  # background jobs of a shell ignore it
-            signal.signal(number, stop)
-    ending = False
-    try:
-        yield
-    except SystemExit:
-        ending = True
-        raise
-    finally:
-        if not ending:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+def end_at_signals() -> None:
+    """End the program at Ctrl-C or SIGTERM, unless they are ignored, as in the background jobs of a shell."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
 
 
-def stop(number: int, _: object) -> None:
-    """End the program at the first Ctrl-C or SIGTERM, and ignore further ones."""
+def end(number: int, _: object) -> None:
+    """End the program. Ignore further signals, because the launcher is ending its workers."""
     for following in (signal.SIGINT, signal.SIGTERM):
         signal.signal(following, signal.SIG_IGN)
+    print(STOPPED, file=sys.stderr, flush=True)
     # joblib can wait forever for a worker that a signal ended; the workers end with this process
-    last = threading.Timer(LONGEST_END, end_now, (128 + number,))
+    last = threading.Timer(LONGEST_END, os._exit, (128 + number,))
     last.daemon = True
     last.start()
     sys.exit(128 + number)
 
 
-def end_now(code: int) -> None:
-    """End the program with this exit status without waiting for its launcher."""
-    print(STOPPED, file=sys.stderr, flush=True)
-    os._exit(code)
-
-
-def print_failures(failures: Sequence[tuple[Job, str]], options: Sequence[str]) -> None:
+def print_failures(failed: Sequence[Job], options: Sequence[str]) -> None:
     """Print the failed runs on stderr, each with its error and the command that trains it alone."""
-    print(f"\n{len(failures)} not finished:", file=sys.stderr)
-    for job, error in failures:
-        command = shlex.join([*program(), "-m", *options, *job.overrides])
-        print(f"  {job.title}: {error}\n    {command}", file=sys.stderr)
-
-
-def program() -> list[str]:
-    """Return the program as it was typed: digitcmp train, or python train.py."""
-    return ["digitcmp", "train"] if sys.argv[0] == "digitcmp train" else ["python", "train.py"]
+    program = ["digitcmp", "train"] if sys.argv[0] == "digitcmp train" else ["python", "train.py"]
+    print(f"\n{len(failed)} not finished:", file=sys.stderr)
+    for job in failed:
+        command = shlex.join([*program, "-m", *options, *job.overrides])
+        print(f"  {job.title}: {job.error}\n    {command}", file=sys.stderr)
 
 
 def print_table(root: Path) -> None:

@@ -5,23 +5,20 @@ import signal
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
-from digitcmp.runs.folder import CONFIG, RESULT
-from digitcmp.runs.result import read_result
+from digitcmp.runs.folder import CONFIG
 from digitcmp.sweeps.job import Job
 
 SPEED_PERIOD = 24 * 3600.0  # seconds of the sweep that determine the remaining time
 
 
 class SweepProgress:
-    """A thread that reports results and failures of runs. It reads the run folders, so it works with any launcher.
+    """A thread that prints a line for each run that ends, with a progress bar on a terminal.
 
-    It shows a progress bar on a terminal and prints a line for each run elsewhere.
+    It reads the run folders, so it works with any launcher.
 
     Args:
         jobs: the runs to train.
@@ -30,12 +27,11 @@ class SweepProgress:
     """
 
     def __init__(self, jobs: Sequence[Job], total_runs: int, stop_on_failure: bool) -> None:
-        self.waiting = list(jobs)
-        self.failed: dict[Path, str] = {}
+        self.waiting, self.failed = list(jobs), 0
         self.total, self.stop_on_failure = total_runs, stop_on_failure
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
-        self.console = Console(highlight=False)
+        self.console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         columns = BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
         self.bar = Progress(
             *columns, console=self.console, disable=not self.console.is_terminal, speed_estimate_period=SPEED_PERIOD
@@ -43,8 +39,6 @@ class SweepProgress:
         self.task = self.bar.add_task("starting workers", total=total_runs, completed=total_runs - len(jobs))
 
     def __enter__(self) -> "SweepProgress":
-        if self.bar.disable and self.waiting:
-            print("starting workers", flush=True)
         self.bar.start()
         self.thread.start()
         return self
@@ -62,24 +56,21 @@ class SweepProgress:
     def look(self) -> None:
         """Report the runs that have finished or failed since the last call, and update the bar."""
         for job in list(self.waiting):
-            if job.wrote(RESULT) and (result := read_result(job.folder)):
+            if result := job.result:
                 self.end(job, f"test accuracy {result['test_acc']:.4f}  {result['fit_seconds']:.1f} s")
             elif error := job.error:
-                self.failed[job.folder] = error
+                self.failed += 1
                 self.end(job, f"FAILED: {error}")
                 if self.stop_on_failure:
                     os.kill(os.getpid(), signal.SIGTERM)
         if running := sum(job.wrote(CONFIG) for job in self.waiting):
-            failed = f", {len(self.failed)} failed" if self.failed else ""
+            failed = f", {self.failed} failed" if self.failed else ""
             self.bar.update(self.task, description=f"{running} running{failed}")
 
     def end(self, job: Job, outcome: str) -> None:
         """Report a run that has ended, with its result or its error."""
         self.waiting.remove(job)
         self.bar.advance(self.task)
-        if not self.bar.disable:
-            self.console.print(Text(f"{outcome}  {job.title}"), no_wrap=True, overflow="ellipsis", crop=True)
-            return
         seconds = self.bar.tasks[0].time_remaining
         left = f", {timedelta(seconds=round(seconds))} left" if seconds and self.waiting else ""
-        print(f"[{self.total - len(self.waiting)}/{self.total}] {job.title}  {outcome}{left}", flush=True)
+        self.console.print(f"[{self.total - len(self.waiting)}/{self.total}] {job.title}  {outcome}{left}")

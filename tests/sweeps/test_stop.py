@@ -9,12 +9,12 @@ import threading
 from digitcmp.sweeps import sweep
 
 sweep.LONGEST_END = 0.1
-with sweep.stop_signals():
-    try:
-        print("ready", flush=True)
-        threading.Event().wait(600)
-    finally:
-        threading.Event().wait(600)  # as joblib sometimes waits for a worker that a signal ended
+sweep.end_at_signals()
+try:
+    print("ready", flush=True)
+    threading.Event().wait(600)
+finally:
+    threading.Event().wait(600)  # as joblib sometimes waits for a worker that a signal ended
 """
 
 

@@ -16,7 +16,7 @@ def test_the_time_left_follows_the_speed_of_the_sweep(
     """Runs that were finished before do not count."""
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    jobs = [Job.planned([], run(seed=seed), tmp_path / str(seed)) for seed in range(4)]
+    jobs = [Job([], run(seed=seed), tmp_path / str(seed)) for seed in range(4)]
     progress = SweepProgress(jobs, 9, stop_on_failure=False)
     progress.bar.get_time = lambda: now
     progress.bar.start_task(progress.task)
