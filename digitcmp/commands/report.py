@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     elif arguments.command:
         from digitcmp.sweeps import repeat  # slow import
 
-        console.print(repeat.command(repeat.find_run(results.runs, *arguments.command)), markup=False)
+        console.print(repeat.command(repeat.find_run(results, *arguments.command)), markup=False)
     else:
         write_report(results, arguments, console)
 
