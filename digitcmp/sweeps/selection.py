@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from digitcmp.errors import ConfigError
+from digitcmp.fields import shown
 from digitcmp.files import write
 from digitcmp.runs.folder import RATES, SELECTION
 from digitcmp.runs.result import read_result
@@ -24,9 +25,9 @@ EXTENSIONS = 3  # how often the list of values grows on one side
 DIGITS = 12  # of a mean accuracy; below them the order of the seeds matters
 
 Grid = Mapping[str, Any]
+Number = int | float
 Plan = Callable[[Sequence[Grid], list[str], Path], list[Job]]  # grids, typed overrides, folder
 Train = Callable[[Sequence[Job], Path], None]  # exits if a run failed
-Score = Callable[[Job], float | None]  # the validation accuracy of a run, None if it is not finished
 
 
 @dataclass
@@ -43,74 +44,68 @@ class Cell:
     option: str
     trials: list[Job] = field(default_factory=list)
     finals: list[Job] = field(default_factory=list)
-    listed: list[float] = field(default_factory=list)
+    listed: list[Number] = field(default_factory=list)
 
     @property
-    def values(self) -> list[float]:
+    def values(self) -> list[Number]:
         """The values tried, ascending."""
         return sorted({value(job, self.option) for job in self.trials})
-
-    @property
-    def whole(self) -> bool:
-        """Whether the option accepts whole numbers only."""
-        return whole(self.trials[0], self.option)
 
     @property
     def seeds(self) -> list[int]:
         """The seeds of the first stage, ascending."""
         return sorted({job.run.seed for job in self.trials})
 
-    def at(self, number: float) -> list[Job]:
+    def at(self, number: Number) -> list[Job]:
         """Return the runs of the first stage with this value."""
         return [job for job in self.trials if value(job, self.option) == number]
 
-    def means(self, score: Score) -> dict[float, float]:
-        """Return the mean validation accuracy of each value. Empty if a run is not finished."""
+    def means(self) -> dict[Number, float]:
+        """Return the mean validation accuracy of each value, ascending by value. Empty if a run is not finished."""
         scores = {number: [score(job) for job in self.at(number)] for number in self.values}
-        if any(accuracy is None for accuracies in scores.values() for accuracy in accuracies):
+        if any(None in accuracies for accuracies in scores.values()):
             return {}
         return {number: round(fmean(accuracies), DIGITS) for number, accuracies in scores.items()}  # type: ignore[arg-type]
 
-    def extensions(self, best: float) -> list[float]:
-        """Return the values to try next if the best one is the smallest or largest tried."""
+    def extensions(self, best: Number) -> list[Number]:
+        """Return the values to try next if the best one is the smallest or largest tried. Whole numbers stay whole."""
         values, added = self.values, []
-        below = sum(number < min(self.listed) for number in values)
-        above = sum(number > max(self.listed) for number in values)
-        if best == values[0] and below < EXTENSIONS:
-            added.append(extended(best, False, self.whole))
-        if best == values[-1] and above < EXTENSIONS:
-            added.append(extended(best, True, self.whole))
-        return [number for number in added if number != best]
+        if best == values[0] and sum(number < self.listed[0] for number in values) < EXTENSIONS:
+            added.append(best // 2 if isinstance(best, int) else best / 2)
+        if best == values[-1] and sum(number > self.listed[-1] for number in values) < EXTENSIONS:
+            added.append(best * 2)
+        return [number for number in added if number not in values]
 
-    def row(self, means: Mapping[float, float], final: Job) -> dict[str, Any]:
+    def row(self, means: Mapping[Number, float], final: Job) -> dict[str, Any]:
         """Return the cell's row of selected.csv.
 
         Args:
             means: the mean validation accuracy of each value.
             final: a run of the second stage at the selected value.
         """
-        best, values = select(means), self.values
+        best, values = select(means), list(means)
         place = values.index(best)
-        lower = values[place - 1] if place else None
-        upper = values[place + 1] if best != values[-1] else None
-        row: dict[str, Any] = {"cell": final.run.cell_name, "option": self.option}
-        row |= {"value": best, "val_acc": means[best]}
-        row |= {"lower": lower, "lower_val_acc": None if lower is None else means[lower]}
-        row |= {"upper": upper, "upper_val_acc": None if upper is None else means[upper]}
-        return row | {"at_end": lower is None or upper is None, "seeds": " ".join(map(str, self.seeds))}
+        lower, upper = values[:place][-1:], values[place + 1 :][:1]
+        row: dict[str, Any] = {
+            "cell": final.run.cell_name,
+            "option": self.option,
+            "value": best,
+            "val_acc": means[best],
+        }
+        for side, near in (("lower", lower), ("upper", upper)):
+            row |= {side: near[0] if near else None, f"{side}_val_acc": means[near[0]] if near else None}
+        return row | {"at_end": not lower or not upper, "seeds": " ".join(map(str, self.seeds))}
 
 
-def select(means: Mapping[float, float]) -> float:
+def select(means: Mapping[Number, float]) -> Number:
     """Return the value with the highest mean validation accuracy, the smallest of equal ones."""
     return min(means, key=lambda number: (-means[number], number))
 
 
-def extended(number: float, up: bool, is_whole: bool) -> float:
-    """Return twice or half a number, the one on the given side. A whole number stays whole."""
-    doubled = up == (number > 0)
-    if doubled:
-        return number * 2
-    return number // 2 if is_whole else number / 2
+def score(job: Job) -> float | None:
+    """Return the validation accuracy of a finished run, None if it is not finished."""
+    result = read_result(job.folder)
+    return None if result is None else result["val_acc"]
 
 
 def name(override: str) -> str:
@@ -118,28 +113,18 @@ def name(override: str) -> str:
     return override.partition("=")[0].lstrip("+")
 
 
-def value(job: Job, option: str) -> float:
+def value(job: Job, option: str) -> Number:
     """Return a numeric option of a run. Raise ConfigError if its value is not a number."""
-    [text] = [override.partition("=")[2] for override in job.overrides if name(override) == option]
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{option}={text} in `rates` is not a number; an option is selected from numbers") from None
+    number: Any = reduce(lambda node, key: node[key], option.split("."), job.run.model_dump())
+    if type(number) not in (int, float):
+        raise ConfigError(f"{option}={shown(number)} in `rates` is not a number; an option is selected from numbers")
+    return number
 
 
-def whole(job: Job, option: str) -> bool:
-    """Return whether a numeric option accepts whole numbers only."""
-    try:
-        return isinstance(reduce(lambda node, key: node[key], option.split("."), job.run.model_dump()), int)
-    except (LookupError, TypeError):  # an option of another place in the configuration
-        return value(job, option).is_integer()
-
-
-def with_value(job: Job, option: str, number: float, plan: Plan, root: Path) -> Job:
+def with_value(job: Job, option: str, number: Number, plan: Plan) -> Job:
     """Return a run with another value of an option. Raise ConfigError if the value is not allowed."""
-    number = int(number) if whole(job, option) else number
     others = [override for override in job.overrides if name(override) != option]
-    [planned] = plan([{}], [*others, f"{option}={number!r}"], root)
+    [planned] = plan([{}], [*others, f"{option}={number!r}"], job.folder.parents[1])
     return planned
 
 
@@ -175,14 +160,13 @@ def requests(grids: Sequence[Grid], rates: Grid, arguments: Sequence[str]) -> tu
             raise ConfigError("`rates` without a `selected` value in the grids; one is expected, such as lr: selected.")
         if SELECTED not in map(str, (swept | typed).values()):
             others.append(swept)
-            continue
-        [option] = set(options)
-        if option not in lists:
+        elif options[0] in lists:
+            found.append(Request(swept, lists, options[0]))
+        else:
             raise ConfigError(
-                f"{option}=selected without a list of values; one is expected. Set hydra.sweeper.rates, such as "
+                f"{options[0]}=selected without a list of values; one is expected. Set hydra.sweeper.rates, such as "
                 "{lr: '1e-3,2e-3', seed: 'range(20,22)'}."
             )
-        found.append(Request(swept, lists, option))
     return found, others
 
 
@@ -196,9 +180,8 @@ def cells(request: Request, arguments: Sequence[str], plan: Plan, root: Path) ->
     """
     grid, lists, option = request
     trials = plan([{**grid, **lists}], [text for text in arguments if name(text) not in lists], root / RATES)
-    first = next(text.partition("=")[2] for text in trials[0].overrides if name(text) == option)
     given = [text for text in arguments if name(text) != option]
-    finals = plan([{**grid, option: first}], given, root)
+    finals = plan([{**grid, option: value(trials[0], option)}], given, root)
     found: dict[frozenset[str], Cell] = {}
     for stage, jobs in (("trials", trials), ("finals", finals)):
         for job in jobs:
@@ -211,25 +194,19 @@ def cells(request: Request, arguments: Sequence[str], plan: Plan, root: Path) ->
     return list(found.values())
 
 
-def validation_accuracy(job: Job) -> float | None:
-    """Return the validation accuracy of a finished run, None if it is not finished."""
-    result = read_result(job.folder)
-    return None if result is None else result["val_acc"]
-
-
-def extend(found: Iterable[Cell], score: Score, plan: Plan, root: Path) -> list[Job]:
+def extend(found: Iterable[Cell], plan: Plan) -> list[Job]:
     """Extend the list of each cell whose best value is at an end, and return the added runs.
 
     A value that the option does not allow is not added.
     """
     added = []
     for cell in found:
-        if not (means := cell.means(score)):
+        if not (means := cell.means()):
             continue
         best = select(means)
         for number in cell.extensions(best):
             try:
-                more = [with_value(job, cell.option, number, plan, root / RATES) for job in cell.at(best)]
+                more = [with_value(job, cell.option, number, plan) for job in cell.at(best)]
             except ConfigError:
                 continue
             cell.trials += more
@@ -237,26 +214,25 @@ def extend(found: Iterable[Cell], score: Score, plan: Plan, root: Path) -> list[
     return added
 
 
-def selected(found: Iterable[Cell], score: Score, plan: Plan, root: Path) -> tuple[list[Job], list[dict[str, Any]]]:
+def selected(found: Iterable[Cell], plan: Plan) -> tuple[list[Job], list[dict[str, Any]]]:
     """Return the runs of the second stage at the selected values, and a row of selected.csv for each cell."""
     finals, rows = [], []
     for cell in found:
-        means = cell.means(score)
-        jobs = [with_value(job, cell.option, select(means), plan, root) for job in cell.finals]
+        means = cell.means()
+        jobs = [with_value(job, cell.option, select(means), plan) for job in cell.finals]
         finals += jobs
         rows.append(cell.row(means, jobs[0]))
     return finals, rows
 
 
-def undecided(found: Iterable[Cell]) -> list[Job]:
+def undecided(cell: Cell) -> list[Job]:
     """Return the runs of the second stage in folders named `lr=selected`, for a plan that is only printed."""
+    option = cell.option.rpartition(".")[2]
     jobs = []
-    for cell in found:
-        for job in cell.finals:
-            option = cell.option.rpartition(".")[2]
-            parts = job.folder.parent.name.split(",")
-            parts = [f"{option}={SELECTED}" if part.startswith(f"{option}=") else part for part in parts]
-            jobs.append(replace(job, folder=job.folder.parents[1] / ",".join(parts) / job.folder.name))
+    for job in cell.finals:
+        parts = job.folder.parent.name.split(",")
+        parts = [f"{option}={SELECTED}" if part.startswith(f"{option}=") else part for part in parts]
+        jobs.append(replace(job, folder=job.folder.parents[1] / ",".join(parts) / job.folder.name))
     return jobs
 
 
@@ -292,18 +268,16 @@ def in_stages(
     others = plan(plain, arguments, root)
     if not found:
         return train(others, root)
-    score: Score = (lambda _: None) if force else validation_accuracy
-    while extend(found, score, plan, root):  # extensions of an earlier start
+    while not force and extend(found, plan):  # extensions of an earlier start
         pass
     train([job for cell in found for job in cell.trials], root / RATES)
-    score = validation_accuracy
-    while not dry_run and (added := extend(found, score, plan, root)):
+    while not dry_run and (added := extend(found, plan)):
         listed = ", ".join(f"{number:g}" for number in sorted({value(job, found[0].option) for job in added}))
         print(f"\nThe best {found[0].option} is at an end of its list. Trying {listed}", flush=True)
         train(added, root / RATES)
-    if dry_run and not all(cell.means(score) for cell in found):
-        return train([*undecided(found), *others], root)
-    finals, rows = selected(found, score, plan, root)
+    if dry_run and not all(cell.means() for cell in found):
+        return train([*(job for cell in found for job in undecided(cell)), *others], root)
+    finals, rows = selected(found, plan)
     if not dry_run:
         record(root / RATES / SELECTION, rows)
         print(f"\n{summary(rows)}", flush=True)
@@ -313,9 +287,8 @@ def in_stages(
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the number of selected values, the seeds, and the cells whose value is at an end of its list."""
     seeds = ", ".join(dict.fromkeys(seed for row in rows for seed in row["seeds"].split()))
-    option, ends = rows[0]["option"], [row["cell"] for row in rows if row["at_end"]]
-    lines = [f"{option} selected for {len(rows)} cells on validation pairs of seeds {seeds}"]
-    return "\n".join(lines + [f"  at an end of its list: {cell}" for cell in ends])
+    lines = [f"{rows[0]['option']} selected for {len(rows)} cells on validation pairs of seeds {seeds}"]
+    return "\n".join(lines + [f"  at an end of its list: {row['cell']}" for row in rows if row["at_end"]])
 
 
 def record(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:

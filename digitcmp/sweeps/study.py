@@ -1,13 +1,12 @@
 """experiment=study: the paper's ten networks on anybody's images, from the sizes of the data to the answer."""
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from digitcmp.errors import ConfigError, DataError
-from digitcmp.sweeps.selection import Plan, name
+from digitcmp.sweeps.selection import Plan, name, value
 
 NAME = "study"  # of the experiment
 PAIRS = 1000  # the paper's number of training, validation and test pairs
@@ -63,38 +62,33 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
         root: the folder of the sweep.
 
     Raises:
-        ConfigError: if a typed number is not one whole number, or the images are of several data sets.
+        ConfigError: if there are several data sets or sizes.
         DataError: if the data set cannot be read or has too few images.
     """
     from joblib import cpu_count  # slow imports
 
     from digitcmp.data import datasets
 
-    values = {name(text): text.partition("=")[2] for text in typed}
-    for key in (*PAIR_KEYS, "epochs"):
-        if key in values and not re.fullmatch(r"[1-9]\d*", values[key]):
-            raise ConfigError(f"{key}={values[key]} is not allowed: a study has one {key}; a whole number is expected.")
-    others = [text for text in typed if not name(text).endswith("_pairs")]
-    runs = [job.run for job in plan([dict(zip(PAIR_KEYS, (400, 100, 100), strict=True))], [*others, "lr=1"], root)]
-    run, options = runs[0], runs[0].data
-    if any(other.data != options for other in runs):
-        raise ConfigError("several data sets in one study; one is expected. Start a study for each, with sweep=NAME.")
+    typed_keys = {name(text) for text in typed}
+    jobs = plan([dict(zip(PAIR_KEYS, (400, 100, 100), strict=True))], [*typed, "lr=1"], root)
+    run, options = jobs[0].run, jobs[0].run.data
+    if any((job.run.data, job.run.epochs) != (options, run.epochs) for job in jobs):
+        raise ConfigError(
+            "several data sets or sizes in one study; one of each is expected. Start a study for each, with sweep=NAME."
+        )
     data = datasets.load(
         options.name, Path(options.root), options.side, options.file, options.cls, options.arguments, options.drawn
     )
     side = data.images.side
-    if options.file is not None and "data.side" not in values:
+    if options.file is not None and "data.side" not in typed_keys:
         side = min(side, LARGEST)
     try:
-        train, val, test = pairs(len(data.train.labels), len(data.test.labels))
+        sizes: dict[str, Any] = dict(zip(PAIR_KEYS, pairs(len(data.train.labels), len(data.test.labels)), strict=True))
     except ConfigError as error:
         raise DataError(f"{data.name}: {error}") from None
-    chosen: dict[str, Any] = dict(zip(PAIR_KEYS, (train, val, test), strict=True))
-    chosen |= {"data.side": side} if side != data.images.side else {}
-    batches = math.ceil(int(values.get("data.train_pairs", train)) / run.batch_size)
-    chosen |= {"epochs": max(round(STEPS / batches), 1)}
-    chosen |= {"seed": f"range({FIRST_SEED},{FIRST_SEED + run.study.seeds})"}
-    sizes = {key: values.get(key, number) for key, number in chosen.items()}
+    sizes |= {key: value(jobs[0], key) for key in (*PAIR_KEYS, "epochs") if key in typed_keys}
+    batches = math.ceil(sizes["data.train_pairs"] / run.batch_size)
+    sizes.setdefault("epochs", max(round(STEPS / batches), 1))
     images = f"{len(data.train.labels):,} training and {len(data.test.labels):,} test images"
     numbers = "{} training, {} validation and {} test pairs".format(*(sizes[key] for key in PAIR_KEYS))
     print(
@@ -102,9 +96,11 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
         f"{sizes['epochs']} epochs, {run.study.seeds} seeds"
     )
     workers = cpu_count()
-    duration = minutes(side, int(sizes["epochs"]) * batches, run.study.seeds, workers)
+    duration = minutes(side, sizes["epochs"] * batches, run.study.seeds, workers)
     print(f"about {duration} minutes on {workers} cores that do nothing else", flush=True)
-    return [f"{key}={value}" for key, value in chosen.items() if key not in values]
+    sizes |= {"data.side": side} if side != data.images.side else {}
+    chosen = sizes | {"seed": f"range({FIRST_SEED},{FIRST_SEED + run.study.seeds})"}
+    return [f"{key}={number}" for key, number in chosen.items() if key not in typed_keys]
 
 
 def conclude(root: Path) -> None:

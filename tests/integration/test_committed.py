@@ -36,11 +36,13 @@ def test_a_committed_row(tmp_path: Path, model: str, aux: bool, accuracy: float,
 @pytest.mark.parametrize(
     "name", ["table1_tuned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("tasks", "transfer"))]
 )
-def test_the_committed_rates_select_the_committed_runs(name: str, planner: Planner) -> None:
+def test_the_committed_rates_select_the_committed_runs(
+    name: str, planner: Planner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The final runs have the rates that the runs of NAME/rates select. No rate that was not tried is needed there."""
     root, arguments = ROOT / "multirun" / name, [f"experiment={name}"]
     planner.config = planner.loader.load_configuration("config", arguments, RunMode.MULTIRUN)
-    options = planner.config.hydra.sweeper
+    options = planner.config.hydra.planner
     requests, others = selection.requests(options.grids, options.rates, arguments)
     cells = [cell for request in requests for cell in selection.cells(request, arguments, planner.plan, root)]
     accuracies = pd.read_csv(root / "rates/report/runs.csv").set_index("config_hash").val_acc
@@ -49,11 +51,12 @@ def test_the_committed_rates_select_the_committed_runs(name: str, planner: Plann
     def score(job: Job) -> float | None:
         return accuracies.get(job.run.config_hash)
 
-    while any(score(job) for job in selection.extend(cells, score, planner.plan, root)):
+    monkeypatch.setattr(selection, "score", score)
+    while any(score(job) for job in selection.extend(cells, planner.plan)):
         pass
     for cell in cells:
         cell.trials = [job for job in cell.trials if score(job)]
-    finals, rows = selection.selected(cells, score, planner.plan, root)
+    finals, rows = selection.selected(cells, planner.plan)
     committed = pd.read_csv(root / "report/runs.csv")
     assert {job.run.config_hash for job in finals} == {*committed.config_hash}
     recorded = pd.read_csv(root / "report/selected_rates.csv").set_index("cell")

@@ -15,7 +15,7 @@ from digitcmp.runs.folder import RATES, RESULT, lock, run_folders
 from digitcmp.sweeps import selection
 from digitcmp.sweeps.grid import Planner
 from digitcmp.sweeps.job import Job
-from digitcmp.sweeps.selection import Cell, extended, select
+from digitcmp.sweeps.selection import Cell, select
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")
 CELL = "model=ws2,aux=false,lr={},epochs=1,test_pairs=40,train_pairs=40,val_pairs=40"
@@ -38,15 +38,6 @@ def test_the_smallest_of_the_best_values_is_selected(means: dict[float, float], 
     assert select(means) == best
 
 
-@pytest.mark.parametrize(
-    ("number", "up", "is_whole", "beyond"),
-    [(4e-3, True, False, 8e-3), (1e-3, False, False, 5e-4), (-2.0, False, False, -4.0), (0.0, False, False, 0.0)]
-    + [(5.0, False, True, 2.0), (5.0, True, True, 10.0), (1.0, False, True, 0.0)],
-)
-def test_a_list_is_extended_by_a_factor_of_two(number: float, up: bool, is_whole: bool, beyond: float) -> None:
-    assert extended(number, up, is_whole) == beyond
-
-
 def test_the_stages_match_but_for_the_keys_of_rates(planner: Planner, tmp_path: Path) -> None:
     """Typed values are in both stages, except for keys of `rates`, which the first stage takes from there."""
     grids = [
@@ -64,14 +55,17 @@ def test_the_stages_match_but_for_the_keys_of_rates(planner: Planner, tmp_path: 
         assert len({(job.run.model.name, job.run.aux) for job in (*cell.trials, *cell.finals)}) == 1
 
 
-def test_the_final_runs_have_the_selected_value(planner: Planner, tmp_path: Path) -> None:
+def test_the_final_runs_have_the_selected_value(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = found(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0,1"}, rates=RATE)
 
     def score(job: Job) -> float:
         return {("ws2", 2e-3): 0.8, ("ws3", 2e-3): 0.7}.get((job.run.model.name, job.run.lr), 0.6)
 
-    assert selection.extend(cells, score, planner.plan, tmp_path) == []
-    finals, rows = selection.selected(cells, score, planner.plan, tmp_path)
+    monkeypatch.setattr(selection, "score", score)
+    assert selection.extend(cells, planner.plan) == []
+    finals, rows = selection.selected(cells, planner.plan)
     assert [job.folder.relative_to(tmp_path).as_posix() for job in finals] == [
         f"model={model},aux=false,lr=0.002/seed={seed}" for model in ("ws2", "ws3") for seed in (0, 1)
     ]
@@ -93,26 +87,28 @@ def test_the_score_is_the_validation_accuracy(planner: Planner, tmp_path: Path) 
     for job, (val_acc, test_acc) in zip(cell.trials, ((0.8, 0.7), (0.7, 0.9)), strict=True):
         recorded = record(tmp_path / "made", "ws2", test_acc, val_acc, seed=1, lr=job.run.lr)
         shutil.copytree(recorded, job.folder)
-    assert [selection.validation_accuracy(job) for job in cell.trials] == [0.8, 0.7]
-    assert select(cell.means(selection.validation_accuracy)) == 0.001
+    assert cell.means() == {0.001: 0.8, 0.002: 0.7} and select(cell.means()) == 0.001
 
 
-def test_a_best_value_at_an_end_extends_the_list_three_times(planner: Planner, tmp_path: Path) -> None:
+def test_a_best_value_at_an_end_extends_the_list_three_times(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One cell is always best at its largest rate, the other one in the middle. An unfinished cell is not extended."""
     cells = found(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0"}, rates=RATE)
 
     def score(job: Job) -> float:
         return job.run.lr if job.run.model.name == "ws3" else -abs(job.run.lr - 2e-3)
 
-    assert not selection.extend(cells, lambda _: None, planner.plan, tmp_path)
+    assert not selection.extend(cells, planner.plan)
+    monkeypatch.setattr(selection, "score", score)
     for rate in (8e-3, 1.6e-2, 3.2e-2):
-        added = selection.extend(cells, score, planner.plan, tmp_path)
+        added = selection.extend(cells, planner.plan)
         assert [(job.run.model.name, job.run.lr, job.run.seed) for job in added] == [
             ("ws3", rate, 20),
             ("ws3", rate, 21),
         ]
-    assert not selection.extend(cells, score, planner.plan, tmp_path)
-    _, rows = selection.selected(cells, score, planner.plan, tmp_path)
+    assert not selection.extend(cells, planner.plan)
+    _, rows = selection.selected(cells, planner.plan)
     assert [(row["value"], row["at_end"]) for row in rows] == [(2e-3, False), (3.2e-2, True)]
 
 
@@ -125,19 +121,17 @@ def test_a_best_value_at_an_end_extends_the_list_three_times(planner: Planner, t
     ],
 )
 def test_any_numeric_option_is_selected(
-    planner: Planner, tmp_path: Path, option: str, values: str, tried: list[float]
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, values: str, tried: list[float]
 ) -> None:
     """The smallest value is the best. Whole numbers stay whole, and a value that is not allowed is not tried."""
     grid = {"model": "ws3", "aux": "true", option: "selected", "seed": "0"}
     [cell] = found(planner, tmp_path, grid, rates={option: values, "seed": "20"})
 
-    def score(job: Job) -> float:
-        return -selection.value(job, option)
-
-    while selection.extend([cell], score, planner.plan, tmp_path):
+    monkeypatch.setattr(selection, "score", lambda job: -selection.value(job, option))
+    while selection.extend([cell], planner.plan):
         pass
     assert cell.values == tried
-    [final], [row] = selection.selected([cell], score, planner.plan, tmp_path)
+    [final], [row] = selection.selected([cell], planner.plan)
     assert row["value"] == tried[0] and row["at_end"] and selection.value(final, option) == tried[0]
 
 
@@ -150,7 +144,7 @@ def test_any_numeric_option_is_selected(
         ([{}], {"seed": "20"}, ["lr=selected"], "lr=selected without a list of values"),
         ([{"lr": "selected", "seed": "range(21)"}], RATE, [], "seed=20 is in both stages"),
         ([{"lr": "selected"}], {"lr": "1e-3"}, [], "seed=0 is in both stages"),
-        ([{"head": "selected"}], {"head": "mlp,ordinal", "seed": "1"}, [], "head=mlp in `rates` is not a number"),
+        ([{"head": "selected"}], {"head": "mlp,ordinal", "seed": "1"}, [], "in `rates` is not a number"),
         ([{"lr": "selected"}], RATE | {"lr": "1e-3,-1"}, [], "lr=-1 is not allowed"),
     ],
 )
@@ -179,7 +173,7 @@ def test_another_start_keeps_the_rows_of_other_cells(tmp_path: Path) -> None:
 
 def test_a_sweep_trains_both_stages(train: Run, tmp_path: Path) -> None:
     """A dry run counts both stages. The second start trains nothing, and a report reads the final runs only."""
-    rates = 'hydra.sweeper.rates={lr:"1e-3,2e-3,1e30",seed:"20"}'
+    rates = 'hydra.planner.rates={lr:"1e-3,2e-3,1e30",seed:"20"}'
     sweep = ("-m", "model=ws2", "aux=true,false", "lr=selected", "seed=0", *QUICK)
     failed = train(*sweep, rates, code=1)
     assert "2 not finished" in failed.stderr and 'hydra.sweep.dir="multirun/sweep/rates"' in failed.stderr
@@ -205,7 +199,7 @@ def test_a_sweep_trains_both_stages(train: Run, tmp_path: Path) -> None:
 def test_a_sweep_killed_in_each_stage_goes_on(command: Run, start: Start, tmp_path: Path) -> None:
     """The workers wait for locked folders, one of each stage, while the sweep is killed. Nothing is trained twice."""
     sweep = ("-m", "model=ws2", "lr=selected", "seed=range(3)", *QUICK)
-    sweep += ('hydra.sweeper.rates={lr:"1e-3,2e-3,4e-3",seed:"range(20,22)"}',)
+    sweep += ('hydra.planner.rates={lr:"1e-3,2e-3,4e-3",seed:"range(20,22)"}',)
     root = tmp_path / "multirun/sweep"
     first, final = root / "rates" / CELL.format("0.004") / "seed=21", "seed=2"
     with lock(first):

@@ -69,11 +69,18 @@ def test_the_sizes_are_those_of_the_images(train: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "multirun").exists()
 
 
-@pytest.mark.parametrize("typed", ["data.train_pairs=100,200", "epochs=5,10", "data.val_pairs=0", "epochs=many"])
-def test_a_study_has_one_size(train: Run, tmp_path: Path, typed: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("data.train_pairs=100,200", "several data sets or sizes in one study; one of each is expected. "),
+        ("epochs=5,10", "several data sets or sizes in one study; one of each is expected. "),
+        ("data.val_pairs=0", "data.val_pairs=0 is not allowed; "),
+        ("epochs=many", "epochs=many is not allowed; "),
+    ],
+)
+def test_a_study_has_one_size(train: Run, tmp_path: Path, typed: str, message: str) -> None:
     refused = train("experiment=study", "data=npz", f"data.file={images(tmp_path / 'm.npz', 300, 100)}", typed, code=1)
-    key = typed.partition("=")[0]
-    assert refused.stderr == f"{typed} is not allowed: a study has one {key}; a whole number is expected.\n"
+    assert refused.stderr.startswith(message) and refused.stderr.count("\n") == 1
 
 
 @pytest.mark.slow
