@@ -17,11 +17,10 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = {"AL4": ("ws3", True), "WS2": ("ws2", False), "FCNN1": ("fcnn1", False)}
-TORCH_DEVICES = {"cpu": "cpu", "gpu": "cuda"}  # by Lightning's name
 N, BATCH = 1000, 20  # pairs of each split, and of a mini-batch
 
 
-def hand_loop(model: str, aux: bool, accelerator: str = "cpu", epochs: int = 25, seed: int = 0) -> float:
+def hand_loop(model: str, aux: bool, epochs: int = 25, seed: int = 0) -> float:
     """Return the seconds of a plain PyTorch loop that does the work of `train.py model=... aux=...`, step for step.
 
     Network, pairs, batches and fused Adam are the same. Every epoch computes the loss and the accuracy of all training,
@@ -37,23 +36,19 @@ def hand_loop(model: str, aux: bool, accelerator: str = "cpu", epochs: int = 25,
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    device = TORCH_DEVICES[accelerator]
     data = PairData("mnist", N, N, N, seed)
     data.setup()
     mean, std = data.moments
-    sets = {
-        split: (((pairs - mean) / std).to(device), target.to(device), digits.to(device))
-        for split, (pairs, target, digits) in data.sets.items()
-    }
-    network = PairEnsemble(model, aux=aux).networks[0].to(device)
+    sets = {split: ((pairs - mean) / std, target, digits) for split, (pairs, target, digits) in data.sets.items()}
+    network = PairEnsemble(model, aux=aux).networks[0]
     lr = paper.LEARNING_RATES[paper.label(model, aux)]
     optimizer = torch.optim.Adam(network.parameters(), lr=lr, fused=True)
     history = []
     start = time.perf_counter()
     for _ in range(epochs):
         network.train()
-        order = torch.randperm(N).to(device)
-        total, right = torch.zeros((), device=device), torch.zeros((), device=device)
+        order = torch.randperm(N)
+        total, right = torch.zeros(()), torch.zeros(())
         for pairs, target, digits in zip(*(tensor[order].split(BATCH) for tensor in sets["train"]), strict=True):
             compare, named = network(pairs)
             bce = F.binary_cross_entropy_with_logits(compare, target)
@@ -87,14 +82,14 @@ def process(*command: str, folder: str) -> tuple[float, str]:
     return seconds, done.stdout
 
 
-def measure(label: str, accelerator: str) -> dict[str, float]:
+def measure(label: str) -> dict[str, float]:
     """Return the seconds of a run and of the loop for one of CELLS, each in a process of its own, and their ratios."""
     model, aux = CELLS[label]
-    options = [f"model={model}", f"aux={str(aux).lower()}", f"trainer.accelerator={accelerator}", "pictures=false"]
+    options = [f"model={model}", f"aux={str(aux).lower()}", "pictures=false"]
     with tempfile.TemporaryDirectory() as folder:
         run, _ = process(str(ROOT / "train.py"), *options, "hydra.run.dir=run", folder=folder)
         fit = json.loads(Path(folder, "run/result.json").read_text())["fit_seconds"]
-        hand, output = process(__file__, "--loop", label, "--accelerator", accelerator, folder=folder)
+        hand, output = process(__file__, "--loop", label, folder=folder)
     loop = float(output.splitlines()[-1])
     return {"fit, s": fit, "fit / loop": fit / loop, "process, s": run, "process / loop": run / hand}
 
@@ -103,17 +98,16 @@ def main() -> None:
     """Measure and print a table, or run the loop alone in this process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="of each measurement (default: 5)")
-    parser.add_argument("--accelerator", default="cpu", choices=TORCH_DEVICES, help="device of both (default: cpu)")
     parser.add_argument("--loop", choices=CELLS, help="run the hand-written loop and print its seconds")
     given = parser.parse_args()
     sys.path.insert(0, str(ROOT))  # the loop uses the networks and the data of this project
     if given.loop:
-        print(hand_loop(*CELLS[given.loop], given.accelerator))
+        print(hand_loop(*CELLS[given.loop]))
         return
     measured: dict[str, list[float]] = defaultdict(list)
     for _ in range(given.repetitions):
         for label in CELLS:
-            for name, value in measure(label, given.accelerator).items():
+            for name, value in measure(label).items():
                 measured[f"{label:<6}{name}"].append(value)
     print(f"{'':<24}{'median':>8}{'min':>8}{'max':>8}   (n = {given.repetitions})")
     for name, values in measured.items():

@@ -120,34 +120,6 @@ def report(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess
     return subprocess.CompletedProcess([], status, out.getvalue(), err.getvalue())
 
 
-def large(root: Path, cells: int = 1000, n: int = 10) -> Path:
-    """Write a full factorial of 1,000 or 320 cells with n seeds. Each level adds .02 times its place, up to .999.
-
-    1,000 cells: WS1 and WS3, with and without AL, 5 batch sizes, 5 numbers of epochs, 10 numbers of training pairs.
-    320 cells: six factors of two levels and five batch sizes. `python tests/records.py FOLDER 1000` writes 1,000 cells.
-    """
-    levels: dict[str, list[Any]] = {"model": ["ws1", "ws3"], "aux": [False, True], "batch_size": [5, 10, 20, 50, 100]}
-    if cells == 1000:
-        levels |= {
-            "epochs": [10, 15, 25, 40, 60],
-            "train_pairs": [125, 250, 375, 500, 1000, 1500, 2000, 3000, 4000, 8000],
-        }
-    else:
-        levels |= {"head": ["mlp", "ordinal"], "augment": [False, True], "ema": [None, 0.99]}
-        levels["schedule"] = ["constant", "cosine"]
-    for places in itertools.product(*(range(len(values)) for values in levels.values())):
-        chosen = {key: values[place] for (key, values), place in zip(levels.items(), places, strict=True)}
-        model = chosen.pop("model")
-        for seed in range(n):
-            accuracy = 0.7 + 0.02 * sum(places) + 0.003 * seed + 0.0007 * ((7 * seed + sum(places)) % 5)
-            record(root, model, min(accuracy, 0.999), seed=seed, **chosen)
-    return root
-
-
-if __name__ == "__main__":
-    large(Path(sys.argv[1]), int(sys.argv[2]))
-
-
 def parts(results: Results, title: str = "") -> list[Any]:
     """Return the tables, figures and notes of a report, or those of one section."""
     return [part for content in sections(results) if title in ("", content.title) for part in content.parts]

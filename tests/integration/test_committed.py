@@ -42,7 +42,7 @@ def test_the_committed_rates_select_the_committed_runs(
     """The final runs have the rates that the runs of NAME/rates select. No rate that was not tried is needed there."""
     root, arguments = ROOT / "multirun" / name, [f"experiment={name}"]
     planner.config = planner.loader.load_configuration("config", arguments, RunMode.MULTIRUN)
-    options = planner.config.hydra.planner
+    options = planner.config.hydra.sweeper
     requests, others = selection.requests(options.grids, options.rates, arguments)
     cells = [cell for request in requests for cell in selection.cells(request, arguments, planner.plan, root)]
     accuracies = pd.read_csv(root / "rates/report/runs.csv").set_index("config_hash").val_acc

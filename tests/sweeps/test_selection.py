@@ -173,7 +173,7 @@ def test_another_start_keeps_the_rows_of_other_cells(tmp_path: Path) -> None:
 
 def test_a_sweep_trains_both_stages(train: Run, tmp_path: Path) -> None:
     """A dry run counts both stages. The second start trains nothing, and a report reads the final runs only."""
-    rates = 'hydra.planner.rates={lr:"1e-3,2e-3,1e30",seed:"20"}'
+    rates = 'hydra.sweeper.rates={lr:"1e-3,2e-3,1e30",seed:"20"}'
     sweep = ("-m", "model=ws2", "aux=true,false", "lr=selected", "seed=0", *QUICK)
     failed = train(*sweep, rates, code=1)
     assert "2 not finished" in failed.stderr and 'hydra.sweep.dir="multirun/sweep/rates"' in failed.stderr
@@ -199,7 +199,7 @@ def test_a_sweep_trains_both_stages(train: Run, tmp_path: Path) -> None:
 def test_a_sweep_killed_in_each_stage_goes_on(command: Run, start: Start, tmp_path: Path) -> None:
     """The workers wait for locked folders, one of each stage, while the sweep is killed. Nothing is trained twice."""
     sweep = ("-m", "model=ws2", "lr=selected", "seed=range(3)", *QUICK)
-    sweep += ('hydra.planner.rates={lr:"1e-3,2e-3,4e-3",seed:"range(20,22)"}',)
+    sweep += ('hydra.sweeper.rates={lr:"1e-3,2e-3,4e-3",seed:"range(20,22)"}',)
     root = tmp_path / "multirun/sweep"
     first, final = root / "rates" / CELL.format("0.004") / "seed=21", "seed=2"
     with lock(first):
