@@ -47,15 +47,16 @@ def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
         if len(train.parts) + len(test.parts) > 2 or list(train.names) != list(test.names):
             raise DataError("training and test images are expected, one set in each, with the same names of classes")
         return Raw([*train.parts, *test.parts], train.names, [*train.remarks, *test.remarks])
-    path, suffix = Path(file), Path(file).suffix.lower()
+    path = Path(file)
     if path.is_dir():
         return read_folder(path, side)
-    if suffix == ".npz":
-        return read_npz(path)
-    if suffix == ".csv":
-        return read_csv(path)
-    if suffix == ".parquet":
-        return read_parquet(path, side)
+    match path.suffix.lower():
+        case ".npz":
+            return read_npz(path)
+        case ".csv":
+            return read_csv(path)
+        case ".parquet":
+            return read_parquet(path, side)
     raise DataError("the suffix is unknown; expected .npz, .csv, .parquet, or a folder of pictures")
 
 

@@ -21,22 +21,19 @@ class Source:
     """A data set that is known by name.
 
     Attributes:
-        train, test: the number of training and of test images.
-        images: their specification without data.side.
+        images: the specification of its images without data.side.
         cls: the class of torchvision that reads it, or None.
     """
 
-    train: int
-    test: int
     images: ImageSpec
     cls: str | None = None
 
 
 SOURCES = {
-    "mnist": Source(60_000, 10_000, PAPER, "MNIST"),
-    "fashion_mnist": Source(60_000, 10_000, ImageSpec(names=GARMENTS, drawn=False), "FashionMNIST"),
-    "kmnist": Source(60_000, 10_000, ImageSpec(names=HIRAGANA), "KMNIST"),
-    "digits": Source(1_201, 596, ImageSpec(side=8, drawn=False)),  # its digits have no margin
+    "mnist": Source(PAPER, "MNIST"),
+    "fashion_mnist": Source(ImageSpec(names=GARMENTS, drawn=False), "FashionMNIST"),
+    "kmnist": Source(ImageSpec(names=HIRAGANA), "KMNIST"),
+    "digits": Source(ImageSpec(side=8, drawn=False)),  # its digits have no margin
 }
 
 

@@ -46,9 +46,12 @@ HEADS: Registry[Head] = Registry("head", Head)
 @HEADS.register
 def mlp(shape: "Shape") -> "nn.Module":
     """compare by a dense layer of 15 units, as in the paper"""
-    from digitcmp.models.layers import MLPHead
+    from torch import nn
 
-    return MLPHead(shape)
+    if len(shape) == 1:  # both images are merged (Fig. 1)
+        return nn.Sequential(nn.Linear(shape[0], 1), nn.Flatten(start_dim=0))
+    compare = nn.Linear(2 * shape[1], 15), nn.ReLU(), nn.Linear(15, 1)
+    return nn.Sequential(nn.Flatten(), nn.ReLU(), *compare, nn.Flatten(start_dim=0))
 
 
 @HEADS.register(branches_only=True, tasks=("leq", "shuffled_leq"))

@@ -63,29 +63,6 @@ def with_channels(images: Float[Tensor, "n *image"]) -> Float[Tensor, "n c h w"]
     return images if images.ndim == 4 else images.unsqueeze(1)
 
 
-class MLPHead(nn.Module):
-    """The paper's head (Fig. 2), (B, 2, D) or (B, D) -> (B,) logits of the task's statement.
-
-    Two embeddings go through ReLU, a dense layer of 15 units, ReLU and a dense layer of 1 unit. A merged embedding
-    goes through a dense layer of 1 unit.
-
-    Args:
-        shape: the shape of an embedding, (2, D) or (D,).
-    """
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        if len(shape) == 1:
-            self.layers = nn.Sequential(nn.Linear(shape[0], 1))
-        else:
-            self.layers = nn.Sequential(
-                nn.Flatten(), nn.ReLU(), nn.Linear(2 * shape[1], 15), nn.ReLU(), nn.Linear(15, 1)
-            )
-
-    def forward(self, embedding: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch"]:
-        return self.layers(embedding).squeeze(1)
-
-
 class OrdinalHead(nn.Module):
     """A head without parameters, (B, 2, bins) -> (B,) logits of `first <= second`. It is not in the paper.
 
@@ -95,9 +72,6 @@ class OrdinalHead(nn.Module):
     Args:
         shape: the shape of an embedding, (2, bins).
         temperature: divides the logits of the bins. Above 1 the distributions are flatter.
-
-    Raises:
-        ValueError: if the shape is that of a merged embedding.
     """
 
     above: Tensor
@@ -105,11 +79,6 @@ class OrdinalHead(nn.Module):
     def __init__(self, shape: Shape, temperature: float = 1.0) -> None:
         super().__init__()
         self.temperature = temperature
-        if len(shape) == 1:
-            raise ValueError(
-                "head=ordinal compares two embeddings, but this backbone merges both images; "
-                "expected a backbone with a branch per image"
-            )
         self.register_buffer("above", torch.ones(shape[1], shape[1], dtype=torch.bool).triu(), persistent=False)
 
     def forward(self, embedding: Float[Tensor, "batch 2 bins"]) -> Float[Tensor, "batch"]:

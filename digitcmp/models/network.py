@@ -81,7 +81,7 @@ class PairEnsemble(nn.Module):
         images: the fields of an ImageSpec, by default the paper's.
 
     Raises:
-        ValueError: if the head cannot compare the backbone's embeddings, or the images are too small.
+        ValueError: if the images are too small.
     """
 
     mean: Tensor

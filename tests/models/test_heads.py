@@ -68,11 +68,6 @@ def test_the_head_has_no_parameters_and_takes_any_number_of_bins() -> None:
     assert output.digits is not None and output.digits.shape == (5, 2, 10)  # a linear layer maps 30 bins to 10 digits
 
 
-def test_merged_backbones_are_refused() -> None:
-    with pytest.raises(ValueError, match="head=ordinal compares two embeddings, but this backbone merges both"):
-        PairEnsemble("fcnn1", head="ordinal")
-
-
 def run(**changes: object) -> Run:
     config = config_yaml() | {"lr": 1e-3, "model": {"name": "ws2"}} | changes
     return Run.of(config | {"data": config["data"] | {"name": "mnist"}})
@@ -123,4 +118,4 @@ def test_a_row_of_a_report_tells_the_arguments_of_a_head() -> None:
     """The command of a run contains the arguments of its head, even if the run's folder is gone."""
     made = run(head={"name": "ordinal", "temperature": 2.0}, model={"name": "ws2", "hidden": 9})
     row = made.settings | {"cell": made.cell_name, "config_hash": made.config_hash, "path": "gone", "seed": 0}
-    assert "head=ordinal seed=0 head.temperature=2.0" in repeat.command(row)
+    assert {"head=ordinal", "head.temperature=2.0"} <= {*repeat.command(row).split()}
