@@ -11,7 +11,7 @@ from conftest import Run as Train
 from conftest import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from image_sets import made_up, save_npz
+from image_sets import save_npz
 
 import digitcmp
 from digitcmp.data import datasets, images
@@ -67,23 +67,12 @@ def test_pairs_are_disjoint_and_their_targets_right(
     classes=st.integers(2, 40),
     aux=st.booleans(),
 )
-def test_every_backbone_trains_a_step_and_its_checkpoint_predicts(
+def test_the_checkpoint_of_every_backbone_predicts(
     tmp_path_factory: pytest.TempPathFactory, name: str, side: int, channels: int, classes: int, aux: bool
 ) -> None:
     spec = ImageSpec(channels, side, tuple(map(str, range(classes))), drawn=False)
     module = DigitComparison(PairEnsemble(name, aux=aux, mean=100.0, std=60.0, images=asdict(spec)))
-    pixels, labels = made_up(classes, side, channels, 8)
-    shown = torch.from_numpy(pixels if channels == 1 else np.moveaxis(pixels, 3, 1)).float().unflatten(0, (4, 2))
-    before = [parameter.detach().clone() for parameter in module.parameters()]
-    output = module(shown)
-    loss = output.compare.square().sum()
-    if aux:
-        assert output.digits is not None and output.digits.shape == (4, 2, classes)
-        loss = loss + torch.nn.functional.cross_entropy(output.digits.flatten(0, 1), torch.from_numpy(labels))
-    optimizer = torch.optim.SGD(module.parameters(), 0.1)
-    loss.backward()
-    optimizer.step()
-    assert any(not torch.equal(old, new) for old, new in zip(before, module.parameters(), strict=True))
+    shown = torch.randint(256, (4, 2, *spec.shape)).float()
     file = tmp_path_factory.mktemp("saved") / "last.ckpt"
     torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, file)
     predictor = digitcmp.load(file)
