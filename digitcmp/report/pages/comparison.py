@@ -27,44 +27,31 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     sweeps = {"first": first, "second": second}
     runs = [side.runs.assign(sweep=name, cell=f"{name} " + side.runs.cell) for name, side in sweeps.items()]
     grid = Grid(pd.concat(runs, ignore_index=True))
-    settings = different_settings(grid.cells)
-    before, now = origins(first), origins(second)
-    made = [(key, text, now[key]) for key, text in before.items() if key in now and text != now[key]]
-    hidden = [what for what, *_ in settings if what not in NO_FACTOR]  # cells of two tasks never match
+    before, now = (properties(side, grid.cells[grid.cells.sweep == name]) for name, side in sweeps.items())
+    changed = [key for key in before if key in now and before[key] != now[key]]
+    hidden = [key for key in changed if key in grid.cells and key not in NO_FACTOR]  # cells of two tasks never match
     keys = [key for key in grid.cells if key not in (*hidden, "sweep")]
     varied = [key for key in keys if grid.cells[key].nunique() > 1]
     alone = grid.cells.drop_duplicates(keys, keep=False).to_dict("records")
     lacking = [f"only in {sweeps[cell['sweep']].roots[0]}: {cell_name(cell, varied)}" for cell in alone]
-    differences = pd.DataFrame([*settings, *made], columns=["what", "first", "second"])
+    differences = pd.DataFrame([(key, before[key], now[key]) for key in changed], columns=["what", "first", "second"])
     return differences, common_cells(grid, hidden, varied), lacking
 
 
-def different_settings(cells: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Return the settings that have a single level in each of two sweeps, if the levels differ.
+def properties(side: Results, cells: pd.DataFrame) -> dict[str, str]:
+    """Return the settings that have one level in a sweep, and its versions, commits, devices and code, by name.
 
     Args:
-        cells: The levels of the cells of both, with the setting `sweep`.
-
-    Returns:
-        The name of each setting, and its levels.
+        side: The sweep.
+        cells: The levels of its cells.
     """
-    rows = []
-    by_sweep = cells.groupby("sweep")
-    for key in cells.columns.drop("sweep"):
-        levels = by_sweep[key].unique()
-        if all(len(found) == 1 for found in levels) and levels["first"][0] != levels["second"][0]:
-            standard = to_text(default(key, cells.model.iloc[0])) or "null"
-            rows.append((key, levels["first"][0] or standard, levels["second"][0] or standard))
-    return rows
-
-
-def origins(side: Results) -> dict[str, str]:
-    """Return the versions, commits, devices and code of a sweep, by name."""
     runs = side.runs
-    made = {key: ", ".join(sorted(runs[key].dropna().unique())) if key in runs else "" for key in MADE_WITH}
-    made["code"] = f"{runs.code.notna().sum()} of {len(runs)} recorded" if len(side.code) else "not recorded"
+    single = cells.iloc[0][cells.nunique() == 1].drop("sweep")
+    found = {key: level or to_text(default(key, cells.model.iloc[0])) or "null" for key, level in single.items()}
+    found |= {key: ", ".join(sorted(runs[key].dropna().unique())) if key in runs else "" for key in MADE_WITH}
+    found["code"] = f"{runs.code.notna().sum()} of {len(runs)} recorded" if len(side.code) else "not recorded"
     digests = side.code.groupby("function").digest.unique()
-    return made | {f"code of {file}": ", ".join(sorted(found)) for file, found in digests.items()}
+    return found | {f"code of {file}": ", ".join(sorted(several)) for file, several in digests.items()}
 
 
 def show(first: Results, second: Results, console: Console) -> None:
