@@ -135,16 +135,13 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
-def test_the_order_of_classes_has_columns(tmp_path: Path) -> None:
-    """One of two runs has the complete order. The report made from the CSV files alone is the same."""
-    for seed, (order, positions) in enumerate(((1, [0.1, 0.4, 0.9]), (1 / 3, [0.4, 0.1, 0.9]))):
+def test_later_evaluations_are_read_from_the_csv_files_alone(tmp_path: Path) -> None:
+    """Evaluations with different keys have one table."""
+    for seed, more in enumerate(({"class_order": 0.5, "positions": {"Bag, small": 0.4}}, {})):
         folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
-        by_class = dict(zip(("T-shirt", "Bag, small", "Dress"), positions, strict=True))
-        evaluation(folder, "order", seed=seed, class_order=order, positions=by_class)
+        evaluation(folder, "x", seed=seed, **more)
     report(tmp_path / "sweep")
     made = {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()}
-    assert b"| class order | std | complete |\n" in made["report.md"]
-    assert b"| 0.67 | 0.47 | 1 of 2 |\n" in made["report.md"]
     for folder in (tmp_path / "sweep").glob("model=*"):
         shutil.rmtree(folder)
     report(tmp_path / "sweep")
@@ -162,17 +159,6 @@ def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
     (folder / "evaluation,x.json").unlink()
     report(tmp_path / "sweep")
     assert before - {file.name for file in (tmp_path / "sweep/report").iterdir()} == {"evaluations.csv"}
-
-
-def test_an_evaluation_with_an_order_counts_before_one_without(tmp_path: Path) -> None:
-    """One evaluation counts per run and task: one with a class order, otherwise that of the first file."""
-    folder = record(tmp_path, "ws3", 0.8)
-    evaluation(folder, "dataset=mnist", test_acc=0.7)
-    evaluation(folder, "dataset=mnist,2", test_acc=0.6)
-    evaluation(folder, "dataset=mnist,order", test_acc=0.5, class_order=1.0, positions={"a": 0.0, "b": 1.0})
-    assert column(table_of(Results.load([tmp_path]), "Later evaluations"), "test accuracy") == ["0.500"]
-    (folder / "evaluation,dataset=mnist,order.json").unlink()
-    assert column(table_of(Results.load([tmp_path]), "Later evaluations"), "test accuracy") == ["0.700"]
 
 
 def test_a_single_cell_has_no_rates_to_select(tmp_path: Path) -> None:

@@ -35,10 +35,6 @@ EVALUATIONS = (
     "Evaluations of the saved networks by `digitcmp evaluate`. With *tta*, an output is the mean over the images and "
     "their copies shifted by one pixel."
 )
-ORDER = (
-    "*class order* is Kendall's τ between the numbers of the classes and their positions in the comparisons of test "
-    "images. It is 1 if all classes are in order. *complete* counts the runs in which it is 1."
-)
 PUBLISHED = (
     "Published results on the same task: mean ± standard deviation over n runs. The 95 % t-interval of the mean is "
     "computed from these and cut to [0, 1]."
@@ -135,52 +131,24 @@ def draw(results: Results) -> Drawing:
 
 
 def evaluations(results: Results) -> Iterator[Part]:
-    """Yield the table of later evaluations of the saved networks and its notes."""
+    """Yield the table of later evaluations of the saved networks: means over seeds, one row per cell and TASK.
+
+    If the pairs are drawn with another seed than the run's own, the data set is named with that seed.
+    """
     evaluated = results.collected("evaluations.csv", evaluation_table(results.runs))
     if evaluated.empty:
         return
-    runs = evaluations_of_runs(evaluated)
     yield File.csv("evaluations.csv", evaluated, form=None)
+    elsewhere = evaluated.dataset + evaluated.seed.map(", pairs of seed {}".format)
+    runs = evaluated.assign(dataset=evaluated.dataset.where(evaluated.own_pairs, elsewhere))
+    rows = []
+    for task, group in runs.drop_duplicates([*TASK, "run_seed"]).groupby(TASK, sort=False):
+        rows.append(dict(zip(TASK, task, strict=True)) | accuracy_statistics(group))
+    frame = pd.DataFrame(rows)
     columns = [named("title", "cell"), named("dataset", "data"), Column("test pairs", "test_pairs", ",")]
     columns += [Column("tta", "tta"), *MEAN_ACCURACY]
-    if "class_order" in runs:
-        columns += [Column("class order", "order_mean", ".2f"), Column("std", "order_std", ".2f")]
-        columns.append(
-            Column("complete", "ordered", lambda row: f"{row['ordered']} of {row['orders']}" if row["orders"] else "")
-        )
-    yield Table.of(over_seeds(runs, results), columns, "evaluations.csv")
+    yield Table.of(frame.assign(title=frame.cell.map(results.title_of)), columns, "evaluations.csv")
     yield EVALUATIONS
-    if "class_order" in runs:
-        yield ORDER
-
-
-def evaluations_of_runs(evaluated: pd.DataFrame) -> pd.DataFrame:
-    """Return one evaluation per run and TASK, if possible one with an order of the classes.
-
-    If the pairs are drawn with another seed than the run's own, `dataset` includes that seed.
-    """
-    elsewhere = evaluated.dataset + evaluated.seed.map(", pairs of seed {}".format)
-    table = evaluated.assign(dataset=evaluated.dataset.where(evaluated.own_pairs, elsewhere))
-    if "class_order" in table:
-        table = table.sort_values("class_order", key=pd.isna, kind="stable")
-    return table.drop_duplicates([*TASK, "run_seed"]).sort_index()
-
-
-def over_seeds(runs: pd.DataFrame, results: Results) -> pd.DataFrame:
-    """Return the mean and std over seeds of evaluations, one row per cell and TASK.
-
-    If an order of the classes was requested, `order_mean` and `order_std` are those of Kendall's tau, `ordered` is the
-    number of runs in which it is 1, and `orders` the number of runs with an order.
-    """
-    rows = []
-    for (cell, *task), group in runs.groupby(TASK, sort=False):
-        row = {"title": results.title_of[cell], **dict(zip(TASK[1:], task, strict=True))} | accuracy_statistics(group)
-        if "class_order" in group:
-            order = group.class_order.dropna()
-            row |= {"order_mean": order.mean(), "order_std": order.std()}
-            row |= {"ordered": (order == 1).sum(), "orders": len(order)}
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def published(results: Results) -> Iterator[Part]:
