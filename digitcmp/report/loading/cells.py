@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from digitcmp import paper
@@ -36,23 +35,19 @@ def cell_table(runs: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> pd.D
     varied = settings[[key for key in settings if settings[key].nunique() > 1 and key in ever]]
     rows = []
     for (name, group), condition in zip(runs.groupby("cell", sort=False), changed, strict=True):
-        row = cell_means(group) | published(group.label.iloc[0], condition)
+        first = group.iloc[0]
+        row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
+        row |= {f"{score}_mean": group[score].astype(float).mean() for score in ("val_acc", "digit_acc", "argmax_acc")}
+        row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
+        row |= {"majority": base_rate(group).mean(), "collapsed": int(group.collapsed.sum())}
+        loss = (group.argmax_acc.astype(float) - group.test_acc).to_numpy()
+        ends = estimate(loss[None]).iloc[0]
+        row |= {"head_loss": loss.mean(), "head_loss_low": ends.ci_low, "head_loss_high": ends.ci_high}
+        value = paper.published(first.label) if paper.as_published(changed_levels(condition)) else None
+        row |= {"paper_mean": value and value.mean, "paper_std": value and value.std}
         rows.append(row | varied.loc[group.index[0]].to_dict() | {"cell": name})
-    cells = pd.DataFrame(rows)
+    cells = pd.DataFrame(rows).astype({"paper_mean": float, "paper_std": float})
     return cells.assign(title=cell_titles(cells, changed))
-
-
-def cell_means(group: pd.DataFrame) -> dict[str, Any]:
-    """Return the row of a cell: the settings in IDENTITY and the means of its runs' scores."""
-    first = group.iloc[0]
-    row = {key: first[key] for key in IDENTITY} | accuracy_statistics(group)
-    for score in ("val_acc", "digit_acc", "argmax_acc"):
-        row[f"{score}_mean"] = group[score].astype(float).mean()
-    row |= {"params": first.params, "fit_seconds": group.fit_seconds.mean()}
-    row |= {"majority": base_rate(group).mean(), "collapsed": int(group.collapsed.sum())}
-    loss = (group.argmax_acc.astype(float) - group.test_acc).to_numpy()
-    ends = estimate(loss[None]).iloc[0]
-    return row | {"head_loss": loss.mean(), "head_loss_low": ends.ci_low, "head_loss_high": ends.ci_high}
 
 
 def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
@@ -61,14 +56,6 @@ def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
     row = mean_accuracy(accuracy.to_numpy()[None]).iloc[0]
     means = {"n": len(group), "test_acc_mean": accuracy.mean(), "test_acc_std": accuracy.std()}
     return means | {"ci_low": row.ci_low, "ci_high": row.ci_high}
-
-
-def published(label: str, condition: Mapping[str, str]) -> dict[str, float]:
-    """Return the paper's mean and std for a cell with this label and changed settings, nan if it has none."""
-    value = paper.published(label) if paper.as_published(changed_levels(condition)) else None
-    if value is None:
-        return {"paper_mean": np.nan, "paper_std": np.nan}
-    return {"paper_mean": value.mean, "paper_std": np.nan if value.std is None else value.std}
 
 
 def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> list[str]:

@@ -54,11 +54,8 @@ def settings_in_name(folder: Path) -> dict[str, Any]:
 
     An unfinished run has no other record of its settings.
     """
-    settings = {}
-    for part in [*folder.parent.name.split(","), folder.name]:
-        key, _, value = part.partition("=")
-        settings[key] = literal(value)
-    return settings
+    parts = [part.partition("=") for part in [*folder.parent.name.split(","), folder.name]]
+    return {key: literal(value) for key, _, value in parts}
 
 
 def level_name(key: str, value: str) -> str:

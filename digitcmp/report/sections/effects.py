@@ -28,6 +28,7 @@ from digitcmp.report.pages.section import (
     cut_lines,
     estimate,
     named,
+    plain,
     t_interval,
 )
 from digitcmp.report.results import Results
@@ -101,7 +102,9 @@ def parts(results: Results) -> Iterator[Part]:
     if len(averages):
         yield File.csv("averages.csv", averages)
         yield AVERAGES
-        yield averages_table(averages)
+        columns = [named("effect"), Column("mean", "mean", "+.4f"), named("verdict"), t_interval("+.4f"), *plain("n")]
+        columns += [Column("averaged over", "contexts"), *P_VALUES, named("order")]
+        yield Table.of(averages, columns, "averages.csv")
         yield Figure("effects", FIGURE, partial(draw, averaged(averages)))
         yield SINGLE
     measured = frame[frame.refused.isna()]
@@ -161,13 +164,6 @@ def left_out(row: Row) -> str:
     """Return the range of the means without one seed: '+0.021 to +0.023', or '' if it is nan."""
     low, high = to_text(row["loo_low"], "+.3f"), to_text(row["loo_high"], "+.3f")
     return f"{low} to {high}" if low else ""
-
-
-def averages_table(averages: pd.DataFrame) -> Table:
-    """Return the table of main effects and two-way interactions of a large design."""
-    columns = [named("effect"), Column("mean", "mean", "+.4f"), named("verdict"), t_interval("+.4f"), Column("n", "n")]
-    columns += [Column("averaged over", "contexts"), *P_VALUES, named("order")]
-    return Table.of(averages, columns, "averages.csv")
 
 
 def refused(frame: pd.DataFrame) -> list[str]:

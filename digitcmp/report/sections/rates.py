@@ -39,20 +39,13 @@ EQUAL_FIGURE = "Effects of the auxiliary loss and sharing, with the same learnin
 MOST_EFFECTS = 12  # lines in both panels; more cannot be told apart, and their legend leaves no room
 
 
-def first_stage(results: Results) -> pd.DataFrame:
-    """Return the rows of selected.csv of the cells of some runs, with `title`. Empty without a first stage."""
+def from_first_stage(results: Results) -> Iterator[Part]:
+    """Yield the table of the selected values with the validation accuracies of their neighbours."""
     files = [root / RATES / SELECTION for root in results.roots] + [archive / CSV for archive in results.archives]
     tables = [read_csv(file) for file in files if file.exists()]
     if not tables:
-        return pd.DataFrame()
-    return results.cells[["cell", "title"]].merge(pd.concat(tables).drop_duplicates("cell"), on="cell")
-
-
-def from_first_stage(results: Results) -> Iterator[Part]:
-    """Yield the table of the selected values with the validation accuracies of their neighbours."""
-    frame = first_stage(results)
-    if frame.empty:
         return
+    frame = results.cells[["cell", "title"]].merge(pd.concat(tables).drop_duplicates("cell"), on="cell")
 
     def neighbour(heading: str, side: str) -> Column:
         def text(row: Row) -> str:
