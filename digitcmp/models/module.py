@@ -1,5 +1,6 @@
 """The LightningModule that trains a network on pairs, with an optional auxiliary loss."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -56,7 +57,8 @@ class DigitComparison(LightningModule):
         self.save_hyperparameters(ignore=["network", "optimizer", "schedule"], logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
         self.optimizer, self.schedule = optimizer, schedule
-        self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = {}  # by stage, of the current epoch or evaluation
+        # by stage, of the current epoch or evaluation
+        self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = defaultdict(list)
         self.trains = True
 
     @property
@@ -119,9 +121,6 @@ class DigitComparison(LightningModule):
     def on_train_end(self) -> None:
         self.trains = True
 
-    def on_validation_epoch_start(self) -> None:
-        self.outputs |= {"val": [], "test": []}
-
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         stage = ("val", "test")[dataloader_idx]
         self.outputs[stage].append((self.network(batch.pairs), batch))
@@ -129,9 +128,6 @@ class DigitComparison(LightningModule):
     def on_validation_epoch_end(self) -> None:
         self.log_scores("val")
         self.log_scores("test")
-
-    def on_test_epoch_start(self) -> None:
-        self.outputs["test"] = []
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         self.validation_step(batch, batch_idx, dataloader_idx=1)
@@ -148,7 +144,7 @@ class DigitComparison(LightningModule):
 
         The scores are computed once over all outputs, because an update of a metric takes as long as a training step.
         """
-        collected = self.outputs.pop(stage)
+        collected = self.outputs.pop(stage, [])
         if not collected or not self.trains:
             return
         output = concatenate([output for output, _ in collected])

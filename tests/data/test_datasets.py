@@ -78,7 +78,7 @@ def test_the_checkpoint_of_every_backbone_predicts(
     predictor = digitcmp.load(file)
     assert predictor.images == spec
     probability, distributions = predictor.predict_digits(shown)
-    assert probability == pytest.approx(Predictor(module.network, module.hparams).predict(shown), abs=1e-6)
+    assert probability == pytest.approx(Predictor(module.network, module.hparams, file).predict(shown), abs=1e-6)
     assert (distributions is None) is not aux
     with pytest.raises(ValueError, match="pairs have the shape"):
         predictor.predict(shown[..., 1:])

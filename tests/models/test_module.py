@@ -121,7 +121,7 @@ def test_evaluation_averages_the_probabilities_of_shifted_images(pairs: PairData
     views = [batch.pairs.roll(shift, dims=(2, 3)) for shift in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))]
     expected = torch.stack([plain(view).compare.sigmoid() for view in views]).mean(dim=0)
     assert torch.allclose(averaging(batch.pairs).compare.sigmoid(), expected, atol=1e-6)
-    predictor = Predictor(averaging.network, averaging.hparams)  # as in predict and the demo
+    predictor = Predictor(averaging.network, averaging.hparams, Path())  # as in predict and the demo
     assert torch.allclose(predictor(batch.pairs)[0], expected, atol=1e-6)
 
 
