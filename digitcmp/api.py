@@ -42,7 +42,7 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
         RunError: if the run cannot be trained or written.
         FloatingPointError: if a loss is not finite.
     """
-    given = [*overrides, *(override(key, value) for key, value in flattened(options).items())]
+    given = [*overrides, *as_overrides(options)]
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             config = compose("config", given, return_hydra_config=True)
@@ -77,7 +77,7 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
         ConfigError: if an option is not allowed.
         RunError: if a run failed. The message names the last failed run and its error.
     """
-    given = [*overrides, *(swept(key, value) for key, value in flattened(options).items())]
+    given = [*overrides, *as_overrides(options, sweep=True)]
     with TemporaryDirectory() as folder:
         file = Path(folder) / "outcome.json"
         environment = os.environ | {OUTCOME: str(file), "TTY_COMPATIBLE": "0"}  # no progress bar in Jupyter
@@ -122,8 +122,16 @@ def effects(folder: str | Path) -> pd.DataFrame:
     return Results.load([Path(folder)]).effects.drop(columns=INTERNAL)
 
 
-def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with the mapping of a group as keys: {"data": {"val_pairs": 3}} -> {"data.val_pairs": 3}."""
+def as_overrides(options: Mapping[str, Any], sweep: bool = False) -> list[str]:
+    """Return options with Python values as they are typed: {"data": {"val_pairs": 3}} -> ["data.val_pairs=3"].
+
+    Args:
+        options: the options. The mapping of a group gives a key for each of its items; its `name` selects a file.
+        sweep: whether a list, tuple or range is swept: {"seed": range(3)} -> ["seed=0,1,2"].
+
+    Raises:
+        ConfigError: for a value of an unsupported type.
+    """
     flat: dict[str, Any] = {}
     for key, value in options.items():
         if key in ("callbacks", "logger") and isinstance(value, list) and isinstance([*value, 0][0], Mapping):
@@ -131,26 +139,16 @@ def flattened(options: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             flat[key] = value
             continue
-        of_group = dict(value)
-        if of_group.get("name") in files(key):
-            flat[key] = of_group.pop("name")
-        flat |= {f"{key}.{name}": item for name, item in of_group.items()}
-    return flat
-
-
-def swept(key: str, value: Any) -> str:
-    """Return an option of a sweep as it is typed. A list, tuple or range gives several values: 'seed=0,1,2'."""
-    if isinstance(value, list | tuple | range):
-        return f"{key}=" + ",".join(override("", item)[1:] for item in value)
-    return override(key, value)
-
-
-def override(key: str, value: Any) -> str:
-    """Return an option with a Python value as it is typed. Raise ConfigError for a value of an unsupported type."""
-    try:
-        return f"{key}={value if isinstance(value, str) else typed(value)}"
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"{key}={shorten(repr(value), 60)} is not allowed; expected a number, string, list or mapping. "
-            "Use digitcmp.sweep for several values."
-        ) from None
+        items = dict(value)
+        if items.get("name") in files(key):
+            flat[key] = items.pop("name")
+        flat |= {f"{key}.{name}": item for name, item in items.items()}
+    overrides = []
+    for key, value in flat.items():
+        values = value if sweep and isinstance(value, list | tuple | range) else [value]
+        try:
+            overrides.append(f"{key}=" + ",".join(item if isinstance(item, str) else typed(item) for item in values))
+        except (TypeError, ValueError):
+            reason = "expected a number, string, list or mapping. Use digitcmp.sweep for several values."
+            raise ConfigError(f"{key}={shorten(repr(value), 60)} is not allowed; {reason}") from None
+    return overrides

@@ -61,8 +61,8 @@ def validate(
     group: type[AnyGroup],
     values: Any,
     prefix: str = "",
-    known: Iterable[str] = (),
-    hint: str = "",
+    known: Iterable[str] | None = None,
+    hint: str | None = None,
 ) -> AnyGroup:
     """Return values as a group.
 
@@ -70,8 +70,8 @@ def validate(
         group: the type.
         values: the values by key, nested like the group.
         prefix: the prefix of the keys on the command line, 'model.'.
-        known: all keys, from which an error suggests the closest one.
-        hint: the end of the error message if no known key is similar.
+        known: all keys, from which an error suggests the closest one; None for those of the group.
+        hint: the end of the error message if no known key is similar; None to list the keys of the group.
 
     Raises:
         ConfigError: for the first key or value that is not allowed, unknown keys before others.
@@ -83,7 +83,9 @@ def validate(
     first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     key = prefix + option(first, values)
     if first["type"] == "extra_forbidden":
-        raise ConfigError(unknown(key, known, hint))
+        own = list(group.model_fields)
+        known = [prefix + name for name in own] if known is None else known
+        raise ConfigError(unknown(key, known, hint or f"expected {', '.join(own) or 'no arguments'}"))
     if first["type"] == "missing":
         raise ConfigError(f"{key} is missing")
     reasons = [error["msg"] for error in errors if prefix + option(error, values) == key]  # one for each type

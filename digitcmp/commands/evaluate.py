@@ -19,7 +19,6 @@ from digitcmp.models.scores import COMPARISON, DIGITS, NOT_TOLD_APART, exceeds, 
 from digitcmp.runs.result import read_result
 from digitcmp.runs.versions import provenance
 
-HELP = "digitcmp evaluate --help lists every key"
 NAMES = {
     "test_acc": "accuracy",
     "majority": "majority answer",
@@ -78,7 +77,7 @@ def evaluate(given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     from digitcmp.runs.checkpoint import load
     from digitcmp.runs.saved import answer, data_options, load_data
 
-    options = validate(Options, given, "", Options.model_fields, HELP)
+    options = validate(Options, given)
     predictor = load(options.checkpoint)
     network, task = predictor.network, predictor.task
     if options.order and task != "leq":
@@ -87,7 +86,7 @@ def evaluate(given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     changes = {key: value for key, value in options.data.items() if value is not None}
     is_other = "name" in changes and (changes["name"] != own["name"] or "file" in changes)
     base = config_yaml()["data"] | ({key: own[key] for key in ("root", "test_pairs")} if is_other else own)
-    data = validate(DataConfig, base | changes, "data.", (f"data.{key}" for key in DataConfig.model_fields), HELP)
+    data = validate(DataConfig, base | changes, "data.")
     images = load_data(data.model_dump(), network.images, None if is_other else run.get("data_crc"))
     seed = next(s for s in (options.seed, own["seed"], network.arguments["seed"]) if s is not None)
     network.tta = network.tta if options.tta is None else options.tta

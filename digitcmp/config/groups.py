@@ -70,11 +70,8 @@ class Registered(Group):
         if entry is None:
             return config
         own = {key: value for key, value in config.items() if key in cls.model_fields}
-        accepted = entry.arguments.model_fields
-        known = [f"{cls.group}.{key}" for key in (*cls.model_fields, *accepted)]
-        hint = f"{entry.name} accepts {', '.join(accepted) or 'no arguments'}"
         arguments = {key: value for key, value in config.items() if key not in own}
-        return own | dict(validate(entry.arguments, arguments, f"{cls.group}.", known, hint))
+        return own | dict(validate(entry.arguments, arguments, f"{cls.group}."))
 
 
 class ModelConfig(Registered):
@@ -106,7 +103,7 @@ def checked(group: str, spec: dict[str, Any]) -> dict[str, Any]:
     given = accepted | {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
     for key in given.keys() - accepted.keys():
         others = [other for other in files(group) if key in argument_defaults(group, other)]
-        hint = f"{name} accepts {', '.join(accepted) or 'no arguments'}"
+        hint = f"expected {', '.join(accepted) or 'no arguments'}"
         hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
         raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
     return spec | validate(types, given, f"{group}.").model_dump(include=set(given))
@@ -149,10 +146,7 @@ class DataConfig(Group):
         elif self.arguments and not self.cls:
             raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
         if reader:
-            accepted = list(reader.arguments.model_fields)
-            hint = f"{self.name} accepts {', '.join(accepted) or 'no arguments'}"
-            known = [f"data.arguments.{key}" for key in accepted]
-            validate(reader.arguments, self.arguments, "data.arguments.", known, hint)
+            validate(reader.arguments, self.arguments, "data.arguments.")
         for file in self.file.values() if isinstance(self.file, dict) else [self.file]:
             if file is not None and not Path(file).exists():
                 raise ConfigError(f"data.file={file} does not exist; a file or folder is expected")
@@ -202,6 +196,5 @@ class TrainerConfig(Group):
             if reason := trainer.REJECTED.get(key):
                 raise ConfigError(f"trainer.{key} is not allowed: {reason}")
         if others:
-            known = [f"trainer.{name}" for name in trainer.options().model_fields]
-            validate(trainer.options(), others, "trainer.", known, "an option of lightning.Trainer is expected")
+            validate(trainer.options(), others, "trainer.")
         return config

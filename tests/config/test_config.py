@@ -196,7 +196,7 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
         ),
         (
             {"optimizer__weight_decay": 0.1},
-            "optimizer.weight_decay is unknown: adam accepts betas, eps, fused; "
+            "optimizer.weight_decay is unknown: expected betas, eps, fused; "
             "optimizer=adamw|nadam|radam|rmsprop|sgd accepts it",
         ),
         ({"optimizer__beta": [0.9, 0.99]}, "optimizer.beta is unknown: did you mean optimizer.betas?"),
@@ -252,9 +252,9 @@ def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
         ({"a": {"epochs": 3}}, "a is unknown: --help lists every key"),
         ({"data__train_pair": 3}, "data.train_pair is unknown: did you mean data.train_pairs?"),
         ({"data__lr": 3}, "data.lr is unknown: did you mean lr?"),
-        ({"model__depht": 2}, "model.depht is unknown: ws3 accepts regularization, padding, units"),
+        ({"model__depht": 2}, "model.depht is unknown: expected regularization, padding, units"),
         ({"model__regularisation": None}, "model.regularisation is unknown: did you mean model.regularization?"),
-        ({"model__bins": 2}, "model.bins is unknown: ws3 accepts regularization, padding, units"),
+        ({"model__bins": 2}, "model.bins is unknown: expected regularization, padding, units"),
         ({"trainer__profile": None}, "trainer.profile is unknown: did you mean trainer.profiler?"),
     ],
 )

@@ -222,7 +222,7 @@ def test_a_failing_reader_leaves_no_folder(lab: Path, train: Train) -> None:
         ({"arguments": {"noise": 1}}, "data.arguments.noise=1 is not allowed; input should be less than 1"),
         (
             {"name": "nothing", "arguments": {"noise": 0}},
-            "data.arguments.noise is unknown: nothing accepts no arguments",
+            "data.arguments.noise is unknown: expected no arguments",
         ),
     ],
 )

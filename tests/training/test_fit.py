@@ -132,7 +132,7 @@ def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
         ("-m +solver=sgd,adam", "solver is unknown: --help lists every key"),
         ("-m epochs=2 +a.epochs=3,9", "a is unknown: --help lists every key"),
         ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
-        ("-m model=ws2,ws3 model.width=3", "model.width is unknown: ws2 accepts hidden"),
+        ("-m model=ws2,ws3 model.width=3", "model.width is unknown: expected hidden"),
         ("head=ordinal head.temprature=2", "head.temprature is unknown: did you mean head.temperature?"),
         ("+epochs=3", "An item is already at 'epochs'."),
         ("++data.foo=2", "data.foo is unknown: --help lists every key"),
