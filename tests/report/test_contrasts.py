@@ -67,8 +67,8 @@ def test_the_order_of_two_factors_does_not_change_an_interaction() -> None:
 
 def test_levels_are_compared_with_the_default_or_else_with_the_first() -> None:
     grid = Grid(table(*[(False, epochs, 0.001, 0, 0.8) for epochs in (50, 25, 75)]))
-    assert levels(EPOCHS, grid.conditions) == ["", "50", "75"]
-    assert levels(EPOCHS, grid.conditions.iloc[::2]) == ["50", "75"]
+    assert levels(EPOCHS, [*grid.levels.values()]) == ["", "50", "75"]
+    assert levels(EPOCHS, [*grid.levels.values()][::2]) == ["50", "75"]
     assert [grid.levels[one.first]["epochs"] for one in crossed(grid, grid.conditions, EPOCHS)] == ["50", "75"]
 
 
@@ -117,6 +117,7 @@ def test_a_run_that_is_there_twice_counts_once() -> None:
     scores = ["train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "digit_acc", "argmax_acc"]
     runs = [("b", "1", 0.9), ("a", "1", 0.8), ("c", "2", 0.7), ("d", "2", 0.7)]
     frame = pd.DataFrame(runs, columns=["path", "config_hash", "test_acc"]).assign(**dict.fromkeys(scores, 0.5))
-    once, _, [warning] = drop_repeated(frame)
+    once, [warning, twice] = drop_repeated(frame)
     assert list(once.path) == ["a", "c"]
     assert warning.endswith("of which the first is used: test accuracy 0.8000 in a, 0.9000 in b")
+    assert twice == "2 runs are in several folders and are counted once, without b, d"

@@ -125,12 +125,13 @@ def fragile(table: pd.DataFrame, left: pd.DataFrame, first: np.ndarray, seeds: n
     Holm's p without a seed is that of the family in which only this effect lacks the seed. `left` are the estimates
     without each seed, `first` the verdicts with all, `seeds` those of the grid.
     """
-    families = table[table.p.notna()].groupby("family").groups
+    families = {name: group.p for name, group in table[table.p.notna()].groupby("family")}
     left = left[left.n >= estimates.FEW - 1]
-    left = left.assign(p_holm=np.nan, claim=table.claim.to_numpy()[left.row])
+    p_holm: list[float] = []
     for row, p in left.groupby("row").p:
         family = families[table.family[row]]
-        left.loc[p.index, "p_holm"] = estimates.holm_with(table.p[family].to_numpy(), family.get_loc(row), p.to_numpy())
+        p_holm.extend(estimates.holm_with(family.to_numpy(), family.index.get_loc(row), p.to_numpy()))
+    left = left.assign(p_holm=p_holm, claim=table.claim.to_numpy()[left.row])
     left["verdict"] = rule.verdict(left)
     found: list[dict[int, str]] = [{} for _ in range(len(table))]
     for row, seed, verdict in left.loc[left.verdict != first[left.row], ["row", "seed", "verdict"]].to_numpy():

@@ -59,26 +59,20 @@ def factors(cells: pd.DataFrame) -> list[Factor]:
     return [factor for factor in [*found, Factor("backbone", "model")] if cells[factor.column].nunique() > 1]
 
 
-def levels(factor: Factor, group: pd.DataFrame) -> list[str]:
-    """Return the levels of a factor in a group of cells, the reference first."""
-    present = list(group[factor.column].unique())
+def levels(factor: Factor, cells: Sequence[Levels]) -> list[str]:
+    """Return the levels of a factor in some cells, the reference first."""
+    present = list(dict.fromkeys(cell[factor.column] for cell in cells))
     if factor.levels:
         return [level for level in factor.levels if level in present]
     first = ""  # the default
     if factor.column == "lr":
-        first = to_text(paper.LEARNING_RATES.get(paper.label(*network(group.iloc[0].to_dict()))))
+        first = to_text(paper.LEARNING_RATES.get(paper.label(*network(cells[0]))))
     return sorted(present, key=lambda level: level != first)
 
 
 def related(*models: str) -> bool:
     """Return True if one network is the other without sharing, or merged. Then they are not two backbones."""
     return any({*models} in ({name, other.unshared}, {name, other.merged}) for name, other in backbones.facts().items())
-
-
-def groups(cells: pd.DataFrame, but: Sequence[str]) -> list[pd.DataFrame]:
-    """Return the cells that are equal in all settings but some, in the order of their first members."""
-    common = [key for key in cells if key not in but]
-    return [group for _, group in cells.groupby(common, sort=False)] if common else [cells]
 
 
 def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor) -> Iterator[Contrast]:
@@ -91,10 +85,13 @@ def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor) -> Iterator[Contrast]:
     for factor in by:
         if factor.levels:
             cells = cells[cells[factor.column].isin(factor.levels)]
+    groups: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}  # the rows by their other settings, by the factors
+    others = cells.drop(columns=columns).itertuples(index=False, name=None)
+    for row, rest, own in zip(cells.index, others, cells[columns].itertuples(index=False, name=None), strict=True):
+        groups.setdefault(rest, {})[own] = row
     signs = [math.prod(corner) for corner in itertools.product((1.0, -1.0), repeat=len(by))]
-    for group in groups(cells, columns):
-        rows = dict(zip(group[columns].itertuples(index=False, name=None), group.index, strict=True))
-        found = [levels(factor, group) for factor in by]
+    for rows in groups.values():
+        found = [levels(factor, [grid.levels[row] for row in rows.values()]) for factor in by]
         for highs in itertools.product(*(others[1:] for others in found)):
             two = [(high, others[0]) for high, others in zip(highs, found, strict=True)]
             corners = list(itertools.product(*two))  # from all high to all low
@@ -163,7 +160,8 @@ def designs(cells: pd.DataFrame) -> Iterator[tuple[list[Factor], pd.DataFrame]]:
         ours = cells[cells.model.isin(names)]
         keys = [name for name in ours if name not in NO_FACTOR and ours[name].nunique() == 2]
         two_levels = [name for name in keys if ours.duplicated([o for o in ours if o != name], keep=False).mean() > 0.5]
-        for group in groups(ours, two_levels):
+        common = [name for name in ours if name not in two_levels]
+        for _, group in ours.groupby(common or ours.index * 0, sort=False):
             varied = [name for name in two_levels if group[name].nunique() == 2]
             if len(varied) > 2 and len(group) == 2 ** len(varied):
                 yield [Factor("", name, names if name == "model" else ()) for name in varied], group
@@ -175,7 +173,7 @@ def factorial(grid: Grid, by: Sequence[Factor], group: pd.DataFrame) -> Iterator
     A main effect is the mean difference over all cells of the other factors. An interaction is how much more a factor
     adds where another is on, again the mean over all cells of the other factors.
     """
-    ends = {factor.column: levels(factor, group) for factor in by}
+    ends = {factor.column: levels(factor, group.to_dict("records")) for factor in by}
     names = {key: level_name(key, high or low) for key, (low, high) in ends.items()} | {"model": "sharing", "aux": "AL"}
     common = [f"model={'/'.join(ends.get('model', group.model[:1]))}", "aux=true" if (group.aux != "").all() else ""]
     context = ",".join(filter(None, [*common, cell_context(grid.levels[group.index[0]], [*ends])]))

@@ -39,7 +39,7 @@ def estimate(differences: Differences) -> pd.DataFrame:
         Columns `n mean ci_low ci_high p`, one row per contrast, nan for fewer than two seeds, and the mean for none.
     """
     known = ~np.isnan(differences)
-    values = np.round(differences, 12)  # remove rounding errors, so that equal differences compare equal
+    values = np.round(differences, 12) + 0.0  # without rounding errors and -0, so that equal differences are equal
     n, smallest = known.sum(axis=1), np.where(known, values, np.inf).min(axis=1)
     equal = smallest == np.where(known, values, -np.inf).max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -170,4 +170,4 @@ def leave_one_out(differences: Differences) -> pd.DataFrame:
         others = differences[rows]
         others[:, seed] = np.nan
         tables.append(estimate(others).assign(row=rows, seed=seed))
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables).sort_values("row", kind="stable", ignore_index=True)
