@@ -4,14 +4,12 @@ A cell with `lr: selected` is first trained at each value of `rates`, in NAME/ra
 validation accuracy is selected; test scores are never read.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
@@ -128,30 +126,28 @@ def with_value(job: Job, option: str, number: Number, plan: Plan) -> Job:
     return planned
 
 
-class Request(NamedTuple):
-    """A grid with a selected value: the grid, the values of the first stage by key, and the option."""
+def cells(
+    grids: Sequence[Grid], rates: Grid, arguments: list[str], plan: Plan, root: Path
+) -> tuple[list[Cell], list[Grid]]:
+    """Return the cells of a sweep with a selected value, with their runs of both stages, and the other grids.
 
-    grid: Grid
-    lists: Grid
-    option: str
-
-
-def requests(grids: Sequence[Grid], rates: Grid, arguments: Sequence[str]) -> tuple[list[Request], list[Grid]]:
-    """Divide the grids of a sweep into those with a selected value and the others.
+    A cell of the first stage belongs to the cells of the second one that differ from it in the keys of `rates` only.
 
     Args:
         grids: the grids of the sweep. A key `rates` of a grid adds to `rates`, for this grid.
         rates: {key: values} of the first stage, which replace those of the grids and the typed ones.
         arguments: the typed overrides. A typed value replaces `selected`.
+        plan: plans the runs of some grids.
+        root: the folder of the sweep.
 
     Raises:
-        ConfigError: if grids and rates do not fit together.
+        ConfigError: if grids and rates do not fit together, a value is not allowed, or a seed is in both stages.
     """
     typed = {name(argument): argument.partition("=")[2] for argument in arguments}
-    options = [key for grid in (*grids, typed) for key, given in grid.items() if str(given) == SELECTED]
-    if len(set(options)) > 1:
-        raise ConfigError(f"{' and '.join(dict.fromkeys(options))} are `selected`; one option of a sweep is expected.")
-    found: list[Request] = []
+    options = {key: None for grid in (*grids, typed) for key, given in grid.items() if str(given) == SELECTED}
+    if len(options) > 1:
+        raise ConfigError(f"{' and '.join(options)} are `selected`; one option of a sweep is expected.")
+    found: dict[frozenset[str], Cell] = {}
     others: list[Grid] = []
     for grid in grids:
         swept = {key: given for key, given in grid.items() if key != RATES}
@@ -160,38 +156,25 @@ def requests(grids: Sequence[Grid], rates: Grid, arguments: Sequence[str]) -> tu
             raise ConfigError("`rates` without a `selected` value in the grids; one is expected, such as lr: selected.")
         if SELECTED not in map(str, (swept | typed).values()):
             others.append(swept)
-        elif options[0] in lists:
-            found.append(Request(swept, lists, options[0]))
-        else:
+            continue
+        [option] = options
+        if option not in lists:
             raise ConfigError(
-                f"{options[0]}=selected without a list of values; one is expected. Set hydra.sweeper.rates, such as "
+                f"{option}=selected without a list of values; one is expected. Set hydra.sweeper.rates, such as "
                 "{lr: '1e-3,2e-3', seed: 'range(20,22)'}."
             )
-    return found, others
-
-
-def cells(request: Request, arguments: Sequence[str], plan: Plan, root: Path) -> list[Cell]:
-    """Return the cells of a grid with a selected value, with their runs of both stages.
-
-    A cell of the first stage belongs to the cells of the second one that differ from it in the keys of `rates` only.
-
-    Raises:
-        ConfigError: if a value is not allowed, or a seed is in both stages.
-    """
-    grid, lists, option = request
-    trials = plan([{**grid, **lists}], [text for text in arguments if name(text) not in lists], root / RATES)
-    given = [text for text in arguments if name(text) != option]
-    finals = plan([{**grid, option: value(trials[0], option)}], given, root)
-    found: dict[frozenset[str], Cell] = {}
-    for stage, jobs in (("trials", trials), ("finals", finals)):
-        for job in jobs:
-            key = frozenset(text for text in job.overrides if name(text) not in lists)
-            getattr(found.setdefault(key, Cell(option)), stage).append(job)
+        trials = plan([swept | lists], [text for text in arguments if name(text) not in lists], root / RATES)
+        given = [text for text in arguments if name(text) != option]
+        finals = plan([swept | {option: value(trials[0], option)}], given, root)
+        for stage, jobs in (("trials", trials), ("finals", finals)):
+            for job in jobs:
+                key = frozenset(text for text in job.overrides if name(text) not in lists)
+                getattr(found.setdefault(key, Cell(option)), stage).append(job)
     for cell in found.values():
         cell.listed = cell.values
         if both := {job.run.seed for job in cell.finals} & {*cell.seeds}:
             raise ConfigError(f"seed={min(both)} is in both stages; other seeds are expected in `rates`.")
-    return list(found.values())
+    return list(found.values()), others
 
 
 def extend(found: Iterable[Cell], plan: Plan) -> list[Job]:
@@ -261,10 +244,9 @@ def in_stages(
         force: whether finished runs are trained again.
 
     Raises:
-        ConfigError: see `requests` and `cells`.
+        ConfigError: see `cells`.
     """
-    selecting, plain = requests(grids, rates, arguments)
-    found = [cell for request in selecting for cell in cells(request, arguments, plan, root)]
+    found, plain = cells(grids, rates, arguments, plan, root)
     others = plan(plain, arguments, root)
     if not found:
         return train(others, root)
@@ -293,13 +275,9 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def record(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write selected.csv. Rows of other cells, from another start of the sweep, stay."""
-    known: dict[str, Mapping[str, Any]] = {}
+    import pandas as pd  # slow import
+
+    table = pd.DataFrame(rows, dtype=object)
     if file.exists():
-        with file.open(newline="", encoding="utf-8") as stream:
-            known = {row["cell"]: row for row in csv.DictReader(stream)}
-    known |= {row["cell"]: row for row in rows}
-    text = io.StringIO()
-    table = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    table.writeheader()
-    table.writerows(known.values())
-    write(file, text.getvalue())
+        table = pd.concat([pd.read_csv(file, dtype=str), table]).drop_duplicates("cell", keep="last")
+    write(file, table.to_csv(index=False))

@@ -43,8 +43,7 @@ def test_the_committed_rates_select_the_committed_runs(
     root, arguments = ROOT / "multirun" / name, [f"experiment={name}"]
     planner.config = planner.loader.load_configuration("config", arguments, RunMode.MULTIRUN)
     options = planner.config.hydra.sweeper
-    requests, others = selection.requests(options.grids, options.rates, arguments)
-    cells = [cell for request in requests for cell in selection.cells(request, arguments, planner.plan, root)]
+    cells, others = selection.cells(options.grids, options.rates, arguments, planner.plan, root)
     accuracies = pd.read_csv(root / "rates/report/runs.csv").set_index("config_hash").val_acc
     assert not others and all(job.run.config_hash in accuracies for cell in cells for job in cell.trials)
 

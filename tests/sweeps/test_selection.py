@@ -26,8 +26,7 @@ RATE = {"lr": "1e-3,2e-3,4e-3", "seed": "range(20,22)"}
 def found(
     planner: Planner, root: Path, *grids: dict, rates: dict | None = None, typed: Sequence[str] = ()
 ) -> list[Cell]:
-    selecting, _ = selection.requests(grids, rates or {}, typed)
-    return [cell for request in selecting for cell in selection.cells(request, typed, planner.plan, root)]
+    return selection.cells(grids, rates or {}, list(typed), planner.plan, root)[0]
 
 
 @pytest.mark.parametrize(
