@@ -1,6 +1,6 @@
 """The types of options and of arguments, and one-line errors.
 
-pydantic validates strictly: 1 is not true, "2" is not 2, an unknown key is an error. The reasons are its own.
+pydantic validates strictly: 1 is not true, an unknown key is an error. The reasons are its own.
 """
 
 import inspect
@@ -11,19 +11,28 @@ from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from digitcmp.errors import ConfigError
 
-Count = Annotated[int, Field(ge=1)]
-UpToThousand = Annotated[int, Field(ge=1, le=1000)]
-Natural = Annotated[int, Field(ge=0)]
-Bins = Annotated[int, Field(ge=2)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-BelowOne = Annotated[float, Field(ge=0, lt=1)]
+
+def number(value: Any) -> Any:
+    """Return the number in a text, such as that of an environment variable. Return any other value as it is."""
+    with suppress(ValueError):
+        return json.loads(value) if isinstance(value, str) else value
+    return value
+
+
+FromText = BeforeValidator(number)
+Count = Annotated[int, FromText, Field(ge=1)]
+UpToThousand = Annotated[int, FromText, Field(ge=1, le=1000)]
+Natural = Annotated[int, FromText, Field(ge=0)]
+Bins = Annotated[int, FromText, Field(ge=2)]
+Positive = Annotated[float, FromText, Field(gt=0)]
+NonNegative = Annotated[float, FromText, Field(ge=0)]
+Fraction = Annotated[float, FromText, Field(gt=0, lt=1)]
+BelowOne = Annotated[float, FromText, Field(ge=0, lt=1)]
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2)]
 
 ELSEWHERE = {  # names of the paper, of Lightning and of Hydra -> what is expected here

@@ -96,6 +96,14 @@ def test_a_text_is_another_value_than_the_number_it_spells() -> None:
     assert [run.settings["callbacks"] for run in callbacks[:2]] == ["mine.Stop(after=1)", "mine.Stop(after='1')"]
 
 
+def test_a_number_in_a_text_is_a_number() -> None:
+    """An environment variable is a text: lr='${oc.env:LR}'."""
+    assert run(lr="1e-3", epochs="5").config_hash == run(lr=1e-3, epochs=5).config_hash
+    for text in ("true", "one", "[1]"):
+        with pytest.raises(ConfigError, match=r"^lr=.* is not allowed; input should be a valid number"):
+            run(lr=text)
+
+
 def test_a_recipe_without_a_rate_for_the_auxiliary_loss_has_one_rate() -> None:
     for model, rate in (({"lr": 0.02}, 0.02), ({"lr": 0.02, "lr_aux": 0.03}, 0.03), ({}, 1e-3)):
         composed = nested() | {"model": {"name": "ws2", **model}, "lr": None, "aux": True}
