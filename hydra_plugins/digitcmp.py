@@ -70,7 +70,7 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Plan the runs and train them. Exit with 1 if a run failed."""
         config, root = self.config, Path(self.config.hydra.sweep.dir)
-        is_study = config.hydra.runtime.choices.experiment == study.NAME
+        is_study = config.hydra.runtime.choices.get("experiment") == study.NAME
         if is_study:
             arguments = [*arguments, *study.arguments(arguments, self.plan, root)]
         selection.in_stages(

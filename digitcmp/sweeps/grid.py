@@ -55,6 +55,7 @@ class Planner:
             if len(several := typed_values.get(key, [])) > 1:
                 listed = ",".join(shown(override.value()) for override in several)
                 raise ConfigError(f"{key}={listed} is not allowed: a sweep has one {key}; one value is expected")
+        self.reject_two_sweeps(typed_values.get("experiment", []))
         jobs: dict[Path, Job] = {}
         for grid in grids:
             values = self.alternatives([f"{key}={'null' if item is None else item}" for key, item in grid.items()])
@@ -75,6 +76,14 @@ class Planner:
                 folder = root / run.cell_name / f"seed={run.seed}"
                 jobs[folder] = Job([str(override.input_line) for override in overrides], run, folder)
         return list(jobs.values())
+
+    def reject_two_sweeps(self, experiments: Iterable[Override]) -> None:
+        """Raise ConfigError for a list of experiments with two sweeps. Hydra would train the last one alone."""
+        for override in experiments:
+            names = value if isinstance(value := override.value(), list) else []
+            files = [self.loader.load_sweep_config(self.config, [f"experiment={name}"]) for name in names]
+            if sum(file.hydra.sweeper.grids != [{}] for file in files) > 1:
+                raise ConfigError(f"{override.input_line} is not allowed: both are sweeps; start one at a time.")
 
     def alternatives(self, arguments: list[str]) -> dict[str, list[Override]]:
         """Return the values of each key as overrides. Raise ConfigError for an interval."""

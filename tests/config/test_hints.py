@@ -34,6 +34,7 @@ pytestmark = pytest.mark.pure
             'callbacks.early_stopping={"patience":5} is not allowed; input should have a _target_, a class; '
             "select a file that has one, such as callbacks=early_stopping",
         ),
+        ("experiment=[table1,figure5]", "experiment=[table1,figure5] is not allowed: both are sweeps; start one"),
         ("hydra.run.dir=out/été 1", "hydra.run.dir=out/été 1 cannot be parsed: "),
     ],
 )
