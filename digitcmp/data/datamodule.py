@@ -150,7 +150,8 @@ class PairData(LightningDataModule):
             rows = torch.randperm(len(digits), generator=self.pairing).view(-1, 2)
             train = pair(images[rows], digits[rows], self.task)
         if self.order is not None and not fixed:
-            train = train.take(torch.randperm(len(train.target), generator=self.order))
+            order = torch.randperm(len(train.target), generator=self.order)
+            train = Batch(*(tensor[order] for tensor in train))
         if self.augmentation is not None:
             images = augment(train.pairs.flatten(0, 1), self.augmentation)
             train = train._replace(pairs=images.unflatten(0, (-1, 2)))

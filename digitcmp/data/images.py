@@ -33,15 +33,10 @@ def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:
     """
     with opened(file) as image:
         if not images.drawn:
-            return fitted(pixels(image, gray=images.channels == 1), images)
+            array = resize(pixels(image, gray=images.channels == 1)[None], images.side)[0]
+            return array if array.ndim == 2 else np.moveaxis(array, 2, 0)
         image.draft("RGB", (LONGEST, LONGEST))
         return centred(pixels(image, gray=True, longest=LONGEST), images.side)
-
-
-def fitted(picture: UInt8[np.ndarray, "*picture"], images: ImageSpec) -> UInt8[np.ndarray, "*image"]:
-    """Return the `pixels` of a picture, (H, W) or (H, W, 3), resized to a data set's images, (H, W) or (3, H, W)."""
-    image = resize(picture[None], images.side)[0]
-    return image if image.ndim == 2 else np.moveaxis(image, 2, 0)
 
 
 @contextmanager

@@ -29,10 +29,6 @@ class Batch(NamedTuple):
     target: Float[Tensor, "batch"]
     digits: Int[Tensor, "batch 2"]
 
-    def take(self, rows: Int[Tensor, "rows"]) -> "Batch":
-        """Return the pairs of these rows, in this order."""
-        return Batch(*(tensor[rows] for tensor in self))
-
     def split(self, size: int) -> "Iterator[Batch]":
         """Return consecutive batches of `size` pairs; the last one may be smaller."""
         return (Batch(*tensors) for tensors in zip(*(tensor.split(size) for tensor in self), strict=True))

@@ -179,7 +179,7 @@ def evaluate(parts: Parts) -> dict[str, float]:
         FloatingPointError: if a loss is not finite.
     """
     [val] = parts.evaluator.validate(parts.module, parts.data.evaluation_loader("val"), verbose=False)
-    [test] = parts.evaluator.test(parts.module, parts.data.evaluation_loader("test"), verbose=False)
+    [test] = parts.evaluator.test(parts.module, parts.data, verbose=False)
     scores = {name: rounded(score) for name, score in {**val, **test}.items()}
     for stage in ("val", "test"):
         if not math.isfinite(loss := scores[f"{stage}_loss"]):
@@ -191,7 +191,7 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
     """Draw the network's errors on the test pairs, as files in a folder and for TensorBoard."""
     from digitcmp.training import plots  # imports matplotlib
 
-    outputs: Any = parts.evaluator.predict(parts.module, parts.data.evaluation_loader("test"))
+    outputs: Any = parts.evaluator.predict(parts.module, parts.data)
     compare, digits = concatenate(outputs)
     if digits is not None:  # other labels are not the classes
         digits = digits.float().cpu() if parts.data.aux_labels in CLASSES else None

@@ -15,7 +15,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import digitcmp
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.runs.folder import CHECKPOINT
 from digitcmp.runs.result import RESULT_KEYS, SCORES
 from digitcmp.sweeps.grid import typed
 
@@ -112,7 +111,7 @@ def test_the_best_epoch_is_kept(tmp_path: Path) -> None:
     assert {key: result[key] for key in SCORES[:6]} == {key: float(best[key]) for key in SCORES[:6]}
     from digitcmp.commands.evaluate import evaluate
 
-    assert evaluate(tmp_path / CHECKPOINT, {})["test_acc"] == result["test_acc"]
+    assert evaluate({"checkpoint": str(tmp_path)})[1]["test_acc"] == result["test_acc"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from digitcmp.commands.evaluate import evaluate
 from digitcmp.config.conf import CONF
 from digitcmp.models import backbones
 from digitcmp.models.backbones import NETWORKS, Network
-from digitcmp.runs.folder import CHECKPOINT
 from digitcmp.runs.result import record_result
 
 QUICK = ("data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "epochs=2")
@@ -383,7 +382,7 @@ def test_another_task_is_another_run(train: Run, tmp_path: Path) -> None:
     assert "paper (" not in out
     same = result(tmp_path / "out")
     assert same["task"] == "same" and ",task=same" in same["cell"]
-    scores = evaluate(tmp_path / "out" / CHECKPOINT, {})
+    _, scores = evaluate({"checkpoint": str(tmp_path / "out")})
     assert {key: scores[key] for key in ("test_acc", "argmax_acc")} == {
         key: same[key] for key in ("test_acc", "argmax_acc")
     }
