@@ -21,7 +21,7 @@ from digitcmp.files import OUTCOME
 from digitcmp.report.results import Results
 from digitcmp.runs.table import curve_table
 from digitcmp.sweeps.grid import typed, without_hydra
-from digitcmp.training import messages
+from digitcmp.training import process
 
 INTERNAL = ["contrast"]  # columns of effects that contain objects of the report
 
@@ -48,8 +48,8 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
             config = compose("config", given, return_hydra_config=True)
             is_sweep, run_folder = config.hydra.sweeper.grids != [{}], Path(folder or config.hydra.run.dir)
         run = Run.of(OmegaConf.to_container(without_hydra(config), resolve=True))  # type: ignore[arg-type]
-    except messages.MENDABLE as error:
-        raise ConfigError(messages.reason(error)) from None
+    except process.MENDABLE as error:
+        raise ConfigError(process.reason(error)) from None
     if is_sweep or run.dry_run:
         raise ConfigError(f"{' '.join(given)} trains no single run; one is expected. Use digitcmp.sweep for a sweep.")
     while folder is None and run_folder.exists():  # two runs can start in the same second

@@ -22,7 +22,7 @@ from digitcmp.sweeps import selection, study
 from digitcmp.sweeps.grid import Planner, without_hydra
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.sweep import sweep
-from digitcmp.training import messages, process
+from digitcmp.training import process
 
 
 class CheckConfig(Callback):
@@ -104,5 +104,5 @@ def error_of(returned: JobReturn) -> str | None:
         with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints the overrides of a failed job
             returned.return_value  # noqa: B018  raises the job's error
     except Exception as error:
-        return messages.reason(error)
+        return process.reason(error)
     return None

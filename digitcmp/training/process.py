@@ -14,17 +14,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import env_override
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from digitcmp import paper
 from digitcmp.config import help
-from digitcmp.config.run import Run
-from digitcmp.errors import RunError
+from digitcmp.config.run import HELP, Run, known_keys
+from digitcmp.errors import CheckpointError, ConfigError, RunError
+from digitcmp.fields import unknown
 from digitcmp.files import outcome
 from digitcmp.runs.folder import ERROR
-from digitcmp.training.messages import MENDABLE, reason
 
 OmegaConf.register_new_resolver("digitcmp_help", help.help_text, replace=True)
 OmegaConf.register_new_resolver("digitcmp_label", paper.label, replace=True)
@@ -33,6 +36,10 @@ OPEN = ("model", "head", "optimizer", "schedule", "data", "trainer", "callbacks"
 ConfigStore.instance().store("groups", {name: OmegaConf.create({}, flags={"struct": False}) for name in OPEN})
 
 IN_FULL = os.environ.get("HYDRA_FULL_ERROR") == "1"  # print tracebacks
+MENDABLE = (  # errors that the user can resolve
+    *(ConfigError, RunError, CheckpointError, FloatingPointError, OSError),
+    *(HydraException, OmegaConfBaseException, yaml.YAMLError),
+)
 
 
 def command(main: Callable[[], None]) -> None:
@@ -58,6 +65,24 @@ def one_line() -> Iterator[None]:
         message = reason(error)
         outcome(error=message, is_config=not isinstance(error, RunError | OSError))
         sys.exit(message)
+
+
+def reason(error: BaseException) -> str:
+    """Return the message of an error in one line."""
+    cause = error.__cause__
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.full_key:
+        keys = [*known_keys()]
+        return unknown(cause.full_key, [] if cause.full_key in keys else keys, HELP)  # one of another command
+    message = str(error).partition("Config search path")[0]
+    if isinstance(error, OverrideParseException):
+        key, _, value = str(error.override).partition("=")
+        message = message.partition("\n")[0]
+        message = (
+            f"{error.override} cannot be parsed: {message}. Quote a special value, in a shell as \"{key}='{value}'\""
+        )
+    if isinstance(cause, OmegaConfBaseException | yaml.YAMLError):
+        message += f": {cause}"
+    return " ".join(message.split()) or type(error).__name__
 
 
 def raised_by(error: BaseException, *packages: str) -> bool:

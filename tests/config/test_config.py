@@ -172,10 +172,8 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
         ({"sweep": "a/../../b"}, "sweep=a/../../b is not allowed: a name without .. is expected"),
         ({"epochs": 0}, "epochs=0 is not allowed; input should be greater than or equal to 1"),
         ({"epochs": 2.5}, "epochs=2.5 is not allowed; input should be a valid integer"),
-        ({"lr": 0}, "lr=0 is not allowed; input should be greater than 0"),
         ({"lr": float("nan")}, "lr=NaN is not allowed; input should be a finite number"),
         ({"lr": "fast"}, "lr=fast is not allowed; input should be a valid number"),
-        ({"data__train_pairs": -1}, "data.train_pairs=-1 is not allowed; input should be greater than or equal to 1"),
         ({"batch_size": 1_001}, "batch_size=1001 is not allowed: there are 1000 training pairs; expected at most 1000"),
         ({"seed": True}, "seed=true is not allowed; input should be a valid integer"),
         ({"aux": 1}, "aux=1 is not allowed; input should be a valid boolean"),
@@ -259,8 +257,6 @@ def test_what_is_not_allowed(changes: dict[str, Any], message: str) -> None:
         ({"data_seed": 8}, "data_seed is unknown: did you mean seed?"),
         ({"a": {"epochs": 3}}, "a is unknown: --help lists every key"),
         ({"data__train_pair": 3}, "data.train_pair is unknown: did you mean data.train_pairs?"),
-        ({"data__lr": 3}, "data.lr is unknown: did you mean lr?"),
-        ({"model__depht": 2}, "model.depht is unknown: expected regularization, padding, units"),
         ({"model__regularisation": None}, "model.regularisation is unknown: did you mean model.regularization?"),
         ({"model__bins": 2}, "model.bins is unknown: expected regularization, padding, units"),
         ({"trainer__profile": None}, "trainer.profile is unknown: did you mean trainer.profiler?"),
@@ -350,10 +346,3 @@ def test_learning_rates_are_those_of_table_ii(model: str) -> None:
     rates = run(model=model).lr, run(model=model, aux=True).lr
     assert rates[0] == paper.LEARNING_RATES[paper.label(model, aux=False)]
     assert rates[1] == paper.LEARNING_RATES.get(paper.label(model, aux=True), rates[0])
-
-
-def test_labels() -> None:
-    labels = [paper.label(model, aux) for model, aux in paper.CELLS]
-    assert labels == ["FCNN1", "FCNN2", "FCNN3", "WS1", "WS2", "WS3", "AL1", "AL2", "AL3", "AL4"]
-    assert paper.label("fcnn1", aux=True) == "FCNN1+AL"
-    assert paper.label("convnet", aux=True) == "convnet+AL"

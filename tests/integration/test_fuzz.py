@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from digitcmp.config import run as config
 from digitcmp.sweeps.grid import Planner
-from digitcmp.training import messages, process
+from digitcmp.training import process
 
 KEYS = [*config.known_keys(), *config.groups(), "experiment", "hydra.run.dir", "hydra/launcher", "epoch", "nope.nope"]
 WORDS = ["", "null", "true", "yes", "ws3", "a=b", "../x", "/dev/null/x", "\u00e9", "???", "!!python/object:os.system"]
@@ -52,8 +52,8 @@ def test_a_thousand_sweeps(planner: Planner, tmp_path: Path, line: list[str]) ->
     try:
         jobs = planner.plan([{}], line, tmp_path)
     except Exception as error:
-        assert isinstance(error, messages.MENDABLE) or process.raised_by(error, "hydra", "omegaconf"), line
-        assert len(messages.reason(error).splitlines()) == 1
+        assert isinstance(error, process.MENDABLE) or process.raised_by(error, "hydra", "omegaconf"), line
+        assert len(process.reason(error).splitlines()) == 1
     else:
         assert all(len(part) < 256 for job in jobs for part in job.folder.parts), line
 

@@ -130,7 +130,6 @@ def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
         ("force=no", "force='no' is not allowed; input should be a valid boolean"),
         ("-m +solver=sgd,adam", "solver is unknown: --help lists every key"),
         ("-m epochs=2 +a.epochs=3,9", "a is unknown: --help lists every key"),
-        ("-m lrr=1,2", "lrr is unknown: did you mean lr?"),
         ("-m model=ws2,ws3 model.width=3", "model.width is unknown: expected hidden"),
         ("head=ordinal head.temprature=2", "head.temprature is unknown: did you mean head.temperature?"),
         ("+epochs=3", "An item is already at 'epochs'."),
