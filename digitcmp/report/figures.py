@@ -85,11 +85,7 @@ def shades(colour: str, n: int) -> list[Shade]:
 
 
 def shaded(table: pd.DataFrame, key: str, colours: Palette) -> dict[str, Shade]:
-    """Return the shade of each name in the column `key`, in drawing order: shades of one colour for each network.
-
-    Args:
-        table: Columns `model aux` and the names, which may repeat.
-    """
+    """Return the shade of each name in a column, in drawing order: shades of one colour for each `model` and `aux`."""
     found: dict[str, Shade] = {}
     for (model, _), rows in table.groupby(["model", "aux"], sort=False):
         names = rows[key].unique()
@@ -135,13 +131,7 @@ def forest(labels: Sequence[str], heights: np.ndarray, size: float, bottom: floa
 
 
 def mark_interval(axes: Axes, row: Any, mean: float, y: float, shade: str, text: str, hollow: bool = False) -> None:
-    """Draw a mean at height y and its 95 % interval, dotted for two seeds.
-
-    Args:
-        row: A row with `ci_low ci_high n`.
-        text: The tip of the mark, before its interval and n.
-        hollow: True for an open mark.
-    """
+    """Draw a mean at height y and its interval `ci_low ci_high`, dotted for two seeds. `text` begins the mark's tip."""
     axes.plot([row.ci_low, row.ci_high], [y, y], color=shade, lw=1.6, ls=DOTTED if row.n == 2 else "-")
     axes.plot(mean, y, "o", color=shade, ms=4.5, mew=1.2, mfc="white" if hollow else shade, gid=tip(text, row))
 

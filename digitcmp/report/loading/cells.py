@@ -59,12 +59,7 @@ def accuracy_statistics(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def cell_titles(cells: pd.DataFrame, changed: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the title of each cell: its label and the settings in which cells of that label differ.
-
-    Args:
-        cells: Rows of `cell_table`.
-        changed: The settings of each cell that are not at their default.
-    """
+    """Return the title of each cell: its label and the settings in which cells of that label differ."""
     settings = [{*condition.items()} for condition in changed]
     common: dict[str, set[tuple[str, str]]] = {}
     for label, of_cell in zip(cells.label, settings, strict=True):

@@ -17,12 +17,7 @@ MANIFEST = ".manifest"  # lists the files of a report: the names of figures depe
 
 
 def report_files(results: Results, sections: Sequence[Section]) -> dict[str, bytes]:
-    """Return the content of each file of a report by its name.
-
-    Args:
-        results: The runs.
-        sections: The sections that apply to them.
-    """
+    """Return the content of each file of a report by its name."""
     files: dict[str, bytes] = {}
     pictures = {}
     for section in sections:

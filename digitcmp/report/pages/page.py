@@ -20,9 +20,10 @@ from digitcmp.report.pages.section import Figure, Section, Table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
-COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)"}  # light and dark scheme
-COLOURS |= {"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"}
-COLOURS["#5d636e"] = "var(--soft)"
+COLOURS = {  # those of the figures in a light and a dark scheme
+    **{"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)", "#5d636e": "var(--soft)"},
+    **{"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"},
+}
 CARDS = 12  # verdicts at the head of the page
 NARROW = 330  # points: the widest figure that has text or another figure beside it
 

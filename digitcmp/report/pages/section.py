@@ -146,13 +146,7 @@ Part: TypeAlias = Table | Figure | File | str | list[str]
 
 
 class Section(NamedTuple):
-    """A section.
-
-    Attributes:
-        title: Its title.
-        parts: The parts that every form of the report shows, in this order.
-        files: Its further files.
-    """
+    """A section: its title, the parts that every form of the report shows, in this order, and its further files."""
 
     title: str
     parts: Sequence[Table | Figure | str | list[str]]
@@ -161,12 +155,9 @@ class Section(NamedTuple):
     @classmethod
     def of(cls, title: str, parts: Iterable[Part]) -> Section:
         """Return a section with these parts, and the note on intervals of two seeds if a table has any."""
-        shown, files = [], []
-        for part in parts:
-            if isinstance(part, File):
-                files.append(part)
-            elif part:
-                shown.append(part)
+        made = [part for part in parts if part]
+        files = [part for part in made if isinstance(part, File)]
+        shown = [part for part in made if not isinstance(part, File)]
         if any(isinstance(part, Table) and TWO_SEEDS in str(part.rows) for part in shown):
             shown.append(TWO_SEEDS_NOTE)
         return cls(title, shown, files)

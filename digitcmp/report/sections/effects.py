@@ -127,11 +127,7 @@ def parts(results: Results) -> Iterator[Part]:
 
 
 def table(frame: pd.DataFrame) -> Table:
-    """Return the table of all effects that have statistics. Settings that all of them share are left out.
-
-    Args:
-        frame: Rows of `effects.effects`.
-    """
+    """Return the table of the effects that have statistics. Settings that all of them share are left out."""
     frame = frame[frame.refused.isna()]
     columns = [
         named("effect"),
@@ -177,13 +173,9 @@ def refused(frame: pd.DataFrame) -> list[str]:
 
 
 def rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return effects with their place in the figure.
+    """Return effects, sorted by family, with their `label` in the figure and `y`, their height from the top.
 
-    Args:
-        table: Rows of the table of effects, sorted by family.
-
-    Returns:
-        The rows with the columns `label` and `y`, the height from the top. The name of a family is 1 above its first.
+    The name of a family is 1 above its first effect.
     """
     pairs = zip(table.effect, differing(table.context), strict=True)
     new = table.family != table.family.shift()
@@ -192,14 +184,7 @@ def rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the averages of a large design in the form of effects.
-
-    Args:
-        table: Rows of `accuracy_effects.averages`.
-
-    Returns:
-        The main effects, and the interactions with the smallest p up to MOST rows.
-    """
+    """Return MOST averages of a large design in the form of effects, of the interactions those with the smallest p."""
     table = table.rename(columns={"order": "family"}).assign(context="", published=math.nan, claim=math.nan)
     main = table[table.family == MAIN].head(MOST)
     others = table[table.family != MAIN].sort_values("p", kind="stable").head(max(0, MOST - len(main)))
@@ -216,11 +201,7 @@ def verdict_marks(verdicts: pd.Series) -> dict[str, Line2D]:
 
 
 def draw(table: pd.DataFrame) -> Drawing:
-    """Draw effects, one row each, below the names of their families.
-
-    Args:
-        table: Rows of the table of effects.
-    """
+    """Draw effects, one row each, below the names of their families."""
     frame = rows(table)
     families = frame.drop_duplicates("family")
     size = 0.1 + 0.18 * (len(frame) + 1.4 * len(families))

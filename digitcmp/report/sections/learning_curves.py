@@ -128,10 +128,7 @@ def draw_cells(cells: pd.DataFrame, context: str, curves: pd.DataFrame, colours:
 def draw_curves(axes: Axes, cells: pd.DataFrame, curves: pd.DataFrame, colours: Palette) -> None:
     """Draw the curves of some cells, in shades of one colour for each network.
 
-    Args:
-        cells: Rows of the table of cells.
-        curves: `cell epoch test_acc_mean test_acc_std`. The axis ends at the last epoch of any cell.
-        colours: The colour of each backbone.
+    The axis ends at the last epoch of any curve: `cell epoch test_acc_mean test_acc_std`.
     """
     rows = {row.cell: row for row in cells.itertuples()}
     for cell, shade in shaded(cells, "cell", colours).items():

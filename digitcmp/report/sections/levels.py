@@ -86,13 +86,12 @@ def step_classes(steps: pd.Series) -> pd.Series:
 
 
 def grouped(settings: pd.DataFrame, levels: Levels, steps: pd.Series, key: str) -> list[Rows]:
-    """Return the cells of each series of a setting.
+    """Return the cells of each series of the setting `key`.
 
     Args:
         settings: The settings of each cell that has a level, as text.
         levels: The levels.
         steps: The class of each cell by its number of steps.
-        key: The setting.
     """
     others = settings.drop(columns=key)
     recipes = others.drop(columns="lr", errors="ignore")

@@ -18,12 +18,10 @@ def networks(results: Results) -> Iterator[Part]:
     """Yield a line about each registered network of these runs."""
     lines: list[str] = []
     for model, rows in results.cells.groupby("model", sort=False):
-        network = NETWORKS.get(str(model))
-        if network is None:
-            continue
-        label, with_aux = (paper.label(network.name, aux) for aux in (False, True))
-        name = f"*{label}*, with the auxiliary loss *{with_aux}*" if rows.aux.any() else f"*{label}*"
-        lines.append(f"{name}: {network.summary[:1].upper()}{network.summary[1:]}")
+        if network := NETWORKS.get(str(model)):
+            label, with_aux = (paper.label(network.name, aux) for aux in (False, True))
+            name = f"*{label}*, with the auxiliary loss *{with_aux}*" if rows.aux.any() else f"*{label}*"
+            lines.append(f"{name}: {network.summary[:1].upper()}{network.summary[1:]}")
     yield lines
 
 
