@@ -39,18 +39,15 @@ def test_what_differs_and_what_it_did(sweeps: tuple[Path, Path]) -> None:
     assert lacking == [f"only in {sweeps[0]}: WS2"]
 
 
-def test_printed_and_nothing_written(sweeps: tuple[Path, Path]) -> None:
+def test_printed_and_nothing_written(sweeps: tuple[Path, Path], tmp_path: Path) -> None:
     done = report(sweeps[0], "--compare", sweeps[1])
     assert "WS3" in done.stdout and "+0.0120  [+0.0070, +0.0170]" in done.stdout
     assert "2 of 6 runs have the same test accuracy in both" in done.stdout
     assert not (sweeps[0] / "report").exists()
-
-
-def test_reports_without_their_runs(sweeps: tuple[Path, Path], tmp_path: Path) -> None:
-    for folder in sweeps:
-        report(folder, "--out", tmp_path / "out" / folder.name)
-    done = report(tmp_path / "out/a", "--compare", tmp_path / "out/b")
-    assert "+0.0120  [+0.0070, +0.0170]" in done.stdout
+    reports = [tmp_path / "out" / folder.name for folder in sweeps]
+    for folder, out in zip(sweeps, reports, strict=True):
+        report(folder, "--out", out)
+    assert "+0.0120  [+0.0070, +0.0170]" in report(reports[0], "--compare", reports[1]).stdout  # without their runs
 
 
 def test_the_same_twice(sweeps: tuple[Path, Path]) -> None:

@@ -135,20 +135,6 @@ def test_later_evaluations_have_a_table(tmp_path: Path) -> None:
     assert table[table.own_pairs][["run_seed", "test_acc"]].to_numpy().tolist() == [[0, 0.8], [1, 0.9]]
 
 
-def test_later_evaluations_are_read_from_the_csv_files_alone(tmp_path: Path) -> None:
-    """Evaluations with different keys have one table."""
-    for seed, more in enumerate(({"class_order": 0.5, "positions": {"Bag, small": 0.4}}, {})):
-        folder = record(tmp_path / "sweep", "ws3", 0.8, seed=seed)
-        evaluation(folder, "x", seed=seed, **more)
-    report(tmp_path / "sweep")
-    made = {file.name: file.read_bytes() for file in (tmp_path / "sweep" / "report").iterdir()}
-    for folder in (tmp_path / "sweep").glob("model=*"):
-        shutil.rmtree(folder)
-    report(tmp_path / "sweep")
-    for name in ("report.md", "evaluations.csv"):
-        assert (tmp_path / "sweep" / "report" / name).read_bytes() == made[name]
-
-
 def test_no_file_of_an_earlier_report_stays(tmp_path: Path) -> None:
     """A new report removes the old evaluations.csv, which would be read once the runs are deleted. Other files stay."""
     folder = record(tmp_path / "sweep", "ws3", 0.8)
@@ -385,18 +371,17 @@ def test_open_shows_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert shown == [(tmp_path / "report/report.html").as_uri()]
 
 
-def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
-    code = "import digitcmp.report.pages.comparison, sys; print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        ("digitcmp.report.pages.comparison", {"torch", "lightning", "matplotlib", "scipy.stats"}),
+        ("digitcmp.report.sections, digitcmp.report.pages.output", {"torch", "lightning"}),
+    ],
+)
+def test_the_tables_import_neither_torch_nor_matplotlib(modules: str, slow: set[str]) -> None:
+    code = f"import {modules}, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "lightning", "matplotlib", "scipy.stats"} & set(loaded)
-    code = "import digitcmp.report.sections, digitcmp.report.pages.output, sys; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "matplotlib" in loaded and not {"torch", "lightning"} & set(loaded)
-
-
-def test_a_table_is_never_cut_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    accuracy_section.table(Results.load([grid(tmp_path)])).show(Console(width=40))
-    assert "0.914 ± 0.015" in capsys.readouterr().out
+    assert slow.isdisjoint(loaded)
 
 
 def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
@@ -408,6 +393,8 @@ def test_a_wide_table_is_folded_on_a_terminal(tmp_path: Path) -> None:
     assert max(map(len, lines)) <= 80
     assert sum("AL4" in line for line in lines) == len(table.blocks(80)) > 1
     assert "0.914 ± 0.015" in stream.getvalue() and "the head's loss" in stream.getvalue()
+    table.show(Console(width=40, file=stream))  # a file has complete lines
+    assert "0.914 ± 0.015" in stream.getvalue().splitlines()[-1]
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.parent.name)
@@ -423,7 +410,9 @@ def test_committed_reports_made_again_are_the_same(folder: Path) -> None:
 def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
     sweep = grid(tmp_path / "sweep")
     record(sweep, "fcnn2", 0.8, hidden=[300, 50])
-    record(sweep, "fcnn1", 0.81, hidden=300, ema=0.99)
+    folder = record(sweep, "fcnn1", 0.81, hidden=300, ema=0.99)
+    evaluation(folder, "order", class_order=0.5, positions={"Bag, small": 0.4})
+    evaluation(folder, "tta", tta=True)
     report(sweep)
     before = {file.name: file.read_bytes() for file in (sweep / "report").iterdir()}
     for folder in sweep.glob("model=*"):
