@@ -15,7 +15,7 @@ from rich.text import Text
 from digitcmp.data import images
 from digitcmp.data.spec import PAPER
 from digitcmp.data.tasks import TASKS
-from digitcmp.errors import CheckpointError, ImageError
+from digitcmp.errors import DataError, ImageError, RunError
 from digitcmp.models.scores import NOT_TOLD_APART, exceeds, majority
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 SHADES, WIDEST = " ░▒▓█", 32  # of images on the terminal, the latter in pixels
 ANSWERS = {"yes": True, "no": False}
-
-
-class CsvError(Exception):
-    """A CSV file of pairs that cannot be read. The message is one line: the file, the problem and what is expected."""
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -53,7 +49,7 @@ def main() -> None:
         rows = read_csv(arguments.csv) if arguments.csv else [arguments.pictures]
         predictor = load(arguments.checkpoint)
         truth = [right_answer(row, predictor) for row in rows]
-    except (CheckpointError, CsvError) as error:
+    except RunError as error:
         parser.exit(2, f"{error}\n")
     given = [answer(row, predictor, arguments) for row in rows]
     labelled = [(right, p > 0.5) for right, p in zip(truth, given, strict=True) if right is not None and p is not None]
@@ -67,28 +63,28 @@ def main() -> None:
 
 
 def read_csv(file: Path) -> list[list[str]]:
-    """Return the rows of a CSV file, with the paths of two pictures first. Raise CsvError if it cannot be read."""
+    """Return the rows of a CSV file, with the paths of two pictures first. Raise DataError if it cannot be read."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             rows = [[value.strip() for value in row] for row in csv.reader(stream) if row]
     except (OSError, UnicodeError, csv.Error) as error:
-        raise CsvError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise DataError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if not rows:
-        raise CsvError(f"{file} is empty; two paths per line are expected")
+        raise DataError(f"{file} is empty; two paths per line are expected")
     for row in rows:
         if len(row) not in (2, 3, 4) or len(row) != len(rows[0]):
-            raise CsvError(
+            raise DataError(
                 f"{file} has the line {','.join(row)}; two paths are expected, and in all lines or none labels"
             )
     return [[str(file.parent / path) for path in row[:2]] + row[2:] for row in rows]
 
 
 def right_answer(row: list[str], predictor: "Predictor") -> bool | None:
-    """Return the right answer for a row, None without labels. Raise CsvError for an unknown label."""
+    """Return the right answer for a row, None without labels. Raise DataError for an unknown label."""
     labels, names = row[2:], list(predictor.images.names)
     allowed = list(ANSWERS) if len(labels) == 1 else names
     if unknown := [label for label in labels if label not in allowed]:
-        raise CsvError(f"{row[0]} and {row[1]}: {unknown[0]!r} is not allowed; expected {', '.join(allowed)}")
+        raise DataError(f"{row[0]} and {row[1]}: {unknown[0]!r} is not allowed; expected {', '.join(allowed)}")
     if len(labels) < 2:
         return ANSWERS[labels[0]] if labels else None
     import torch

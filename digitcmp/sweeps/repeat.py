@@ -83,7 +83,9 @@ def row_options(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the settings in the name of a run's cell, with the values of its row."""
     keys = [part.partition("=")[0] for part in run["cell"].split(",")]
     known = {key: run[key] for key in [*keys, "seed"] if key in run and key not in ("optimizer", "schedule")}
-    return {option(key): plain(value) for key, value in known.items()}
+    # a column with gaps has floats in place of integers
+    whole = {key: int(value) for key, value in known.items() if isinstance(value, float) and value.is_integer()}
+    return {option(key): value for key, value in (known | whole).items()}
 
 
 def option(setting: str) -> str:
@@ -100,12 +102,6 @@ def option(setting: str) -> str:
     }
     groups |= {"trainer": trainer.options().model_fields}
     return f"{next((name for name, keys in groups.items() if setting in keys), 'model')}.{setting}"
-
-
-def plain(value: Any) -> Any:
-    """Return a value of a table as a Python value. A column with gaps has floats in place of integers."""
-    value = value.item() if hasattr(value, "item") else value
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def value_text(value: Any) -> str:

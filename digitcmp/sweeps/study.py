@@ -25,14 +25,14 @@ def pairs(train_images: int, test_images: int) -> tuple[int, int, int]:
     No image is in two pairs. A third of the pairs of training images are validation pairs.
 
     Raises:
-        ConfigError: if there are too few images for a study.
+        DataError: if there are too few images for a study.
     """
     both, test = train_images // 2, min(test_images // 2, PAIRS)
     val = min(both // 3, PAIRS)
     train = min(both - val, PAIRS)
     if train < LEAST_TRAIN or val < LEAST_VAL or test < LEAST_TEST:
         least = 2 * max(LEAST_TRAIN * 3 // 2, LEAST_VAL * 3)
-        raise ConfigError(
+        raise DataError(
             f"{train_images:,} training and {test_images:,} test images are too few for a study; at least {least} and "
             f"{2 * LEAST_TEST} are expected. Add images."
         )
@@ -82,10 +82,7 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
     side = data.images.side
     if options.file is not None and "data.side" not in typed_keys:
         side = min(side, LARGEST)
-    try:
-        sizes: dict[str, Any] = dict(zip(PAIR_KEYS, pairs(len(data.train.labels), len(data.test.labels)), strict=True))
-    except ConfigError as error:
-        raise DataError(f"{data.name}: {error}") from None
+    sizes: dict[str, Any] = dict(zip(PAIR_KEYS, pairs(len(data.train.labels), len(data.test.labels)), strict=True))
     sizes |= {key: value(jobs[0], key) for key in (*PAIR_KEYS, "epochs") if key in typed_keys}
     batches = math.ceil(sizes["data.train_pairs"] / run.batch_size)
     sizes.setdefault("epochs", max(round(STEPS / batches), 1))

@@ -7,7 +7,7 @@ import pytest
 from conftest import Run
 from records import record
 
-from digitcmp.errors import ConfigError
+from digitcmp.errors import DataError
 from digitcmp.report.answer import answer
 from digitcmp.report.pages import output
 from digitcmp.report.results import Results
@@ -34,7 +34,7 @@ def test_no_image_is_in_two_pairs(images: tuple[int, int], expected: tuple[int, 
 
 @pytest.mark.parametrize("images", [(179, 100), (180, 99), (20, 10)])
 def test_too_few_images_are_rejected(images: tuple[int, int]) -> None:
-    with pytest.raises(ConfigError, match="too few for a study; at least 180 and 100 are expected"):
+    with pytest.raises(DataError, match="too few for a study; at least 180 and 100 are expected"):
         pairs(*images)
 
 
