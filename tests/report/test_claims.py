@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from records import report
 
 from digitcmp.report import answers
 from digitcmp.report.claims import claims_table
-
-EFFECT = {"family": "auxiliary loss", "context": "", "n": 10, "p_holm": 0.001, "claim": 0.1, "refused": None}
 
 
 def write(folder: Path, name: str, rows: list[dict]) -> Path:
@@ -18,15 +17,16 @@ def write(folder: Path, name: str, rows: list[dict]) -> Path:
     return folder
 
 
+def effect(low: float, high: float, verdict: str = "", **changes: object) -> dict:
+    """Return a row of effects.csv with this interval."""
+    row = {"family": "auxiliary loss", "effect": "AL4 − WS3", "context": "", "n": 10, "mean": (low + high) / 2}
+    row |= {"ci_low": low, "ci_high": high, "verdict": verdict, "p_holm": 0.001, "claim": 0.1, "refused": None}
+    return row | changes
+
+
 def test_a_claim_of_a_size_counts_the_verdicts(tmp_path: Path) -> None:
-    rows = [
-        EFFECT
-        | {"effect": "AL1 − FCNN3", "mean": 0.05, "ci_low": 0.04, "ci_high": 0.06, "verdict": "smaller (+0.050)"},
-        EFFECT
-        | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed; robust: x"},
-        EFFECT
-        | {"effect": "another recipe", "mean": 0.3, "ci_low": 0.2, "ci_high": 0.4, "verdict": "y", "claim": None},
-    ]
+    rows = [effect(0.04, 0.06, "smaller (+0.050)"), effect(0.09, 0.11, "as claimed; robust: x")]
+    rows.append(effect(0.2, 0.4, "another recipe", claim=None))
     answer = answers.sized("auxiliary loss")(write(tmp_path, "effects.csv", rows))
     assert answer.text == "+.050 to +.100 in 2 comparisons, intervals within [+.040, +.110], n = 10"
     assert answer.verdict == "smaller (1 of 2), as claimed (1 of 2)"
@@ -42,11 +42,10 @@ def test_a_claim_of_a_size_counts_the_verdicts(tmp_path: Path) -> None:
     ],
 )
 def test_a_claim_of_a_direction(tmp_path: Path, intervals: list[tuple[float, float]], verdict: str) -> None:
-    rows = [
-        EFFECT | {"effect": str(i), "mean": (low + high) / 2, "ci_low": low, "ci_high": high, "verdict": ""}
-        for i, (low, high) in enumerate(intervals)
-    ]
-    assert answers.directed(("auxiliary loss",))(write(tmp_path, "effects.csv", rows)).verdict == verdict
+    report = write(tmp_path, "effects.csv", [effect(*ends) for ends in intervals])
+    assert answers.directed(("auxiliary loss",))(report).verdict == verdict
+    with pytest.raises(LookupError):  # nothing holds without an effect
+        answers.directed(("sharing",))(report)
 
 
 def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
@@ -54,17 +53,11 @@ def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
 
     The gains of level 3 over level 1 are .01 and .03, so the interval is .02 +- .127.
     """
-    cells = [
-        {"label": "AL4", "aux_weight": 1.0, "val_acc_mean": 0.90, "n": 2, "cell": "one"},
-        {"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"},
-        {"label": "AL4", "aux_weight": 10.0, "val_acc_mean": 0.91, "n": 2, "cell": "ten"},
-    ]
-    accuracies = {"one": (0.90, 0.92), "three": (0.91, 0.95), "ten": (0.95, 0.95)}
-    runs = [
-        {"cell": cell, "seed": seed, "test_acc": accuracy}
-        for cell, values in accuracies.items()
-        for seed, accuracy in enumerate(values)
-    ]
+    levels = {1.0: (0.90, 0.90, 0.92), 3.0: (0.92, 0.91, 0.95), 10.0: (0.91, 0.95, 0.95)}
+    cells, runs = [], []
+    for level, (val_acc, *accuracies) in levels.items():
+        cells.append({"label": "AL4", "aux_weight": level, "val_acc_mean": val_acc, "n": 2, "cell": f"at {level}"})
+        runs += [{"cell": f"at {level}", "seed": seed, "test_acc": score} for seed, score in enumerate(accuracies)]
     write(tmp_path, "runs.csv", runs)
     answer = answers.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells))
     assert answer.verdict == "does not hold"
@@ -75,13 +68,9 @@ def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
 
 
 def test_convergence_counts_what_is_censored(tmp_path: Path) -> None:
-    row = {"family": "sharing", "lr": 1e-3, "n": 10}
-    rows = [
-        row | {"outcome": "epochs_to_80", "mean": -2.0, "ci_low": -3.0, "ci_high": -1.0},
-        row | {"outcome": "epochs_to_80", "mean": None, "ci_low": None, "ci_high": None},
-        row | {"outcome": "epochs_to_gain", "mean": 0.5, "ci_low": -1.0, "ci_high": 2.0},
-        row | {"outcome": "gap", "mean": 0.5, "ci_low": -1.0, "ci_high": 2.0, "n": 3},
-    ]
+    rows = [effect(-3, -1, outcome="epochs_to_80"), effect(np.nan, np.nan, outcome="epochs_to_80")]
+    rows += [effect(-1, 2, outcome="epochs_to_gain"), effect(-1, 2, outcome="gap", n=3)]
+    rows = [row | {"family": "sharing", "lr": 1e-3} for row in rows]
     answer = answers.faster(write(tmp_path, "convergence.csv", rows))
     assert "to .80: -2.0 to -2.0 epochs, earlier in 1 of 1 comparisons (1 more censored)" in answer.text
     assert answer.text.endswith("n = 10")
@@ -90,8 +79,7 @@ def test_convergence_counts_what_is_censored(tmp_path: Path) -> None:
 
 def test_a_sweep_without_the_cells_has_no_answer(tmp_path: Path) -> None:
     """The claim is open because the sweep lacks the paper's level."""
-    row = EFFECT | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed"}
-    write(tmp_path / "lambda/report", "effects.csv", [row])
+    write(tmp_path / "lambda/report", "effects.csv", [effect(0.09, 0.11)])
     cells = [{"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"}]
     write(tmp_path / "lambda/report", "cells.csv", cells)
     [found] = claims_table(tmp_path).to_dict("records")
@@ -100,12 +88,8 @@ def test_a_sweep_without_the_cells_has_no_answer(tmp_path: Path) -> None:
 
 def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
     """The differences are .1 and .3: the mean is .2, the interval .2 +- 12.706 * .1."""
-    runs = [
-        {"cell": "al4", "aux": True, "seed": 1, "test_acc": 0.9},
-        {"cell": "al4", "aux": True, "seed": 0, "test_acc": 0.8},
-        {"cell": "ws3", "aux": False, "seed": 0, "test_acc": 0.7},
-        {"cell": "ws3", "aux": False, "seed": 1, "test_acc": 0.6},
-    ]
+    rows = [("al4", True, 1, 0.9), ("al4", True, 0, 0.8), ("ws3", False, 0, 0.7), ("ws3", False, 1, 0.6)]
+    runs = [dict(zip(("cell", "aux", "seed", "test_acc"), row, strict=True)) for row in rows]
     pairs = [("aux", "not aux"), ("cell == 'ws3'", "cell == 'al4'")]
     effects = answers.paired(write(tmp_path, "runs.csv", runs), pairs)
     assert list(effects["mean"]) == pytest.approx([0.2, -0.2])
@@ -132,9 +116,9 @@ def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
 
 
 def test_the_command_writes_the_page(tmp_path: Path) -> None:
-    row = EFFECT | {"effect": "AL4 − WS3", "mean": 0.1, "ci_low": 0.09, "ci_high": 0.11, "verdict": "as claimed"}
-    rows = [row | {"family": family, "effect": f"{family} x"} for family in ("auxiliary loss", "sharing", "branches")]
-    write(tmp_path / "table1/report", "effects.csv", [row, *rows])
+    families = ("auxiliary loss", "auxiliary loss", "sharing", "branches")
+    rows = [effect(0.09, 0.11, "as claimed", family=family) for family in families]
+    write(tmp_path / "table1/report", "effects.csv", rows)
     printed = report(tmp_path, "--claims").stdout
     page = (tmp_path / "claims.md").read_text()
     assert "as claimed (2 of 2)" in printed and "(table1/report/report.md)" in page

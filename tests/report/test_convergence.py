@@ -2,11 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from records import grid, parts, record
+from records import grid, parts, record, sweep
 
 from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.convergence_effects import CURVE, convergence, of_outcome, outcomes
@@ -93,10 +94,7 @@ def test_at_a_training_accuracy_only_seeds_that_reach_it_on_both_sides_count() -
 
 
 def test_contrasts_of_curves_are_paired_by_seed(tmp_path: Path) -> None:
-    for seed in range(2):
-        record(tmp_path, "ws1", 0.8, seed=seed)
-        record(tmp_path, "ws3", 0.8, seed=seed)
-    runs = Results.load([tmp_path]).runs
+    runs = Results.load([sweep(tmp_path, lambda **_: 0.8, model=("ws1", "ws3"), seed=range(2))]).runs
     curves = pd.concat(
         [
             curve(runs, "WS1", 0, [0.6, 0.7, 0.76, 0.78], [0.6, 0.8, 0.86, 0.9]),
@@ -122,10 +120,8 @@ def test_contrasts_of_curves_are_paired_by_seed(tmp_path: Path) -> None:
 
 
 def test_curves_at_equal_rates(tmp_path: Path) -> None:
-    for seed in range(2):
-        for lr in (1e-3, 2e-3):
-            record(tmp_path, "ws3", 0.8, seed=seed, lr=lr)
-            record(tmp_path, "ws3", 0.9 + 0.01 * seed, seed=seed, lr=lr, aux=True)
+    rates: dict[str, Any] = {"lr": (1e-3, 2e-3), "aux": (False, True), "seed": range(2)}
+    sweep(tmp_path, lambda aux, seed, **_: 0.9 + 0.01 * seed if aux else 0.8, model=["ws3"], **rates)
     results = Results.load([tmp_path])
     table = convergence(results.runs, outcomes(results.runs, results.metrics.reindex(columns=list(CURVE))))
     area = table[table.outcome == "area"]

@@ -292,7 +292,7 @@ def test_refused_while_runs_are_missing(tmp_path: Path) -> None:
         record(tmp_path, "fcnn2", 0.8 + 0.02 * seed, seed=seed, hidden=[300, 150, 50])
     refused = effects(tmp_path).refused
     assert refused["AL4 − WS3"] == "missing runs: AL4 lacks seed=2"
-    assert refused["WS2 − FCNN3"] == "missing runs: no run of FCNN3 is finished"
+    assert refused["WS2 − FCNN3"] == "missing runs: FCNN3 lacks seed=0, seed=1, seed=2"
     assert refused["FCNN2 hidden=300-150-50 − FCNN2 hidden=300-50"] == "missing runs: FCNN2 hidden=300-50 lacks seed=2"
 
 

@@ -22,19 +22,12 @@ Outcome = Float[np.ndarray, "cell seed"]
 
 
 class Contrast(NamedTuple):
-    """A weighted sum of the outcomes of some cells.
-
-    Attributes:
-        family: The family of the effect.
-        effect: The name of the effect: 'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)'.
-        context: The common settings: 'epochs=50,test_pairs=5000'.
-        weights: The weights by row of the grid.
-    """
+    """A weighted sum of the outcomes of some cells."""
 
     family: str
-    effect: str
-    context: str
-    weights: Mapping[int, float]
+    effect: str  # the name: 'AL4 − WS3', '(AL4 − WS3) − (AL2 − WS1)'
+    context: str  # the common settings: 'epochs=50,test_pairs=5000'
+    weights: Mapping[int, float]  # by row of the grid
 
     @property
     def first(self) -> int:
@@ -125,8 +118,6 @@ class Grid:
         """Return why a row, by its name in the reason, cannot be paired with any other. None if it can."""
         if row >= len(self.cells):
             return AMBIGUOUS
-        if not self.finished[row].any():
-            return f"missing runs: no run of {name} is finished"
         if self.repeated[row]:
             return f"ambiguous: several cells are {name}"
         seeds = self.seeds[self.planned[row] & ~self.finished[row]]
@@ -148,13 +139,10 @@ def unpaired(names: Sequence[str], seeds: Sequence[tuple[int, ...]], least: int)
 
 
 def settings_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the levels of each cell, '' for the default, with the columns `model aux head ... lr`.
+    """Return the levels of each cell from its settings, '' for the default, with the columns `model aux head ... lr`.
 
     Each data set is one level of `dataset`, even if several settings define it: files of the same name are
     distinguished by their checksum, and a setting in DATA_SET is dropped if it has one level in each data set.
-
-    Args:
-        records: The settings of each cell, by its name.
     """
     rows = [changed(record) | {"lr": to_text(record["lr"])} for record in records.values()]
     table = pd.DataFrame(rows, index=list(records)).fillna("")

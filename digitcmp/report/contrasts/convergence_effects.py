@@ -72,11 +72,7 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def convergence(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """Return the effects of the auxiliary loss and sharing on each outcome, paired by seed.
-
-    Args:
-        runs: One row per finished run.
-        found: The outcomes of runs: rows of `outcomes`.
+    """Return the effects of the auxiliary loss and sharing on each of some `outcomes`, paired by seed.
 
     Returns:
         COLUMNS, one row per outcome and contrast, and per common learning rate for networks with several. `plus` and

@@ -33,17 +33,11 @@ Question = tuple[str, ...]  # the levels of QUESTION, '' for the default
 
 
 class Factor(NamedTuple):
-    """A setting that varies.
-
-    Attributes:
-        family: The family of its effects.
-        column: The setting.
-        levels: The levels that belong to the family, the first being the reference. () for all levels.
-    """
+    """A setting that varies, and the family of its effects."""
 
     family: str
-    column: str
-    levels: tuple[str, ...] = ()
+    column: str  # the setting
+    levels: tuple[str, ...] = ()  # those that belong to the family, the first being the reference; () for all
 
 
 AUX = Factor("auxiliary loss", "aux")
@@ -95,10 +89,8 @@ def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor) -> Iterator[Contrast]:
         for highs in itertools.product(*(others[1:] for others in found)):
             two = [(high, others[0]) for high, others in zip(highs, found, strict=True)]
             corners = list(itertools.product(*two))  # from all high to all low
-            one_backbone = (
-                factor.family == "backbone" and related(*pair) for factor, pair in zip(by, two, strict=True)
-            )
-            if any(one_backbone) or not rows.keys() >= {*corners}:
+            networks = [pair for factor, pair in zip(by, two, strict=True) if factor.family == "backbone"]
+            if any(related(*pair) for pair in networks) or not rows.keys() >= {*corners}:
                 continue
             weights = {rows[corner]: sign for corner, sign in zip(corners, signs, strict=True)}
             names = [cell_name(grid.levels[row], columns) for row in weights]
@@ -213,8 +205,7 @@ def question(levels: Mapping[str, str]) -> Question:
 def question_names(grid: Grid) -> dict[Question, str]:
     """Return a name for each question from the levels that differ: 'mnist', 'same' or 'same, fashion_mnist'.
 
-    Returns:
-        The names, sorted by the number of levels that are not at their default.
+    They are sorted by the number of levels that are not at their default.
     """
     ordered = sorted(dict.fromkeys(map(question, grid.levels.values())), key=lambda levels: sum(map(bool, levels)))
     differing = [i for i in range(len(QUESTION)) if len({levels[i] for levels in ordered}) > 1]
@@ -265,10 +256,7 @@ def differing(contexts: Iterable[str]) -> list[str]:
 
 
 def claimed(grid: Grid) -> list[Contrast]:
-    """Return the effects of the auxiliary loss and sharing, whatever their learning rates.
-
-    Their names are unique, and their context is empty.
-    """
+    """Return the effects of the auxiliary loss and sharing at any rates, with unique names and no context."""
     found = []
     for family in CLAIMS:
         contrasts = of_family(grid, family)
@@ -279,10 +267,7 @@ def claimed(grid: Grid) -> list[Contrast]:
 
 
 def at_equal_rates(grid: Grid) -> list[Contrast]:
-    """Return the contrasts of `claimed` at each learning rate of both networks, if one of them has several rates.
-
-    The context is the rate.
-    """
+    """Return the contrasts of `claimed` at each rate of both networks, the context, if one of them has several."""
     rates = {row: dict(zip(cells.lr, cells.index, strict=True)) for row, cells in grid.cells.groupby(grid.condition)}
     found = []
     for contrast in claimed(grid):

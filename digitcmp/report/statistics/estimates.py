@@ -33,10 +33,7 @@ def estimate(differences: Differences) -> pd.DataFrame:
     """Return the mean of each contrast over its seeds with its 95 % t-interval and two-sided p.
 
     If all differences are equal, the interval is that point, and p is 0, or 1 if the point is 0. With fewer than FEW
-    such seeds the spread is unknown, and interval and p are nan.
-
-    Returns:
-        Columns `n mean ci_low ci_high p`, one row per contrast, nan for fewer than two seeds, and the mean for none.
+    such seeds the spread is unknown, and interval and p are nan. The mean of no seed is nan.
     """
     known = ~np.isnan(differences)
     values = np.round(differences, 12) + 0.0  # without rounding errors and -0, so that equal differences are equal
@@ -53,10 +50,7 @@ def estimate(differences: Differences) -> pd.DataFrame:
 
 
 def mean_accuracy(accuracies: Differences) -> pd.DataFrame:
-    """Return `estimate` of accuracies, the intervals cut to [0, 1].
-
-    Their coverage is unchanged, because a mean of accuracies lies in [0, 1].
-    """
+    """Return `estimate` of accuracies, the intervals cut to [0, 1], in which their means lie."""
     table = estimate(accuracies)
     return table.assign(ci_low=table.ci_low.clip(0, 1), ci_high=table.ci_high.clip(0, 1))
 
@@ -158,11 +152,7 @@ def trimmed_mean(differences: Differences) -> Float[np.ndarray, "contrast 3"]:
 
 
 def leave_one_out(differences: Differences) -> pd.DataFrame:
-    """Return `estimate` of the contrasts with n >= 3 differences without each seed.
-
-    Returns:
-        The columns of `estimate`, and the places `row` of the contrast and `seed` of the seed that is left out.
-    """
+    """Return `estimate` of the contrasts with n >= 3 differences without each seed, with their places `row seed`."""
     known = ~np.isnan(differences)
     known[known.sum(axis=1) < 3] = False
     tables = []
