@@ -66,8 +66,8 @@ def test_holm_by_hand() -> None:
     assert holm(np.array([0.9, 0.6])) == pytest.approx([1.0, 1.0])
     assert holm(np.array([0.2])) == pytest.approx([0.2]) and holm(np.array([])).shape == (0,)
     table = pd.DataFrame({"family": ["a", "b", "a", "a"], "p": [0.04, 0.03, 0.01, NAN]})
-    assert holm_by(table, "family")[:3].to_list() == pytest.approx([0.04, 0.03, 0.02])
-    assert np.isnan(holm_by(table, "family")[3])
+    assert holm_by(table.p, table.family)[:3].to_list() == pytest.approx([0.04, 0.03, 0.02])
+    assert np.isnan(holm_by(table.p, table.family)[3])
 
 
 def test_holm_with_another_p_is_holm_of_the_replaced() -> None:

@@ -2,16 +2,15 @@
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import Run
+from records import report
 
 from digitcmp import commands
-from digitcmp.commands import report
 from digitcmp.report.contrasts.shared_images import shared_variance, widened
 
 SWEEP = ("-m", "model=ws2", "aux=false,true", "seed=0,1,2", "epochs=2", "data.train_pairs=100", "data.val_pairs=20")
@@ -75,45 +74,30 @@ def test_the_variance_of_simulated_seeds_on_shared_images() -> None:
     assert np.mean(seeds_alone) < 0.2 * truth
 
 
-def run_report(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    monkeypatch.setattr(sys, "argv", ["report", *map(str, arguments)])
-    try:
-        report.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
-def test_report_with_test_images(
-    train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_report_with_test_images(train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report has both intervals, and keeps test_images.csv when the runs are deleted.
 
     Checkpoints with another accuracy than the recorded one are rejected.
     """
     train(*SWEEP, "sweep=two", "hydra/launcher=basic")
     folder = tmp_path / "multirun/two"
-    assert run_report(monkeypatch, folder, "--test-images") == 0
-    out = capsys.readouterr().out
+    assert "and test images" in report(folder, "--test-images").stdout
     table = pd.read_csv(folder / "report/test_images.csv")
     effects = pd.read_csv(folder / "report/effects.csv")
     row = table[table.effect == "AL3 − WS2"].iloc[0]
     assert row["mean"] == pytest.approx(effects["mean"].iloc[0]) and row.ci_low == pytest.approx(effects.ci_low.iloc[0])
     assert (table.images_low <= table.ci_low + 1e-6).all() and (table.images_high >= table.ci_high - 1e-6).all()
     assert list(table.family) == ["accuracy", "accuracy", "auxiliary loss"]
-    assert "and test images" in out and "## Test images" in (folder / "report/report.md").read_text()
-    assert run_report(monkeypatch, folder, "--test-images", "--compare", folder) == 2
-    capsys.readouterr()
+    assert "## Test images" in (folder / "report/report.md").read_text()
+    report(folder, "--test-images", "--compare", folder, code=2)
 
     archive = tmp_path / "archive"
     shutil.copytree(folder / "report", archive / "report")
-    assert run_report(monkeypatch, archive) == 0
+    report(archive)
     assert (archive / "report/test_images.csv").read_bytes() == (folder / "report/test_images.csv").read_bytes()
-    capsys.readouterr()
-    assert run_report(monkeypatch, archive, "--test-images") == 2
-    needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 cannot be read: .*; .*\n"
-    assert re.fullmatch(needed, capsys.readouterr().err)
+    needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 cannot be read: .*\n"
+    assert re.fullmatch(needed, report(archive, "--test-images", code=2).stderr)
 
     monkeypatch.setattr(commands.scoring, "SAME", -1.0)
-    assert run_report(monkeypatch, folder, "--test-images") == 2
-    assert "the same accuracy is expected. Train the run again.\n" in capsys.readouterr().err
+    refused = report(folder, "--test-images", code=2)
+    assert "the same accuracy is expected. Train the run again.\n" in refused.stderr

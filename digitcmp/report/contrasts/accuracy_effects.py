@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 from digitcmp import paper
 from digitcmp.models import backbones
 from digitcmp.report.contrasts import planned
-from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, cell_name, changed_levels, network, sides
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, Sides, cell_name, changed_levels, network, sides
 from digitcmp.report.contrasts.planned import CLAIMS
 from digitcmp.report.statistics import estimates, rule
 from digitcmp.report.statistics.estimates import ROBUST, Differences
@@ -28,12 +28,10 @@ def measured(contrasts: Sequence[Contrast], difference: Differences) -> pd.DataF
     named = [(contrast.family, contrast.effect, contrast.context, contrast) for contrast in contrasts]
     table = pd.DataFrame(named, columns=["family", "effect", "context", "contrast"])
     table = pd.concat([table, estimates.estimate(difference)], axis=1)
-    return table.assign(p_holm=estimates.holm_by(table, "family"))
+    return table.assign(p_holm=estimates.holm_by(table.p, table.family))
 
 
-def accuracies(
-    grid: Grid, contrasts: Sequence[Contrast], refused: pd.Series | None = None
-) -> tuple[Differences, Differences]:
+def accuracies(grid: Grid, contrasts: Sequence[Contrast], refused: pd.Series | None = None) -> Sides:
     """Return the test accuracy of both sides of contrasts by seed, nan if a cell lacks the seed or if it is refused."""
     plus, minus = sides(grid.matrix(contrasts), grid.outcome(grid.runs.test_acc))
     unknown = np.isnan(plus - minus)

@@ -19,6 +19,7 @@ AMBIGUOUS = "ambiguous: several learning rates for one network"
 
 Levels = dict[str, str]  # the level of each setting, '' for the default
 Outcome = Float[np.ndarray, "cell seed"]
+Sides = tuple[Differences, Differences]  # the positive and the negative part of contrasts by seed
 
 
 class Contrast(NamedTuple):
@@ -192,6 +193,6 @@ def applied(weights: csr_array, y: Outcome) -> Differences:
     return total
 
 
-def sides(weights: csr_array, y: Outcome) -> tuple[Differences, Differences]:
-    """Return the positive and the negative part of each contrast by seed. The contrast is their difference."""
+def sides(weights: csr_array, y: Outcome) -> Sides:
+    """Return both parts of contrasts. The contrast is their difference."""
     return applied(weights.maximum(0), y), applied((-weights).maximum(0), y)

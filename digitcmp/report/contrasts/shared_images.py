@@ -15,10 +15,6 @@ from digitcmp.report.contrasts.cell_grid import Contrast, Grid
 from digitcmp.report.statistics.estimates import half_width
 
 ACCURACY = "accuracy"  # the family of the rows that are mean accuracies
-COLUMNS = (
-    *("family", "effect", "context", "n", "mean", "ci_low", "ci_high"),
-    *("images_low", "images_high", "images_share"),
-)
 
 
 def over_images(grid: Grid, effects: pd.DataFrame, titles: Mapping[str, str], answers: pd.DataFrame) -> pd.DataFrame:
@@ -32,8 +28,8 @@ def over_images(grid: Grid, effects: pd.DataFrame, titles: Mapping[str, str], an
             images, equal for equal images in all runs. `correct` is 1 for a correct answer, else 0.
 
     Returns:
-        COLUMNS. images_low and images_high are the second interval. images_share is the share of its variance that the
-        test images add. Intervals of accuracies are cut to [0, 1].
+        The columns of test_images.csv. images_low and images_high are the second interval. images_share is the share of
+        its variance that the test images add. Intervals of accuracies are cut to [0, 1].
     """
     cells = [Contrast(ACCURACY, title, "", {grid.names.index(cell): 1.0}) for cell, title in titles.items()]
     tables = [paired(grid, cells), effects]
@@ -46,7 +42,8 @@ def over_images(grid: Grid, effects: pd.DataFrame, titles: Mapping[str, str], an
     table = widened(table, variances)
     ends = table[["ci_low", "ci_high", "images_low", "images_high"]]
     table[list(ends)] = ends.where(table.family != ACCURACY, ends.clip(0, 1))
-    return table[list(COLUMNS)]
+    numbers = ["n", "mean", "ci_low", "ci_high", "images_low", "images_high", "images_share"]
+    return table[["family", "effect", "context", *numbers]]
 
 
 def widened(table: pd.DataFrame, variances: Sequence[float]) -> pd.DataFrame:

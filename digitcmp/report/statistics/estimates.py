@@ -63,10 +63,9 @@ def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
     return adjusted
 
 
-def holm_by(table: pd.DataFrame, *family: str) -> pd.Series:
-    """Return Holm's adjustment of the column `p` inside each family, nan where p is."""
-    tested = table[table.p.notna()]
-    return tested.groupby(list(family)).p.transform(lambda p: holm(p.to_numpy())).reindex(table.index)
+def holm_by(p: pd.Series, family: pd.Series) -> pd.Series:
+    """Return Holm's adjustment of p-values inside each family, nan where p is."""
+    return p.dropna().groupby(family).transform(lambda one: holm(one.to_numpy())).reindex(p.index)
 
 
 def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarray, " other"]) -> np.ndarray:
