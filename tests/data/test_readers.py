@@ -125,7 +125,7 @@ def test_a_file_for_training_and_one_for_test(train: Train, tmp_path: Path) -> N
     train("data=parquet", two, *SMALL, "hydra.run.dir=out")
     assert (read_result(tmp_path / "out") or {})["data_crc"] == checksum(files)
     refused = train("data=parquet", "data.file={train: train.parquet}", *SMALL, code=1).stderr
-    assert refused.endswith("is not allowed; expected {train: FILE, test: FILE}\n")
+    assert 'data.file={"train":"train.parquet"} is not allowed' in refused and refused.count("\n") == 1
     save_npz(tmp_path / "own.npz")
     with pytest.raises(DataError, match="training and test images are expected, one set in each, "):
         datasets.load("npz", tmp_path, file=files | {"test": str(tmp_path / "own.npz")})
