@@ -174,13 +174,12 @@ def try_batches(network: PairEnsemble, rows: int) -> None:
 
 
 def place(error: Exception, run: Run) -> str:
-    """Return the line of a third-party backbone or head that raised an error, ' (mylab/nets.py:12)', or ''."""
+    """Return the line of a third-party backbone or head that raised an error, ' (/lab/nets.py:12)', or ''."""
     builders = NETWORKS[run.model.name].builder, HEADS[run.head.name].build
     packages = {inspect.unwrap(builder).__module__.partition(".")[0] for builder in builders} - {"digitcmp"}
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         if frame.f_globals["__name__"].partition(".")[0] in packages:
-            file = Path(frame.f_code.co_filename)
-            return f" ({file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}:{line})"
+            return f" ({frame.f_code.co_filename}:{line})"
     return ""
 
 
