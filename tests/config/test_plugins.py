@@ -1,15 +1,13 @@
 """Tests of plugins, modules outside of this package that register networks and heads."""
 
 import json
-import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import Program
 from conftest import Run as Train
 from PIL import Image
 
@@ -67,51 +65,46 @@ def lab(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def python(lab: Path, *arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "200"} | variables
-    line = [sys.executable, *arguments]
-    done = subprocess.run(line, cwd=lab, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+def digitcmp(lab: Path, *line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    return Program(lab, "-m", "digitcmp", *line).done(code)
 
 
-def sweep(lab: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    flags = [argument for argument in arguments if argument == "-m"]
-    keys = [argument for argument in arguments if argument != "-m"]
-    typed = (*flags, "--config-dir=conf", "plugins=[mylab.nets]", *SMALL, *keys)
-    return python(lab, str(ROOT / "train.py"), *typed, code=code)
+def sweep(lab: Path, *arguments: str, code: int = 0, cold: bool = False) -> subprocess.CompletedProcess[str]:
+    line = ("-m", "--config-dir=conf", "plugins=[mylab.nets]", *SMALL, *arguments)
+    return Program(lab, *line, cold=cold).done(code)
 
 
 def test_a_package_of_ones_own_is_swept_and_reported(lab: Path) -> None:
-    """The workers of a sweep train the plugin's networks, and the results record its files.
+    """A worker of a sweep trains the plugin's networks, and the results record its files.
 
     The report compares shared with unshared weights. A changed file makes the runs stale. evaluate needs --plugins.
     """
-    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head.name=product", "sweep=mine")
+    sweep(lab, "model=flat", "seed=0", "head.name=product", "sweep=mine", cold=True)
+    sweep(lab, "model=flat,flat2", "seed=0,1", "head.name=product", "sweep=mine")
     results = [json.loads(file.read_text()) for file in (lab / "multirun/mine").rglob("result.json")]
     assert len(results) == 4
     assert all(
         {"mylab/nets.py", "mylab/branches.py", "mylab/__init__.py"} <= result["files"].keys() for result in results
     )
-    python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "report", "multirun/mine")
+    digitcmp(lab, "--plugins", "mylab.nets", "report", "multirun/mine")
     effects = pd.read_csv(lab / "multirun/mine/report/effects.csv")
     assert "sharing" in set(effects.family)
 
     (lab / "mylab/branches.py").write_text(BRANCHES.replace("nn.ReLU()", "nn.Tanh()"))
-    stale = sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "head.name=product", "sweep=mine", code=1)
+    stale = sweep(lab, "model=flat,flat2", "seed=0,1", "head.name=product", "sweep=mine", code=1)
     assert "4 of 4 runs were finished by other code, changed in mylab/branches.py" in stale.stderr
 
     run = str(next((lab / "multirun/mine").rglob("result.json")).parent)
     Image.new("L", (14, 14), 255).save(lab / "blank.png")
-    missing = python(lab, "-m", "digitcmp", "evaluate", f"checkpoint={run}", "data.test_pairs=10", code=1).stderr
+    missing = digitcmp(lab, "evaluate", f"checkpoint={run}", "data.test_pairs=10", code=1).stderr
     assert "needs the backbone flat" in missing and "but it is not imported" in missing and missing.count("\n") == 1
-    python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "evaluate", f"checkpoint={run}", "data.test_pairs=10")
+    digitcmp(lab, "--plugins", "mylab.nets", "evaluate", f"checkpoint={run}", "data.test_pairs=10")
 
 
 def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> None:
     """The report reads from the results which network shares weights."""
-    sweep(lab, "-m", "model=flat,flat2", "seed=0,1", "sweep=mine")
-    report = python(lab, "-m", "digitcmp", "report", "multirun/mine")
+    sweep(lab, "model=flat,flat2", "seed=0,1", "sweep=mine")
+    report = digitcmp(lab, "report", "multirun/mine")
     assert "sharing" in set(pd.read_csv(lab / "multirun/mine/report/effects.csv").family)
     assert "is not registered" not in report.stdout + report.stderr
     runs = pd.read_csv(lab / "multirun/mine/report/runs.csv")
@@ -120,13 +113,13 @@ def test_a_report_without_the_plugin_knows_what_its_networks_are(lab: Path) -> N
 
 def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
     """The commands contain the folder of recipes, the plugins, and the options as typed."""
-    typed = ("-m", "model=flat", "model.width=9", "lr=1e30", *SMALL)
-    failed = python(lab, "-m", "digitcmp", "--plugins", "mylab.nets", "train", "--config-dir=conf", *typed, code=1)
+    typed = ("model=flat", "model.width=9", "lr=1e30")
+    failed = digitcmp(lab, "--plugins", "mylab.nets", "train", "-m", "--config-dir=conf", *typed, *SMALL, code=1)
     [line] = [line for line in failed.stderr.splitlines() if line.startswith("    digitcmp train ")]
     words = shlex.split(line)
     assert words[:3] == ["digitcmp", "train", "-m"]
     assert {"--config-dir=conf", "plugins=[mylab.nets]", "model.width=9"} <= {*words}
-    again = python(lab, "-m", "digitcmp", *words[1:], "lr=1e-3", "dry_run=true").stdout
+    again = digitcmp(lab, *words[1:], "lr=1e-3", "dry_run=true").stdout
     assert "1 runs, 0 finished" in again and "model=flat,aux=false,lr=0.001" in again
     failed = sweep(lab, *typed, "hydra/launcher=basic", code=1)
     [line] = [line for line in failed.stderr.splitlines() if line.startswith("    python train.py ")]
@@ -134,8 +127,7 @@ def test_the_commands_of_failed_runs_work_as_they_are(lab: Path) -> None:
 
 
 def test_help_lists_a_network_of_ones_own(lab: Path) -> None:
-    line = (str(ROOT / "train.py"), "--config-dir=conf", "plugins=[mylab.nets]", "--help")
-    said = python(lab, *line).stdout.splitlines()
+    said = Program(lab, "--config-dir=conf", "plugins=[mylab.nets]", "--help").done().stdout.splitlines()
     for name, summary in (
         ("flat", "One small layer for both images."),
         ("flat2", "The same, each image with its own weights."),
@@ -150,8 +142,8 @@ def test_an_installed_package_announces_its_modules(lab: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[digitcmp.plugins]\nnets = mylab.nets\n")
-    line = (str(ROOT / "train.py"), "--config-dir=conf", "model=flat", "dry_run=true")
-    assert "would train flat" in python(lab, *line, PYTHONPATH=str(lab)).stdout
+    line = ("--config-dir=conf", "model=flat", "dry_run=true")
+    assert "would train flat" in Program(lab, *line, cold=True, PYTHONPATH=str(lab)).done().stdout
 
 
 @pytest.mark.parametrize(

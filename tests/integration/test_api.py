@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import digitcmp
 from digitcmp.errors import ConfigError
+from digitcmp.sweeps.grid import typed
 
 SMALL: Mapping[str, Any] = {"data": {"train_pairs": 40, "val_pairs": 20, "test_pairs": 20}, "epochs": 1}
 
@@ -43,7 +45,7 @@ def test_an_error_is_one_line(tmp_path: Path, given: dict[str, Any], message: st
 
 
 @pytest.mark.parametrize(
-    ("typed", "message"),
+    ("line", "message"),
     [
         ("lrr=1", "lrr is unknown: did you mean lr?"),
         ("seed=1,2", "Ambiguous value for argument 'seed=1,2' 1. To use it as a list"),
@@ -54,9 +56,9 @@ def test_an_error_is_one_line(tmp_path: Path, given: dict[str, Any], message: st
         ),
     ],
 )
-def test_an_override_is_checked_as_on_the_command_line(typed: str, message: str) -> None:
+def test_an_override_is_checked_as_on_the_command_line(line: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        digitcmp.train(typed)
+        digitcmp.train(line)
     assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
 
 
@@ -66,3 +68,22 @@ def test_a_group_is_a_mapping(tmp_path: Path) -> None:
         model={"name": "ws2", "hidden": 9}, head={"name": "ordinal", "temperature": 2}, folder=tmp_path, **SMALL
     )
     assert (result["model"], result["hidden"], result["head_temperature"]) == ("ws2", 9, 2)
+
+
+def test_knobs_as_python_has_them(tmp_path: Path) -> None:
+    """Lists, mappings and NumPy numbers are equivalent to the text on the command line."""
+    stop = {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "val_loss", "patience": np.int64(1)}
+    pairs = {"train_pairs": np.int64(40), "val_pairs": 20, "test_pairs": 20}
+    knobs: dict[str, Any] = {"epochs": 2, "lr": np.float64(0.01), "seed": np.int64(3), "data": pairs}
+    result = digitcmp.train(callbacks={"own": stop}, folder=tmp_path / "python", **knobs)
+    line = ["lr=0.01", "seed=3", "epochs=2", "data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20"]
+    own = "callbacks={own:{_target_:lightning.pytorch.callbacks.EarlyStopping,monitor:val_loss,patience:1}}"
+    same = digitcmp.train(*line, own, folder=tmp_path / "typed")
+    assert same["config_hash"] == result["config_hash"] and same["test_loss"] == result["test_loss"]
+
+
+def test_texts_as_hydra_reads_them() -> None:
+    parser = OverridesParser.create()
+    for text in ("a", "it's", "a, b", "[x]", "${seed}", "1", "true", "", "c:\\temp", "ü ", "a=b", 'say "x"'):
+        [override] = parser.parse_overrides([f"key={typed([text, {'inner': text}])}"])
+        assert override.value() == [text, {"inner": text}] and isinstance(override.value()[0], str)

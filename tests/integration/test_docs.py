@@ -1,25 +1,22 @@
 """Tests of the commands, code blocks and links of README.md and docs/."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Run
+from conftest import ROOT, Program, Run
 from hydra import compose, initialize_config_dir
 
 from digitcmp.__main__ import COMMANDS
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXTENDING = (ROOT / "docs/extending.md").read_text()
-SMALL = ("data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20", "epochs=1")
+SMALL = ("data.train_pairs=40", "data.val_pairs=20", "data.test_pairs=20", "epochs=1", "pictures=false")
 PLUGINS = "plugins=[mylab.nets,mylab.heads,mylab.tasks]"
 
 
@@ -35,14 +32,6 @@ def lines(language: str = "bash") -> list[tuple[str, str]]:
         for block in blocks(page, language):
             found += [(page.name, line) for line in block.replace("\\\n", " ").splitlines() if line.strip()]
     return found
-
-
-def python(*arguments: str, cwd: Path, code: int = 0, **variables: str) -> str:
-    """Run a Python command in a folder and return what it prints."""
-    environment = os.environ | {"COLUMNS": "200"} | variables
-    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +67,7 @@ def test_every_command_is_accepted(page: str, line: str, train: Run, lab: Path) 
         return
     assert program == "digitcmp", f"{page}: {line}"
     if "--config-dir=conf" in arguments:
-        assert "pooled" in python("-m", "digitcmp", *arguments, "dry_run=true", cwd=lab)
+        assert "pooled" in Program(lab, "-m", "digitcmp", *arguments, "dry_run=true").done().stdout
         return
     if arguments[0] == "--plugins":
         arguments = arguments[2:]
@@ -101,7 +90,7 @@ def compose_evaluation(arguments: list[str]) -> None:
 def test_a_backbone_a_head_and_a_task(lab: Path) -> None:
     """The network has 16 kernels of 5x5, a layer of 12 bins and a head of 13 parameters, biases included."""
     line = ("model=pooled", "head.name=distance", "bins=12", "task=near", "hydra.run.dir=run", *SMALL)
-    python(str(ROOT / "train.py"), "--config-dir=conf", PLUGINS, *line, cwd=lab)
+    Program(lab, "--config-dir=conf", PLUGINS, *line).done()
     result = json.loads((lab / "run/result.json").read_text())
     assert result["label"] == "pooled+distance" and result["params"] == 16 * 26 + 12 * 17 + 13
     assert (result["lr"], result["width"], result["task"]) == (1e-3, 16, "near")
@@ -109,9 +98,9 @@ def test_a_backbone_a_head_and_a_task(lab: Path) -> None:
 
 
 def test_an_experiment(lab: Path) -> None:
-    out = python(str(ROOT / "train.py"), "--config-dir=conf", "experiment=mine", "seed=0,1", *SMALL, cwd=lab)
+    out = Program(lab, "--config-dir=conf", "experiment=mine", "seed=0,1", *SMALL).done().stdout
     assert out.startswith("8 runs in multirun/mine, 0 finished before") and "[8/8]" in out
-    python("-m", "digitcmp", "report", "multirun/mine", cwd=lab)
+    Program(lab, "-m", "digitcmp", "report", "multirun/mine").done()
     effects = pd.read_csv(lab / "multirun/mine/report/effects.csv")
     assert {"sharing": 2, "width": 2, "interaction": 1}.items() <= effects.family.value_counts().to_dict().items()
     assert {"pooled − pooled2", "pooled width=32 − pooled"} <= set(effects.effect)
@@ -121,21 +110,22 @@ def test_a_data_reader(lab: Path) -> None:
     """A network that learns nothing has an accuracy of .62, the share of <= among four classes."""
     line = ("--config-dir=conf", "plugins=[mylab.readers]", "data.name=stripes", "model=fcnn1", "lr=1e-3")
     pairs = ("data.train_pairs=100", "data.val_pairs=40", "data.test_pairs=50", "hydra.run.dir=stripes")
-    python(str(ROOT / "train.py"), *line, *pairs, cwd=lab)
+    Program(lab, *line, *pairs).done()
     assert json.loads((lab / "stripes/result.json").read_text())["test_acc"] > 0.9
 
 
 def test_a_data_set(lab: Path) -> None:
     line = (*re.findall(r"data\.\w+=\w+", EXTENDING)[:3], "model=convnet", "dry_run=true")
-    assert "dataset=gtsrb" in python(str(ROOT / "train.py"), *line, cwd=lab)
+    assert "dataset=gtsrb" in Program(lab, *line).done().stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_of_a_page(page: Path, tmp_path: Path) -> None:
+def test_python_of_a_page(forked_sweeps: None, page: Path, tmp_path: Path) -> None:
     """The Python blocks that import digitcmp run in order as one script."""
     code = [block for block in blocks(page, "python") if "import digitcmp" in block]
     if code:
-        assert python("-c", "\n".join(code), cwd=tmp_path, PYTHONPATH=str(ROOT))
+        (tmp_path / "page.py").write_text("\n".join(code))
+        assert Program(tmp_path, "page.py").done().stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,42 +2,35 @@
 
 import contextlib
 import json
-import multiprocessing
 import os
 import pickle
 import random
-import runpy
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, Start, numbers, until, written
+from conftest import FORK, Program, Start, numbers, until, written
 
 import digitcmp
-import digitcmp.training.fit  # noqa: F401  what a run imports, imported before the fork
-from digitcmp.data.datamodule import PairData  # noqa: F401
 from digitcmp.errors import CheckpointError
 from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, RESULT, lock
 from digitcmp.runs.result import CHECKSUM, read_result
 
-QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100")
+QUICK = ("model=ws2", "epochs=2", "data.train_pairs=100", "data.val_pairs=100", "data.test_pairs=100", "pictures=false")
 RUN = (*QUICK, "hydra.run.dir=out")
 CELL = "model=ws2,aux=false,lr=0.0005,epochs=2,test_pairs=100,train_pairs=100,val_pairs=100"
-FORK = multiprocessing.get_context("fork")
+WORKERS = "hydra.launcher.n_jobs=2"
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork")
-Fault = Callable[[], None]
+Fault = Callable[[], object]
 Numbers = tuple[dict, bytes, dict]
 
 
@@ -45,35 +38,10 @@ def no_fault() -> None:
     pass
 
 
-def fork(folder: Path, *arguments: str, fault: Fault = no_fault) -> BaseProcess:
-    """Start train.py in a fork of this process, which saves the imports, and write its output to `folder`/output."""
-
-    def run() -> None:
-        output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
-        warnings.simplefilter("ignore")
-        sys.argv = ["train.py", *arguments]
-        sys.path.insert(0, str(ROOT))
-        fault()
-        runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
-
-    def inside() -> None:
-        os.chdir(folder)
-        run()
-
-    process = FORK.Process(target=inside)
-    process.start()
-    return process
-
-
 def once(folder: Path, *arguments: str, fault: Fault = no_fault) -> tuple[int, str]:
     """Run train.py once and return its exit code (-9: killed) and its output."""
-    process = fork(folder, *arguments, fault=fault)
-    process.join(120)
-    assert process.exitcode is not None
-    return process.exitcode, (folder / "output").read_text()
+    done = Program(folder, *arguments, before=fault).done(None)
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +132,7 @@ def test_sigkill_before_every_step_of_writing(tmp_path: Path, whole: Numbers) ->
                 if len(seen) == step:
                     kill()
 
-        code, text = once(tmp_path, *RUN, "force=true", fault=writes(action))
+        code, text = once(tmp_path, *RUN, "pictures=true", "force=true", fault=writes(action))
         if code == 0:
             break
         assert code == -signal.SIGKILL, text
@@ -174,18 +142,17 @@ def test_sigkill_before_every_step_of_writing(tmp_path: Path, whole: Numbers) ->
 
 
 @pytest.mark.faults
-def test_fifty_sigkills_at_random_moments(tmp_path: Path, whole: Numbers) -> None:
+def test_twenty_sigkills_at_random_moments(tmp_path: Path, whole: Numbers) -> None:
     begin = time.monotonic()
     assert once(tmp_path, *RUN)[0] == 0
     takes = time.monotonic() - begin
     rng = random.Random(6)
     kills = 0
-    while kills < 50:
-        process = fork(tmp_path, *RUN, "force=true")
+    while kills < 20:
+        process = Program(tmp_path, *RUN, "force=true")
         process.join(rng.uniform(0, takes))
         process.kill()
-        process.join()
-        kills += process.exitcode == -signal.SIGKILL
+        kills += process.done(None).returncode == -signal.SIGKILL
         completes(tmp_path, whole)
 
 
@@ -243,15 +210,21 @@ def test_read_only_folder(disk: Path, tmp_path: Path, whole: Numbers) -> None:
     assert not completes(tmp_path, whole)
 
 
-@pytest.mark.parametrize("keep", [0, 0.5])
-@pytest.mark.parametrize("file", [RESULT, METRICS, CHECKPOINT])
-def test_truncated(tmp_path: Path, finished: Path, whole: Numbers, file: str, keep: float) -> None:
+@pytest.mark.parametrize("damage", ["empty", "half", "pipe"])
+@pytest.mark.parametrize("name", [RESULT, METRICS, CHECKPOINT, CONFIG])
+def test_a_damaged_file(tmp_path: Path, finished: Path, whole: Numbers, name: str, damage: str) -> None:
+    """The run is trained again, except for config.yaml, which is not checked. It does not wait for a pipe."""
     shutil.copytree(finished, tmp_path / "out")
-    damaged = tmp_path / "out" / file
-    os.truncate(damaged, int(keep * damaged.stat().st_size))
+    file = tmp_path / "out" / name
+    if damage == "pipe":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        os.truncate(file, file.stat().st_size // 2 if damage == "half" else 0)
     code, text = once(tmp_path, *RUN)
-    assert code == 0 and f"out/{file} is damaged. The run counts as not finished." in text
-    assert numbers(tmp_path / "out") == whole
+    message = f"out/{name} is damaged. The run counts as not finished."
+    assert code == 0 and (message in text) == (name != CONFIG), text
+    assert name == CONFIG or numbers(tmp_path / "out") == whole
 
 
 def test_a_result_that_is_no_result_is_damaged(tmp_path: Path, finished: Path) -> None:
@@ -284,10 +257,9 @@ def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
     arguments = (*QUICK, f"hydra.run.dir={tmp_path}/out")
     for folder in here:
         folder.mkdir()
-    both = [fork(one, *arguments, fault=at("metrics.csv", lambda: print(file=trained.open("a")))) for one in here]
+    both = [Program(one, *arguments, before=at("metrics.csv", lambda: print(file=trained.open("a")))) for one in here]
     for process in both:
-        process.join(120)
-    assert [process.exitcode for process in both] == [0, 0]
+        process.done()
     assert trained.read_text() == "\n"
     assert completes(tmp_path, whole)
 
@@ -312,10 +284,9 @@ def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
 
 
 def test_a_kill_while_it_imports_leaves_no_folder(start: Start, tmp_path: Path) -> None:
-    process = start(*QUICK)
+    process = start(*QUICK, cold=True)
     until(lambda: "libtorch" in libraries(process.pid))
-    process.kill()
-    process.wait()
+    process.kill_group()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -393,38 +364,29 @@ def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not Path("ran").exists()
 
 
-def batches(root: Path) -> list[list[Path]]:
-    """Return the folders of a sweep of 12 seeds in batches of two."""
-    folders = [root / CELL / f"seed={seed}" for seed in range(12)]
-    return [folders[i : i + 2] for i in range(0, 12, 2)]
-
-
 def workers(parent: int) -> list[int]:
     """Return the ids of the living workers of a sweep."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     found = []
     for child in children:
         with contextlib.suppress(OSError):  # the process has just ended
-            if b"LokyProcess" in Path(f"/proc/{child}/cmdline").read_bytes():
+            line = Path(f"/proc/{child}/cmdline").read_bytes()
+            if b"python" in line and b"resource_tracker" not in line:
                 found.append(int(child))
     return found
 
 
-MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000", "seed=range(2)")
+MANY = ("-m", *QUICK, "epochs=100000", "trainer.check_val_every_n_epoch=100000", "seed=range(2)", WORKERS)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, pytest.param(signal.SIGHUP, marks=pytest.mark.faults)])
-@pytest.mark.parametrize(
-    "moment",
-    ["starting", "importing", *(pytest.param(late, marks=pytest.mark.faults) for late in ("training", "between runs"))],
-)
+@pytest.mark.parametrize("moment", ["starting", "importing", "training", "between runs"])
 def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: Start, tmp_path: Path) -> None:
     """All workers end when only the sweep is killed or its terminal is closed."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the sweep would inherit an ignored SIGHUP
-    arguments = ("-m", *QUICK, "seed=range(2)") if moment == "between runs" else MANY
+    arguments = ("-m", *QUICK, "seed=range(2)", WORKERS) if moment == "between runs" else MANY
     cell = tmp_path / "multirun/sweep" / (CELL if moment == "between runs" else "none")
     with lock(cell / "seed=1"):
-        process = start(*arguments)
+        process = start(*arguments, cold=moment in ("starting", "importing"))
         until(lambda: len(workers(process.pid)) == 2)
         children = workers(process.pid)
         if moment == "importing":
@@ -433,9 +395,13 @@ def test_workers_end_with_their_sweep(moment: str, stop: signal.Signals, start: 
             until(lambda: any((tmp_path / "multirun").rglob(METRICS)))
         elif moment == "between runs":  # one worker waits for the lock, the other for a run
             until(lambda: read_result(cell / "seed=0"))
-        process.send_signal(stop)
-        process.wait()
-        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=30)
+        os.kill(process.pid, stop)
+        process.join()
+        until(lambda: not any(alive(child) for child in children), seconds=30)
+
+
+def alive(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
 
 
 def libraries(process: int) -> str:
@@ -447,36 +413,42 @@ def libraries(process: int) -> str:
 
 def test_workers_killed_before_their_first_run(start: Start, tmp_path: Path) -> None:
     """Both workers are killed three times in a row. The fourth launch trains all runs."""
-    process = start("-m", *QUICK, "seed=range(2)")
     seen: set[int] = set()
-    for _ in range(3):
+    with ExitStack() as held:  # no run can start
+        for seed in range(2):
+            held.enter_context(lock(tmp_path / "multirun/sweep" / CELL / f"seed={seed}"))
+        process = start("-m", *QUICK, "seed=range(2)", WORKERS)
+        for _ in range(3):
+            until(lambda: len(set(workers(process.pid)) - seen) == 2)
+            for child in set(workers(process.pid)) - seen:
+                seen.add(child)
+                os.kill(child, signal.SIGKILL)
         until(lambda: len(set(workers(process.pid)) - seen) == 2)
-        for child in set(workers(process.pid)) - seen:
-            seen.add(child)
-            os.kill(child, signal.SIGKILL)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0 and err == "", out + err
-    assert out.count("the launcher stopped: ") == 3 and "[2/2]" in out
+    done = process.done()
+    assert done.stderr == "" and done.stdout.count("the launcher stopped: ") == 3 and "[2/2]" in done.stdout
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("cold", [False, True])
 @pytest.mark.parametrize("victim", ["worker", "parent", "group"])
-def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_path: Path) -> None:
-    """The victim is killed five times, each time during one batch of two runs.
+def test_sigkills_through_the_command_line(victim: str, cold: bool, start: Start, tmp_path: Path) -> None:
+    """The victim is killed five times, or twice if every process is new, each time during one batch of two runs.
 
     The runs of later batches are locked until then, so the sweep cannot end early.
     """
-    sweep = ("-m", *QUICK, "seed=range(12)")
-    parts = batches(tmp_path / "multirun/sweep")
+    kills = 2 if cold else 5
+    sweep = ("-m", *QUICK, f"seed=range({2 * kills + 2})", WORKERS)
+    folders = [tmp_path / "multirun/sweep" / CELL / f"seed={seed}" for seed in range(2 * kills + 2)]
+    parts = [folders[i : i + 2] for i in range(0, len(folders), 2)]
     rng = random.Random(6)
+    kept: dict[Path, int] = {}
     with ExitStack() as stack:
         held = [stack.enter_context(ExitStack()) for _ in parts]
         for part, locks in zip(parts[1:], held[1:], strict=True):
             for folder in part:
                 locks.enter_context(lock(folder))
-        process = start(*sweep)
-        kept: dict[Path, int] = {}
-        for k in range(5):
+        process = start(*sweep, cold=cold)
+        for k in range(kills):
             until(lambda k=k: any((folder / CONFIG).exists() for folder in parts[k]))
             time.sleep(rng.uniform(0, 0.5))
             if victim == "worker":
@@ -485,17 +457,15 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
             elif victim == "parent":
                 process.kill()
             else:
-                os.killpg(process.pid, signal.SIGKILL)
-            for folder in (folder for part in parts for folder in part if read_result(folder)):
+                process.kill_group()
+            for folder in (folder for folder in folders if read_result(folder)):
                 kept |= written([folder])
             held[k + 1].close()
             if victim != "worker":
-                process.wait()
-                process = start(*sweep)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, out + err
-    folders = [folder for part in parts for folder in part]
-    assert all(read_result(folder) for folder in folders) and "damaged" not in err
+                process.join()
+                process = start(*sweep, cold=cold)
+    done = process.done()
+    assert all(read_result(folder) for folder in folders) and "damaged" not in done.stderr
     assert kept and kept.items() <= written(folders).items()
 
 
@@ -505,7 +475,7 @@ def test_five_sigkills_through_the_command_line(victim: str, start: Start, tmp_p
 )
 def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: Start, tmp_path: Path) -> None:
     """SIGINT, sent once or twice, or SIGTERM ends the parent and its workers. The next start trains the rest."""
-    sweep = ("-m", *QUICK, "seed=range(4)")
+    sweep = ("-m", *QUICK, "seed=range(4)", WORKERS)
     folders = [tmp_path / "multirun/sweep" / CELL / f"seed={seed}" for seed in range(4)]
     with ExitStack() as held:
         for folder in folders[2:]:
@@ -517,11 +487,7 @@ def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: 
         for stop in signals:
             os.killpg(process.pid, stop)
             time.sleep(0.01)  # the second signal arrives while the workers are stopped
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == code, out + err
-        assert err == "stopped. Start the sweep again to train the unfinished runs.\n"
-        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children))
-    out, err = (again := start(*sweep)).communicate(timeout=300)
-    assert again.returncode == 0, out + err
-    assert "4 runs in multirun/sweep, 2 finished before" in out
+        assert process.done(code).stderr == "stopped. Start the sweep again to train the unfinished runs.\n"
+        until(lambda: not any(alive(child) for child in children))
+    assert "4 runs in multirun/sweep, 2 finished before" in start(*sweep).done().stdout
     assert all(read_result(folder) for folder in folders) and before.items() <= written(folders).items()

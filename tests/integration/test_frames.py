@@ -28,7 +28,9 @@ def test_a_folder_without_runs_is_a_line(tmp_path: Path) -> None:
         digitcmp.curves(tmp_path)
 
 
-def test_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep(
+    forked_sweeps: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Lists and ranges are swept. An unknown option raises ConfigError, a failed run RunError."""
     monkeypatch.chdir(tmp_path)
     small = {"data": {"train_pairs": 40, "val_pairs": 40, "test_pairs": 40}, "epochs": 1, "sweep": "mine"}

@@ -6,28 +6,33 @@ A run has 200 training pairs in 10 batches of 20 by default.
 import csv
 import inspect
 import json
-import shutil
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch.callbacks
-import lightning.pytorch.loggers
 import pytest
 import torch
-from conftest import ROOT, Run
+from conftest import Refused, Run, rows
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, WeightAveraging
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim.swa_utils import get_ema_avg_fn
 
 import digitcmp
+from digitcmp.commands.evaluate import evaluate
 from digitcmp.config.conf import CONF
 from digitcmp.config.trainer import REJECTED
+from digitcmp.data.datamodule import PairData
 from digitcmp.errors import ConfigError, RunError
+from digitcmp.runs.result import SCORES
 from digitcmp.training import assembly
 
-SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100")
+SMALL = ("data.train_pairs=200", "data.val_pairs=100", "data.test_pairs=100", "pictures=false")
 CALLBACKS = "lightning.pytorch.callbacks"
+PLUGINS = "lightning.pytorch.plugins"
 
 
 def train(folder: Path, *overrides: str, **knobs: Any) -> dict[str, Any]:
@@ -38,8 +43,8 @@ def callback(name: str, **arguments: Any) -> dict[str, Any]:
     return {"_target_": name if "." in name else f"{CALLBACKS}.{name}", **arguments}
 
 
-def rows(folder: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+def options(**trainer: Any) -> dict[str, Any]:
+    return {f"trainer.{key}": value for key, value in trainer.items()}
 
 
 def weights(folder: Path) -> torch.Tensor:
@@ -53,19 +58,11 @@ class Hooks(Callback):
 
     def __init__(self) -> None:
         Hooks.seen = self
-        self.counts: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.weights: list[torch.Tensor] = []
         self.digits: list[torch.Tensor] = []
         self.losses: list[float] = []
         self.rates: list[float] = []
-        self.module: LightningModule | None = None
-
-    def count(self, hook: str) -> None:
-        self.counts[hook] = self.counts.get(hook, 0) + 1
-
-    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        self.count("train_epoch")
-        self.module = module
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int) -> None:
         self.rates.append(trainer.optimizers[0].param_groups[0]["lr"])
@@ -73,41 +70,45 @@ class Hooks(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self.count("train_batch")
+        self.counts["train_batch_end"] += 1
         self.weights.append(torch.cat([p.detach().flatten() for p in module.network.parameters()]))
         self.digits.append(batch.digits)
         self.losses.append(outputs["loss"].item())
 
-    def on_before_optimizer_step(self, trainer: Trainer, module: LightningModule, optimizer: Any) -> None:
-        self.count("step")
 
-    def on_before_zero_grad(self, trainer: Trainer, module: LightningModule, optimizer: Any) -> None:
-        self.count("zero_grad")
+def counter(hook: str) -> Callable[..., None]:
+    def count(self: Hooks, *_: Any, **__: Any) -> None:
+        self.counts[hook] += 1
 
-    def on_after_backward(self, trainer: Trainer, module: LightningModule) -> None:
-        self.count("backward")
+    return count
 
-    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        self.count("validation")
 
-    def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
-        self.count("validation_batch")
-
-    def on_sanity_check_end(self, trainer: Trainer, module: LightningModule) -> None:
-        self.count("sanity")
-
-    def on_test_end(self, trainer: Trainer, module: LightningModule) -> None:
-        self.count("test")
-
+STEP = ("before_optimizer_step", "before_zero_grad", "after_backward")
+EPOCH = ("train_epoch_start", "validation_epoch_end", "validation_batch_end", "sanity_check_end", "test_end")
+for name in (*STEP, *EPOCH):
+    setattr(Hooks, f"on_{name}", counter(name))
 
 HOOKS = callback("test_lightning.Hooks")
+Reference = Callable[[int], tuple[dict[str, Any], torch.Tensor]]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """Return a function that returns the result and the weights of a run of so many epochs without options."""
+
+    @cache
+    def trained(epochs: int) -> tuple[dict[str, Any], torch.Tensor]:
+        folder = tmp_path_factory.mktemp("reference")
+        return train(folder, f"epochs={epochs}"), weights(folder)
+
+    return trained
 
 
 def test_hooks_are_called_per_batch(tmp_path: Path) -> None:
     train(tmp_path, "epochs=3", callbacks=[HOOKS])
     assert Hooks.seen.counts == {
-        **{"train_epoch": 3, "train_batch": 30, "step": 30, "zero_grad": 30, "backward": 30},
-        **{"validation": 3, "validation_batch": 6},
+        **dict.fromkeys((*STEP, "train_batch_end"), 30),
+        **{"train_epoch_start": 3, "validation_epoch_end": 3, "validation_batch_end": 6},
     }
     assert not torch.equal(Hooks.seen.weights[0], Hooks.seen.weights[1])
 
@@ -116,15 +117,17 @@ def test_hooks_are_called_per_batch(tmp_path: Path) -> None:
 
 
 def test_every_callback_of_lightning_is_tested_here() -> None:
-    names = set(lightning.pytorch.callbacks.__all__)
-    source = Path(__file__).read_text() + (ROOT / "tests/training/test_callbacks.py").read_text()
+    source = Path(__file__).read_text()
     abstract = {"Callback", "BaseFinetuning", "BasePredictionWriter", "Checkpoint", "ProgressBar", "WeightAveraging"}
-    assert {name for name in names - abstract if f'"{name}"' not in source and f".{name}" not in source} == set()
+    names = set(lightning.pytorch.callbacks.__all__) - abstract
+    assert {name for name in names if f'"{name}"' not in source} == set()
 
 
-def test_an_average_is_updated_after_every_step(tmp_path: Path) -> None:
-    """EMAWeightAveraging keeps the average of the weights over all 30 steps. The result has its scores."""
-    result = train(tmp_path, "epochs=3", callbacks=[callback("EMAWeightAveraging", decay=0.9), HOOKS])
+@pytest.mark.parametrize("option", [True, False])
+def test_an_average_is_updated_after_every_step(tmp_path: Path, option: bool) -> None:
+    """The option ema and EMAWeightAveraging keep the average of the weights over all 30 steps, and its scores."""
+    averaging = [] if option else [callback("EMAWeightAveraging", decay=0.9)]
+    result = train(tmp_path, "epochs=3", *["ema=0.9"] * option, callbacks=[*averaging, HOOKS])
     steps, average = Hooks.seen.weights, Hooks.seen.weights[0]
     assert len(steps) == 30
     for number, step in enumerate(steps[1:], 1):
@@ -133,38 +136,37 @@ def test_an_average_is_updated_after_every_step(tmp_path: Path) -> None:
     assert float(rows(tmp_path)[-1]["test_loss"]) == pytest.approx(result["test_loss"])
 
 
-def test_ema_is_an_average_after_every_step(tmp_path: Path) -> None:
-    train(tmp_path / "option", "epochs=3", "ema=0.9")
-    train(tmp_path / "callback", "epochs=3", callbacks=[callback("EMAWeightAveraging", decay=0.9)])
-    assert torch.allclose(weights(tmp_path / "option"), weights(tmp_path / "callback"), atol=1e-6)
-
-
-def test_ema_and_another_average_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="ema=0.9 and EMAWeightAveraging both average the weights"):
-        train(tmp_path / "out", "ema=0.9", callbacks=[callback("EMAWeightAveraging")])
-    assert not (tmp_path / "out").exists()
-
-
-def test_the_best_epoch_of_averaged_weights(tmp_path: Path) -> None:
-    """checkpoint=best reports the scores of the averaged weights in the best epoch."""
-    result = train(tmp_path, "epochs=6", "ema=0.9", "checkpoint=best", "lr=0.01")
+@pytest.mark.parametrize("average", [(), ("ema=0.9",)])
+def test_the_best_epoch_is_kept(tmp_path: Path, average: tuple[str, ...]) -> None:
+    """checkpoint=best reports the scores of the best epoch, of the averaged weights if there is an average."""
+    result = train(tmp_path, "epochs=8", *average, "checkpoint=best", "lr=0.01")
     best = rows(tmp_path)[result["checkpoint_epoch"] - 1]
-    assert float(best["val_acc"]) == max(float(row["val_acc"]) for row in rows(tmp_path)) == result["val_acc"]
-    assert {name: result[name] for name in ("train_loss", "val_loss", "test_loss")} == {
-        name: float(best[name]) for name in ("train_loss", "val_loss", "test_loss")
-    }
-    assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert float(best["val_acc"]) == max(float(row["val_acc"]) for row in rows(tmp_path))
+    assert {name: result[name] for name in SCORES[:6]} == {name: float(best[name]) for name in SCORES[:6]}
+    assert result["epochs_trained"] == 8 and [file.name for file in (tmp_path / "checkpoints").iterdir()] == [
+        "last.ckpt"
+    ]
+    assert evaluate({"checkpoint": str(tmp_path)})[1]["test_acc"] == result["test_acc"]
 
 
 @pytest.mark.parametrize("model", ["ws2", "convnet"])
 @pytest.mark.parametrize("validated", [True, False])
 def test_stochastic_weight_averaging_is_the_mean_of_epochs(tmp_path: Path, model: str, validated: bool) -> None:
-    """The weights are the mean of those at the starts of the last three of four epochs. convnet has batch norm."""
+    """The weights are the mean of those at the starts of the last three of four epochs.
+
+    They are scored and saved. The additional epoch for the batch norms of convnet is not counted.
+    """
     swa = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=2)
     batches = options(limit_val_batches=None if validated else 0)
-    train(tmp_path, f"model={model}", "epochs=4", callbacks=[swa, HOOKS], **batches)
+    result = train(tmp_path, f"model={model}", "epochs=4", callbacks=[swa, HOOKS], **batches)
     starts = [Hooks.seen.weights[number] for number in (9, 19, 29)]
     assert torch.allclose(weights(tmp_path), torch.stack(starts).mean(dim=0), atol=1e-5)
+    assert len(rows(tmp_path)) == result["epochs_trained"] == 4
+    data = PairData("mnist", 200, 100, 100, seed=0)
+    data.setup()
+    pairs, target, _ = data.sets["test"]
+    right = (torch.tensor(digitcmp.load(tmp_path).predict(pairs)) > 0.5) == target.bool()
+    assert right.float().mean().item() == pytest.approx(result["test_acc"], abs=1e-6)
 
 
 def test_rates_are_monitored_every_step(tmp_path: Path) -> None:
@@ -174,9 +176,31 @@ def test_rates_are_monitored_every_step(tmp_path: Path) -> None:
     assert [point.value for point in points] == pytest.approx(Hooks.seen.rates)
 
 
-def test_rates_are_monitored_every_epoch(tmp_path: Path) -> None:
-    train(tmp_path, "epochs=3", callbacks=[callback("LearningRateMonitor", logging_interval="epoch")])
-    assert len(EventAccumulator(str(tmp_path)).Reload().Scalars("lr-Adam")) == 3
+@pytest.mark.parametrize(
+    ("monitor", "tag", "points", "last"),
+    [
+        (callback("LearningRateMonitor", logging_interval="epoch"), "lr-Adam", 2, 1.3e-3),
+        # the run supplies the function that counts the pairs of a batch, because yaml cannot
+        (callback("ThroughputMonitor", window_size=5), "train/samples", None, 2 * 200),
+        (callback("DeviceStatsMonitor", cpu_stats=True), "DeviceStatsMonitor.on_train_batch_end/cpu_percent", 20, None),
+    ],
+)
+def test_monitors(tmp_path: Path, monitor: dict[str, Any], tag: str, points: int | None, last: float | None) -> None:
+    train(tmp_path, "epochs=2", callbacks=[monitor])
+    logged = EventAccumulator(str(tmp_path)).Reload().Scalars(tag)
+    assert points in (None, len(logged)) and last in (None, pytest.approx(logged[-1].value))
+
+
+class Rate(Callback):
+    """A callback that sets the learning rate at the start of each epoch."""
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        trainer.optimizers[0].param_groups[0]["lr"] = 0.01 * (trainer.current_epoch + 1)
+
+
+def test_a_rate_that_a_callback_sets_stays(tmp_path: Path) -> None:
+    train(tmp_path, "epochs=2", callbacks=[callback("test_lightning.Rate"), HOOKS])
+    assert Hooks.seen.rates == [0.01] * 10 + [0.02] * 10
 
 
 def test_checkpoints_every_so_many_steps(tmp_path: Path) -> None:
@@ -187,10 +211,55 @@ def test_checkpoints_every_so_many_steps(tmp_path: Path) -> None:
     }
 
 
-def test_a_checkpoint_of_lightning_predicts(tmp_path: Path) -> None:
-    train(tmp_path, "epochs=1", callbacks=[callback("ModelCheckpoint", filename="mine")])
-    same = [digitcmp.load(tmp_path / "checkpoints" / name).network.state_dict() for name in ("mine.ckpt", "last.ckpt")]
-    assert all(torch.equal(same[0][key], same[1][key]) for key in same[0])
+def test_callbacks_that_only_watch_are_no_part_of_the_identity(tmp_path: Path) -> None:
+    saver = callback("ModelCheckpoint", monitor="val_acc", mode="max", filename="mine")
+    result = train(tmp_path, "epochs=3", callbacks=[saver])
+    assert result == train(tmp_path, "epochs=3") and result["callbacks"] is None
+    best = max(rows(tmp_path), key=lambda row: float(row["val_acc"]))
+    mine = tmp_path / "checkpoints/mine.ckpt"
+    assert torch.load(mine, weights_only=True)["epoch"] + 1 == int(best["epoch"])
+    assert digitcmp.load(mine).predict(torch.zeros(1, 2, 14, 14)).shape == (1,)
+
+
+def test_an_early_stop_is_a_result(tmp_path: Path) -> None:
+    stop = [callback("EarlyStopping", monitor="val_loss", patience=1)]
+    result = train(tmp_path, "epochs=40", "lr=0.01", callbacks=stop)
+    losses = [float(row["val_loss"]) for row in rows(tmp_path)]
+    assert 2 <= len(losses) == result["epochs_trained"] == result["checkpoint_epoch"] < 40
+    assert losses[-1] >= losses[-2] == min(losses)
+    assert result["val_loss"] == losses[-1] and result["callbacks"] == "EarlyStopping(monitor=val_loss,patience=1)"
+    assert train(tmp_path, "epochs=40", "lr=0.01", callbacks=stop)["config_hash"] == result["config_hash"]
+    with pytest.raises(RunError, match="holds a finished run with callbacks=EarlyStopping"):
+        train(tmp_path, "epochs=40", "lr=0.01")
+
+
+class Quiet(Callback):
+    """A user's callback that stops a run after `epochs` epochs."""
+
+    def __init__(self, epochs: int, monitor: str | None = None) -> None:
+        self.epochs, self.monitor = epochs, monitor
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
+
+
+def test_a_stop_between_evaluations_is_evaluated(tmp_path: Path, reference: Reference) -> None:
+    quiet = callback("test_lightning.Quiet", epochs=3)
+    result = train(tmp_path, "epochs=4", callbacks=[quiet], **options(check_val_every_n_epoch=2))
+    assert result["epochs_trained"] == 3 and rows(tmp_path)[-1]["val_acc"] == ""
+    assert {key: result[key] for key in SCORES} == {key: reference(3)[0][key] for key in SCORES}
+
+
+@pytest.mark.parametrize(
+    ("stop", "message"),
+    [
+        (callback("Timer", duration={"seconds": 0}), "a callback stopped the run before its first epoch had ended"),
+        (callback("test_lightning.Quiet", epochs=1), "no epoch was evaluated"),
+    ],
+)
+def test_a_run_that_is_stopped_too_early_has_no_result(tmp_path: Path, stop: dict[str, Any], message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        train(tmp_path, "epochs=4", "checkpoint=best", callbacks=[stop, HOOKS], **options(check_val_every_n_epoch=2))
 
 
 def test_an_early_stop_of_a_training_score(tmp_path: Path) -> None:
@@ -213,7 +282,7 @@ def test_the_screen_says_how_many_epochs_were_trained_and_whose_weights_are_kept
 def test_gradients_accumulate_on_schedule(tmp_path: Path) -> None:
     """The first epoch has 10 steps. The other two have a step every 5 batches, 2 each."""
     train(tmp_path, "epochs=3", callbacks=[callback("GradientAccumulationScheduler", scheduling={1: 5}), HOOKS])
-    assert Hooks.seen.counts["step"] == 10 + 2 + 2 and Hooks.seen.counts["train_batch"] == 30
+    assert Hooks.seen.counts["before_optimizer_step"] == 10 + 2 + 2 and Hooks.seen.counts["train_batch_end"] == 30
 
 
 def test_a_found_rate_is_used_and_recorded(tmp_path: Path) -> None:
@@ -229,12 +298,7 @@ def test_a_found_batch_size_is_used_and_recorded(tmp_path: Path) -> None:
     result = train(tmp_path, "epochs=2", callbacks=[finder, HOOKS])
     assert (result["found_batch_size"], result["batch_size"]) == (len(Hooks.seen.digits[0]), 20)
     assert result["found_batch_size"] > 20
-    assert Hooks.seen.counts["train_batch"] == 2 * -(-200 // result["found_batch_size"])
-
-
-def test_a_timer_stops_between_batches(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="a callback stopped the run before its first epoch had ended"):
-        train(tmp_path, "epochs=2", callbacks=[callback("Timer", duration={"seconds": 0}), HOOKS])
+    assert Hooks.seen.counts["train_batch_end"] == 2 * -(-200 // result["found_batch_size"])
 
 
 def test_a_loss_spike_is_detected(tmp_path: Path) -> None:
@@ -265,30 +329,15 @@ def test_a_pruned_network_has_zeros(tmp_path: Path) -> None:
     assert (weights(tmp_path) == 0).float().mean().item() == pytest.approx(0.5, abs=0.01)
 
 
-def test_throughput_is_logged(tmp_path: Path) -> None:
-    """The run supplies the function that counts the pairs of a batch, because yaml cannot."""
-    train(tmp_path, "epochs=3", callbacks=[callback("ThroughputMonitor", window_size=5)])
-    samples = EventAccumulator(str(tmp_path)).Reload().Scalars("train/samples")
-    assert samples[-1].value == 3 * 200
-
-
-def test_the_device_is_monitored(tmp_path: Path) -> None:
-    train(tmp_path, "epochs=1", callbacks=[callback("DeviceStatsMonitor", cpu_stats=True)])
-    tags = EventAccumulator(str(tmp_path)).Reload().Tags()["scalars"]
-    assert any("on_train_batch_end/cpu_percent" in tag for tag in tags)
-
-
-@pytest.mark.parametrize("bar", ["RichProgressBar", "TQDMProgressBar"])
+@pytest.mark.parametrize(
+    "bar",
+    [f"callbacks={{own:{{_target_:{CALLBACKS}.{name}}}}}" for name in ("RichProgressBar", "TQDMProgressBar")]
+    + ["trainer.enable_progress_bar=true"],
+)
 def test_a_progress_bar_of_lightning_replaces_ours(train: Run, capfd: pytest.CaptureFixture[str], bar: str) -> None:
-    done = train(*SMALL, "epochs=1", f"callbacks={{own:{{_target_:{CALLBACKS}.{bar}}}}}", "hydra.run.dir=out")
+    done = train(*SMALL, "epochs=1", bar, "hydra.run.dir=out")
     shown = done.stdout + done.stderr + "".join(capfd.readouterr())
     assert "Epoch 0" in shown and "10/10" in shown and "epoch 1/1  accuracy" not in shown
-
-
-@pytest.mark.parametrize("name", ["ModelSummary", "RichModelSummary"])
-def test_a_summary_is_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
-    train(tmp_path, "epochs=1", callbacks=[callback(name, max_depth=2)], **{"trainer.enable_model_summary": True})
-    assert tmp_path.exists()
 
 
 def test_functions_as_a_callback(tmp_path: Path) -> None:
@@ -305,19 +354,8 @@ def noting() -> Any:
     return lambda trainer, module, outputs, batch, batch_idx: NOTED.append(batch_idx)
 
 
-def test_a_checkpoint_on_an_exception_would_resume_a_run(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts"):
-        train(tmp_path / "out", callbacks=[callback("OnExceptionCheckpoint", dirpath=str(tmp_path))])
-    assert not list(tmp_path.iterdir())
-
-
 class Predictions(BasePredictionWriter):
     def write_on_epoch_end(self, *_: Any) -> None: ...
-
-
-def test_a_prediction_writer_is_a_callback_like_any(tmp_path: Path) -> None:
-    writer = callback("test_lightning.Predictions", write_interval="epoch")
-    assert train(tmp_path, "epochs=1", callbacks=[writer])["epochs_trained"] == 1
 
 
 class EveryOther(WeightAveraging):
@@ -334,11 +372,7 @@ def test_a_weight_averaging_of_ones_own(tmp_path: Path) -> None:
 # options of the Trainer
 
 
-def options(**trainer: Any) -> dict[str, Any]:
-    return {f"trainer.{key}": value for key, value in trainer.items()}
-
-
-def counts(tmp_path: Path, *overrides: str, **trainer: Any) -> dict[str, int]:
+def counts(tmp_path: Path, *overrides: str, **trainer: Any) -> Counter[str]:
     """Train with these options of the Trainer and return how often each hook was called."""
     train(tmp_path, *overrides, callbacks=[HOOKS], **options(**trainer))
     return Hooks.seen.counts
@@ -371,7 +405,7 @@ def test_an_option_that_a_run_cannot_have_is_refused(tmp_path: Path, option: str
     ],
 )
 def test_steps_of_two_epochs(tmp_path: Path, trainer: dict[str, Any], steps: int) -> None:
-    assert counts(tmp_path, "epochs=2", **trainer)["step"] == steps
+    assert counts(tmp_path, "epochs=2", **trainer)["before_optimizer_step"] == steps
 
 
 def test_a_run_of_so_many_steps_is_a_result(tmp_path: Path) -> None:
@@ -420,11 +454,13 @@ def test_overfitting_sees_the_same_batches_in_every_epoch(tmp_path: Path) -> Non
         ({"num_sanity_val_steps": 2}, 1 + 4, 2 + 8),
     ],
 )
-def test_evaluations_of_four_epochs(tmp_path: Path, trainer: dict[str, Any], validations: int, batches: int) -> None:
+def test_evaluations_of_four_epochs(
+    tmp_path: Path, reference: Reference, trainer: dict[str, Any], validations: int, batches: int
+) -> None:
     result = train(tmp_path, "epochs=4", callbacks=[HOOKS], **options(**trainer))
     called = Hooks.seen.counts
-    assert (called.get("validation", 0), called.get("validation_batch", 0)) == (validations, batches)
-    assert result["val_acc"] == train(tmp_path / "all", "epochs=4")["val_acc"] and len(rows(tmp_path)) == 4
+    assert (called["validation_epoch_end"], called["validation_batch_end"]) == (validations, batches)
+    assert result["val_acc"] == reference(4)[0]["val_acc"] and len(rows(tmp_path)) == 4
 
 
 def test_the_best_of_evaluations_within_an_epoch(tmp_path: Path) -> None:
@@ -446,12 +482,13 @@ def test_a_fast_dev_run_records_no_result(train: Run, tmp_path: Path, batches: b
     done = train(*SMALL, line, "callbacks={own:{_target_:test_lightning.Hooks}}", "hydra.run.dir=out")
     n = int(batches)
     called = Hooks.seen.counts
-    assert (called["step"], called["validation_batch"], called["test"]) == (n, 2 * min(n, 1), 1)
+    assert (called["before_optimizer_step"], called["validation_batch_end"], called["test_end"]) == (
+        n,
+        2 * min(n, 1),
+        1,
+    )
     assert "No result was recorded" in done.stdout and not (tmp_path / "out").exists()
-
-
-def test_a_fast_dev_run_from_python(tmp_path: Path) -> None:
-    scores = train(tmp_path / "out", **options(fast_dev_run=True))
+    scores = digitcmp.train(*SMALL, folder=tmp_path / "out", **options(fast_dev_run=batches))
     assert list(scores)[:2] == ["test_loss", "test_acc"] and not (tmp_path / "out").exists()
 
 
@@ -463,16 +500,12 @@ def test_precisions(tmp_path: Path, precision: str | int) -> None:
     assert float(rows(tmp_path)[-1]["test_loss"]) == pytest.approx(result["test_loss"], rel=0.02)
 
 
-def test_a_precision_that_is_not_installed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="^trainer: .*[Tt]ransformer"):
-        train(tmp_path / "out", **options(precision="transformer-engine"))
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("algorithm", ["norm", "value"])
-def test_gradients_are_clipped_as_torch_does(tmp_path: Path, algorithm: str) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "precision"), [("norm", "32-true"), ("value", "32-true"), ("norm", "bf16-mixed")]
+)
+def test_gradients_are_clipped_as_torch_does(tmp_path: Path, algorithm: str, precision: str) -> None:
     """A step of SGD at rate 1 changes the weights by the clipped gradient."""
-    clipped = options(gradient_clip_val=0.01, gradient_clip_algorithm=algorithm, max_steps=1)
+    clipped = options(gradient_clip_val=0.01, gradient_clip_algorithm=algorithm, max_steps=1, precision=precision)
     train(tmp_path, "optimizer=sgd", "lr=1", callbacks=[HOOKS], **clipped)
     before = torch.cat([p.flatten() for p in untrained(tmp_path).parameters()])
     moved = (Hooks.seen.weights[0] - before).abs()
@@ -486,24 +519,30 @@ def untrained(folder: Path) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize(
-    "trainer",
+    "knobs",
     [
-        {"accelerator": "auto"},
-        {"deterministic": True},
-        {"benchmark": True},
-        {"inference_mode": False},
-        {"detect_anomaly": True},
-        {"enable_autolog_hparams": False},
-        {"log_every_n_steps": 3},
-        {"enable_model_summary": True},
-        {"enable_progress_bar": False},
-        {"reload_dataloaders_every_n_epochs": 1},
+        *(
+            options(**{name: value})
+            for name, value in {
+                "accelerator": "auto",
+                "deterministic": True,
+                "benchmark": True,
+                "inference_mode": False,
+                "detect_anomaly": True,
+                "enable_autolog_hparams": False,
+                "log_every_n_steps": 3,
+                "enable_model_summary": True,
+                "enable_progress_bar": False,
+                "reload_dataloaders_every_n_epochs": 1,
+            }.items()
+        ),
+        {"callbacks": [callback("ModelSummary", max_depth=2), callback("RichModelSummary")]},
+        {"callbacks": [callback("test_lightning.Predictions", write_interval="epoch")]},
     ],
 )
-def test_options_that_leave_the_weights_alone(tmp_path: Path, trainer: dict[str, Any]) -> None:
-    train(tmp_path / "with", "epochs=1", **options(**trainer))
-    train(tmp_path / "without", "epochs=1")
-    assert torch.equal(weights(tmp_path / "with"), weights(tmp_path / "without"))
+def test_options_that_leave_the_weights_alone(tmp_path: Path, reference: Reference, knobs: dict[str, Any]) -> None:
+    train(tmp_path, "epochs=1", **knobs)
+    assert torch.equal(weights(tmp_path), reference(1)[1])
 
 
 def test_options_reach_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -526,11 +565,6 @@ def test_checkpoints_of_lightnings_own(tmp_path: Path) -> None:
     assert {file.name for file in (tmp_path / "checkpoints").iterdir()} == {"epoch=1-step=20.ckpt", "last.ckpt"}
 
 
-def test_lightnings_own_progress_bar(train: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    done = train(*SMALL, "epochs=1", "trainer.enable_progress_bar=true", "hydra.run.dir=out")
-    assert "10/10" in done.stdout + done.stderr + "".join(capfd.readouterr())
-
-
 @pytest.mark.parametrize(
     "profiler", ["simple", {"_target_": "lightning.pytorch.profilers.AdvancedProfiler", "filename": "mine"}]
 )
@@ -541,17 +575,53 @@ def test_profilers(tmp_path: Path, profiler: Any) -> None:
 
 
 def test_plugins(tmp_path: Path) -> None:
-    writer = {"_target_": "lightning.pytorch.plugins.AsyncCheckpointIO"}
-    result = train(tmp_path / "writer", "epochs=1", **{"trainer.plugins": [writer]})
-    assert result["trainer_plugins"] == "lightning.pytorch.plugins.AsyncCheckpointIO()"
-    with pytest.raises(
-        RunError, match="^trainer: lightning.Trainer cannot be created: Received both `precision=32-true` and `plugins="
-    ):
-        double = {"_target_": "lightning.pytorch.plugins.DoublePrecision"}
-        train(tmp_path / "double", **{"trainer.plugins": [double]})
-    environment = {"_target_": "lightning.pytorch.plugins.environments.SLURMEnvironment"}
-    with pytest.raises(RunError, match="Received multiple values for ClusterEnvironment flags in `plugins`"):
-        train(tmp_path / "slurm", **{"trainer.plugins": [environment]})
+    result = train(tmp_path, "epochs=1", **options(plugins=[{"_target_": f"{PLUGINS}.AsyncCheckpointIO"}]))
+    assert result["trainer_plugins"] == f"{PLUGINS}.AsyncCheckpointIO()"
+
+
+AVERAGING = [callback("StochasticWeightAveraging", swa_lrs=0.1), callback("EMAWeightAveraging")]
+SAVER = callback("OnExceptionCheckpoint", dirpath=".")
+DOUBLE = options(plugins=[{"_target_": f"{PLUGINS}.DoublePrecision"}])
+SLURM = options(plugins=[{"_target_": f"{PLUGINS}.environments.SLURMEnvironment"}])
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"callbacks": [callback("mine.NoSuch")]}, "callbacks: mine.NoSuch cannot be created: "),
+        (
+            {"callbacks": [callback("Timer", second=3)]},
+            "Timer cannot be created: .*unexpected keyword argument 'second'",
+        ),
+        ({"callbacks": [callback("builtins.dict")]}, "callbacks: builtins.dict is not a lightning Callback"),
+        (
+            {"callbacks": [callback("EarlyStopping", monitor="val_los")]},
+            "EarlyStopping.monitor=val_los is unknown; expected train_loss, train_acc, val_loss",
+        ),
+        (
+            {"callbacks": [callback("EarlyStopping", monitor="test_acc", mode="max")]},
+            "EarlyStopping.monitor=test_acc is not allowed: no choice may depend on the test pairs; .* such as val_acc",
+        ),
+        (
+            {"callbacks": [callback("test_lightning.Quiet", epochs=3, monitor="test_loss")]},
+            "Quiet.monitor=test_loss is not allowed: no choice",
+        ),
+        (
+            {"callbacks": [callback("ModelCheckpoint", monitor="f1")]},
+            "ModelCheckpoint.monitor=f1 is unknown; expected train_loss",
+        ),
+        ({"callbacks": AVERAGING}, "StochasticWeightAveraging and EMAWeightAveraging both average the weights"),
+        ({"ema": 0.9, "callbacks": AVERAGING[1:]}, "ema=0.9 and EMAWeightAveraging both average the weights"),
+        ({"callbacks": [SAVER]}, "OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts"),
+        (options(precision="16-mixed"), "precision=16-mixed is not supported .* Lightning would use bf16-mixed"),
+        (DOUBLE, "^trainer: lightning.Trainer cannot be created: Received both `precision=32-true` and `plugins="),
+        (SLURM, "Received multiple values for ClusterEnvironment flags in `plugins`"),
+    ],
+)
+def test_what_a_run_cannot_have_is_refused(tmp_path: Path, knobs: dict[str, Any], message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        train(tmp_path / "out", **knobs)
+    assert not list(tmp_path.iterdir())
 
 
 # groups of files
@@ -570,21 +640,26 @@ def test_several_named_callbacks_in_a_sweep(train: Run, tmp_path: Path) -> None:
     assert done.stderr == "" and len(list(tmp_path.rglob("result.json"))) == 2
 
 
-def test_a_callback_of_ones_own_replaces_an_experiments(train: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("typed", "callbacks"),
+    [
+        ([], "EarlyStopping(monitor=val_acc,mode=max)"),
+        (
+            [f"callbacks={{stop:null,own:{{_target_:{CALLBACKS}.Timer,duration:{{days:1}}}}}}"],
+            'Timer(duration={"days":1})',
+        ),
+        (["~callbacks.stop"], None),
+    ],
+)
+def test_a_callback_of_ones_own_replaces_an_experiments(
+    train: Run, tmp_path: Path, typed: list[str], callbacks: str | None
+) -> None:
     stop = f"{{_target_: {CALLBACKS}.EarlyStopping, monitor: val_acc, mode: max}}"
     (tmp_path / "mine/experiment").mkdir(parents=True)
     text = f"# @package _global_\n# e\nepochs: 1\ncallbacks: {{stop: {stop}}}\n"
     (tmp_path / "mine/experiment/e.yaml").write_text(text)
-    found = []
-    for typed in (
-        "",
-        f"callbacks={{stop:null,own:{{_target_:{CALLBACKS}.Timer,duration:{{days:1}}}}}}",
-        "~callbacks.stop",
-    ):
-        train("--config-dir=mine", "experiment=e", *SMALL, *typed.split(), "hydra.run.dir=out/one")
-        found.append(json.loads((tmp_path / "out/one/result.json").read_text())["callbacks"])
-        shutil.rmtree(tmp_path / "out")
-    assert found == ["EarlyStopping(monitor=val_acc,mode=max)", 'Timer(duration={"days":1})', None]
+    train("--config-dir=mine", "experiment=e", *SMALL, *typed, "hydra.run.dir=out")
+    assert json.loads((tmp_path / "out/result.json").read_text())["callbacks"] == callbacks
 
 
 @pytest.mark.parametrize("file", sorted((CONF / "callbacks").glob("*.yaml")), ids=lambda file: file.stem)
@@ -624,10 +699,17 @@ def test_debugging_recipes(tmp_path: Path, name: str) -> None:
         assert (tmp_path / "fit-simple-profile.txt").exists()
 
 
-def test_a_misspelt_callback_is_a_line(train: Run) -> None:
-    refused = train("callbacks=early_stoping", code=1).stderr
-    assert "Could not find 'callbacks/early_stoping' Available options" in refused and refused.count("\n") == 1
-    refused = train("callbacks.early_stopping.patience=5", code=1).stderr
-    assert "callbacks=early_stopping" in refused and refused.count("\n") == 1
-    refused = train("callbacks=early_stopping", "callbacks.early_stopping.patence=5", code=1).stderr
-    assert "unexpected keyword argument 'patence'" in refused and refused.count("\n") == 1
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("callbacks=early_stoping", "Could not find 'callbacks/early_stoping' Available options"),
+        ("callbacks.early_stopping.patience=5", "callbacks=early_stopping"),
+        (
+            "callbacks=early_stopping callbacks.early_stopping.patence=5",
+            "unexpected keyword argument 'patence'",
+        ),
+        ("callbacks={own:{monitor:val_acc}}", "input should have a _target_, a class; select a file"),
+    ],
+)
+def test_a_misspelt_callback_is_a_line(refused: Refused, typed: str, message: str) -> None:
+    assert message in refused(*typed.split())

@@ -39,43 +39,30 @@ def effect(report: str, name: str, context: str = "", table: str = "effects.csv"
     return rows.iloc[0]
 
 
+TABLE1 = ["AL1 − FCNN3", "AL2 − WS1", "AL3 − WS2", "AL4 − WS3", "WS2 − FCNN3", "WS3 − WS1", "AL3 − AL1", "AL4 − AL2"]
+TABLE1 += ["FCNN3 − FCNN1", "mean of WS3 − WS2 and WS1 − FCNN3", "mean of AL4 − AL3 and AL2 − AL1"]
+TABLE1 += ["mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)"]
+BOTH = ("auxiliary loss", "sharing")
+MEANS = {
+    "tasks": ["", "task=odd_sum", "task=same", "task=shuffled_leq"],
+    "transfer": ["", "dataset=digits", "dataset=fashion_mnist"],
+    "order": ["dataset=fashion_mnist$", "task=shuffled_leq"],
+}
+
+
 @pytest.mark.parametrize(
     ("report", "name", "context"),
     [
-        *(("table1", name, "") for name in ("AL1 − FCNN3", "AL2 − WS1", "AL3 − WS2", "AL4 − WS3", "WS2 − FCNN3")),
-        *(("table1", name, "") for name in ("WS3 − WS1", "AL3 − AL1", "AL4 − AL2", "FCNN3 − FCNN1")),
-        ("table1", "mean of WS3 − WS2 and WS1 − FCNN3", ""),
-        ("table1", "mean of AL4 − AL3 and AL2 − AL1", ""),
-        ("table1", "mean of (AL4 − AL3) − (WS3 − WS2) and (AL2 − AL1) − (WS1 − FCNN3)", ""),
-        ("tasks", "auxiliary loss", ""),
-        ("tasks", "sharing", ""),
-        *(
-            ("tasks", name, f"task={task}")
-            for task in ("odd_sum", "same", "shuffled_leq")
-            for name in ("auxiliary loss", "sharing")
-        ),
-        ("transfer", "auxiliary loss", ""),
-        ("transfer", "sharing", ""),
+        *(("table1", name, "") for name in TABLE1),
+        *((report, name, context) for report, contexts in MEANS.items() for context in contexts for name in BOTH),
         ("transfer", "auxiliary loss: digits − mnist", ""),
-        ("order", "auxiliary loss", "dataset=fashion_mnist$"),
-        ("order", "sharing", "dataset=fashion_mnist$"),
-        ("order", "auxiliary loss", "task=shuffled_leq"),
-        ("order", "sharing", "task=shuffled_leq"),
-        ("order", "auxiliary loss: shuffled_leq − leq", ""),
-        ("order", "sharing: shuffled_leq − leq", ""),
-        ("authors", "FCNN3 − FCNN1", ""),
-        ("authors_redrawn", "FCNN3 − FCNN1", ""),
+        *(("order", f"{name}: shuffled_leq − leq", "") for name in BOTH),
+        *((report, "FCNN3 − FCNN1", "") for report in ("authors", "authors_redrawn")),
         *(
-            ("transfer", name, f"dataset={data}")
-            for data in ("digits", "fashion_mnist")
-            for name in ("auxiliary loss", "sharing")
+            ("beyond_regularization", f"{label} {layer} − {label}", "")
+            for label in ("AL4", "WS3")
+            for layer in ("dropout", "dropblock", "max_pool")
         ),
-        ("beyond_regularization", "AL4 dropout − AL4", ""),
-        ("beyond_regularization", "AL4 dropblock − AL4", ""),
-        ("beyond_regularization", "AL4 max_pool − AL4", ""),
-        ("beyond_regularization", "WS3 dropout − WS3", ""),
-        ("beyond_regularization", "WS3 dropblock − WS3", ""),
-        ("beyond_regularization", "WS3 max_pool − WS3", ""),
     ],
 )
 def test_effects(report: str, name: str, context: str) -> None:
@@ -87,18 +74,14 @@ def test_effects(report: str, name: str, context: str) -> None:
 @pytest.mark.parametrize("lr", [5e-5, 5e-4, 2e-3, 8e-3])
 def test_equal_rates(lr: float, effect_name: str) -> None:
     rows = pd.read_csv(MULTIRUN / "equal_rates/report/equal_rates.csv")
-    row = rows[(rows.effect == effect_name) & (rows.lr == lr)].iloc[0]
-    assert interval(row) in RESULTS
+    assert interval(rows[(rows.effect == effect_name) & (rows.lr == lr)].iloc[0]) in RESULTS
 
 
-@pytest.mark.parametrize("level", ["0.1", "3", "10", "30"])
-def test_lambda(level: str) -> None:
-    row = effect("lambda", f"aux_weight {level} − 1", table="averages.csv")
-    assert interval(row) in RESULTS
-
-
-@pytest.mark.parametrize(("name", "report"), [("padding 1 − 0", "resolution")])
-def test_resolution(name: str, report: str) -> None:
+@pytest.mark.parametrize(
+    ("report", "name"),
+    [*(("lambda", f"aux_weight {level} − 1") for level in ("0.1", "3", "10", "30")), ("resolution", "padding 1 − 0")],
+)
+def test_averages(report: str, name: str) -> None:
     assert interval(effect(report, name, table="averages.csv")) in RESULTS
 
 
@@ -177,21 +160,15 @@ def differences(report: str, plus: str, minus: str) -> pd.Series:
     [
         ("table1", "label == 'WS3'", "label == 'WS1'", [8], "WS3 − WS1 is {} instead of"),
         ("table1", "label == 'AL2'", "label == 'WS1'", [8], "AL2 − WS1 {} instead of"),
+        ("equal_rates", "lr == 8e-3 and label == 'AL1'", "lr == 8e-3 and label == 'FCNN3'", [10], "is {} and"),
         (
             "equal_rates",
-            "label == 'AL1' and lr == 8e-3",
-            "label == 'FCNN3' and lr == 8e-3",
-            [10],
-            "AL1 − FCNN3 is {} and",
-        ),
-        (
-            "equal_rates",
-            "label == 'AL1' and lr == 5e-5",
-            "label == 'FCNN3' and lr == 5e-5",
+            "lr == 5e-5 and label == 'AL1'",
+            "lr == 5e-5 and label == 'FCNN3'",
             [12, 19],
             "and {}, and WS2",
         ),
-        ("equal_rates", "label == 'WS2' and lr == 8e-3", "label == 'FCNN3' and lr == 8e-3", [10], "at 8e-3 is {}."),
+        ("equal_rates", "lr == 8e-3 and label == 'WS2'", "lr == 8e-3 and label == 'FCNN3'", [10], "at 8e-3 is {}."),
     ],
 )
 def test_effects_without_collapsed_runs(report: str, plus: str, minus: str, without: list[int], text: str) -> None:
@@ -242,12 +219,8 @@ def test_the_best_recipe_on_further_seeds() -> None:
 
 def test_convergence_at_the_papers_rates() -> None:
     rows = pd.read_csv(MULTIRUN / "table1_fresh/report/convergence.csv").set_index(["outcome", "effect"])
-    for outcome, name in (
-        ("epochs_to_80", "WS3 − WS1"),
-        ("epochs_to_gain", "WS3 − WS1"),
-        ("epochs_to_gain", "WS2 − FCNN3"),
-    ):
-        row = rows.loc[(outcome, name)]
+    for place in (("epochs_to_80", "WS3 − WS1"), ("epochs_to_gain", "WS3 − WS1"), ("epochs_to_gain", "WS2 − FCNN3")):
+        row = rows.loc[place]
         assert f"by {-row['mean']:.1f} epochs [{row.ci_low:.1f}, {row.ci_high:.1f}]" in RESULTS
     gains = rows.loc["epochs_to_gain"]
     assert (gains[gains.family == "sharing"].ci_high < 0).sum() == 3
@@ -271,12 +244,8 @@ def test_the_page_of_claims_is_that_of_the_reports() -> None:
 
 
 def test_the_readmes_claims() -> None:
-    for verdict, name in (
-        ("smaller", "AL4 − WS3"),
-        ("as claimed", "AL4 − AL2"),
-        ("holds", "AL4 − AL3"),
-        ("holds", "FCNN3 − FCNN1"),
-    ):
+    verdicts = {"AL4 − WS3": "smaller", "AL4 − AL2": "as claimed", "AL4 − AL3": "holds", "FCNN3 − FCNN1": "holds"}
+    for name, verdict in verdicts.items():
         assert f"| {verdict} | {name}: {interval(effect('table1', name))} |" in README
     garments = interval(effect("transfer", "auxiliary loss: fashion_mnist − mnist"))
     assert f"| holds | auxiliary loss on garments − digits: {garments} |" in README

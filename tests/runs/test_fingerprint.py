@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import pickle
 import shutil
 import subprocess
@@ -11,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from configs import nested, run
-from conftest import ROOT, written
+from conftest import ROOT, Program, written
 from conftest import Run as Train
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
 
 from digitcmp.config.run import Run
 from digitcmp.errors import StaleError
@@ -82,7 +83,7 @@ def test_a_network_of_a_package_elsewhere_is_recorded_with_its_package(
     files = fingerprint.files(Run.of(nested(model__name="mine") | {"model": {"name": "mine"}}))
     assert {"mylab/__init__.py", "mylab/nets.py", "mylab/sizes.py"} <= files.keys()
     for name in ("mylab", "mylab.nets"):
-        monkeypatch.delitem(sys.modules, name)
+        del sys.modules[name]
 
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40", "hydra/launcher=basic")
@@ -105,11 +106,17 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def start(checkout: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the copy's train.py with these arguments, in the folder above the copy."""
-    line = [sys.executable, str(checkout / "train.py"), *arguments, *QUICK]
-    environment = os.environ | {"COLUMNS": "200"}
-    done = subprocess.run(line, cwd=checkout.parent, capture_output=True, text=True, timeout=300, env=environment)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done
+
+    def forget() -> None:
+        """Forget the project's modules, so that those of the copy are imported, without checks of their types."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if "jaxtyping" not in type(finder).__module__]
+        for name in [*sys.modules]:
+            if name.split(".")[0] in ("digitcmp", "hydra_plugins"):
+                del sys.modules[name]
+        del Singleton._instances[Plugins]
+        sys.path.insert(0, str(checkout))
+
+    return Program(checkout.parent, str(checkout / "train.py"), *arguments, *QUICK, before=forget).done(code)
 
 
 def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> None:
@@ -120,13 +127,11 @@ def test_a_sweep_and_a_run_that_meet_results_of_other_code(checkout: Path) -> No
 
     # edits of another family of backbones and of a comment make no run stale
     models = checkout / "digitcmp/models"
-    edit(models / "backbones/convnet.py", "4 * width, bins", "4 * width, bins + 0")
+    edit(models / "backbones/convnet.py", "w = width or 32", "w = (width or 32) + 0")
     edit(models / "module.py", "sum(losses[1:], losses[0])", "sum(losses[1:], losses[0])  # of all")
     assert "4 runs in multirun/sweep, 4 finished before" in start(checkout, *sweep).stdout
 
-    edit(
-        models / "backbones/conv.py", "nn.Linear(8 * side * side, units), nn.ReLU()", "nn.Linear(800, units), nn.Tanh()"
-    )
+    edit(models / "backbones/conv.py", "width), nn.ReLU()]", "width), nn.Tanh()]")
     for extra in ((), ("dry_run=true",)):
         refused = start(checkout, *sweep, *extra, code=1).stderr
         assert refused.startswith("2 of 4 runs were finished by other code, changed in models/backbones/conv.py; ")

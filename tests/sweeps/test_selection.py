@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Run, Start, kill_group, until, written
+from conftest import Run, Start, until, written
 from records import record
 
 from digitcmp.errors import ConfigError
@@ -202,18 +202,18 @@ def test_a_sweep_killed_in_each_stage_goes_on(command: Run, start: Start, tmp_pa
     root = tmp_path / "multirun/sweep"
     first, final = root / "rates" / CELL.format("0.004") / "seed=21", "seed=2"
     with lock(first):
-        process = start(*sweep)
+        process = start(*sweep, "hydra.launcher.n_jobs=2")
         until(lambda: len(list((root / "rates").rglob(RESULT))) == 5)
-        kill_group(process)
+        process.kill_group()
     before = written(file.parent for file in root.rglob(RESULT))
     assert not (root / "rates/selected.csv").exists() and run_folders([root]) == []
 
     with ExitStack() as held:
         for rate in RATES_TRIED:  # whichever is selected
             held.enter_context(lock(root / CELL.format(rate) / final))
-        process = start(*sweep)
+        process = start(*sweep, "hydra.launcher.n_jobs=2")
         until(lambda: len(list(root.glob(f"model*/*/{RESULT}"))) == 2)
-        kill_group(process)
+        process.kill_group()
     assert written({file.parent for file in before}).items() >= before.items()
     between = written(file.parent for file in root.rglob(RESULT))
 
