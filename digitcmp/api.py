@@ -12,15 +12,13 @@ from typing import Any
 
 import pandas as pd
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from digitcmp.config.conf import CONF, files
-from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.files import OUTCOME
 from digitcmp.report.results import Results
 from digitcmp.runs.table import curve_table
-from digitcmp.sweeps.grid import typed, without_hydra
+from digitcmp.sweeps.grid import run_of, typed
 from digitcmp.training import process
 
 INTERNAL = ["contrast"]  # columns of effects that contain objects of the report
@@ -47,7 +45,7 @@ def train(*overrides: str, folder: str | Path | None = None, **options: Any) -> 
         with initialize_config_dir(str(CONF), version_base="1.3"):
             config = compose("config", given, return_hydra_config=True)
             is_sweep, run_folder = config.hydra.sweeper.grids != [{}], Path(folder or config.hydra.run.dir)
-        run = Run.of(OmegaConf.to_container(without_hydra(config), resolve=True))  # type: ignore[arg-type]
+        run = run_of(config)
     except process.MENDABLE as error:
         raise ConfigError(process.reason(error)) from None
     if is_sweep or run.dry_run:

@@ -15,11 +15,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from joblib import cpu_count
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from digitcmp.config.run import Run
 from digitcmp.sweeps import selection, study
-from digitcmp.sweeps.grid import Planner, without_hydra
+from digitcmp.sweeps.grid import Planner, run_of
 from digitcmp.sweeps.job import Job
 from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import process
@@ -30,7 +29,7 @@ class CheckConfig(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         with process.one_line():  # Hydra turns a callback's exception into a warning, so exit instead
-            run = Run.of(OmegaConf.to_container(without_hydra(config), resolve=True))  # type: ignore[arg-type]
+            run = run_of(config)
             if run.dry_run:
                 print(f"would train {run.label}, {run.cell_name}, seed {run.seed}, into {config.hydra.run.dir}")
                 sys.exit(0)

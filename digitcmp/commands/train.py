@@ -6,10 +6,10 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from digitcmp.config.conf import CONF
-from digitcmp.config.run import Run
+from digitcmp.sweeps.grid import run_of
 from digitcmp.training import process
 
 
@@ -19,7 +19,7 @@ def train(config: DictConfig) -> float:
     Returns:
         The validation accuracy, which sweepers that optimize use as their objective; nan with `fast_dev_run`.
     """
-    run = Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+    run = run_of(config)
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
     with process.single(folder) if alone else process.job(folder):

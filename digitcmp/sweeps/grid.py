@@ -1,6 +1,5 @@
 """The runs of a sweep: a union of grids, each the product of its keys' values."""
 
-import copy
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +66,7 @@ class Planner:
                 given = typed_values | {"experiment": recipes} | self.alternatives([f"sweep={self.config.sweep}"])
             for overrides in itertools.product(*(values | given).values()):
                 try:
-                    run = Run.of(self.compose(overrides))
+                    run = self.compose(overrides)
                 except ConfigError as error:
                     is_mixed = len((values | given).get("model", [])) > 1 and str(error).startswith("model.")
                     raise ConfigError(f"{error}{GRID_OF_ITS_OWN if is_mixed else ''}") from None
@@ -99,13 +98,11 @@ class Planner:
                 raise ConfigError(f"{override.input_line} is not allowed; expected a list, range() or choice()")
         return values
 
-    def compose(self, overrides: Iterable[Override]) -> dict[str, Any]:
-        """Return the configuration of a run, with interpolations resolved.
-
-        Hydra composes once for each choice of files, because that is slow; the values are set in a copy.
+    def compose(self, overrides: Iterable[Override]) -> Run:
+        """Return a run. Hydra composes once for each choice of files, because that is slow.
 
         Raises:
-            ConfigError: if a chosen file is a sweep.
+            ConfigError: if a chosen file is a sweep, or for the first key or value that is not allowed.
         """
         settings = [override for override in overrides if not self.is_choice(override)]
         files = tuple(str(override.input_line) for override in overrides if self.is_choice(override))
@@ -113,11 +110,8 @@ class Planner:
             config = self.loader.load_sweep_config(self.config, list(files))
             if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
                 raise ConfigError(f"{' '.join(files)} is not allowed inside a sweep: it is a sweep. Start it alone.")
-            self.composed[files] = without_hydra(config)
-        changed = copy.deepcopy(self.composed[files])
-        for override in settings:
-            OmegaConf.update(changed, override.key_or_group, override.value(), force_add=True)
-        return OmegaConf.to_container(changed, resolve=True)  # type: ignore[return-value]
+            self.composed[files] = config
+        return run_of(self.composed[files], settings)
 
     def is_choice(self, override: Override) -> bool:
         """Return whether an override selects a file of conf/ or deletes a key."""
@@ -125,9 +119,12 @@ class Planner:
         return override.is_delete() or is_group
 
 
-def without_hydra(config: DictConfig) -> DictConfig:
-    """Return a composed configuration without Hydra's part."""
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+def run_of(config: DictConfig, overrides: Iterable[Override] = ()) -> Run:
+    """Return the run of a composed configuration, with some values set as Hydra sets them. Raise ConfigError."""
+    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])  # a deep copy
+    for override in overrides:
+        OmegaConf.update(plain, override.key_or_group, override.value(), force_add=True)
+    return Run.of(OmegaConf.to_container(plain, resolve=True))  # type: ignore[arg-type]
 
 
 def name(override: Override) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from digitcmp.config import trainer
 from digitcmp.config.conf import CONF, files
@@ -19,7 +18,7 @@ from digitcmp.errors import ConfigError, RunError
 from digitcmp.models.optimizers import OptimizerArguments
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import CONFIG
-from digitcmp.sweeps.grid import OF_A_SWEEP, typed
+from digitcmp.sweeps.grid import OF_A_SWEEP, run_of, typed
 from digitcmp.training import process  # noqa: F401  registers what conf/config.yaml refers to
 
 NOT_TYPED = (*OF_A_SWEEP, "study", "logger", "pictures", "model.lr", "model.lr_aux")  # they change no number of a run
@@ -67,8 +66,7 @@ def command(run: Mapping[str, Any]) -> str:
 def composed(*overrides: str) -> Run:
     """Return the run of a command line. Raise ConfigError for the first value that is not allowed."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config: Any = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
-    return Run.of(config)
+        return run_of(compose("config", list(overrides)))
 
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
