@@ -37,16 +37,10 @@ def changed(run: Mapping[str, Any]) -> dict[str, str]:
 
     `lr` is left out because it belongs to the recipe.
     """
-    result = {}
-    for key, value in run.items():
-        if key in NO_SETTING or key == "lr":
-            continue
-        standard = default(key, run["model"])
-        if value != value:  # nan if only other networks or later runs have this setting
-            value = standard
-        if value != standard:
-            result[key] = to_text(value)
-    return result
+    hidden = NO_SETTING | {"lr"}
+    known = {key: value for key, value in run.items() if key not in hidden and value == value}
+    # nan if only other networks or later runs have the setting
+    return {key: to_text(value) for key, value in known.items() if value != default(key, run["model"])}
 
 
 def settings_in_name(folder: Path) -> dict[str, Any]:
@@ -59,15 +53,7 @@ def settings_in_name(folder: Path) -> dict[str, Any]:
 
 
 def level_name(key: str, value: str) -> str:
-    """Return the name of a level within the name of a cell.
-
-    Args:
-        key: The setting.
-        value: Its level as text, '' for the default.
-
-    Returns:
-        The level if it is a word, the key if it is 'true', otherwise 'key=level'.
-    """
+    """Return a level within the name of a cell: the level if it is a word, the key if it is true, else 'key=level'."""
     if isinstance(literal(value), str) and not value[:1].isdigit():
         return value
     return key if value == "true" else f"{key}={value}"
