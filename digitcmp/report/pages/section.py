@@ -184,17 +184,18 @@ def estimate(heading: str, key: str) -> Column:
     return Column(heading, key, lambda row: estimated(row[key], row[f"{key}_low"], row[f"{key}_high"]))
 
 
-def t_interval(form: str) -> Column:
-    """Return the column of the 95 % t-intervals `ci_low ci_high` in a format."""
-    return Column("95 % interval", "ci_low", lambda row: interval(row["ci_low"], row["ci_high"], form, row["n"]))
+def t_interval(form: str = "") -> Column:
+    """Return the column of the 95 % t-intervals `ci_low ci_high` in a format, by default that of the mean accuracy."""
+
+    def text(row: Row) -> str:
+        return interval(row["ci_low"], row["ci_high"], form or decimals(row["test_acc_mean"]), row["n"])
+
+    return Column("95 % interval", "ci_low", text)
 
 
 MEAN_ACCURACY = [  # n, the mean with its standard deviation, and the interval of the mean
     Column("n", "n"),
     Column("test accuracy", "test_acc_mean", lambda row: spread(row["test_acc_mean"], row["test_acc_std"])),
-    Column(
-        *("95 % interval", "ci_low"),
-        lambda row: interval(row["ci_low"], row["ci_high"], decimals(row["test_acc_mean"]), row["n"]),
-    ),
+    t_interval(),
 ]
 P_VALUES = [Column("p", "p", P_VALUE), Column("p (Holm)", "p_holm", P_VALUE)]

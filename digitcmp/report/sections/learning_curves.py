@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -110,11 +109,11 @@ def draw_cells(cells: pd.DataFrame, context: str, curves: pd.DataFrame, colours:
     figure = Drawing(figsize=(COLUMN, 3.0))
     axes = figure.subplots()
     draw_curves(axes, cells, curves, colours)
+    place = axes.get_yaxis_transform()
     for row in published.itertuples():
-        shade = colours[row.model]
-        style: Any = {"color": shade, "mfc": "white" if row.aux else shade, "clip_on": False}
-        style["gid"] = f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
-        axes.plot(1.02, row.paper_mean, "<", ms=3.5, transform=axes.get_yaxis_transform(), **style)
+        shade, tip = colours[row.model], f"{TIP}the paper's {row.label}: {spread(row.paper_mean, row.paper_std)}"
+        fill = "white" if row.aux else shade
+        axes.plot(1.02, row.paper_mean, "<", ms=3.5, color=shade, mfc=fill, gid=tip, transform=place, clip_on=False)
     heading = f"mean ± std, {seeds(curves[curves.cell.isin(cells.cell)].n)}"
     if len(published):
         heading += "; ◂ the paper's result"
