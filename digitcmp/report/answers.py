@@ -65,7 +65,7 @@ def span(rows: pd.DataFrame) -> str:
 
 def holds(count: int, total: int) -> str:
     """Return a verdict from the number of cases that agree with a claim: 'holds in part (2 of 4)'."""
-    if count == total:
+    if count and count == total:
         return "holds"
     return f"holds in part ({count} of {total})" if count else "does not hold"
 

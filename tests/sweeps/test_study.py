@@ -8,8 +8,8 @@ from conftest import Run
 from records import record
 
 from digitcmp.errors import DataError
-from digitcmp.report.answer import answer
 from digitcmp.report.pages import output
+from digitcmp.report.pages.summary import answer
 from digitcmp.report.results import Results
 from digitcmp.report.sections import sections
 from digitcmp.sweeps.study import minutes, pairs

@@ -16,6 +16,7 @@ from digitcmp.report.loading.settings import default, level_name
 QUESTION = ("task", "dataset")  # settings that make up the question
 NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
 CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
+NAMES = {"auxiliary loss": "the auxiliary loss", "sharing": "sharing"}  # in sentences
 
 MAIN, TWO_WAY = "main effect", "two-way interaction"
 ORDERS = (MAIN, TWO_WAY, "higher interaction")  # the families of a factorial

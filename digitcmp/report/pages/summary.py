@@ -1,10 +1,13 @@
 """The head of a report: its title and question, what was found, and what to distrust."""
 
+from typing import Any
+
 import pandas as pd
 
 from digitcmp.data.tasks import TASKS
-from digitcmp.report.answer import answer
-from digitcmp.report.contrasts.planned import CLAIMS, MAIN
+from digitcmp.report.contrasts.accuracy_effects import paired
+from digitcmp.report.contrasts.cell_grid import Contrast
+from digitcmp.report.contrasts.planned import CLAIMS, MAIN, NAMES, mean_of, of_family, question_names
 from digitcmp.report.formats import ACCURACY, estimated, seeds, spread, to_text, verdict_words
 from digitcmp.report.loading.loader import sweep_name
 from digitcmp.report.results import Results
@@ -12,6 +15,7 @@ from digitcmp.report.sections.rates import selection
 from digitcmp.report.statistics.estimates import SIGNIFICANT
 
 FEW = 5  # fewer seeds give wide intervals
+PAIRS = 4  # pairs of the paper's networks that differ in the auxiliary loss alone, or in sharing alone
 MANY = 20  # the best of more cells is lucky
 
 
@@ -43,6 +47,48 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
+def answer(results: Results) -> list[str]:
+    """Return what the auxiliary loss and sharing do in a study of other images or another task, as sentences.
+
+    Returns:
+        Empty unless the runs are the paper's networks, one cell each, on one question and data set that are not both
+        the paper's.
+    """
+    cells, runs = results.cells, results.runs
+    asked, *others = question_names(results.grid)
+    if others or not any(asked) or not cells.label.is_unique:
+        return []
+    found = {family: of_family(results.grid, family) for family in CLAIMS}
+    if any(len(contrasts) != PAIRS for contrasts in found.values()):
+        return []
+    majority = f"{cells.majority.mean():.3f}"
+    if results.collapsed.all():
+        return [
+            f"On these images every network collapsed: none of {len(runs)} runs is better than the majority answer, "
+            f"{majority}.",
+            "The effects of the auxiliary loss and sharing are unknown here. More images, epochs=N with a larger N, or "
+            "another task may help.",
+        ]
+    means = [Contrast(family, "", "", mean_of(contrasts)) for family, contrasts in found.items()]
+    sentences = [effect(row) for row in paired(results.grid, means).to_dict("records")]
+    best = cells.loc[cells.test_acc_mean.idxmax()]
+    accuracy = spread(best.test_acc_mean, best.test_acc_std)
+    sentences.append(f"The majority answer has {majority}, the best network, {best.label}, {accuracy}.")
+    lost = runs[results.collapsed].label.value_counts()
+    where = ", ".join(f"{label} {n}" for label, n in lost.items())
+    return [*sentences, f"{lost.sum()} of {len(runs)} runs collapsed" + (f": {where}." if len(lost) else ".")]
+
+
+def effect(row: dict[str, Any]) -> str:
+    """Return a sentence on a mean effect on test accuracy. Seeds that lack one of the networks are left out."""
+    name, n, low, high = NAMES[row["family"]], row["n"], row["ci_low"], row["ci_high"]
+    if n < 2:
+        return f"The effect of {name} on these images is unknown: fewer than two seeds have all networks."
+    verb = "raises" if low > 0 else "lowers" if high < 0 else "has no visible effect on"
+    counted = f"mean of {PAIRS} pairs of networks with its 95 % interval, n = {n} seeds"
+    return f"On these images {name} {verb} test accuracy: {estimated(row['mean'], low, high, n=n)} ({counted})."
+
+
 def effects_found(results: Results) -> list[str]:
     """Return what was found on effects: the averages of a large design, else the auxiliary loss and sharing."""
     main = results.averages[results.averages.order == MAIN]
@@ -54,9 +100,8 @@ def effects_found(results: Results) -> list[str]:
     parts = []
     for family in CLAIMS:
         rows = measured[measured.family == family]
-        name = family if family == "sharing" else f"the {family}"
         if len(rows):
-            parts.append(f"{name} adds {extent(rows['mean'], '+.3f')} ({verdict_counts(rows.verdict)})")
+            parts.append(f"{NAMES[family]} adds {extent(rows['mean'], '+.3f')} ({verdict_counts(rows.verdict)})")
     return parts
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Drawing
 from digitcmp import paper
 from digitcmp.report.contrasts import accuracy_effects
 from digitcmp.report.contrasts.cell_grid import changed_levels
-from digitcmp.report.contrasts.planned import CLAIMS
+from digitcmp.report.contrasts.planned import CLAIMS, NAMES
 from digitcmp.report.figures import DOTTED, EFFECT, PAGE, draw_series, palette, shades
 from digitcmp.report.formats import ACCURACY, estimated, seeds, to_text
 from digitcmp.report.loading.loader import read_csv
@@ -153,7 +153,7 @@ def draw_effects(table: pd.DataFrame, cells: pd.DataFrame) -> Drawing:
         hollow = {name for name, network in first.items() if "AL" in network}
         draw_series(axes, rows.rename(columns={"effect": "series", "lr": "level"}), lines, hollow, "lr", "+.4f")
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:+.3g}" if y else "0")
-        axes.set_title(f"effect of {family}" if family == "sharing" else f"effect of the {family}")
+        axes.set_title(f"effect of {NAMES[family]}")
         axes.set_xlabel("learning rate of both")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=6.5, ncols=2)
     panels[0].set_ylabel("difference in test accuracy")
