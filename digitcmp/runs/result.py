@@ -18,18 +18,20 @@ from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, METRICS, RESULT
 from digitcmp.runs.versions import versions
 
-EPOCHS = ("epochs_trained", "checkpoint_epoch")  # the last epoch, and the epoch whose weights are saved and scored
-FOUND = ("found_lr", "found_batch_size")  # set by Lightning's LearningRateFinder and BatchSizeFinder
 SCORES = (*score_names(aux=False), *DIGITS)
-CODE = ("code", "files")  # digests of the run's code
 FILES = {"metrics_crc": METRICS, "checkpoint_crc": CHECKPOINT}  # the keys of their checksums
-ORIGIN = ("fit_seconds", "device", "git_commit", "versions", "config_hash", *FILES, *CODE)
 DATA_REMARKS = "data_remarks"  # conversions of the data
 MAJORITY = "majority"  # accuracy of the more frequent answer on the test pairs
 NETWORK = "network"  # facts of the registered backbone
 CHECKSUM = "result_crc"  # the checksum of all other keys
-# every other key is a setting
-RESULT_KEYS = ("cell", "label", "params", *FOUND, *EPOCHS, *SCORES, MAJORITY, NETWORK, *ORIGIN, DATA_REMARKS, CHECKSUM)
+RESULT_KEYS = (  # every other key is a setting
+    *("cell", "label", "params"),
+    *("found_lr", "found_batch_size"),  # set by Lightning's LearningRateFinder and BatchSizeFinder
+    *("epochs_trained", "checkpoint_epoch"),  # the last epoch, and the epoch whose weights are saved and scored
+    *(*SCORES, MAJORITY, NETWORK, "fit_seconds", "device", "git_commit", "versions", "config_hash", *FILES),
+    *("code", "files"),  # digests of the run's code
+    *(DATA_REMARKS, CHECKSUM),
+)
 
 
 def record_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:

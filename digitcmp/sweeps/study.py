@@ -16,7 +16,7 @@ LARGEST = 28  # larger images are resized to this side, which keeps a study with
 PAIR_KEYS = ("data.train_pairs", "data.val_pairs", "data.test_pairs")
 SELECTING = 10  # runs of each network that select its rate: four rates x two seeds, and about one extension
 OVERHEAD = 0.5  # seconds of a run beside its training
-LEAST_TRAIN, LEAST_VAL, LEAST_TEST = 60, 30, 50  # pairs; with fewer an accuracy says little
+LEAST_TRAINING, LEAST_TEST = 180, 100  # images; with fewer an accuracy says little
 
 
 def pairs(train_images: int, test_images: int) -> tuple[int, int, int]:
@@ -27,16 +27,14 @@ def pairs(train_images: int, test_images: int) -> tuple[int, int, int]:
     Raises:
         DataError: if there are too few images for a study.
     """
-    both, test = train_images // 2, min(test_images // 2, PAIRS)
-    val = min(both // 3, PAIRS)
-    train = min(both - val, PAIRS)
-    if train < LEAST_TRAIN or val < LEAST_VAL or test < LEAST_TEST:
-        least = 2 * max(LEAST_TRAIN * 3 // 2, LEAST_VAL * 3)
+    if train_images < LEAST_TRAINING or test_images < LEAST_TEST:
         raise DataError(
-            f"{train_images:,} training and {test_images:,} test images are too few for a study; at least {least} and "
-            f"{2 * LEAST_TEST} are expected. Add images."
+            f"{train_images:,} training and {test_images:,} test images are too few for a study; at least "
+            f"{LEAST_TRAINING} and {LEAST_TEST} are expected. Add images."
         )
-    return train, val, test
+    both = train_images // 2
+    val = min(both // 3, PAIRS)
+    return min(both - val, PAIRS), val, min(test_images // 2, PAIRS)
 
 
 def minutes(side: int, steps: int, seeds: int, workers: int) -> int:
