@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from digitcmp import paper
 from digitcmp.data.pairs import EVALUATION_ROWS
-from digitcmp.data.spec import ImageSpec
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.models.backbones import NETWORKS
@@ -44,46 +43,26 @@ class Predictor(nn.Module):
         network: the network.
         hparams: the arguments of its DigitComparison.
         file: its checkpoint.
+
+    Attributes:
+        label: the paper's name for the network, AL4, or a name in its style.
+        task: the name of the question that it was trained to answer.
+        aux_labels: the name of the labels of its auxiliary loss.
+        predicts_classes: whether it was trained with aux to predict the classes; other labels are not classes.
+        images: the size, channels and classes of the images that it was trained on.
+        folder: the folder of the run that wrote the checkpoint, or the checkpoint's own folder if it was moved.
     """
 
     def __init__(self, network: PairEnsemble, hparams: Mapping[str, Any], file: Path) -> None:
         super().__init__()
-        self.network = network
-        self.hparams = dict(hparams)
-        self.file = file
+        self.network, self.images, self.file = network, network.images, file
+        backbone, aux, head = (network.arguments[key] for key in ("backbone", "aux", "head"))
+        self.label = paper.label(backbone, aux, head)
+        self.task, self.aux_labels = hparams["task"], hparams["aux_labels"]
+        self.predicts_classes = aux and self.aux_labels == "digits"
+        folder = file.resolve().parent
+        self.folder = folder.parent if folder.name == Path(CHECKPOINT).parent.name else folder
         self.eval()
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the run that wrote the checkpoint, or the checkpoint's own folder if it was moved."""
-        folder = self.file.resolve().parent
-        return folder.parent if folder.name == Path(CHECKPOINT).parent.name else folder
-
-    @property
-    def label(self) -> str:
-        """The paper's name for the network, AL4, or a name in its style."""
-        arguments = self.network.arguments
-        return paper.label(arguments["backbone"], arguments["aux"], arguments["head"])
-
-    @property
-    def task(self) -> str:
-        """The name of the question that it was trained to answer."""
-        return self.hparams["task"]
-
-    @property
-    def aux_labels(self) -> str:
-        """The name of the labels of its auxiliary loss."""
-        return self.hparams["aux_labels"]
-
-    @property
-    def predicts_classes(self) -> bool:
-        """Whether it was trained with aux to predict the classes; other labels are not classes."""
-        return self.network.arguments["aux"] and self.aux_labels == "digits"
-
-    @property
-    def images(self) -> ImageSpec:
-        """The size, channels and classes of the images that it was trained on."""
-        return self.network.images
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> tuple[Tensor, ...]:
         """Return the probability of yes (B,) for pairs with pixels 0..255, and with aux P(digit) (B, 2, classes)."""

@@ -115,7 +115,7 @@ def test_a_checkpoint_holds_plain_values(tmp_path: Path) -> None:
     network = {"backbone": "ws3", "arguments": {}, "head": "mlp", "aux": True, "mean": 0.0, "std": 1.0, "seed": 0}
     network |= {"bins": None, "tta": False, "ensemble": 1, "images": {}, "head_arguments": {}}
     assert checkpoint["hyper_parameters"]["network"] == network and checkpoint["hyper_parameters"]["lr"] == 1e-3
-    layers = [f"backbone.branches.0.{i}" for i in (0, 2, 5, 7)] + [f"head.layers.{i}" for i in (2, 4)]
+    layers = [f"backbone.branches.0.{i}" for i in (0, 2, 5, 7)] + [f"head.{i}" for i in (2, 4)]
     weights = {f"network.networks.0.{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
     assert checkpoint["state_dict"].keys() == {"network.mean", "network.std", *weights}
 
