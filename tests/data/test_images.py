@@ -67,24 +67,24 @@ def test_a_dot_at_the_edge() -> None:
     assert images.centred(picture).max() == 255
 
 
-@pytest.mark.parametrize("kind", ["gray", "RGB", "palette", "bilevel", "16 bits", "transparent", "white ink", "JPEG"])
-def test_kinds_of_files(kind: str, tmp_path: Path) -> None:
-    picture, file = Image.fromarray(drawing()), tmp_path / "seven.png"
-    if kind == "RGB":
-        picture = Image.merge("RGB", [picture] * 3)
-    elif kind == "palette":
-        picture = picture.convert("P")
-    elif kind == "bilevel":
-        picture = picture.convert("1")
-    elif kind == "16 bits":
-        picture = Image.fromarray(drawing().astype(np.uint16) * 257)
-    elif kind in ("transparent", "white ink"):
-        ink = Image.new("L", picture.size, 0 if kind == "transparent" else 255)
-        picture = Image.merge("LA", [ink, Image.fromarray(255 - drawing())])
-    elif kind == "JPEG":
-        file = tmp_path / "seven.jpg"
-    picture.save(file)
-    assert np.abs(images.read(file).astype(int) - SEVEN).max() <= (16 if kind == "JPEG" else 1)
+PICTURE, INK = Image.fromarray(drawing()), Image.fromarray(255 - drawing())
+
+
+@pytest.mark.parametrize(
+    ("picture", "suffix", "tolerance"),
+    [
+        (PICTURE, "png", 1),
+        (PICTURE, "jpg", 16),
+        (PICTURE.convert("1"), "png", 1),
+        (PICTURE.convert("P"), "png", 1),
+        (Image.fromarray(drawing().astype(np.uint16) * 257), "png", 1),
+        (Image.merge("LA", [Image.new("L", PICTURE.size, 0), INK]), "png", 1),  # black ink on a transparent ground
+        (Image.merge("LA", [Image.new("L", PICTURE.size, 255), INK]), "png", 1),  # white ink
+    ],
+)
+def test_kinds_of_files(picture: Image.Image, suffix: str, tolerance: int, tmp_path: Path) -> None:
+    picture.save(tmp_path / f"seven.{suffix}")
+    assert np.abs(images.read(tmp_path / f"seven.{suffix}").astype(int) - SEVEN).max() <= tolerance
 
 
 def test_a_phone_held_sideways(tmp_path: Path) -> None:
