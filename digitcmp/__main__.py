@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--version", action="version", version=f"digitcmp {VERSION}")
     parser.add_argument("command", metavar="COMMAND", choices=COMMANDS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
-    given = parser.parse_args()
+    given = parser.parse_args(sys.argv[1:] or ["--help"])
     arguments = given.arguments
     if given.plugins:
         try:
