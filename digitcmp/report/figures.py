@@ -99,13 +99,7 @@ def escaped(text: str) -> str:
 
 
 def tip(text: str, row: Any, form: str = ".3f") -> str:
-    """Return the gid of the mark of an estimate: its tip with the 95 % interval and n.
-
-    Args:
-        text: The name and the mean.
-        row: A row with `ci_low ci_high n`.
-        form: The format of the interval.
-    """
+    """Return the gid of the mark of a mean: its tip, a text with the interval `ci_low ci_high` and n of a row."""
     limits = interval(row.ci_low, row.ci_high, form)
     return f"{TIP}{text}, 95 % interval {limits}, n = {row.n}" if limits else f"{TIP}{text}, n = {row.n}"
 

@@ -52,15 +52,16 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
         COLUMNS, one row per series, level and outcome: the mean over n seeds with its 95 % t-interval.
     """
     grid = Grid(runs)
+    cells = grid.cells[~grid.repeated[: len(grid.cells)]]  # the others have several runs of one seed
     first = runs.drop_duplicates("cell").set_index("cell").loc[grid.names[: len(grid.cells)]].reset_index()
     steps = step_classes(first.epochs * -(-first.train_pairs // first.batch_size))
     tables = [pd.DataFrame(columns=list(COLUMNS))]
-    for key in sorted({*grid.cells} - TEXTS - NO_FACTOR):
-        levels = numeric_levels(grid.cells, key)
+    for key in sorted({*cells} - TEXTS - NO_FACTOR):
+        levels = numeric_levels(cells, key)
         if len({*levels.values()}) < LEAST:
             continue
-        found = grouped(grid.cells.loc[list(levels)], levels, steps, key)
-        names = series_names(found, grid.cells, first.label, key) if found else []
+        found = grouped(cells.loc[list(levels)], levels, steps, key)
+        names = series_names(found, cells, first.label, key) if found else []
         if len(found) > MOST:
             found, names = by_network(found, levels, first.label)
         for name, rows in zip(names, found, strict=True):
