@@ -192,7 +192,7 @@ def groups() -> dict[str, type[Group]]:
 
 def known_keys() -> Iterator[str]:
     """Yield every key as it is typed, including the arguments of all backbones and heads."""
-    yield from (key for key in Run.model_fields if key not in groups())
+    yield from Run.model_fields
     for group, kind in groups().items():
         yield from (f"{group}.{key}" for key in kind.model_fields)
     for network in NETWORKS.values():

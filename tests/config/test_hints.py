@@ -13,6 +13,7 @@ pytestmark = pytest.mark.pure
         ("lambda=2", "lambda is unknown: did you mean aux_weight?"),
         ("learning_rate=0.1", "learning_rate is unknown: did you mean lr?"),
         ("+learning_rate=0.1", "learning_rate is unknown: did you mean lr?"),
+        ("modle=ws3", "modle is unknown: did you mean model?"),
         ("model.optimizer.lr=0.1", "model.optimizer is unknown: did you mean lr, or optimizer=NAME?"),
         ("max_epochs=3", "max_epochs is unknown: did you mean epochs?"),
         ("trainer.max_epochs=3", "trainer.max_epochs is not allowed: use epochs"),
