@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts.planned import BETWEEN
+from digitcmp.report.formats import verdict_words
 from digitcmp.report.statistics.estimates import SIGNIFICANT, estimate
 from digitcmp.report.statistics.rule import MARGIN
 
@@ -86,9 +86,8 @@ def sized(report: Path, *families: str) -> Answer:
     """Answer a claim of a size by the verdicts of its effects."""
     rows = effects(report, *families)
     rows = rows[rows.claim.notna()]
-    verdicts = Counter(verdict.partition(" (")[0].partition(";")[0] for verdict in rows.verdict)
-    words = ", ".join(f"{verdict} ({count} of {len(rows)})" for verdict, count in verdicts.most_common())
-    return Answer(span(rows), words)
+    counts = rows.verdict.map(verdict_words).value_counts()
+    return Answer(span(rows), ", ".join(f"{words} ({n} of {len(rows)})" for words, n in counts.items()))
 
 
 @of_report
