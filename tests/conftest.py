@@ -19,10 +19,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import joblib
 import pytest
@@ -32,6 +33,7 @@ from hydra.types import RunMode
 from joblib.externals.loky import reusable_executor
 from joblib.externals.loky.backend.context import set_start_method
 
+from digitcmp import __main__
 from digitcmp.config.conf import CONF
 from digitcmp.runs.folder import CHECKPOINT, LOCK, METRICS, RESULT
 from digitcmp.runs.result import CHECKSUM
@@ -174,29 +176,39 @@ def command(start: Start) -> Run:
     return lambda *arguments, code=0, **options: start(*arguments, **options).done(code)
 
 
+def inside(
+    *line: str | Path, code: int | None = 0, folder: Path | None = None, columns: int = 200
+) -> subprocess.CompletedProcess[str]:
+    """Run `digitcmp LINE`, or LINE if it begins with train.py, in this process, so that a test can look inside.
+
+    Return its exit code, which must be `code` unless that is None, and its output.
+    """
+    words = [str(word) for word in line]
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    out, err, returned = io.StringIO(), io.StringIO(), 0
+    with (
+        mock.patch.object(sys, "argv", words if words[0] == "train.py" else ["digitcmp", *words]),
+        mock.patch.dict(os.environ, COLUMNS=str(columns)),
+        contextlib.chdir(folder or Path.cwd()),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            __main__.run("train", sys.argv) if words[0] == "train.py" else __main__.main()
+        except SystemExit as stop:
+            if isinstance(stop.code, str):  # a message, as the interpreter would print it
+                print(stop.code, file=sys.stderr)
+            returned = 1 if isinstance(stop.code, str) else int(stop.code or 0)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    assert code in (None, returned), out.getvalue() + err.getvalue()
+    return subprocess.CompletedProcess(words, returned, out.getvalue(), err.getvalue())
+
+
 @pytest.fixture
-def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function like `command` that runs train.py in this process, so that a test can look inside."""
-
-    def run(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        out, err, returned = io.StringIO(), io.StringIO(), 0
-        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.chdir(tmp_path)
-            patch.setenv("COLUMNS", "200")
-            patch.setattr(sys, "argv", ["train.py", *arguments])
-            try:
-                runpy.run_path(TRAIN, run_name="__main__")
-            except SystemExit as stop:
-                if isinstance(stop.code, str):  # a message, as the interpreter would print it
-                    print(stop.code, file=sys.stderr)
-                returned = 1 if isinstance(stop.code, str) else int(stop.code or 0)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        assert code in (None, returned), out.getvalue() + err.getvalue()
-        return subprocess.CompletedProcess(arguments, returned, out.getvalue(), err.getvalue())
-
-    return run
+def train(tmp_path: Path) -> Run:
+    """Return a function like `command` that runs train.py in this process, in an empty folder."""
+    return partial(inside, "train.py", folder=tmp_path)
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
 """Synthetic sweeps for the tests of the report, written without training."""
 
-import contextlib
 import copy
-import io
 import itertools
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from digitcmp.commands import report as command
+from conftest import inside
+
 from digitcmp.config.conf import config_yaml, files
 from digitcmp.config.run import RENAMED, Run
 from digitcmp.report.results import Results
@@ -105,19 +101,7 @@ def factorial(root: Path) -> Path:
 
 def report(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run `digitcmp report` in this process, 80 columns wide, and return what it printed."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with (
-        mock.patch.object(sys, "argv", ["digitcmp report", *map(str, arguments)]),
-        mock.patch.dict(os.environ, COLUMNS="80"),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            command.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-    assert status == code, out.getvalue() + err.getvalue()
-    return subprocess.CompletedProcess([], status, out.getvalue(), err.getvalue())
+    return inside("report", *arguments, code=code, columns=80)
 
 
 def parts(results: Results, title: str = "") -> list[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, fit
+from conftest import ROOT, fit, inside
 from drawings import drawing
 from image_sets import save_npz
 from saved import checkpoint, untrained
@@ -150,21 +150,10 @@ def test_command(al4: Path) -> None:
         ("gone.ckpt", "taken", "gone.ckpt cannot be read: "),
     ],
 )
-def test_bad_input_ends_with_2_and_a_line(
-    name: str,
-    port: str,
-    message: str,
-    al4: Path,
-    server: demo.Server,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_bad_input_ends_with_2_and_a_line(name: str, port: str, message: str, al4: Path, server: demo.Server) -> None:
     taken = str(server.server_port)
-    monkeypatch.setattr(sys, "argv", ["demo", str(al4.with_name(name)), "--port", port.replace("taken", taken)])
-    with pytest.raises(SystemExit) as stop:
-        demo.main()
-    err = capsys.readouterr().err
-    assert stop.value.code == 2 and message.format(port=taken) in err and err.count("\n") == 1
+    err = inside("demo", al4.with_name(name), "--port", port.replace("taken", taken), code=2).stderr
+    assert message.format(port=taken) in err and err.count("\n") == 1
 
 
 @pytest.fixture(scope="module", params=[1, 3])

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from conftest import Run, inside
 from image_sets import fake_torchvision, save_npz
 from saved import checkpoint, untrained
 
@@ -25,21 +24,12 @@ def al4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def evaluated(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Evaluate:
+def evaluated() -> Evaluate:
     """Return a function that runs `digitcmp evaluate` in this process and returns its output and errors."""
 
     def run(checkpoint: Path | str, *arguments: str, code: int = 0) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["evaluate", f"checkpoint={checkpoint}", *arguments])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-        capsys.readouterr()
-        try:
-            evaluate.main()
-        except SystemExit as stop:
-            print(stop.code, file=sys.stderr)
-            assert code == 1
-        else:
-            assert code == 0
-        return capsys.readouterr()
+        done = inside("evaluate", f"checkpoint={checkpoint}", *arguments, code=code)
+        return done.stdout, done.stderr
 
     return run
 
@@ -183,10 +173,7 @@ def test_bad_input_is_one_line(override: str, message: str, al4: Path, evaluated
     assert err.startswith(message) and err.count("\n") == 1 and out == ""
 
 
-def test_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["evaluate", "--help"])
-    with pytest.raises(SystemExit, match="0"):
-        evaluate.main()
-    out = capsys.readouterr().out
+def test_help() -> None:
+    out = inside("evaluate", "--help").stdout
     for key in ("data=NAME", "data.test_pairs", "data.root", "seed", "tta", "order"):
         assert f"\n  {key} " in out

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import ROOT
+from conftest import ROOT, inside
 from saved import checkpoint
 
 import digitcmp
@@ -65,21 +65,14 @@ def test_an_earlier_export_is_replaced(exported: dict[str, tuple[Path, Path]], t
 
 @pytest.mark.parametrize("name", ["notes.txt", "checkpoints/last.ckpt", "nowhere/model.onnx", "folder.onnx"])
 def test_what_fails_is_one_line_and_changes_nothing(
-    name: str,
-    exported: dict[str, tuple[Path, Path]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    name: str, exported: dict[str, tuple[Path, Path]], tmp_path: Path
 ) -> None:
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "notes.txt").write_text("mine")
     saved = Path(shutil.copytree(exported["fcnn1"][0].parent, tmp_path / "checkpoints")) / "last.ckpt"
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
-    monkeypatch.setattr(sys, "argv", ["export", str(saved), str(tmp_path / name)])
-    with pytest.raises(SystemExit) as stop:
-        export.main()
-    err = capsys.readouterr().err
-    assert stop.value.code == 2 and str(tmp_path / name) in err and err.count("\n") == 1
+    err = inside("export", saved, tmp_path / name, code=2).stderr
+    assert str(tmp_path / name) in err and err.count("\n") == 1
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
 
 
@@ -95,11 +88,7 @@ def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None
     onnxruntime.InferenceSession(tmp_path / "model.onnx")
 
 
-def test_a_missing_checkpoint_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["export", str(tmp_path / "last.ckpt"), str(tmp_path / "model.onnx")])
-    with pytest.raises(SystemExit, match="2"):
-        export.main()
-    assert capsys.readouterr().err.startswith(f"{tmp_path}/last.ckpt cannot be read: No such file or directory; ")
+def test_a_missing_checkpoint_is_one_line(tmp_path: Path) -> None:
+    refused = inside("export", tmp_path / "last.ckpt", tmp_path / "model.onnx", code=2).stderr
+    assert refused.startswith(f"{tmp_path}/last.ckpt cannot be read: No such file or directory; ")
     assert list(tmp_path.iterdir()) == []

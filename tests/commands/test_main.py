@@ -3,25 +3,16 @@
 import sys
 
 import pytest
-from conftest import Run
-
-from digitcmp import __main__
+from conftest import Run, inside
 
 
 @pytest.mark.parametrize(("argument", "out"), [("--version", "digitcmp "), ("--help", "usage: digitcmp [-h]")])
-def test_options(argument: str, out: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["digitcmp", argument])
-    with pytest.raises(SystemExit) as stop:
-        __main__.main()
-    assert stop.value.code == 0 and capsys.readouterr().out.startswith(out)
+def test_options(argument: str, out: str) -> None:
+    assert inside(argument).stdout.startswith(out)
 
 
-def test_an_unknown_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["digitcmp", "benchmark"])
-    with pytest.raises(SystemExit) as stop:
-        __main__.main()
-    err = capsys.readouterr().err
-    assert stop.value.code == 2 and "invalid choice: 'benchmark' (choose from" in err
+def test_an_unknown_command() -> None:
+    assert "invalid choice: 'benchmark' (choose from" in inside("benchmark", code=2).stderr
 
 
 def test_a_terminal_of_few_letters(command: Run) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import MNIST_ROOT
+from conftest import MNIST_ROOT, inside
 from drawings import drawing
 from PIL import Image
 from saved import checkpoint, untrained
 
 import digitcmp
-from digitcmp.commands import predict
 from digitcmp.data import datasets
 from digitcmp.data.tasks import TASKS, Task
 from digitcmp.errors import CheckpointError
@@ -55,14 +54,12 @@ Predict = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def predicted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Predict:
+def predicted() -> Predict:
     """Return a function that runs `digitcmp predict` in this process: its exit code, its output and its errors."""
 
     def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["predict", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            predict.main()
-        return int(stop.value.code or 0), *capsys.readouterr()
+        done = inside("predict", *arguments, code=None)
+        return done.returncode, done.stdout, done.stderr
 
     return run
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from configs import nested
 from conftest import Run as Train
+from conftest import inside
 
-from digitcmp.commands import evaluate, report
 from digitcmp.config import plugins
 from digitcmp.config.run import Run
 from digitcmp.data import datasets
@@ -129,37 +129,21 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-def main(command: object, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run a command in this process and return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["digitcmp", *arguments])
-    try:
-        command.main()  # type: ignore[attr-defined]
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
-
-
-def test_a_reader_is_swept_reported_and_evaluated(
-    lab: Path, train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_reader_is_swept_reported_and_evaluated(lab: Path, train: Train) -> None:
     train("-m", *BARS, "aux=true,false", "seed=0,1", "sweep=mine", "hydra/launcher=basic")
     files = sorted((lab / "multirun/mine").rglob("result.json"))
     results = [json.loads(file.read_text()) for file in files]
     assert len(results) == 4 and {result["dataset"] for result in results} == {"bars"}
     assert all({"mylab/readers.py", "mylab/shapes.py"} <= result["files"].keys() for result in results)
-    monkeypatch.chdir(lab)
-    assert main(evaluate, monkeypatch, f"checkpoint={files[0].parent}") == 0
-    out = capsys.readouterr().out
+    out = inside("evaluate", f"checkpoint={files[0].parent}").stdout
     assert f"bars, 30 test pairs, seed {results[0]['seed']}" in out and f"{results[0]['test_acc']:.4f}" in out
 
     del REGISTERED["bars"]  # a report needs no reader, an evaluation does
-    assert main(report, monkeypatch, "multirun/mine") == 0
-    assert list(pd.read_csv("multirun/mine/report/cells.csv").n) == [2, 2]
-    assert "auxiliary loss" in Path("multirun/mine/report/report.md").read_text()
-    capsys.readouterr()
-    monkeypatch.setattr("sys.argv", ["digitcmp", f"checkpoint={files[0].parent}"])
-    with pytest.raises(SystemExit, match="^data.name=bars is not allowed; expected mnist, .*[^\n]$"):
-        evaluate.main()
+    inside("report", lab / "multirun/mine")
+    assert list(pd.read_csv(lab / "multirun/mine/report/cells.csv").n) == [2, 2]
+    assert "auxiliary loss" in (lab / "multirun/mine/report/report.md").read_text()
+    refused = inside("evaluate", f"checkpoint={files[0].parent}", code=1).stderr
+    assert refused.startswith("data.name=bars is not allowed; expected mnist, ") and refused.count("\n") == 1
 
 
 def test_a_reader_with_arguments_in_a_file_of_conf(lab: Path, train: Train) -> None:
