@@ -2,10 +2,9 @@
 
 import http.client
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, fit, inside
+from conftest import ROOT, Program, fit, inside, until
 from drawings import drawing
 from image_sets import save_npz
 from saved import checkpoint, untrained
@@ -133,13 +132,10 @@ def test_garbage_of_the_right_size(server: demo.Server) -> None:
 
 def test_command(al4: Path) -> None:
     """The command prints its address, and Ctrl-C ends it without an error."""
-    command = [sys.executable, "-m", "digitcmp", "demo", str(al4), "--port", "0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
-        assert process.stdout.readline().startswith("Compare two images at http://127.0.0.1:")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0 and process.stderr.read() == ""
+    process = Program(ROOT, "-m", "digitcmp", "demo", str(al4), "--port", "0")
+    until(lambda: b"Compare two images at http://127.0.0.1:" in os.pread(process.output[0], 1000, 0))
+    os.kill(process.pid, signal.SIGINT)
+    assert process.done().stderr == ""
 
 
 @pytest.mark.parametrize(

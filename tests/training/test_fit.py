@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import pandas as pd
 import pytest
 import torch
-from conftest import Program, Refused, Run, rows, written
+from conftest import ROOT, Program, Refused, Run, rows, written
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -35,10 +36,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProces
 
 
 def test_learns(run: tuple[Path, CompletedProcess[str]]) -> None:
+    """The accuracies are within .013 of the committed ones, the largest change between two processors so far."""
     found = result(run[0])
-    assert found["test_acc"] > 0.88
-    assert found["digit_acc"] > 0.9
-    assert found["argmax_acc"] > 0.9
+    assert found["test_acc"] > 0.88 and found["digit_acc"] > 0.9 and found["argmax_acc"] > 0.9
+    committed = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_hash").loc[found["config_hash"]]
+    for accuracy in ("val_acc", "test_acc"):
+        assert found[accuracy] == pytest.approx(committed[accuracy], abs=0.013)
 
 
 def test_files_of_a_run(run: tuple[Path, CompletedProcess[str]]) -> None:
