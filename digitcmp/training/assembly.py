@@ -143,7 +143,7 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
     with creating("optimizer", target["_target_"]):
         optimizer([torch.nn.Parameter(torch.zeros(1))], lr=run.lr)
     schedule = None  # of a constant rate: a schedule would overwrite a rate that a callback sets
-    if not run.schedule["_target_"].endswith(".constant"):
+    if run.schedule["_target_"] != "digitcmp.models.schedules.constant":
         schedule = instantiate("schedule", run.schedule | {"_partial_": True}, partial)
     try:
         network = PairEnsemble(
