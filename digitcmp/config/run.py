@@ -65,7 +65,10 @@ HELP = "--help lists every key"
 OBSERVERS = {  # callbacks that cannot change a result
     f"{package}.callbacks.{name}"
     for package in ("lightning.pytorch", "pytorch_lightning")
-    for name in ("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary")
+    for name in (
+        *("DeviceStatsMonitor", "LearningRateMonitor", "ModelCheckpoint", "ModelSummary", "RichModelSummary"),
+        *("RichProgressBar", "TQDMProgressBar"),
+    )
 }
 Settings = dict[str, Any]  # a run's flat configuration, without the options that cannot change a result
 
