@@ -37,7 +37,7 @@ class CheckConfig(Callback):
 
 
 class LocalLauncher(JoblibLauncher):
-    """Hydra's joblib launcher, with at most as many workers as runs. The workers end with a killed sweep."""
+    """Hydra's joblib launcher, with at most as many workers as runs, but two. The workers end with a killed sweep."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         n_jobs = cpu_count() if self.joblib.get("n_jobs", -1) < 0 else self.joblib["n_jobs"]

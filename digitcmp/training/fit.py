@@ -49,8 +49,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
         The content of result.json.
 
     Raises:
-        RunError: if torch, Lightning or the data reject the run, or if the folder holds other files. Nothing has been
-            written then.
+        RunError: if torch, Lightning or the data reject the run, or if the folder holds other files, before anything is
+            written; or if a callback stops the run before it is evaluated, or the disk is full.
         FloatingPointError: if a loss is not finite.
     """
     console = Console(quiet=not show, highlight=False, markup=False, soft_wrap=True)

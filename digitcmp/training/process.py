@@ -24,7 +24,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from digitcmp import paper
 from digitcmp.config import help
 from digitcmp.config.run import HELP, Run, known_keys
-from digitcmp.errors import CheckpointError, ConfigError, RunError
+from digitcmp.errors import ConfigError, RunError
 from digitcmp.fields import unknown
 from digitcmp.files import outcome
 from digitcmp.runs.folder import ERROR
@@ -37,7 +37,7 @@ ConfigStore.instance().store("groups", {name: OmegaConf.create({}, flags={"struc
 
 IN_FULL = os.environ.get("HYDRA_FULL_ERROR") == "1"  # print tracebacks
 MENDABLE = (  # errors that the user can resolve
-    *(ConfigError, RunError, CheckpointError, FloatingPointError, OSError),
+    *(ConfigError, RunError, FloatingPointError, OSError),
     *(HydraException, OmegaConfBaseException, yaml.YAMLError),
 )
 
