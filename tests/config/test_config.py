@@ -88,6 +88,11 @@ def test_when_something_acts_on_evaluations_their_epochs_are_a_part_of_the_ident
     )
 
 
+def test_a_progress_bar_is_no_part_of_the_identity() -> None:
+    bars = [{"bar": {"_target_": f"lightning.pytorch.callbacks.{name}"}} for name in ("RichProgressBar", "Timer")]
+    assert [run(callbacks=bar).config_hash == run().config_hash for bar in bars] == [True, False]
+
+
 def test_a_text_is_another_value_than_the_number_it_spells() -> None:
     callbacks = [
         run(callbacks={"own": {"_target_": "mine.Stop", "after": after}}) for after in (1, "1", True, "true", "one")
