@@ -487,7 +487,7 @@ def test_a_stopped_sweep(signals: tuple[signal.Signals, ...], code: int, start: 
     with ExitStack() as held:
         for folder in folders[2:]:
             held.enter_context(lock(folder))
-        process = start(*sweep)
+        process = start(*sweep, cold=True)
         until(lambda: all(read_result(folder) for folder in folders[:2]))
         before = written(folders[:2])
         children = workers(process.pid)
