@@ -60,9 +60,11 @@ class Planner:
             values = self.alternatives([f"{key}={'null' if item is None else item}" for key, item in grid.items()])
             given = typed_values
             if "experiment" in values:  # the grid sweeps recipes; the sweep's own file overrides their options
-                own = [f",{name(override)}" for override in typed_values.get("experiment", [])] or [""]
+                own = [f",{file_names(override)}" for override in typed_values.get("experiment", [])] or [""]
                 pairs = itertools.product(values["experiment"], own)
-                recipes = self.parser.parse_overrides([f"experiment=[{name(recipe)}{file}]" for recipe, file in pairs])
+                recipes = self.parser.parse_overrides(
+                    [f"experiment=[{file_names(recipe)}{file}]" for recipe, file in pairs]
+                )
                 given = typed_values | {"experiment": recipes} | self.alternatives([f"sweep={self.config.sweep}"])
             for overrides in itertools.product(*(values | given).values()):
                 try:
@@ -127,7 +129,7 @@ def run_of(config: DictConfig, overrides: Iterable[Override] = ()) -> Run:
     return Run.of(OmegaConf.to_container(plain, resolve=True))  # type: ignore[arg-type]
 
 
-def name(override: Override) -> str:
+def file_names(override: Override) -> str:
     """Return the names of files that an override selects, 'best' or 'best,table1'."""
     return str(override.input_line).partition("=")[2].strip("[]")
 

@@ -106,7 +106,7 @@ def score(job: Job) -> float | None:
     return None if result is None else result["val_acc"]
 
 
-def name(override: str) -> str:
+def key_of(override: str) -> str:
     """Return the key of an override."""
     return override.partition("=")[0].lstrip("+")
 
@@ -121,7 +121,7 @@ def value(job: Job, option: str) -> Number:
 
 def with_value(job: Job, option: str, number: Number, plan: Plan) -> Job:
     """Return a run with another value of an option. Raise ConfigError if the value is not allowed."""
-    others = [override for override in job.overrides if name(override) != option]
+    others = [override for override in job.overrides if key_of(override) != option]
     [planned] = plan([{}], [*others, f"{option}={number!r}"], job.folder.parents[1])
     return planned
 
@@ -143,7 +143,7 @@ def cells(
     Raises:
         ConfigError: if grids and rates do not fit together, a value is not allowed, or a seed is in both stages.
     """
-    typed = {name(argument): argument.partition("=")[2] for argument in arguments}
+    typed = {key_of(argument): argument.partition("=")[2] for argument in arguments}
     options = {key: None for grid in (*grids, typed) for key, given in grid.items() if str(given) == SELECTED}
     if len(options) > 1:
         raise ConfigError(f"{' and '.join(options)} are `selected`; one option of a sweep is expected.")
@@ -163,12 +163,12 @@ def cells(
                 f"{option}=selected without a list of values; one is expected. Set hydra.sweeper.rates, such as "
                 "{lr: '1e-3,2e-3', seed: 'range(20,22)'}."
             )
-        trials = plan([swept | lists], [text for text in arguments if name(text) not in lists], root / RATES)
-        given = [text for text in arguments if name(text) != option]
+        trials = plan([swept | lists], [text for text in arguments if key_of(text) not in lists], root / RATES)
+        given = [text for text in arguments if key_of(text) != option]
         finals = plan([swept | {option: value(trials[0], option)}], given, root)
         for stage, jobs in (("trials", trials), ("finals", finals)):
             for job in jobs:
-                key = frozenset(text for text in job.overrides if name(text) not in lists)
+                key = frozenset(text for text in job.overrides if key_of(text) not in lists)
                 getattr(found.setdefault(key, Cell(option)), stage).append(job)
     for cell in found.values():
         cell.listed = cell.values

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.errors import ConfigError, DataError
-from digitcmp.sweeps.selection import Plan, name, value
+from digitcmp.sweeps.selection import Plan, key_of, value
 
 NAME = "study"  # of the experiment
 PAIRS = 1000  # the paper's number of training, validation and test pairs
@@ -67,7 +67,7 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
 
     from digitcmp.data import datasets
 
-    typed_keys = {name(text) for text in typed}
+    typed_keys = {key_of(text) for text in typed}
     jobs = plan([dict(zip(PAIR_KEYS, (400, 100, 100), strict=True))], [*typed, "lr=1"], root)
     run, options = jobs[0].run, jobs[0].run.data
     if any((job.run.data, job.run.epochs) != (options, run.epochs) for job in jobs):
