@@ -27,7 +27,7 @@ class StaleError(RunError):
 
     def __str__(self) -> str:
         return (
-            f"{self.subject} other code, changed in {listed(self.files)}; expected the current code. "
+            f"{self.subject} other code, changed in {first_few(self.files)}; expected the current code. "
             "Set stale=keep to accept the result, or stale=retrain to train again."
         )
 
@@ -44,7 +44,7 @@ class CheckpointError(RunError):
     """A path without a checkpoint of this project, or with a damaged one."""
 
 
-def listed(names: Sequence[str], most: int = NAMED) -> str:
+def first_few(names: Sequence[str], most: int = NAMED) -> str:
     """Return the first names and the number of the others."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -167,18 +167,18 @@ def class_numbers(
     others = [label for own in labels for label in np.unique(own).tolist() if label not in values]
     if others or len(values) < 2:
         problem = f"the label {others[0]!r} is not allowed" if others else "a single class is not allowed"
-        raise DataError(f"{problem}; expected two training labels or more, and no others in test: {listed(values)}")
+        raise DataError(f"{problem}; expected two training labels or more, and no others in test: {elided(values)}")
     names = list(names) or list(map(str, values))
     fit = sorted(names) == sorted(values) if texts else len({*names}) == len(names) == len(values)
     if not fit or not all(isinstance(name, str) for name in names):
-        raise DataError(f"the names {listed(names)} are not allowed; expected a string for each of {listed(values)}")
+        raise DataError(f"the names {elided(names)} are not allowed; expected a string for each of {elided(values)}")
     if values != list(range(len(values))) and names != list(map(str, range(len(values)))):
-        remarks.append(f"labels {listed(values)} are the classes 0 to {len(values) - 1}")
+        remarks.append(f"labels {elided(values)} are the classes 0 to {len(values) - 1}")
     number_of = {value: number for number, value in enumerate(values)}
     return [np.array([number_of[label] for label in array.tolist()], np.int64) for array in labels], names
 
 
-def listed(values: Sequence[Any]) -> str:
+def elided(values: Sequence[Any]) -> str:
     """Return values in one line. Long ones are shortened; of more than ten the middle ones are left out."""
     texts = [" ".join(str(value).split()) for value in values]
     texts = [text if len(text) <= 40 else f"{text[:37]}..." for text in texts]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from digitcmp.data.conversion import Raw, listed
+from digitcmp.data.conversion import Raw, elided
 from digitcmp.data.images import has_16_bits, opened, pixels, resize
 from digitcmp.errors import DataError
 
@@ -72,7 +72,7 @@ def from_arrays(arrays: Mapping[str, Any]) -> Raw:
     naming = next((naming for naming in NAMINGS if {*naming} <= {*keys}), None)
     if naming is None:
         accepted = " or ".join(", ".join(NAMINGS[i]) for i in (0, 3))
-        raise DataError(f"it contains {listed(keys) or 'no arrays'}; expected {accepted}")
+        raise DataError(f"it contains {elided(keys) or 'no arrays'}; expected {accepted}")
     values = [arrays[key] for key in naming]
     remarks = []
     if ignored := [key for key in keys if key not in (*naming, "names")]:
@@ -92,7 +92,7 @@ def read_csv(file: Path) -> Raw:
     names = [*table]
     numbers = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
     if len({re.sub(r"\d+", "#", name) for name in names}) != 1 or [] in numbers or sorted(numbers) != numbers:
-        raise DataError(f"the columns are {listed(names)}; expected pixel0, pixel1, ... in this order, and no others")
+        raise DataError(f"the columns are {elided(names)}; expected pixel0, pixel1, ... in this order, and no others")
     return Raw([(table.to_numpy(), labels)])
 
 
@@ -108,7 +108,7 @@ def read_parquet(file: Path, side: int | None) -> Raw:
     labels = pop_labels(table)
     cells: list[Any] = [cell.get("bytes") if isinstance(cell, dict) else cell for cell in table.get("image", ())]
     if not cells or not all(isinstance(cell, bytes) for cell in cells):
-        raise DataError(f"the columns are {listed([*table])}; expected the bytes of a picture in every row of image")
+        raise DataError(f"the columns are {elided([*table])}; expected the bytes of a picture in every row of image")
     rows = enumerate(zip(cells, labels, strict=True))
     raw = read_pictures([[(f"row {row}", io.BytesIO(cell), label) for row, (cell, label) in rows]], side)
     features = json.loads((arrow.schema.metadata or {}).get(b"huggingface", "{}")).get("info", {}).get("features", {})
@@ -120,7 +120,7 @@ def pop_labels(table: Any) -> np.ndarray:
     """Remove the only column of `LABELS` from a DataFrame and return its values."""
     found = [name for name in table if name.lower() in LABELS]
     if len(found) != 1:
-        raise DataError(f"the columns are {listed([*table])}; expected exactly one of {', '.join(LABELS)}")
+        raise DataError(f"the columns are {elided([*table])}; expected exactly one of {', '.join(LABELS)}")
     labels = table.pop(found[0])
     if labels.isna().any():
         raise DataError(f"row {labels.isna().argmax()} has no {found[0]}; expected one in every row")
@@ -143,7 +143,7 @@ def read_folder(folder: Path, side: int | None) -> Raw:
     )
     read = {*parts, *(own for part in classes for own in part)}
     unread = [entry.name for top in {folder, *parts} for entry in visible(top) if entry not in read]
-    return raw._replace(remarks=[*raw.remarks, f"{listed(sorted(unread))} not read"] if unread else raw.remarks)
+    return raw._replace(remarks=[*raw.remarks, f"{elided(sorted(unread))} not read"] if unread else raw.remarks)
 
 
 def visible(folder: Path) -> list[Path]:

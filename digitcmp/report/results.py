@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from digitcmp.errors import ConfigError, RunError, listed
+from digitcmp.errors import ConfigError, RunError, first_few
 from digitcmp.report.contrasts import accuracy_effects
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid
 from digitcmp.report.contrasts.planned import ORDERS, question_names
@@ -151,7 +151,7 @@ class Results:
         near = list(found.title) or get_close_matches(given, cells.title, cutoff=0.4) or list(cells.title)
         raise ConfigError(
             f"{given!r} names {len(found)} cells of this report; the title, name or label of one is expected. Choose "
-            f"from {listed(list(map(repr, near)))}"
+            f"from {first_few(list(map(repr, near)))}"
         )
 
     def contrast(self, first: str, second: str) -> tuple[pd.DataFrame, list[str]]:

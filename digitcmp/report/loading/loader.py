@@ -10,7 +10,7 @@ import pandas as pd
 
 from digitcmp import paper
 from digitcmp.config.run import defaults
-from digitcmp.errors import RunError, listed
+from digitcmp.errors import RunError, first_few
 from digitcmp.models import backbones
 from digitcmp.report.loading.settings import NO_SETTING, literal
 from digitcmp.runs.folder import RATES, run_folders
@@ -118,7 +118,7 @@ def drop_repeated(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         warnings.append(f"the same run has different results, of which the first is used: test accuracy {scores}")
     repeated = table.duplicated("config_hash")
     if repeated.any():
-        folders = listed(list(table.path[repeated]))
+        folders = first_few(list(table.path[repeated]))
         warnings.append(f"{repeated.sum()} runs are in several folders and are counted once, without {folders}")
     return table[~repeated], warnings
 
@@ -178,7 +178,7 @@ def origin_warnings(table: pd.DataFrame, code: pd.DataFrame) -> list[str]:
             made = "; ".join(f"{value} ({n} runs)" for value, n in counts.items())
             warnings.append(f"mixed {key} among these runs: {made}. Results may be rounded differently.")
     if mixed:
-        warnings.append(f"mixed code among these runs: {listed(mixed)}. Results may not be comparable.")
+        warnings.append(f"mixed code among these runs: {first_few(mixed)}. Results may not be comparable.")
     if 0 < unknown < len(table):
         warnings.append(f"{unknown} of {len(table)} runs have no record of the code that trained them")
     if dirty := sorted(commit for commit in table.git_commit.unique() if commit.endswith("-dirty")):

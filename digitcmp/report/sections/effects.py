@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 
 from digitcmp import paper
-from digitcmp.errors import listed
+from digitcmp.errors import first_few
 from digitcmp.report.contrasts import accuracy_effects, shared_images
 from digitcmp.report.contrasts.accuracy_effects import LARGE
 from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
@@ -168,7 +168,7 @@ def refused(frame: pd.DataFrame) -> list[str]:
     rows = frame[frame.refused.notna()]
     for (context, reason), group in rows.groupby(["context", "refused"], sort=False):
         where = f" ({context})" if context else ""
-        lines.append(f"no statistics for {listed(list(group.effect), MOST_LINES)}{where}: {reason}")
+        lines.append(f"no statistics for {first_few(list(group.effect), MOST_LINES)}{where}: {reason}")
     return cut_lines(lines)
 
 
