@@ -91,7 +91,7 @@ def show_claims(folder: Path, console: Console) -> None:
     files.write(folder / "claims.md", claims.markdown(table))
     for row in table.to_dict("records"):
         console.print(f"[bold]{row['claim']}[/bold] ({row['section']}, {row['experiment']})", highlight=False)
-        console.print(f"  {row['answer']}\n  {row['verdict']}", markup=False)
+        console.print(f"  {row['numbers']}\n  {row['verdict']}", markup=False)
     console.print(f"Written to {folder / 'claims.md'}", markup=False)
 
 

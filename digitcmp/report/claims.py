@@ -1,4 +1,4 @@
-"""The claims of the paper, each with the experiment that tests it and the answer: `digitcmp report FOLDER --claims`."""
+"""The claims of the paper, each with the experiment that tests it and the evidence: `digitcmp report DIR --claims`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from digitcmp.errors import RunError
-from digitcmp.report.answers import (
-    Answer,
+from digitcmp.report.evidence import (
+    Evidence,
     best_level,
     directed,
     equal_parameters,
@@ -34,14 +34,14 @@ class Claim(NamedTuple):
     words: str
     section: str  # of the paper
     experiment: str
-    answer: Callable[[Path], Answer]  # takes the report's folder of the experiment
+    judge: Callable[[Path], Evidence]  # takes the report's folder of the experiment
 
 
 def claims_table(folder: Path) -> pd.DataFrame:
     """Return one row per claim whose experiment has a report in this folder of sweeps.
 
     Returns:
-        Columns `claim section experiment answer verdict`.
+        Columns `claim section experiment numbers verdict`.
 
     Raises:
         RunError: The folder has none of these reports.
@@ -50,26 +50,26 @@ def claims_table(folder: Path) -> pd.DataFrame:
     for claim in CLAIMS:
         report = folder / claim.experiment / "report"
         if (report / "effects.csv").exists():
-            text, verdict = answered(claim, report)
-            rows.append((claim.words, claim.section, claim.experiment, text, verdict))
+            numbers, verdict = evidence_of(claim, report)
+            rows.append((claim.words, claim.section, claim.experiment, numbers, verdict))
     if not rows:
         known = ", ".join(dict.fromkeys(claim.experiment for claim in CLAIMS))
         raise RunError(
             f"{folder} has no report of {known}; a folder of sweeps is expected. Run digitcmp report on each."
         )
-    return pd.DataFrame(rows, columns=["claim", "section", "experiment", "answer", "verdict"])
+    return pd.DataFrame(rows, columns=["claim", "section", "experiment", "numbers", "verdict"])
 
 
-def answered(claim: Claim, report: Path) -> Answer:
-    """Return the answer of a report, or that it lacks the runs for one."""
+def evidence_of(claim: Claim, report: Path) -> Evidence:
+    """Return the evidence in a report, or that it lacks the runs for any."""
     try:
-        return claim.answer(report)
+        return claim.judge(report)
     except (LookupError, OSError, ValueError):  # a sweep with other cells than the experiment's, or not finished
-        return Answer("not all runs of the experiment are in this report", "open")
+        return Evidence("not all runs of the experiment are in this report", "open")
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return claims.md: a row per claim, its verdict first, and below the answers that are longer than a row."""
+    """Return claims.md: a row per claim, its verdict first, and below the numbers that are longer than a row."""
     lines = [
         "# The claims of the paper\n",
         "Made by `digitcmp report multirun --claims` from the reports beside it. Differences are in test accuracy and",
@@ -82,7 +82,7 @@ def markdown(table: pd.DataFrame) -> str:
     details = ["\n## All numbers"]
     for row in table.to_dict("records"):
         link = f"[report]({row['experiment']}/report/report.md)"
-        numbers, *more = row["answer"].split("; ")
+        numbers, *more = row["numbers"].split("; ")
         n = "".join(f", {part}" for part in more if part.startswith("n = "))
         start, end = f"| **{row['verdict']}** | {row['claim']} | {row['section']} | ", f"{n} ({link}) |"
         short = shortened(numbers, min(MOST_NUMBERS, MOST_ROW - len(start + end)))

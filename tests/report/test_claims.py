@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from records import report
 
-from digitcmp.report import answers
+from digitcmp.report import evidence
 from digitcmp.report.claims import claims_table
 
 
@@ -27,9 +27,9 @@ def effect(low: float, high: float, verdict: str = "", **changes: object) -> dic
 def test_a_claim_of_a_size_counts_the_verdicts(tmp_path: Path) -> None:
     rows = [effect(0.04, 0.06, "smaller (+0.050)"), effect(0.09, 0.11, "as claimed; robust: x")]
     rows.append(effect(0.2, 0.4, "another recipe", claim=None))
-    answer = answers.sized("auxiliary loss")(write(tmp_path, "effects.csv", rows))
-    assert answer.text == "+.050 to +.100 in 2 comparisons, intervals within [+.040, +.110], n = 10"
-    assert answer.verdict == "smaller (1 of 2), as claimed (1 of 2)"
+    judged = evidence.sized("auxiliary loss")(write(tmp_path, "effects.csv", rows))
+    assert judged.numbers == "+.050 to +.100 in 2 comparisons, intervals within [+.040, +.110], n = 10"
+    assert judged.verdict == "smaller (1 of 2), as claimed (1 of 2)"
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ def test_a_claim_of_a_size_counts_the_verdicts(tmp_path: Path) -> None:
 )
 def test_a_claim_of_a_direction(tmp_path: Path, intervals: list[tuple[float, float]], verdict: str) -> None:
     report = write(tmp_path, "effects.csv", [effect(*ends) for ends in intervals])
-    assert answers.directed(("auxiliary loss",))(report).verdict == verdict
+    assert evidence.directed(("auxiliary loss",))(report).verdict == verdict
     with pytest.raises(LookupError):  # nothing holds without an effect
-        answers.directed(("sharing",))(report)
+        evidence.directed(("sharing",))(report)
 
 
 def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
@@ -59,31 +59,31 @@ def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
         cells.append({"label": "AL4", "aux_weight": level, "val_acc_mean": val_acc, "n": 2, "cell": f"at {level}"})
         runs += [{"cell": f"at {level}", "seed": seed, "test_acc": score} for seed, score in enumerate(accuracies)]
     write(tmp_path, "runs.csv", runs)
-    answer = answers.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells))
-    assert answer.verdict == "does not hold"
-    assert answer.text.endswith("AL4 3 (+.020 [-.107, +.147] over 1); n = 2")
-    assert "with 3.33333 times the steps" in answers.best_level("aux_weight", 10.0, steps=True)(tmp_path).text
+    judged = evidence.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells))
+    assert judged.verdict == "does not hold"
+    assert judged.numbers.endswith("AL4 3 (+.020 [-.107, +.147] over 1); n = 2")
+    assert "with 3.33333 times the steps" in evidence.best_level("aux_weight", 10.0, steps=True)(tmp_path).numbers
     cells[0]["val_acc_mean"] = 0.95
-    assert answers.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells)).verdict == "holds"
+    assert evidence.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells)).verdict == "holds"
 
 
 def test_convergence_counts_what_is_censored(tmp_path: Path) -> None:
     rows = [effect(-3, -1, outcome="epochs_to_80"), effect(np.nan, np.nan, outcome="epochs_to_80")]
     rows += [effect(-1, 2, outcome="epochs_to_gain"), effect(-1, 2, outcome="gap", n=3)]
     rows = [row | {"family": "sharing", "lr": 1e-3} for row in rows]
-    answer = answers.faster(write(tmp_path, "convergence.csv", rows))
-    assert "to .80: -2.0 to -2.0 epochs, earlier in 1 of 1 comparisons (1 more censored)" in answer.text
-    assert answer.text.endswith("n = 10")
-    assert answer.verdict == "to .80: holds; to 90 % of its own gain: does not hold"
+    judged = evidence.faster(write(tmp_path, "convergence.csv", rows))
+    assert "to .80: -2.0 to -2.0 epochs, earlier in 1 of 1 comparisons (1 more censored)" in judged.numbers
+    assert judged.numbers.endswith("n = 10")
+    assert judged.verdict == "to .80: holds; to 90 % of its own gain: does not hold"
 
 
-def test_a_sweep_without_the_cells_has_no_answer(tmp_path: Path) -> None:
+def test_a_sweep_without_the_cells_has_no_evidence(tmp_path: Path) -> None:
     """The claim is open because the sweep lacks the paper's level."""
     write(tmp_path / "lambda/report", "effects.csv", [effect(0.09, 0.11)])
     cells = [{"label": "AL4", "aux_weight": 3.0, "val_acc_mean": 0.92, "n": 2, "cell": "three"}]
     write(tmp_path / "lambda/report", "cells.csv", cells)
-    [found] = claims_table(tmp_path).to_dict("records")
-    assert (found["experiment"], found["verdict"]) == ("lambda", "open")
+    [row] = claims_table(tmp_path).to_dict("records")
+    assert (row["experiment"], row["verdict"]) == ("lambda", "open")
 
 
 def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
@@ -91,13 +91,13 @@ def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
     rows = [("al4", True, 1, 0.9), ("al4", True, 0, 0.8), ("ws3", False, 0, 0.7), ("ws3", False, 1, 0.6)]
     runs = [dict(zip(("cell", "aux", "seed", "test_acc"), row, strict=True)) for row in rows]
     pairs = [("aux", "not aux"), ("cell == 'ws3'", "cell == 'al4'")]
-    effects = answers.paired(write(tmp_path, "runs.csv", runs), pairs)
+    effects = evidence.paired(write(tmp_path, "runs.csv", runs), pairs)
     assert list(effects["mean"]) == pytest.approx([0.2, -0.2])
     assert effects.ci_high[0] == pytest.approx(0.2 + 1.27062, rel=1e-4)
     with pytest.raises(ValueError, match="too many values"):
-        answers.paired(tmp_path, [("aux", "seed >= 0")])
+        evidence.paired(tmp_path, [("aux", "seed >= 0")])
     with pytest.raises(ValueError, match="different seeds"):
-        answers.paired(write(tmp_path, "runs.csv", runs[1:]), pairs)
+        evidence.paired(write(tmp_path, "runs.csv", runs[1:]), pairs)
 
 
 def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
                 accuracy = 0.80 + 0.01 * seed + gain + 0.001 * seed
                 of_cell = {"aux": True, "aux_labels": labels, "cell": f"{model} {labels}"}
                 runs.append(base | of_cell | {"test_acc": accuracy})
-    answer = answers.regularization(write(tmp_path, "runs.csv", runs))
-    assert "digits +.101 to +.101 within" in answer.text and "shuffled -.049 to -.049 within" in answer.text
-    assert answer.verdict.startswith("does not hold")
+    judged = evidence.regularization(write(tmp_path, "runs.csv", runs))
+    assert "digits +.101 to +.101 within" in judged.numbers and "shuffled -.049 to -.049 within" in judged.numbers
+    assert judged.verdict.startswith("does not hold")
 
 
 def test_the_command_writes_the_page(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Answers to the paper's claims from the CSV files of a report: what an experiment found, in one line."""
+"""The evidence on the paper's claims, from the CSV files of a report: what an experiment found, in one line."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from digitcmp.report.statistics.estimates import SIGNIFICANT, estimate
 from digitcmp.report.statistics.rule import MARGIN
 
 
-class Answer(NamedTuple):
-    """An answer in numbers, and what it says of the claim."""
+class Evidence(NamedTuple):
+    """The numbers of an experiment, and what they say of a claim."""
 
-    text: str
+    numbers: str
     verdict: str
 
 
@@ -76,40 +76,40 @@ def direction(rows: pd.DataFrame) -> str:
     return "opposite" if not above and (rows.ci_high < 0).any() else holds(above, len(rows))
 
 
-def of_report(answer: Callable[..., Answer]) -> Callable[..., Callable[[Path], Answer]]:
-    """Turn `answer(report, ...)` into a function of its other arguments that returns a function of the report."""
-    return lambda *given, **options: lambda report: answer(report, *given, **options)
+def of_report(judge: Callable[..., Evidence]) -> Callable[..., Callable[[Path], Evidence]]:
+    """Turn `judge(report, ...)` into a function of its other arguments that returns a function of the report."""
+    return lambda *given, **options: lambda report: judge(report, *given, **options)
 
 
 @of_report
-def sized(report: Path, *families: str) -> Answer:
-    """Answer a claim of a size by the verdicts of its effects."""
+def sized(report: Path, *families: str) -> Evidence:
+    """Judge a claim of a size by the verdicts of its effects."""
     rows = effects(report, *families)
     rows = rows[rows.claim.notna()]
     counts = rows.verdict.map(verdict_words).value_counts()
-    return Answer(span(rows), ", ".join(f"{words} ({n} of {len(rows)})" for words, n in counts.items()))
+    return Evidence(span(rows), ", ".join(f"{words} ({n} of {len(rows)})" for words, n in counts.items()))
 
 
 @of_report
-def directed(report: Path, families: Sequence[str], names: Sequence[str] = ()) -> Answer:
-    """Answer a claim of a direction by the signs of its effects, of all or those with these names."""
+def directed(report: Path, families: Sequence[str], names: Sequence[str] = ()) -> Evidence:
+    """Judge a claim of a direction by the signs of its effects, of all or those with these names."""
     rows = effects(report, *families)
     rows = rows[rows.effect.isin(names)] if names else rows
-    return Answer(span(rows), direction(rows))
+    return Evidence(span(rows), direction(rows))
 
 
 @of_report
-def small(report: Path, *families: str) -> Answer:
-    """Answer the claim that some changes hardly matter: by the effects that are seen after Holm's correction."""
+def small(report: Path, *families: str) -> Evidence:
+    """Judge the claim that some changes hardly matter: by the effects that are seen after Holm's correction."""
     rows = effects(report, *families)
     seen = int((rows.p_holm < SIGNIFICANT).sum())
     largest = rows.loc[rows["mean"].abs().idxmax()]
     text = f"{span(rows)}; {seen} seen; the largest is {largest.effect}"
-    return Answer(text, holds(len(rows) - seen, len(rows)))
+    return Evidence(text, holds(len(rows) - seen, len(rows)))
 
 
-def faster(report: Path) -> Answer:
-    """Answer whether sharing converges faster, at equal rates: to .80, and to 90 % of a network's own gain."""
+def faster(report: Path) -> Evidence:
+    """Judge whether sharing converges faster, at equal rates: to .80, and to 90 % of a network's own gain."""
     table = pd.read_csv(report / "convergence.csv")
     names = {"epochs_to_80": "to .80", "epochs_to_gain": "to 90 % of its own gain"}
     table = table[(table.family == "sharing") & table.lr.notna() & table.outcome.isin(names)]
@@ -122,21 +122,21 @@ def faster(report: Path) -> Answer:
         texts.append(f"{name}: {known['mean'].min():+.1f} to {known['mean'].max():+.1f} epochs, {earlier}")
         faster = known.assign(ci_low=-known.ci_high, ci_high=-known.ci_low)  # fewer epochs are faster
         verdicts.append(f"{name}: {direction(faster)}")
-    return Answer(f"at equal rates, {'; '.join(texts)}; {counted(table)}", "; ".join(verdicts))
+    return Evidence(f"at equal rates, {'; '.join(texts)}; {counted(table)}", "; ".join(verdicts))
 
 
-def specific(report: Path) -> Answer:
-    """Answer whether learning rates are model-specific: by the rates that validation pairs select."""
+def specific(report: Path) -> Evidence:
+    """Judge whether learning rates are model-specific: by the rates that validation pairs select."""
     cells = pd.read_csv(report / "cells.csv")
     best = cells.loc[cells.groupby("label").val_acc_mean.idxmax()]
     rates = ", ".join(f"{row.label} {row.lr:g}" for row in best.sort_values("lr").itertuples())
     text = f"selected on validation pairs: {rates}; {counted(cells)}"
-    return Answer(text, "holds" if best.lr.nunique() > 1 else "does not hold")
+    return Evidence(text, "holds" if best.lr.nunique() > 1 else "does not hold")
 
 
 @of_report
-def best_level(report: Path, key: str, papers: float, steps: bool = False) -> Answer:
-    """Answer whether the paper's level of a numeric setting is the best on validation pairs, for each network.
+def best_level(report: Path, key: str, papers: float, steps: bool = False) -> Evidence:
+    """Judge whether the paper's level of a numeric setting is the best on validation pairs, for each network.
 
     With `steps`, name the number of training steps that the best level takes.
     """
@@ -152,7 +152,7 @@ def best_level(report: Path, key: str, papers: float, steps: bool = False) -> An
         gain = f" ({effect(row)} over {papers:g}{cost})" if level != papers else ""
         texts.append(f"{label} {level:g}{gain}")
     text = f"best on validation pairs, with the gain in test accuracy: {'; '.join(texts)}; {counted(cells)}"
-    return Answer(text, holds(int((best[key] == papers).sum()), len(best)))
+    return Evidence(text, holds(int((best[key] == papers).sum()), len(best)))
 
 
 def paired(report: Path, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
@@ -178,8 +178,8 @@ def paired(report: Path, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     return estimate(plus - minus)
 
 
-def regularization(report: Path) -> Answer:
-    """Answer whether the auxiliary loss regularizes: what other labels than the digits add to no auxiliary loss."""
+def regularization(report: Path) -> Evidence:
+    """Judge whether the auxiliary loss regularizes: what other labels than the digits add to no auxiliary loss."""
     found = {}
     for labels in ("digits", "half", "parity", "shuffled"):
         where = "aux_labels.isna()" if labels == "digits" else f"aux_labels == '{labels}'"
@@ -190,11 +190,11 @@ def regularization(report: Path) -> Answer:
     if verdict != "holds" and direction(found["digits"]) == "holds":
         verdict = "does not hold: shuffled labels cost accuracy"
     text = f"less no auxiliary loss, four networks, {counted(found['digits'])}: {', '.join(texts)}"
-    return Answer(text, verdict)
+    return Evidence(text, verdict)
 
 
-def padding(report: Path) -> Answer:
-    """Answer whether padding or resolution raises what a convolutional branch adds to a dense one by over .01."""
+def padding(report: Path) -> Evidence:
+    """Judge whether padding or resolution raises what a convolutional branch adds to a dense one by over .01."""
     texts, changed = [], 0
     for name, flag in (("WS3 − WS2", "not aux"), ("AL4 − AL3", "aux")):
         pairs = []
@@ -204,17 +204,18 @@ def padding(report: Path) -> Answer:
         rows = paired(report, pairs)
         changed += int((rows["mean"] - rows["mean"][0] > MARGIN).sum())
         texts.append(f"{name}: {effect(rows.iloc[0])}, with padding, 28x28 or both {extent(rows[1:])[0]}")
-    return Answer(f"{'; '.join(texts)}, {counted(rows)}", holds(changed, 6))
+    return Evidence(f"{'; '.join(texts)}, {counted(rows)}", holds(changed, 6))
 
 
-def equal_parameters(report: Path) -> Answer:
-    """Answer whether sharing helps at equal parameters."""
+def equal_parameters(report: Path) -> Evidence:
+    """Judge whether sharing helps at equal parameters."""
     rows = pd.read_csv(report / "equal_parameters.csv")
-    return Answer(f"sharing at equal parameters: {span(rows)}", f"sharing helps at equal parameters: {direction(rows)}")
+    numbers = f"sharing at equal parameters: {span(rows)}"
+    return Evidence(numbers, f"sharing helps at equal parameters: {direction(rows)}")
 
 
-def other_tasks(report: Path) -> Answer:
-    """Answer whether what the ingredients add depends on the task: by the differences between tasks."""
+def other_tasks(report: Path) -> Evidence:
+    """Judge whether what the ingredients add depends on the task: by the differences between tasks."""
     rows = effects(report, BETWEEN)
     listed = "; ".join(f"{row['effect']} {effect(row)}" for row in rows.to_dict("records"))
-    return Answer(f"{listed}; {counted(rows)}", "holds" if (rows.p_holm < SIGNIFICANT).any() else "does not hold")
+    return Evidence(f"{listed}; {counted(rows)}", "holds" if (rows.p_holm < SIGNIFICANT).any() else "does not hold")
