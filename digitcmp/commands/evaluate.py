@@ -75,7 +75,7 @@ def evaluate(given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     """
     from digitcmp.models import objective, ranking  # slow imports
     from digitcmp.runs.checkpoint import load
-    from digitcmp.runs.saved import answer, data_options, load_data
+    from digitcmp.runs.saved import data_options, load_data, test_output
 
     options = validate(Options, given)
     predictor = load(options.checkpoint)
@@ -90,7 +90,7 @@ def evaluate(given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     images = load_data(data.model_dump(), network.images, None if is_other else run.get("data_crc"))
     seed = next(s for s in (options.seed, own["seed"], network.arguments["seed"]) if s is not None)
     network.tta = network.tta if options.tta is None else options.tta
-    pairs, output = answer(predictor, images, data.test_pairs, seed)
+    pairs, output = test_output(predictor, images, data.test_pairs, seed)
     measured = objective.scores(output, pairs.target, pairs.digits, network.images.classes, task, predictor.aux_labels)
     scores = {name: rounded(score.item()) for name, score in measured.items()}
     crc = None if data.file is None else checksum(data.file)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from digitcmp.errors import RunError
 from digitcmp.runs.checkpoint import load
-from digitcmp.runs.saved import answer, data_options, load_data
+from digitcmp.runs.saved import data_options, load_data, test_output
 
 SAME = 0.005  # the rounding of another processor moves an accuracy by less
 
@@ -36,7 +36,7 @@ def answers(runs: pd.DataFrame) -> pd.DataFrame:
             data = load_data(own, predictor.images, run.get("data_crc"))
         except (RunError, OSError) as error:
             raise RunError(f"--test-images needs the checkpoints and data of the runs: {error}") from None
-        pairs, output = answer(predictor, data, int(run["test_pairs"]), own["seed"])
+        pairs, output = test_output(predictor, data, int(run["test_pairs"]), own["seed"])
         correct = ((output.compare > 0) == pairs.target.bool()).double().numpy()
         if abs(correct.mean() - run["test_acc"]) > SAME:
             raise RunError(

@@ -1,4 +1,4 @@
-"""The data set of a saved run, and the answers of its network to test pairs."""
+"""The data set of a saved run, and the output of its network for test pairs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def load_data(options: Mapping[str, Any], images: ImageSpec, crc: str | None = N
     return data
 
 
-def answer(predictor: Predictor, data: datasets.DataSet, n: int, seed: int) -> tuple[Batch, PairOutput]:
+def test_output(predictor: Predictor, data: datasets.DataSet, n: int, seed: int) -> tuple[Batch, PairOutput]:
     """Return n test pairs of a data set, drawn by a seed, and the network's output for them."""
     pairs = draw_sets(data, {"train": 0, "val": 0, "test": n}, seed, predictor.task)["test"]
     with torch.inference_mode():
