@@ -51,7 +51,7 @@ def main() -> None:
         truth = [right_answer(row, predictor) for row in rows]
     except RunError as error:
         parser.exit(2, f"{error}\n")
-    given = [answer(row, predictor, arguments) for row in rows]
+    given = [print_answer(row, predictor, arguments) for row in rows]
     labelled = [(right, p > 0.5) for right, p in zip(truth, given, strict=True) if right is not None and p is not None]
     if labelled:
         right, yes = np.array(labelled).T
@@ -92,7 +92,7 @@ def right_answer(row: list[str], predictor: "Predictor") -> bool | None:
     return bool(TASKS[predictor.task].holds(*(torch.tensor([names.index(label)]) for label in labels)))
 
 
-def answer(row: list[str], predictor: "Predictor", arguments: argparse.Namespace) -> float | None:
+def print_answer(row: list[str], predictor: "Predictor", arguments: argparse.Namespace) -> float | None:
     """Print the answer for the pictures of a row, and return the probability of yes; None if one cannot be read."""
     spec, task = predictor.images, TASKS[predictor.task]
     try:
