@@ -1,4 +1,4 @@
-"""experiment=study: the paper's ten networks on anybody's images, from the sizes of the data to the answer."""
+"""experiment=study: the paper's ten networks on anybody's images, from the sizes of the data to the findings."""
 
 import math
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
 
 
 def conclude(root: Path) -> None:
-    """Write the report of a study and print its answer."""
+    """Write the report of a study and print its findings."""
     from digitcmp.report.pages import output, summary
     from digitcmp.report.results import Results
     from digitcmp.report.sections import sections

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from records import grid, record
 
-from digitcmp.report.pages.summary import distrusted, found
+from digitcmp.report.pages.summary import distrusted, findings
 from digitcmp.report.results import Results
 from digitcmp.report.sections.origin import command
 
@@ -32,7 +32,7 @@ def test_the_seeds_are_named_unless_the_experiment_has_them(
 def test_the_head_of_a_page_says_what_was_found_and_what_to_distrust(tmp_path: Path) -> None:
     """WS1, WS3, AL2 and AL4 with 3 seeds: AL adds .100 and .111, sharing .030 and .041. One more run has collapsed."""
     results = Results.load([grid(tmp_path)])
-    assert found(results) == [
+    assert findings(results) == [
         "The auxiliary loss adds +0.100 to +0.111 (as claimed in 1 of 2, no interval in 1).",
         "Sharing adds +0.030 to +0.041 (as claimed in 1 of 2, no interval in 1).",
         "AL4 has the highest mean test accuracy, 0.951 ± 0.011 (n = 3).",

@@ -1,4 +1,4 @@
-"""Tests of experiment=study: the numbers of pairs, the images that it rejects, and its answer."""
+"""Tests of experiment=study: the numbers of pairs, the images that it rejects, and its findings."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from records import record
 
 from digitcmp.errors import DataError
 from digitcmp.report.pages import output
-from digitcmp.report.pages.summary import answer
+from digitcmp.report.pages.summary import study_findings
 from digitcmp.report.results import Results
 from digitcmp.report.sections import sections
 from digitcmp.sweeps.study import minutes, pairs
@@ -84,7 +84,7 @@ def test_a_study_has_one_size(train: Run, tmp_path: Path, typed: str, message: s
 
 
 @pytest.mark.slow
-def test_a_study_ends_with_its_answer(train: Run, tmp_path: Path) -> None:
+def test_a_study_ends_with_its_findings(train: Run, tmp_path: Path) -> None:
     file = images(tmp_path / "mine.npz", 300, 100)
     done = train("experiment=study", "data=npz", f"data.file={file}", "study.seeds=2", "epochs=20").stdout
     last = done.splitlines()[-3:]
@@ -105,7 +105,7 @@ def sweep(root: Path, accuracy: dict[tuple[str, bool], float], spread: float = 0
 def test_the_answer_has_intervals_the_majority_and_collapsed_runs(tmp_path: Path) -> None:
     """AL1 and AL3 are better by .06 than the others, and WS1 is worse by .24, at the majority answer."""
     results = sweep(tmp_path, {("fcnn3", True): 0.86, ("ws2", True): 0.86, ("ws1", False): 0.56}, spread=0.01)
-    sentences = answer(results)
+    sentences = study_findings(results)
     assert sentences[0].startswith("On these images the auxiliary loss raises test accuracy: +0.090 [+0.065, +0.115] (")
     assert "sharing raises test accuracy: +0.060 [+0.010, +0.110] " in sentences[1] and "n = 3 seeds" in sentences[1]
     assert sentences[2:] == [
@@ -118,16 +118,16 @@ def test_the_answer_has_intervals_the_majority_and_collapsed_runs(tmp_path: Path
 
 def test_effects_that_are_not_seen_and_single_seeds_are_said(tmp_path: Path) -> None:
     results = sweep(tmp_path, {})
-    assert "has no visible effect on test accuracy: +0.000" in answer(results)[0]
-    assert answer(sweep(tmp_path / "all", dict.fromkeys(CELLS, 0.5)))[0].startswith(
+    assert "has no visible effect on test accuracy: +0.000" in study_findings(results)[0]
+    assert study_findings(sweep(tmp_path / "all", dict.fromkeys(CELLS, 0.5)))[0].startswith(
         "On these images every network collapsed: none of 30 runs is better than the majority answer, 0.550."
     )
 
 
 @pytest.mark.parametrize("change", ["paper", "two rates", "missing"])
-def test_other_sweeps_have_no_answer(tmp_path: Path, change: str) -> None:
+def test_other_sweeps_have_no_study_findings(tmp_path: Path, change: str) -> None:
     for model, aux in CELLS[1:] if change == "missing" else CELLS:
         record(tmp_path, model, 0.8, seed=0, aux=aux, **({} if change == "paper" else {"dataset": "kmnist"}))
     if change == "two rates":
         record(tmp_path, "ws3", 0.8, seed=0, lr=0.5, dataset="kmnist")
-    assert bool(answer(Results.load([tmp_path]))) == (change == "missing")  # FCNN1 is in no comparison
+    assert bool(study_findings(Results.load([tmp_path]))) == (change == "missing")  # FCNN1 is in no comparison

@@ -43,7 +43,7 @@ def page(results: Results, sections: Iterable[Section], pictures: Mapping[str, b
     return environment.get_template("page.html").render(
         title=summary.title(results),
         asked=summary.question(results).removeprefix("Question: "),
-        found=summary.found(results),
+        findings=summary.findings(results),
         distrusted=summary.distrusted(results),
         warnings=results.warnings,
         verdicts=dict(iter(highlights(results).groupby("family", sort=False))),

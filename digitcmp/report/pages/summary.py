@@ -38,8 +38,8 @@ def question(results: Results) -> str:
 
 
 def conclusion(results: Results) -> str:
-    """Return the finding of the report as one sentence, or the answer of a study."""
-    return " ".join(answer(results)) or sentence("; ".join([*effects_found(results), highest(results)]))
+    """Return the findings of the report as one sentence, or those of a study."""
+    return " ".join(study_findings(results)) or sentence("; ".join([*effects_found(results), highest(results)]))
 
 
 def sentence(text: str) -> str:
@@ -47,7 +47,7 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def answer(results: Results) -> list[str]:
+def study_findings(results: Results) -> list[str]:
     """Return what the auxiliary loss and sharing do in a study of other images or another task, as sentences.
 
     Returns:
@@ -112,9 +112,9 @@ def highest(results: Results) -> str:
     return f"{best.title} has the highest mean test accuracy, {accuracy} (n = {best.n})"
 
 
-def found(results: Results) -> list[str]:
+def findings(results: Results) -> list[str]:
     """Return the findings as up to three sentences with numbers, the strongest other effects if there is room."""
-    if sentences := answer(results):
+    if sentences := study_findings(results):
         return sentences
     parts, chosen = effects_found(results), selection(results)
     if len(chosen) and len(parts) < 2:
