@@ -17,11 +17,11 @@ from digitcmp.report.pages.section import Figure, Part
 from digitcmp.report.results import Results
 from digitcmp.report.statistics.estimates import estimate, mean_accuracy
 
-LEAST = 3  # the smallest number of levels of a series
-MOST = 12  # the largest number of series in a figure; more are averaged over the other settings
+LEAST_LEVELS = 3  # the smallest number of levels of a series
+MOST_SERIES = 12  # the largest number of series in a figure; more are averaged over the other settings
 SAME_STEPS = 1.1  # the largest ratio between numbers of steps that count as equal
-OUTCOMES = {"batch_size": ("test_acc", "fit_seconds")}  # by setting; that of other settings is test_acc
-NO_FACTOR = {"data_seed"}
+OUTCOMES_BY_SETTING = {"batch_size": ("test_acc", "fit_seconds")}  # that of other settings is test_acc
+NO_LEVELS = {"data_seed"}  # numeric settings without an order
 COLUMNS = ("factor", "series", "model", "aux", "level", "outcome", "n", "mean", "ci_low", "ci_high")
 FIGURE = (
     "Means by {}. The cells of a line have all other settings in common except the learning rate. If there are many "
@@ -30,7 +30,7 @@ FIGURE = (
 )
 NAMES = {"lr": "learning rate", "test_acc": "test accuracy", "fit_seconds": "seconds of training per run"}
 
-Levels = dict[int, float]  # the level of a setting by the row of the grid
+NumericLevels = dict[int, float]  # the level of a setting by the row of the grid
 Rows = list[int]  # the cells of a series, by level in ascending order
 
 
@@ -46,7 +46,7 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
 
     The cells of a series are equal in all other settings except the learning rate, which belongs to the recipe. For
     batch_size and train_pairs there are also series with an equal number of steps and different epochs. If a setting
-    has more than MOST series, those of each network with the most common levels are averaged, for each seed.
+    has more than MOST_SERIES, those of each network with the most common levels are averaged, for each seed.
 
     Returns:
         COLUMNS, one row per series, level and outcome: the mean over n seeds with its 95 % t-interval.
@@ -56,13 +56,13 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
     first = runs.drop_duplicates("cell").set_index("cell").loc[grid.names[: len(grid.cells)]].reset_index()
     steps = step_classes(first.epochs * -(-first.train_pairs // first.batch_size))
     tables = [pd.DataFrame(columns=list(COLUMNS))]
-    for key in sorted({*cells} - TEXTS - NO_FACTOR):
+    for key in sorted({*cells} - TEXTS - NO_LEVELS):
         levels = numeric_levels(cells, key)
-        if len({*levels.values()}) < LEAST:
+        if len({*levels.values()}) < LEAST_LEVELS:
             continue
         found = grouped(cells.loc[list(levels)], levels, steps, key)
         names = series_names(found, cells, first.label, key) if found else []
-        if len(found) > MOST:
+        if len(found) > MOST_SERIES:
             found, names = by_network(found, levels, first.label)
         for name, rows in zip(names, found, strict=True):
             network = {"factor": key, "series": name, "model": first.model[rows[0]], "aux": bool(first.aux[rows[0]])}
@@ -70,7 +70,7 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def numeric_levels(cells: pd.DataFrame, key: str) -> Levels:
+def numeric_levels(cells: pd.DataFrame, key: str) -> NumericLevels:
     """Return the level of a setting in each cell, for the cells in which it is a number."""
     levels = {}
     for row, level, model in zip(cells.index, cells[key], cells.model, strict=True):
@@ -86,7 +86,7 @@ def step_classes(steps: pd.Series) -> pd.Series:
     return (ordered > SAME_STEPS * ordered.shift(fill_value=0)).cumsum()
 
 
-def grouped(settings: pd.DataFrame, levels: Levels, steps: pd.Series, key: str) -> list[Rows]:
+def grouped(settings: pd.DataFrame, levels: NumericLevels, steps: pd.Series, key: str) -> list[Rows]:
     """Return the cells of each series of the setting `key`.
 
     Args:
@@ -105,10 +105,10 @@ def grouped(settings: pd.DataFrame, levels: Levels, steps: pd.Series, key: str) 
     return found
 
 
-def equal_cells(settings: pd.DataFrame, levels: Levels) -> list[Rows]:
-    """Return the groups of cells with equal settings that have LEAST or more levels, each in one cell."""
+def equal_cells(settings: pd.DataFrame, levels: NumericLevels) -> list[Rows]:
+    """Return the groups of cells with equal settings that have LEAST_LEVELS or more levels, each in one cell."""
     found = [sorted(cells.index, key=levels.__getitem__) for _, cells in settings.groupby(list(settings), sort=False)]
-    return [rows for rows in found if len(rows) >= LEAST and len({levels[row] for row in rows}) == len(rows)]
+    return [rows for rows in found if len(rows) >= LEAST_LEVELS and len({levels[row] for row in rows}) == len(rows)]
 
 
 def series_names(found: Sequence[Rows], settings: pd.DataFrame, labels: pd.Series, key: str) -> list[str]:
@@ -132,7 +132,7 @@ def series_names(found: Sequence[Rows], settings: pd.DataFrame, labels: pd.Serie
     return names
 
 
-def by_network(found: Sequence[Rows], levels: Levels, labels: pd.Series) -> tuple[list[Rows], list[str]]:
+def by_network(found: Sequence[Rows], levels: NumericLevels, labels: pd.Series) -> tuple[list[Rows], list[str]]:
     """Return the cells of all series of each network that have its most common levels, and a name for each network."""
     by_label: dict[str, dict[tuple[float, ...], list[Rows]]] = {}
     for rows in found:
@@ -143,7 +143,7 @@ def by_network(found: Sequence[Rows], levels: Levels, labels: pd.Series) -> tupl
     return [list(dict.fromkeys(itertools.chain(*all_))) for all_ in several.values()], names
 
 
-def measured(grid: Grid, rows: Rows, levels: Levels, key: str) -> pd.DataFrame:
+def measured(grid: Grid, rows: Rows, levels: NumericLevels, key: str) -> pd.DataFrame:
     """Return a row for each level and outcome of a series, averaged over the cells of a level for each seed.
 
     The mean over a level is a contrast of its cells. A seed that one of them lacks is left out.
@@ -153,7 +153,7 @@ def measured(grid: Grid, rows: Rows, levels: Levels, key: str) -> pd.DataFrame:
         by_level.setdefault(levels[row], []).append(row)
     contrasts = [Contrast(key, "", "", dict.fromkeys(cells, 1 / len(cells))) for _, cells in sorted(by_level.items())]
     tables = []
-    for outcome in OUTCOMES.get(key, ("test_acc",)):
+    for outcome in OUTCOMES_BY_SETTING.get(key, ("test_acc",)):
         y = applied(grid.matrix(contrasts), grid.outcome(grid.runs[outcome].astype(float)))
         means = estimate(y) if outcome == "fit_seconds" else mean_accuracy(y)
         tables.append(means.assign(level=sorted(by_level), outcome=outcome))
