@@ -16,7 +16,7 @@ from digitcmp.data.images import DARK, resize
 from digitcmp.errors import DataError
 
 TEST_SHARE = 3  # the last third of every class of undivided images becomes test images
-FEW = 8  # whole numbers below this are no gray values
+LEAST_GRAY = 8  # whole numbers that are all below this are no gray values
 IMAGES = "images of the shape (N, H, W) or (N, H, W, 3), with gray values from 0 to 255 or fractions from 0 to 1"
 
 
@@ -112,7 +112,7 @@ def gray_values(images: Sequence[np.ndarray], remarks: list[str]) -> list[UInt8[
         factor, remark = 255.0, f"pixels are from 0 to {high:g} and multiplied by 255"
     elif whole and DARK * 257 <= high <= 65535:
         factor, remark = 1 / 257, f"pixels have 16 bits, up to {high:g}, and are divided by 257"
-    elif high > 255 or high < (FEW if whole else DARK):
+    elif high > 255 or high < (LEAST_GRAY if whole else DARK):
         raise DataError(wrong)
     elif not whole:
         remark = "pixels have fractions and are rounded to whole gray values"

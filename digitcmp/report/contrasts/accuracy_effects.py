@@ -124,7 +124,7 @@ def fragile(table: pd.DataFrame, left: pd.DataFrame, first: np.ndarray, seeds: n
     without each seed, `first` the verdicts with all, `seeds` those of the grid.
     """
     families = {name: group.p for name, group in table[table.p.notna()].groupby("family")}
-    left = left[left.n >= estimates.FEW - 1]
+    left = left[left.n >= estimates.FEW_SEEDS - 1]
     p_holm: list[float] = []
     for row, p in left.groupby("row").p:
         family = families[table.family[row]]

@@ -14,7 +14,7 @@ from digitcmp.report.results import Results
 from digitcmp.report.sections.rates import selection
 from digitcmp.report.statistics.estimates import SIGNIFICANT
 
-FEW = 5  # fewer seeds give wide intervals
+WIDE_BELOW = 5  # fewer seeds give wide intervals
 PAIRS = 4  # pairs of the paper's networks that differ in the auxiliary loss alone, or in sharing alone
 MANY = 20  # the best of more cells is lucky
 
@@ -135,7 +135,7 @@ def findings(results: Results) -> list[str]:
 def distrusted(results: Results) -> list[str]:
     """Return what weakens the findings: few seeds, collapsed runs, rates at an end, a choice by test pairs."""
     cells, chosen, lines = results.cells, selection(results), []
-    lines.append(f"{seeds(cells.n)}{', so intervals are wide' if cells.n.min() < FEW else ''}.")
+    lines.append(f"{seeds(cells.n)}{', so intervals are wide' if cells.n.min() < WIDE_BELOW else ''}.")
     runs, collapsed = len(results.runs), int(results.collapsed.sum())
     where = f"{collapsed} of {runs:,} runs collapsed, in {(cells.collapsed > 0).sum()} of {len(cells):,} cells"
     lines.append(f"{where}. They stay in every mean." if collapsed else "No run collapsed.")

@@ -40,7 +40,7 @@ PUBLISHED = (
     "computed from these and cut to [0, 1]."
 )
 FIGURE = "Test accuracy of each cell. Filled marks are without the auxiliary loss, open marks with it."
-MOST = 55  # cells in the figure; more would make it too tall
+MOST_CELLS = 55  # cells in the figure; more would make it too tall
 BELOW = 0.22  # rows between the mark of a cell and the dots of its runs
 TASK = ["cell", "dataset", "test_pairs", "tta"]  # columns that group later evaluations over seeds
 
@@ -57,7 +57,7 @@ def parts(results: Results) -> Iterator[Part]:
         yield collapsed_runs(results)
     if results.cells.head_loss.notna().any():
         yield HEAD_LOSS
-    if not results.only_rates and len(results.cells) <= MOST:
+    if not results.only_rates and len(results.cells) <= MOST_CELLS:
         yield Figure("accuracy", FIGURE, partial(draw, results))
 
 

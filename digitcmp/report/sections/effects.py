@@ -74,7 +74,7 @@ EQUAL_PARAMETERS = (
     "2 %. The difference in mean test accuracy is paired by seed, with its 95 % t-interval and uncorrected p."
 )
 FIGURE = "Effects on test accuracy, paired by seed, in the colours of their verdicts."
-MOST = 50  # rows of the figure; more would make it too tall
+MOST_EFFECTS = 50  # rows of the figure; more would make it too tall
 IMAGES = (
     "The first interval is over seeds: over training pairs, initial weights and each seed's draw of test pairs. Seeds "
     "draw from the same test images. The second interval also covers these: it adds the covariance between seeds that "
@@ -122,7 +122,7 @@ def parts(results: Results) -> Iterator[Part]:
     drawn = measured[measured.family != "lr"]
     if averages.empty and len(drawn):
         orders = drawn[drawn.family.isin(ORDERS)]  # of a factorial design; its single effects are in the table
-        yield Figure("effects", FIGURE, partial(draw, (orders if len(orders) else drawn).head(MOST)))
+        yield Figure("effects", FIGURE, partial(draw, (orders if len(orders) else drawn).head(MOST_EFFECTS)))
     yield refused(frame)
 
 
@@ -184,10 +184,10 @@ def rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """Return MOST averages of a large design in the form of effects, of the interactions those with the smallest p."""
+    """Return MOST_EFFECTS averages of a large design in the form of effects; interactions by ascending p."""
     table = table.rename(columns={"order": "family"}).assign(context="", published=math.nan, claim=math.nan)
-    main = table[table.family == MAIN].head(MOST)
-    others = table[table.family != MAIN].sort_values("p", kind="stable").head(max(0, MOST - len(main)))
+    main = table[table.family == MAIN].head(MOST_EFFECTS)
+    others = table[table.family != MAIN].sort_values("p", kind="stable").head(max(0, MOST_EFFECTS - len(main)))
     return pd.concat([main, others.sort_index()])
 
 

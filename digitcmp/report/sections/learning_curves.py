@@ -24,11 +24,11 @@ CAPTIONS = {
 SHARING = ("FCNN3", "WS1", "WS2", "WS3")
 FIGURES = {"figure6": SHARING, "figure7": (*SHARING, "AL1", "AL2", "AL3", "AL4")}
 PANELS = {"fcnn3": "FCNN3, branch width", "fcnn1": "FCNN1, width", "fcnn2": "merged, depth"}  # of Fig. 5
-FEW = 10  # more curves cannot be told apart
+MOST_CURVES = 10  # more curves cannot be told apart
 
 
 def parts(results: Results) -> Iterator[Part]:
-    """Yield the figures of the paper whose cells exist. If none of them do, yield one figure of at most FEW cells."""
+    """Yield the figures of the paper whose cells exist. If none do, yield one figure of at most MOST_CURVES cells."""
     curves, cells = mean_curves(results), results.cells
     yield File.csv("curves.csv", curves)
     if results.only_rates or curves.cell.value_counts().max() < 2:
@@ -37,7 +37,7 @@ def parts(results: Results) -> Iterator[Part]:
     drawn = {name: partial(draw_cells, *found, curves, colours) for name, found in comparisons(results).items()}
     if panels := widths(results):
         drawn = {"figure5": partial(draw_widths, panels, curves, colours)} | drawn
-    if not drawn and len(cells) <= FEW:
+    if not drawn and len(cells) <= MOST_CURVES:
         drawn = {"curves": partial(draw_cells, cells, "", curves, colours)}
     for name, draw in drawn.items():
         yield Figure(name, CAPTIONS[name], draw)

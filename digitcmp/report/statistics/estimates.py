@@ -16,7 +16,7 @@ from scipy.special import bdtr, stdtr, stdtrit
 
 SIGNIFICANT = 0.05
 ROUNDING = 1e-9  # accuracies are ratios of counts; smaller differences are rounding errors
-FEW = 5  # with fewer seeds, equal differences give no interval
+FEW_SEEDS = 5  # with fewer seeds, equal differences give no interval
 TRIMMED = 0.2  # the share of the differences that is cut off at either end
 EXACT = 30  # the largest number of seeds for which all signs are counted, as two halves of 2^15
 ROBUST = ("p_flip", "trimmed", "trimmed_low", "trimmed_high", "loo_low", "loo_high")  # the columns of `robust`
@@ -32,8 +32,8 @@ def half_width(std: Any, n: Any) -> Any:
 def estimate(differences: Differences) -> pd.DataFrame:
     """Return the mean of each contrast over its seeds with its 95 % t-interval and two-sided p.
 
-    If all differences are equal, the interval is that point, and p is 0, or 1 if the point is 0. With fewer than FEW
-    such seeds the spread is unknown, and interval and p are nan. The mean of no seed is nan.
+    If all differences are equal, the interval is that point, and p is 0, or 1 if the point is 0. With fewer such
+    seeds than FEW_SEEDS the spread is unknown, and interval and p are nan. The mean of no seed is nan.
     """
     known = ~np.isnan(differences)
     values = np.round(differences, 12) + 0.0  # without rounding errors and -0, so that equal differences are equal
@@ -44,7 +44,7 @@ def estimate(differences: Differences) -> pd.DataFrame:
         squares = np.where(known, values - mean[:, None], 0) ** 2
         std = np.sqrt(squares.sum(axis=1) / (n - 1))
         half, p = half_width(std, n), 2 * stdtr(n - 1, -np.abs(mean / (std / np.sqrt(n))))
-    point = np.where(n < FEW, np.nan, 0.0)
+    point = np.where(n < FEW_SEEDS, np.nan, 0.0)
     half, p = np.where(equal, point, half), np.where(equal, point + (mean == 0), p)
     return pd.DataFrame({"n": n, "mean": mean, "ci_low": mean - half, "ci_high": mean + half, "p": p})
 
@@ -94,7 +94,7 @@ def robust(differences: Differences) -> pd.DataFrame:
     """Return the columns ROBUST, one row per contrast.
 
     p_flip is that of the sign-flip test, nan for more than EXACT seeds. The trimmed mean and its interval are nan for
-    fewer than FEW seeds, because none would be cut off. loo_low and loo_high are the smallest and the largest mean if
+    fewer than FEW_SEEDS, because none would be cut off. loo_low and loo_high are the smallest and the largest mean if
     one seed is left out, nan for fewer than three seeds.
     """
     table, counts = np.full((len(differences), len(ROBUST)), np.nan), (~np.isnan(differences)).sum(axis=1)
@@ -104,7 +104,7 @@ def robust(differences: Differences) -> pd.DataFrame:
         values = values[~np.isnan(values)].reshape(len(rows), n)
         if n <= EXACT:
             table[rows, 0] = [sign_flip_p(row) for row in values]
-        if n >= FEW:
+        if n >= FEW_SEEDS:
             table[rows, 1:4] = trimmed_mean(values)
         if n > 2:
             left_out = np.stack([values.max(axis=1), values.min(axis=1)], axis=1)
