@@ -14,7 +14,7 @@ from digitcmp.report.formats import to_text
 from digitcmp.report.loading.settings import default, level_name
 
 QUESTION = ("task", "dataset")  # settings that make up the question
-NO_FACTOR = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
+INCOMPARABLE = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
 CLAIMS = {"auxiliary loss": paper.AUXILIARY_CLAIM.effect, "sharing": paper.SHARING_CLAIM.effect}
 NAMES = {"auxiliary loss": "the auxiliary loss", "sharing": "sharing"}  # in sentences
 
@@ -45,9 +45,9 @@ AUX = Factor("auxiliary loss", "aux")
 
 
 def factors(cells: pd.DataFrame) -> list[Factor]:
-    """Return the settings with several levels, without NO_FACTOR, and the relations that the networks declare."""
+    """Return the settings with several levels, without INCOMPARABLE, and the relations that the networks declare."""
     networks = backbones.facts().values()
-    settings = [key for key in cells if key not in ("model", "lr", *NO_FACTOR)]
+    settings = [key for key in cells if key not in ("model", "lr", *INCOMPARABLE)]
     found = [AUX if key == AUX.column else Factor(key, key) for key in settings]
     found += [Factor("sharing", "model", (other.unshared, other.name)) for other in networks if other.unshared]
     found += [Factor("branches", "model", (other.merged, other.name)) for other in networks if other.merged]
@@ -119,7 +119,7 @@ def effects(grid: Grid) -> list[Contrast]:
     found += [*single, *crossed(grid, grid.cells, Factor("lr", "lr")), *means_over_networks(grid)]
     known = {frozenset(contrast.weights.items()) for contrast in single}
     found += [contrast for contrast in matched(grid) if frozenset(contrast.weights.items()) not in known]
-    questions = [Factor(name, name) for name in NO_FACTOR if name in cells and cells[name].nunique() > 1]
+    questions = [Factor(name, name) for name in INCOMPARABLE if name in cells and cells[name].nunique() > 1]
     for pair in itertools.combinations([*varied, *questions], 2):
         columns, families = {factor.column for factor in pair}, {factor.family for factor in pair}
         if len(columns) < 2 or columns <= {*QUESTION}:
@@ -151,7 +151,7 @@ def designs(cells: pd.DataFrame) -> Iterator[tuple[list[Factor], pd.DataFrame]]:
     alone = [(model,) for model in cells.model.unique() if model not in {*itertools.chain(*pairs)}]
     for names in [*pairs, *alone]:
         ours = cells[cells.model.isin(names)]
-        keys = [name for name in ours if name not in NO_FACTOR and ours[name].nunique() == 2]
+        keys = [name for name in ours if name not in INCOMPARABLE and ours[name].nunique() == 2]
         two_levels = [name for name in keys if ours.duplicated([o for o in ours if o != name], keep=False).mean() > 0.5]
         common = [name for name in ours if name not in two_levels]
         for _, group in ours.groupby(common or ours.index * 0, sort=False):

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from digitcmp.report.contrasts.accuracy_effects import common_cells
 from digitcmp.report.contrasts.cell_grid import Grid, cell_name
-from digitcmp.report.contrasts.planned import NO_FACTOR
+from digitcmp.report.contrasts.planned import INCOMPARABLE
 from digitcmp.report.formats import ACCURACY, to_text
 from digitcmp.report.loading.loader import MADE_WITH
 from digitcmp.report.loading.settings import default
@@ -29,7 +29,7 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     grid = Grid(pd.concat(runs, ignore_index=True))
     before, now = (properties(side, grid.cells[grid.cells.sweep == name]) for name, side in sweeps.items())
     changed = [key for key in before if key in now and before[key] != now[key]]
-    hidden = [key for key in changed if key in grid.cells and key not in NO_FACTOR]  # cells of two tasks never match
+    hidden = [key for key in changed if key in grid.cells and key not in INCOMPARABLE]  # cells of two tasks never match
     keys = [key for key in grid.cells if key not in (*hidden, "sweep")]
     varied = [key for key in keys if grid.cells[key].nunique() > 1]
     alone = grid.cells.drop_duplicates(keys, keep=False).to_dict("records")
