@@ -20,7 +20,7 @@ GAIN = 0.9  # the share of its own gain that a run reaches at epochs_to_gain
 CURVE = ("cell", "seed", "epoch", "train_acc", "val_acc", "test_acc")  # the columns of seed_curves.csv
 EPOCHS = {"epochs_to_75": 0.75, "epochs_to_80": 0.80}  # outcomes: the test accuracy to reach
 AT_TRAIN = {"test_at_train_85": 0.85, "test_at_train_90": 0.90}  # outcomes: the training accuracy to reach
-OUTCOMES = (*EPOCHS, "epochs_to_gain", "area", "gap", *AT_TRAIN)
+CONVERGENCE_OUTCOMES = (*EPOCHS, "epochs_to_gain", "area", "gap", *AT_TRAIN)
 SHORTENED = ("max_steps", "max_time", "limit_train_batches", "overfit_batches", "found_batch_size")  # other epochs
 COLUMNS = (
     *("outcome", "family", "effect", "lr", "n", "plus", "minus", "mean", "ci_low", "ci_high", "p", "p_holm"),
@@ -37,13 +37,13 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         curves: CURVE, one row per run and evaluated epoch.
 
     Returns:
-        `cell seed`, OUTCOMES and `batch_ms`, one row per run, with the index and order of `runs`. epochs_to_75 and
-        epochs_to_80 are the first epoch with that test accuracy. epochs_to_gain is the first epoch at GAIN of the way
-        from the share of the majority answer to the accuracy of the last epoch. `area` is the mean test accuracy over
-        the epochs. `gap` is the training accuracy minus the test accuracy of the last epoch. test_at_train is the test
-        accuracy of the first epoch with that training accuracy. An outcome is inf if it is not reached, nan if it is
-        unknown. `batch_ms` is the wall time per batch in milliseconds, evaluation included, nan if an epoch is not one
-        pass over all pairs.
+        `cell seed`, CONVERGENCE_OUTCOMES and `batch_ms`, one row per run, with the index and order of `runs`.
+        epochs_to_75 and epochs_to_80 are the first epoch with that test accuracy. epochs_to_gain is the first epoch at
+        GAIN of the way from the share of the majority answer to the accuracy of the last epoch. `area` is the mean test
+        accuracy over the epochs. `gap` is the training accuracy minus the test accuracy of the last epoch.
+        test_at_train is the test accuracy of the first epoch with that training accuracy. An outcome is inf if it is
+        not reached, nan if it is unknown. `batch_ms` is the wall time per batch in milliseconds, evaluation included,
+        nan if an epoch is not one pass over all pairs.
     """
     runs = runs.assign(run=range(len(runs)), base=base_rate(runs))
     curves = curves.merge(runs[["cell", "seed", "run", "base"]], on=["cell", "seed"]).sort_values(
@@ -86,7 +86,7 @@ def convergence(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     grid = Grid(runs.loc[found.index])
     contrasts = [*planned.claimed(grid), *planned.at_equal_rates(grid)]
     contrasts = list(itertools.compress(contrasts, grid.refused(contrasts, least=1).isna()))
-    tables = [of_outcome(grid, contrasts, outcome, found[outcome]) for outcome in OUTCOMES]
+    tables = [of_outcome(grid, contrasts, outcome, found[outcome]) for outcome in CONVERGENCE_OUTCOMES]
     table = pd.concat(tables, ignore_index=True)
     weights = grid.matrix(list(table.contrast))
     for name, values in (("params", grid.runs.params), ("batch_ms", found.batch_ms.fillna(np.inf))):

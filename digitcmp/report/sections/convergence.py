@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from digitcmp.report.contrasts.convergence_effects import AT_TRAIN, CURVE, OUTCOMES, convergence, outcomes
+from digitcmp.report.contrasts.convergence_effects import AT_TRAIN, CONVERGENCE_OUTCOMES, CURVE, convergence, outcomes
 from digitcmp.report.formats import P_VALUE, estimated, to_text
 from digitcmp.report.pages.section import Column, File, Part, Row, Table, named, plain
 from digitcmp.report.results import Results
@@ -64,9 +64,9 @@ def cells(measured: pd.DataFrame, results: Results) -> Table:
     params = results.cells.set_index("cell").params
     for cell, group in measured.groupby("cell", sort=False):
         row = {"cell": results.title_of[cell], "n": len(group)}
-        row |= {outcome: mean_outcome(outcome, group[outcome]) for outcome in OUTCOMES}
+        row |= {outcome: mean_outcome(outcome, group[outcome]) for outcome in CONVERGENCE_OUTCOMES}
         rows.append(row | {"params": params[cell], "batch_ms": group.batch_ms.mean()})
-    columns = [named("cell"), *plain("n"), *(Column(HEADINGS[key], key) for key in OUTCOMES)]
+    columns = [named("cell"), *plain("n"), *(Column(HEADINGS[key], key) for key in CONVERGENCE_OUTCOMES)]
     columns += [Column("parameters", "params", ","), Column("ms per batch", "batch_ms", ".1f")]
     return Table.of(pd.DataFrame(rows), columns)
 
@@ -88,7 +88,7 @@ def differences(effects: pd.DataFrame) -> Table:
     order = pd.MultiIndex.from_frame(frame[keys].drop_duplicates())
     wide = frame.pivot(index=keys, columns="outcome", values="text").fillna("").reindex(order).reset_index()
     columns = [named("family"), named("effect"), *plain("lr")]
-    columns += [Column(HEADINGS[key], key) for key in OUTCOMES if key in wide]
+    columns += [Column(HEADINGS[key], key) for key in CONVERGENCE_OUTCOMES if key in wide]
     columns.append(
         Column("parameters", "params_plus", lambda row: f"{row['params_plus']:,.0f} / {row['params_minus']:,.0f}")
     )
