@@ -32,7 +32,7 @@ STYLE: Any = {  # Any, because matplotlib types every key separately
 }
 COLUMN, PAGE = 3.4, 7.0  # widths in inches
 LETTER = 0.062  # inches per letter of a row's label
-COLOURS = {  # merged black and grey, dense blue, convolutional orange; networks with sharing have the stronger colour
+BACKBONE_COLOURS = {  # merged black and grey, dense blue, convolutional orange; stronger colours with sharing
     **{"fcnn1": "#000000", "fcnn2": "#8c8c8c", "fcnn3": "#56b4e9", "ws1": "#e69f00", "ws2": "#0072b2"},
     **{"ws3": "#d55e00", "convnet": "#009e73", "convnet2": "#cc79a7"},
 }
@@ -46,7 +46,7 @@ VERDICTS = {  # the colour of each kind of verdict on a light background; the pa
     "no effect": "#5d636e",
     "undecided": "#5d636e",
 }
-EFFECT = COLOURS["ws2"]  # the colour of effects of any backbone
+EFFECT = BACKBONE_COLOURS["ws2"]  # the colour of effects of any backbone
 DASHED = (0, (3, 1.2))
 DOTTED = (0, (1, 1))
 TIP = "tip:"
@@ -59,9 +59,9 @@ Shade = tuple[float, ...]  # RGB
 
 
 def palette(models: Iterable[str]) -> Palette:
-    """Return the colour of each backbone, from COLOURS or else from SPARE."""
-    unknown = sorted({*models} - COLOURS.keys())
-    return COLOURS | {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
+    """Return the colour of each backbone, from BACKBONE_COLOURS or else from SPARE."""
+    unknown = sorted({*models} - BACKBONE_COLOURS.keys())
+    return BACKBONE_COLOURS | {model: SPARE[i % len(SPARE)] for i, model in enumerate(unknown)}
 
 
 def kind(verdict: object) -> str:

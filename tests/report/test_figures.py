@@ -31,4 +31,4 @@ def test_shades_run_from_light_to_dark() -> None:
 def test_every_backbone_has_a_colour_of_its_own() -> None:
     colours = figures.palette(["mine", "ws3", "another"])
     assert all(colours[a] != colours[b] for a, b in itertools.combinations(colours, 2) if "mine" in (a, b))
-    assert colours["ws3"] == figures.COLOURS["ws3"]
+    assert colours["ws3"] == figures.BACKBONE_COLOURS["ws3"]

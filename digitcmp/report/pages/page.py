@@ -20,7 +20,7 @@ from digitcmp.report.pages.section import Figure, Section, Table
 from digitcmp.report.results import Results
 from digitcmp.report.statistics import rule
 
-COLOURS = {  # those of the figures in a light and a dark scheme
+SCHEME_COLOURS = {  # those of the figures in a light and a dark scheme
     **{"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)", "#5d636e": "var(--soft)"},
     **{"#12805c": "var(--good)", "#a05a00": "var(--warm)", "#3b5bbf": "var(--cool)", "#b3261e": "var(--bad)"},
 }
@@ -120,6 +120,6 @@ def drawing(svg: bytes) -> Markup:
     shape = "narrow" if float(width[1]) <= NARROW else "wide"
     text = text.replace(width[0], f'class="{shape}" style="--width: {width[1]}px" role="img"', 1)
     text = text.replace('id="tip:', 'data-tip="')
-    for colour, name in COLOURS.items():
+    for colour, name in SCHEME_COLOURS.items():
         text = text.replace(colour, name)
     return Markup(text)
