@@ -1,4 +1,4 @@
-"""Serve a page that compares two drawn digits, or two test images of another data set: digitcmp demo CHECKPOINT"""
+"""Serve a page that compares two drawn digits, or two test images of another data set: digitcmp demo RUN"""
 
 import argparse
 import base64
@@ -23,7 +23,7 @@ CANVAS, EXAMPLES = 280, 60  # pixels of a canvas to draw on; test images on the 
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="digitcmp demo", description="Serve a page that compares two images.")
-    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, metavar="RUN", help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000); 0 for a free one")
     return parser
 

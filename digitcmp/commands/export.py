@@ -1,4 +1,4 @@
-"""Write a saved network as an ONNX file, for use without this project: digitcmp export CHECKPOINT model.onnx"""
+"""Write a saved network as an ONNX file, for use without this project: digitcmp export RUN model.onnx"""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def command_line() -> argparse.ArgumentParser:
         prog="digitcmp export",
         description="Write a saved network as ONNX. The model maps a batch of pairs of images to probabilities.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, metavar="RUN", help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("file", type=Path, help="the file to write, for example model.onnx; an earlier one is replaced")
     return parser
 

@@ -1,4 +1,4 @@
-"""Answer a network's question about your own pictures: digitcmp predict CHECKPOINT first.png second.png"""
+"""Answer a network's question about your own pictures: digitcmp predict RUN first.png second.png"""
 
 import argparse
 import csv
@@ -28,7 +28,7 @@ ANSWERS = {"yes": True, "no": False}
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="digitcmp predict", description="Answer a network's question about pictures.")
-    parser.add_argument("checkpoint", type=Path, help="a run's folder or its checkpoints/last.ckpt")
+    parser.add_argument("checkpoint", type=Path, metavar="RUN", help="a run's folder or its checkpoints/last.ckpt")
     parser.add_argument("pictures", nargs="*", help="two pictures of any size, light on dark or dark on light")
     text = "a file without a header: two paths per line, relative to it; optionally yes or no, or both classes"
     parser.add_argument("--csv", type=Path, metavar="FILE", help=text)
