@@ -89,7 +89,7 @@ def sweep(*overrides: str, **options: Any) -> pd.DataFrame:
 
 
 def results(folder: str | Path) -> pd.DataFrame:
-    """Return one row per finished run: every setting, every score, and `path`, the run's folder.
+    """Return one row per finished run: every setting, the final scores, and `path`, the run's folder.
 
     Args:
         folder: the folder of a sweep or a run, or a report whose runs were deleted.
