@@ -248,7 +248,7 @@ def test_the_readmes_claims() -> None:
     for name, verdict in verdicts.items():
         assert f"| {verdict} | {name}: {interval(effect('table1', name))} |" in README
     garments = interval(effect("transfer", "auxiliary loss: fashion_mnist − mnist"))
-    assert f"| holds | auxiliary loss on garments − digits: {garments} |" in README
+    assert f"| holds | auxiliary loss on garments − MNIST: {garments} |" in README
     weight = interval(effect("lambda", "aux_weight 30 − 1", table="averages.csv"))
     assert f"| too small | 30 instead of 1: {weight} |" in README
     runs = pd.read_csv(MULTIRUN / "aux_labels/report/runs.csv").query("model == 'ws3'").set_index("seed")
