@@ -147,7 +147,7 @@ def best_level(report: Path, key: str, papers: float, steps: bool = False) -> Ev
     theirs = cells[cells[key] == papers].drop_duplicates("label").set_index("label").cell[best.label]
     pairs = [(f"cell == '{cell}'", f"cell == '{other}'") for cell, other in zip(best.cell, theirs, strict=True)]
     texts = []
-    for label, level, row in zip(best.label, best[key], paired(report, pairs).to_dict("records"), strict=True):
+    for label, level, row in zip(best.label, best[key], gains(report, pairs).to_dict("records"), strict=True):
         cost = f", with {papers / level:g} times the steps" if steps else ""
         gain = f" ({effect(row)} over {papers:g}{cost})" if level != papers else ""
         texts.append(f"{label} {level:g}{gain}")
@@ -155,7 +155,7 @@ def best_level(report: Path, key: str, papers: float, steps: bool = False) -> Ev
     return Evidence(text, holds(int((best[key] == papers).sum()), len(best)))
 
 
-def paired(report: Path, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+def gains(report: Path, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Return the mean difference in test accuracy between each two cells of a report, paired by seed.
 
     A cell is given by a query of pandas that selects its runs.
@@ -184,7 +184,7 @@ def regularization(report: Path) -> Evidence:
     for labels in ("digits", "half", "parity", "shuffled"):
         where = "aux_labels.isna()" if labels == "digits" else f"aux_labels == '{labels}'"
         networks = [f"model == '{model}'" for model in ("fcnn3", "ws1", "ws2", "ws3")]
-        found[labels] = paired(report, [(f"{one} and aux and {where}", f"{one} and not aux") for one in networks])
+        found[labels] = gains(report, [(f"{one} and aux and {where}", f"{one} and not aux") for one in networks])
     texts = [f"{labels} {' within '.join(extent(rows))}" for labels, rows in found.items()]
     verdict = direction(found["shuffled"])
     if verdict != "holds" and direction(found["digits"]) == "holds":
@@ -201,7 +201,7 @@ def padding(report: Path) -> Evidence:
         for size in ("(side.isna() or side == 14)", "side == 28"):
             minus = f"model == 'ws2' and {flag} and {size}"
             pairs += [(f"model == 'ws3' and {flag} and {size} and padding == {pixels}", minus) for pixels in (0, 1)]
-        rows = paired(report, pairs)
+        rows = gains(report, pairs)
         changed += int((rows["mean"] - rows["mean"][0] > MARGIN).sum())
         texts.append(f"{name}: {effect(rows.iloc[0])}, with padding, 28x28 or both {extent(rows[1:])[0]}")
     return Evidence(f"{'; '.join(texts)}, {counted(rows)}", holds(changed, 6))

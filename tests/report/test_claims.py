@@ -91,13 +91,13 @@ def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
     rows = [("al4", True, 1, 0.9), ("al4", True, 0, 0.8), ("ws3", False, 0, 0.7), ("ws3", False, 1, 0.6)]
     runs = [dict(zip(("cell", "aux", "seed", "test_acc"), row, strict=True)) for row in rows]
     pairs = [("aux", "not aux"), ("cell == 'ws3'", "cell == 'al4'")]
-    effects = evidence.paired(write(tmp_path, "runs.csv", runs), pairs)
+    effects = evidence.gains(write(tmp_path, "runs.csv", runs), pairs)
     assert list(effects["mean"]) == pytest.approx([0.2, -0.2])
     assert effects.ci_high[0] == pytest.approx(0.2 + 1.27062, rel=1e-4)
     with pytest.raises(ValueError, match="too many values"):
-        evidence.paired(tmp_path, [("aux", "seed >= 0")])
+        evidence.gains(tmp_path, [("aux", "seed >= 0")])
     with pytest.raises(ValueError, match="different seeds"):
-        evidence.paired(write(tmp_path, "runs.csv", runs[1:]), pairs)
+        evidence.gains(write(tmp_path, "runs.csv", runs[1:]), pairs)
 
 
 def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
