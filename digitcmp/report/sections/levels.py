@@ -66,7 +66,7 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
             found, names = by_network(found, levels, first.label)
         for name, rows in zip(names, found, strict=True):
             network = {"factor": key, "series": name, "model": first.model[rows[0]], "aux": bool(first.aux[rows[0]])}
-            tables.append(measured(grid, rows, levels, key).assign(**network)[list(COLUMNS)])
+            tables.append(level_means(grid, rows, levels, key).assign(**network)[list(COLUMNS)])
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
@@ -143,7 +143,7 @@ def by_network(found: Sequence[Rows], levels: NumericLevels, labels: pd.Series) 
     return [list(dict.fromkeys(itertools.chain(*all_))) for all_ in several.values()], names
 
 
-def measured(grid: Grid, rows: Rows, levels: NumericLevels, key: str) -> pd.DataFrame:
+def level_means(grid: Grid, rows: Rows, levels: NumericLevels, key: str) -> pd.DataFrame:
     """Return a row for each level and outcome of a series, averaged over the cells of a level for each seed.
 
     The mean over a level is a contrast of its cells. A seed that one of them lacks is left out.
