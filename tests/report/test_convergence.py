@@ -11,7 +11,7 @@ from records import grid, parts, record, sweep
 
 from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.convergence_effects import CURVE, convergence, of_outcome, outcomes
-from digitcmp.report.contrasts.planned import claimed
+from digitcmp.report.contrasts.planned import claim_contrasts
 from digitcmp.report.pages import output
 from digitcmp.report.results import Results
 from digitcmp.report.sections import convergence as convergence_section
@@ -69,7 +69,7 @@ def compared(outcome: str, plus: list[float], minus: list[float]) -> pd.Series:
     """Return the row of `convergence` of an outcome of AL4 and WS3 by seed."""
     runs = pd.DataFrame({"model": "ws3", "head": "mlp", "lr": 1e-3, "aux": [True] * len(plus) + [False] * len(minus)})
     grid_of = Grid(runs.assign(cell=runs.aux.astype(str), seed=[*range(len(plus)), *range(len(minus))]))
-    return of_outcome(grid_of, claimed(grid_of), outcome, pd.Series(plus + minus)).iloc[0]
+    return of_outcome(grid_of, claim_contrasts(grid_of), outcome, pd.Series(plus + minus)).iloc[0]
 
 
 @pytest.mark.pure

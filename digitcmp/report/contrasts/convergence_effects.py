@@ -84,7 +84,7 @@ def convergence(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     if found.empty:
         return pd.DataFrame(columns=list(COLUMNS))
     grid = Grid(runs.loc[found.index])
-    contrasts = [*planned.claimed(grid), *planned.at_equal_rates(grid)]
+    contrasts = [*planned.claim_contrasts(grid), *planned.at_equal_rates(grid)]
     contrasts = list(itertools.compress(contrasts, grid.refused(contrasts, least=1).isna()))
     tables = [of_outcome(grid, contrasts, outcome, found[outcome]) for outcome in CONVERGENCE_OUTCOMES]
     table = pd.concat(tables, ignore_index=True)

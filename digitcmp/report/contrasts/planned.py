@@ -256,7 +256,7 @@ def differing(contexts: Iterable[str]) -> list[str]:
     return [", ".join(setting for setting in row if setting not in common) for row in rows]
 
 
-def claimed(grid: Grid) -> list[Contrast]:
+def claim_contrasts(grid: Grid) -> list[Contrast]:
     """Return the effects of the auxiliary loss and sharing at any rates, with unique names and no context."""
     found = []
     for family in CLAIMS:
@@ -268,10 +268,10 @@ def claimed(grid: Grid) -> list[Contrast]:
 
 
 def at_equal_rates(grid: Grid) -> list[Contrast]:
-    """Return the contrasts of `claimed` at each rate of both networks, the context, if one of them has several."""
+    """Return `claim_contrasts` at each rate of both networks, the context, if one of them has several."""
     rates = {row: dict(zip(cells.lr, cells.index, strict=True)) for row, cells in grid.cells.groupby(grid.condition)}
     found = []
-    for contrast in claimed(grid):
+    for contrast in claim_contrasts(grid):
         plus, minus = (rates[row] for row in contrast.weights)
         if max(len(plus), len(minus)) > 1:
             for lr in sorted(plus.keys() & minus.keys(), key=float):
