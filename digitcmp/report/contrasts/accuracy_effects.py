@@ -100,12 +100,12 @@ def papers(levels: Mapping[int, Levels], contrasts: Sequence[Contrast]) -> pd.Da
         claim = CLAIMS.get(contrast.family, np.nan) if all(tasks) else np.nan
         numbers = (np.nan,) * 3
         if all(recipes) and {*labels} <= paper.ACCURACY.keys() and len({*labels}) == len(labels):
-            numbers = published([*contrast.weights.values()], [paper.ACCURACY[label] for label in labels])
+            numbers = published_difference([*contrast.weights.values()], [paper.ACCURACY[label] for label in labels])
         table.append((claim if all(recipes) else np.nan, claim > 0 and not all(recipes), *numbers))
     return pd.DataFrame(table, columns=["claim", "another", "published", "published_low", "published_high"])
 
 
-def published(weights: Sequence[float], values: Sequence[paper.Published]) -> tuple[float, float, float]:
+def published_difference(weights: Sequence[float], values: Sequence[paper.Published]) -> tuple[float, float, float]:
     """Return a weighted sum of the paper's means and Welch's 95 % interval from its standard deviations."""
     terms = [weight * value.mean for weight, value in zip(weights, values, strict=True)]
     mean = sum(term for term in terms if term > 0) + sum(term for term in terms if term < 0)

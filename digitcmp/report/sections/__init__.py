@@ -8,7 +8,7 @@ SECTIONS = {  # by title, the function that yields the parts of a section, none 
     "Networks": origin.networks,
     "Accuracy": accuracy.parts,
     "Later evaluations": accuracy.evaluations,
-    "Published results": accuracy.published,
+    "Published results": accuracy.published_results,
     "Selected values": rates.from_first_stage,
     "Selected learning rates": rates.selected,
     "Equal parameters": effects.equal_parameters,

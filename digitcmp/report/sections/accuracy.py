@@ -151,7 +151,7 @@ def evaluations(results: Results) -> Iterator[Part]:
     yield EVALUATIONS
 
 
-def published(results: Results) -> Iterator[Part]:
+def published_results(results: Results) -> Iterator[Part]:
     """Yield the published results, if a cell with 1,000 MNIST pairs has a higher accuracy than the lowest of them."""
     same_task = np.array([not condition.keys() & {"task", "dataset"} for condition in results.changed_settings])
     best = results.cells[same_task & (results.cells.train_pairs == 1000)].test_acc_mean.max()
