@@ -69,7 +69,7 @@ def divide(images: np.ndarray, classes: np.ndarray) -> list[tuple[np.ndarray, np
     return [(images[rows], classes[rows]) for rows in (~test, test)]
 
 
-def found(array: np.ndarray) -> str:
+def described(array: np.ndarray) -> str:
     """Return the type, the shape and the range of an array."""
     span = f" from {array.min():g} to {array.max():g}" if array.size and array.dtype.kind in "uif" else ""
     return f"{array.dtype} {array.shape}{span}"
@@ -89,7 +89,7 @@ def in_shape(images: np.ndarray, remarks: list[str]) -> np.ndarray:
     elif len(shape) == 4 and shape[3] != 3 and shape[1] in (1, 3):
         shaped = images[:, 0] if shape[1] == 1 else np.moveaxis(images, 1, 3)
     if not shaped.size or shaped.dtype.kind not in "buif" or not (shaped.ndim == 3 or shaped.shape[3:] == (3,)):
-        raise DataError(f"{found(images)} is not allowed; expected {IMAGES}")
+        raise DataError(f"{described(images)} is not allowed; expected {IMAGES}")
     if shaped is not images:
         remarks.append(f"images of the shape {shape} are read as {shaped.shape}")
     return shaped
@@ -101,7 +101,7 @@ def gray_values(images: Sequence[np.ndarray], remarks: list[str]) -> list[UInt8[
     Raises:
         DataError: if pixels are all equal, or not from 0 to 1, to 255 or to 65535 (16 bits) in all arrays.
     """
-    wrong = f"{' and '.join(map(found, images))} is not allowed; expected {IMAGES}, alike in all"
+    wrong = f"{' and '.join(map(described, images))} is not allowed; expected {IMAGES}, alike in all"
     highs = [float(array.max()) for array in images]
     high, factor, remark = max(highs), 1.0, ""
     positive = all(math.isfinite(array.max()) and 0 <= array.min() < array.max() for array in images)
@@ -143,7 +143,7 @@ def one_class_each(labels: np.ndarray, count: int, remarks: list[str]) -> np.nda
     negative = array.dtype.kind == "i" and (array < 0).any()  # -1 often means that there is no label
     if array.shape != (count,) or array.dtype.kind not in "iuU" or empty or negative:
         expected = f"expected a whole number from 0 or a string for each of {count} images"
-        raise DataError(f"labels {found(labels)} are not allowed; {expected}")
+        raise DataError(f"labels {described(labels)} are not allowed; {expected}")
     return array
 
 

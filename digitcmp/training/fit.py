@@ -120,7 +120,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         "cell": run.cell_name,
         "label": run.label,
         "params": params,
-        **found(run, parts),
+        **finders_choices(run, parts),
         "epochs_trained": last,
         "checkpoint_epoch": kept,
         **{name: scores[name] for name in SCORES[:6]},
@@ -166,7 +166,7 @@ def restore_best(parts: Parts, folder: Path) -> int:
     return int(checkpoint["epoch"]) + 1
 
 
-def found(run: Run, parts: Parts) -> dict[str, Any]:
+def finders_choices(run: Run, parts: Parts) -> dict[str, Any]:
     """Return `found_lr` and `found_batch_size`, each only if a callback of Lightning changed the run's own value."""
     chosen = {"lr": parts.module.hparams["lr"], "batch_size": parts.data.batch_size}
     return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}

@@ -23,7 +23,7 @@ RATES_TRIED = [f"{1e-3 * 2.0**power:g}" for power in range(-3, 6)]
 RATE = {"lr": "1e-3,2e-3,4e-3", "seed": "range(20,22)"}
 
 
-def found(
+def tuned_cells(
     planner: Planner, root: Path, *grids: dict, rates: dict | None = None, typed: Sequence[str] = ()
 ) -> list[Cell]:
     return selection.cells(grids, rates or {}, list(typed), planner.plan, root)[0]
@@ -43,7 +43,7 @@ def test_the_stages_match_but_for_the_keys_of_rates(planner: Planner, tmp_path: 
         {"model": "ws2,ws3", "aux": "false,true", "lr": "selected", "seed": "range(10,13)"},
         {"model": "fcnn3", "lr": "selected", "seed": 10, "rates": {"lr": "1e-5", "data.val_pairs": 300}},
     ]
-    cells = found(planner, tmp_path, *grids, rates=RATE, typed=["epochs=2", "data.val_pairs=200"])
+    cells = tuned_cells(planner, tmp_path, *grids, rates=RATE, typed=["epochs=2", "data.val_pairs=200"])
     assert [(len(cell.trials), len(cell.finals)) for cell in cells] == [(6, 3)] * 4 + [(2, 1)]
     jobs = [job for cell in cells for job in (*cell.trials, *cell.finals)]
     assert {job.run.epochs for job in jobs} == {2}
@@ -57,7 +57,7 @@ def test_the_stages_match_but_for_the_keys_of_rates(planner: Planner, tmp_path: 
 def test_the_final_runs_have_the_selected_value(
     planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = found(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0,1"}, rates=RATE)
+    cells = tuned_cells(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0,1"}, rates=RATE)
 
     def score(job: Job) -> float:
         return {("ws2", 2e-3): 0.8, ("ws3", 2e-3): 0.7}.get((job.run.model.name, job.run.lr), 0.6)
@@ -80,7 +80,7 @@ def test_the_final_runs_have_the_selected_value(
 
 def test_the_score_is_the_validation_accuracy(planner: Planner, tmp_path: Path) -> None:
     """The run with the best test accuracy does not have the best validation accuracy."""
-    [cell] = found(
+    [cell] = tuned_cells(
         planner, tmp_path, {"model": "ws2", "lr": "selected", "seed": 9}, rates={"lr": "1e-3,2e-3", "seed": 1}
     )
     for job, (val_acc, test_acc) in zip(cell.trials, ((0.8, 0.7), (0.7, 0.9)), strict=True):
@@ -93,7 +93,7 @@ def test_a_best_value_at_an_end_extends_the_list_three_times(
     planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One cell is always best at its largest rate, the other one in the middle. An unfinished cell is not extended."""
-    cells = found(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0"}, rates=RATE)
+    cells = tuned_cells(planner, tmp_path, {"model": "ws2,ws3", "lr": "selected", "seed": "0"}, rates=RATE)
 
     def score(job: Job) -> float:
         return job.run.lr if job.run.model.name == "ws3" else -abs(job.run.lr - 2e-3)
@@ -124,7 +124,7 @@ def test_any_numeric_option_is_selected(
 ) -> None:
     """The smallest value is the best. Whole numbers stay whole, and a value that is not allowed is not tried."""
     grid = {"model": "ws3", "aux": "true", option: "selected", "seed": "0"}
-    [cell] = found(planner, tmp_path, grid, rates={option: values, "seed": "20"})
+    [cell] = tuned_cells(planner, tmp_path, grid, rates={option: values, "seed": "20"})
 
     monkeypatch.setattr(selection, "score", lambda job: -selection.value(job, option))
     while selection.extend([cell], planner.plan):
@@ -151,7 +151,7 @@ def test_what_does_not_fit_together_is_one_line(
     planner: Planner, tmp_path: Path, grids: list, rates: dict, typed: list, message: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        found(planner, tmp_path, *grids, rates=rates, typed=typed)
+        tuned_cells(planner, tmp_path, *grids, rates=rates, typed=typed)
     assert message in str(error.value) and len(str(error.value).splitlines()) == 1
 
 
