@@ -147,7 +147,7 @@ def cells(
     options = {key: None for grid in (*grids, typed) for key, given in grid.items() if str(given) == SELECTED}
     if len(options) > 1:
         raise ConfigError(f"{' and '.join(options)} are `selected`; one option of a sweep is expected.")
-    found: dict[frozenset[str], Cell] = {}
+    by_key: dict[frozenset[str], Cell] = {}
     others: list[Grid] = []
     for grid in grids:
         swept = {key: given for key, given in grid.items() if key != RATES}
@@ -169,21 +169,21 @@ def cells(
         for stage, jobs in (("trials", trials), ("finals", finals)):
             for job in jobs:
                 key = frozenset(text for text in job.overrides if key_of(text) not in lists)
-                getattr(found.setdefault(key, Cell(option)), stage).append(job)
-    for cell in found.values():
+                getattr(by_key.setdefault(key, Cell(option)), stage).append(job)
+    for cell in by_key.values():
         cell.listed = cell.values
         if both := {job.run.seed for job in cell.finals} & {*cell.seeds}:
             raise ConfigError(f"seed={min(both)} is in both stages; other seeds are expected in `rates`.")
-    return list(found.values()), others
+    return list(by_key.values()), others
 
 
-def extend(found: Iterable[Cell], plan: Plan) -> list[Job]:
+def extend(tuned: Iterable[Cell], plan: Plan) -> list[Job]:
     """Extend the list of each cell whose best value is at an end, and return the added runs.
 
     A value that the option does not allow is not added.
     """
     added = []
-    for cell in found:
+    for cell in tuned:
         if not (means := cell.means()):
             continue
         best = select(means)
@@ -197,10 +197,10 @@ def extend(found: Iterable[Cell], plan: Plan) -> list[Job]:
     return added
 
 
-def selected(found: Iterable[Cell], plan: Plan) -> tuple[list[Job], list[dict[str, Any]]]:
+def selected(tuned: Iterable[Cell], plan: Plan) -> tuple[list[Job], list[dict[str, Any]]]:
     """Return the runs of the second stage at the selected values, and a row of selected.csv for each cell."""
     finals, rows = [], []
-    for cell in found:
+    for cell in tuned:
         means = cell.means()
         jobs = [with_value(job, cell.option, select(means), plan) for job in cell.finals]
         finals += jobs
@@ -246,20 +246,20 @@ def in_stages(
     Raises:
         ConfigError: see `cells`.
     """
-    found, plain = cells(grids, rates, arguments, plan, root)
+    tuned, plain = cells(grids, rates, arguments, plan, root)
     others = plan(plain, arguments, root)
-    if not found:
+    if not tuned:
         return train(others, root)
-    while not force and extend(found, plan):  # extensions of an earlier start
+    while not force and extend(tuned, plan):  # extensions of an earlier start
         pass
-    train([job for cell in found for job in cell.trials], root / RATES)
-    while not dry_run and (added := extend(found, plan)):
-        listed = ", ".join(f"{number:g}" for number in sorted({value(job, found[0].option) for job in added}))
-        print(f"\nThe best {found[0].option} is at an end of its list. Trying {listed}", flush=True)
+    train([job for cell in tuned for job in cell.trials], root / RATES)
+    while not dry_run and (added := extend(tuned, plan)):
+        listed = ", ".join(f"{number:g}" for number in sorted({value(job, tuned[0].option) for job in added}))
+        print(f"\nThe best {tuned[0].option} is at an end of its list. Trying {listed}", flush=True)
         train(added, root / RATES)
-    if dry_run and not all(cell.means() for cell in found):
-        return train([*(job for cell in found for job in undecided(cell)), *others], root)
-    finals, rows = selected(found, plan)
+    if dry_run and not all(cell.means() for cell in tuned):
+        return train([*(job for cell in tuned for job in undecided(cell)), *others], root)
+    finals, rows = selected(tuned, plan)
     if not dry_run:
         record(root / RATES / SELECTION, rows)
         print(f"\n{summary(rows)}", flush=True)
