@@ -60,11 +60,11 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
         levels = numeric_levels(cells, key)
         if len({*levels.values()}) < LEAST_LEVELS:
             continue
-        found = grouped(cells.loc[list(levels)], levels, steps, key)
-        names = series_names(found, cells, first.label, key) if found else []
-        if len(found) > MOST_SERIES:
-            found, names = by_network(found, levels, first.label)
-        for name, rows in zip(names, found, strict=True):
+        lines = grouped(cells.loc[list(levels)], levels, steps, key)
+        names = series_names(lines, cells, first.label, key) if lines else []
+        if len(lines) > MOST_SERIES:
+            lines, names = by_network(lines, levels, first.label)
+        for name, rows in zip(names, lines, strict=True):
             network = {"factor": key, "series": name, "model": first.model[rows[0]], "aux": bool(first.aux[rows[0]])}
             tables.append(level_means(grid, rows, levels, key).assign(**network)[list(COLUMNS)])
     return pd.concat(tables[1:] or tables, ignore_index=True)
@@ -96,32 +96,32 @@ def grouped(settings: pd.DataFrame, levels: NumericLevels, steps: pd.Series, key
     """
     others = settings.drop(columns=key)
     recipes = others.drop(columns="lr", errors="ignore")
-    found = equal_cells(recipes, levels)
-    placed = {row for rows in found for row in rows}
-    found += [rows for rows in equal_cells(others, levels) if placed.isdisjoint(rows)]  # at an equal rate
+    lines = equal_cells(recipes, levels)
+    placed = {row for rows in lines for row in rows}
+    lines += [rows for rows in equal_cells(others, levels) if placed.isdisjoint(rows)]  # at an equal rate
     if key in ("batch_size", "train_pairs"):
         at_steps = recipes.drop(columns="epochs", errors="ignore").assign(steps=steps)
-        found += [rows for rows in equal_cells(at_steps, levels) if rows not in found]
-    return found
+        lines += [rows for rows in equal_cells(at_steps, levels) if rows not in lines]
+    return lines
 
 
 def equal_cells(settings: pd.DataFrame, levels: NumericLevels) -> list[Rows]:
     """Return the groups of cells with equal settings that have LEAST_LEVELS or more levels, each in one cell."""
-    found = [sorted(cells.index, key=levels.__getitem__) for _, cells in settings.groupby(list(settings), sort=False)]
-    return [rows for rows in found if len(rows) >= LEAST_LEVELS and len({levels[row] for row in rows}) == len(rows)]
+    lines = [sorted(cells.index, key=levels.__getitem__) for _, cells in settings.groupby(list(settings), sort=False)]
+    return [rows for rows in lines if len(rows) >= LEAST_LEVELS and len({levels[row] for row in rows}) == len(rows)]
 
 
-def series_names(found: Sequence[Rows], settings: pd.DataFrame, labels: pd.Series, key: str) -> list[str]:
+def series_names(lines: Sequence[Rows], settings: pd.DataFrame, labels: pd.Series, key: str) -> list[str]:
     """Return the name of each series: its label and the settings in which the series differ."""
     common = []
-    for rows in found:
+    for rows in lines:
         cells = settings.loc[rows]
         common.append(cells.iloc[0].where(cells.nunique() == 1, ""))
     shared = pd.DataFrame(common).reset_index(drop=True)
     rates = shared.groupby(list(shared.columns.drop("lr")), sort=False).lr.transform("nunique")
     telling = shared.loc[:, shared.nunique() > 1].drop(columns=["model", "aux", "head", "lr"], errors="ignore")
     names = []
-    for i, rows in enumerate(found):
+    for i, rows in enumerate(lines):
         differing = [level_name(name, level) for name, level in sorted(telling.loc[i].items()) if level]
         if rates[i] > 1 and shared.lr[i]:
             differing.append(level_name("lr", shared.lr[i]))
@@ -132,10 +132,10 @@ def series_names(found: Sequence[Rows], settings: pd.DataFrame, labels: pd.Serie
     return names
 
 
-def by_network(found: Sequence[Rows], levels: NumericLevels, labels: pd.Series) -> tuple[list[Rows], list[str]]:
+def by_network(lines: Sequence[Rows], levels: NumericLevels, labels: pd.Series) -> tuple[list[Rows], list[str]]:
     """Return the cells of all series of each network that have its most common levels, and a name for each network."""
     by_label: dict[str, dict[tuple[float, ...], list[Rows]]] = {}
-    for rows in found:
+    for rows in lines:
         at = tuple(levels[row] for row in rows)
         by_label.setdefault(labels[rows[0]], {}).setdefault(at, []).append(rows)
     several = {label: max(by_levels.values(), key=len) for label, by_levels in by_label.items()}
