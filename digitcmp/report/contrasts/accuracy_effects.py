@@ -131,10 +131,10 @@ def fragile(table: pd.DataFrame, left: pd.DataFrame, first: np.ndarray, seeds: n
         p_holm.extend(estimates.holm_with(family.to_numpy(), family.index.get_loc(row), p.to_numpy()))
     left = left.assign(p_holm=p_holm, claim=table.claim.to_numpy()[left.row])
     left["verdict"] = rule.verdict(left)
-    found: list[dict[int, str]] = [{} for _ in range(len(table))]
+    changed: list[dict[int, str]] = [{} for _ in range(len(table))]
     for row, seed, verdict in left.loc[left.verdict != first[left.row], ["row", "seed", "verdict"]].to_numpy():
-        found[row][int(seeds[seed])] = verdict
-    return found
+        changed[row][int(seeds[seed])] = verdict
+    return changed
 
 
 def equal_rates(grid: Grid) -> pd.DataFrame:
@@ -197,9 +197,9 @@ def equal_parameters(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
     for pair in pairs.itertuples():
         weights = {pair.row: 1.0, pair.row_unshared: -1.0}
         contrasts.append(Contrast("sharing", f"{pair.title} − {pair.title_unshared}", "", weights))
-    found = pd.concat([paired(grid, contrasts), pairs[["params", "params_unshared"]]], axis=1)
+    gains = pd.concat([paired(grid, contrasts), pairs[["params", "params_unshared"]]], axis=1)
     columns = ["effect", "params", "params_unshared", "n", "mean", "ci_low", "ci_high", "p"]
-    return found.loc[found.n > 1, columns].reset_index(drop=True)
+    return gains.loc[gains.n > 1, columns].reset_index(drop=True)
 
 
 def common_cells(grid: Grid, hidden: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:

@@ -71,7 +71,7 @@ def outcomes(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([ours[["cell", "seed"]], table], axis=1)[complete.to_numpy()]
 
 
-def convergence(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def convergence(runs: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     """Return the effects of the auxiliary loss and sharing on each of some `outcomes`, paired by seed.
 
     Returns:
@@ -81,15 +81,15 @@ def convergence(runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
         seeds with a smaller and a larger outcome in `plus`, and p_sign is the exact p of the sign test. p_holm is
         Holm's p inside the outcome and family. Contrasts that cannot be paired have no row.
     """
-    if found.empty:
+    if measures.empty:
         return pd.DataFrame(columns=list(COLUMNS))
-    grid = Grid(runs.loc[found.index])
+    grid = Grid(runs.loc[measures.index])
     contrasts = [*planned.claim_contrasts(grid), *planned.at_equal_rates(grid)]
     contrasts = list(itertools.compress(contrasts, grid.refused(contrasts, least=1).isna()))
-    tables = [of_outcome(grid, contrasts, outcome, found[outcome]) for outcome in CONVERGENCE_OUTCOMES]
+    tables = [of_outcome(grid, contrasts, outcome, measures[outcome]) for outcome in CONVERGENCE_OUTCOMES]
     table = pd.concat(tables, ignore_index=True)
     weights = grid.matrix(list(table.contrast))
-    for name, values in (("params", grid.runs.params), ("batch_ms", found.batch_ms.fillna(np.inf))):
+    for name, values in (("params", grid.runs.params), ("batch_ms", measures.batch_ms.fillna(np.inf))):
         for side, by_seed in zip(("plus", "minus"), sides(weights, grid.outcome(values)), strict=True):
             table[f"{name}_{side}"] = pd.DataFrame(by_seed).mean(axis=1).replace(np.inf, np.nan)
     return table[list(COLUMNS)]

@@ -48,10 +48,10 @@ def factors(cells: pd.DataFrame) -> list[Factor]:
     """Return the settings with several levels, without INCOMPARABLE, and the relations that the networks declare."""
     networks = backbones.facts().values()
     settings = [key for key in cells if key not in ("model", "lr", *INCOMPARABLE)]
-    found = [AUX if key == AUX.column else Factor(key, key) for key in settings]
-    found += [Factor("sharing", "model", (other.unshared, other.name)) for other in networks if other.unshared]
-    found += [Factor("branches", "model", (other.merged, other.name)) for other in networks if other.merged]
-    return [factor for factor in [*found, Factor("backbone", "model")] if cells[factor.column].nunique() > 1]
+    candidates = [AUX if key == AUX.column else Factor(key, key) for key in settings]
+    candidates += [Factor("sharing", "model", (other.unshared, other.name)) for other in networks if other.unshared]
+    candidates += [Factor("branches", "model", (other.merged, other.name)) for other in networks if other.merged]
+    return [factor for factor in [*candidates, Factor("backbone", "model")] if cells[factor.column].nunique() > 1]
 
 
 def levels(factor: Factor, cells: Sequence[Levels]) -> list[str]:
@@ -86,9 +86,9 @@ def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor) -> Iterator[Contrast]:
         groups.setdefault(rest, {})[own] = row
     signs = [math.prod(corner) for corner in itertools.product((1.0, -1.0), repeat=len(by))]
     for rows in groups.values():
-        found = [levels(factor, [grid.levels[row] for row in rows.values()]) for factor in by]
-        for highs in itertools.product(*(others[1:] for others in found)):
-            two = [(high, others[0]) for high, others in zip(highs, found, strict=True)]
+        by_factor = [levels(factor, [grid.levels[row] for row in rows.values()]) for factor in by]
+        for highs in itertools.product(*(others[1:] for others in by_factor)):
+            two = [(high, others[0]) for high, others in zip(highs, by_factor, strict=True)]
             corners = list(itertools.product(*two))  # from all high to all low
             networks = [pair for factor, pair in zip(by, two, strict=True) if factor.family == "backbone"]
             if any(related(*pair) for pair in networks) or not rows.keys() >= {*corners}:
@@ -114,11 +114,11 @@ def effects(grid: Grid) -> list[Contrast]:
     """Return the contrasts of effects.csv, sorted by family and context, those without the auxiliary loss first."""
     cells, varied = grid.conditions, factors(grid.conditions)
     factorials = list(designs(cells))
-    found = [contrast for design in factorials for contrast in factorial(grid, *design)]
+    planned = [contrast for design in factorials for contrast in factorial(grid, *design)]
     single = [contrast for factor in varied for contrast in crossed(grid, cells, factor)]
-    found += [*single, *crossed(grid, grid.cells, Factor("lr", "lr")), *means_over_networks(grid)]
+    planned += [*single, *crossed(grid, grid.cells, Factor("lr", "lr")), *means_over_networks(grid)]
     known = {frozenset(contrast.weights.items()) for contrast in single}
-    found += [contrast for contrast in matched(grid) if frozenset(contrast.weights.items()) not in known]
+    planned += [contrast for contrast in matched(grid) if frozenset(contrast.weights.items()) not in known]
     questions = [Factor(name, name) for name in INCOMPARABLE if name in cells and cells[name].nunique() > 1]
     for pair in itertools.combinations([*varied, *questions], 2):
         columns, families = {factor.column for factor in pair}, {factor.family for factor in pair}
@@ -129,15 +129,15 @@ def effects(grid: Grid) -> list[Contrast]:
         family = BACKBONE_INTERACTION if "backbone" in families else INTERACTION
         for contrast in crossed(grid, cells, *pair):
             if in_every_context or contrast.first not in averaged:
-                found.append(contrast._replace(family=family))
-    contexts = {context: i for i, context in enumerate(dict.fromkeys(contrast.context for contrast in found))}
+                planned.append(contrast._replace(family=family))
+    contexts = {context: i for i, context in enumerate(dict.fromkeys(contrast.context for contrast in planned))}
 
     def place(contrast: Contrast) -> tuple[int, str, int, bool]:
         family = contrast.family
         always_aux = all(grid.levels[row]["aux"] for row in contrast.weights)
         return PLACES.index(family if family in PLACES else OTHERS), family, contexts[contrast.context], always_aux
 
-    return sorted(found, key=place)
+    return sorted(planned, key=place)
 
 
 def designs(cells: pd.DataFrame) -> Iterator[tuple[list[Factor], pd.DataFrame]]:
@@ -187,13 +187,13 @@ def matched(grid: Grid) -> Iterator[Contrast]:
     kinds = [kind for kind in known if not {*cells.model}.isdisjoint(kind)]
     for other in kinds[1:]:
         for family, more in ((MATCHED, []), (MATCHED_INTERACTION, [AUX])):
-            found = []
+            by_pair = []
             for pair in zip(kinds[0], other, strict=True):
                 contrasts = crossed(grid, cells, Factor(family, "model", pair), *more)
-                found.append({(grid.levels[one.first]["aux"], one.context): one for one in contrasts})
-                yield from found[-1].values()
-            for rest, shared in found[0].items():
-                if unshared := found[1].get(rest):
+                by_pair.append({(grid.levels[one.first]["aux"], one.context): one for one in contrasts})
+                yield from by_pair[-1].values()
+            for rest, shared in by_pair[0].items():
+                if unshared := by_pair[1].get(rest):
                     name = f"mean of {shared.effect} and {unshared.effect}"
                     yield shared._replace(effect=name, weights=mean_of([shared, unshared]))
 
@@ -221,12 +221,12 @@ def means_over_networks(grid: Grid) -> Iterator[Contrast]:
     """
     names = question_names(grid)
     for family in CLAIMS if len(names) > 1 else ():
-        found: dict[str, dict[str, dict[Question, Contrast]]] = {}  # by other settings, networks, question
+        by_context: dict[str, dict[str, dict[Question, Contrast]]] = {}  # by other settings, networks, question
         for contrast in of_family(grid, family):
             others = cell_context(grid.levels[contrast.first], QUESTION)
-            on_each = found.setdefault(others, {}).setdefault(contrast.effect, {})
+            on_each = by_context.setdefault(others, {}).setdefault(contrast.effect, {})
             on_each[question(grid.levels[contrast.first])] = contrast
-        for others, by_networks in found.items():
+        for others, by_networks in by_context.items():
             several = [q for q in names if sum(q in on_each for on_each in by_networks.values()) > 1]
             networks = [on_each for on_each in by_networks.values() if on_each.keys() >= {*several}]
             if len(several) < 2 or len(networks) < 2:  # the mean over one network is its effect
@@ -258,25 +258,25 @@ def differing(contexts: Iterable[str]) -> list[str]:
 
 def claim_contrasts(grid: Grid) -> list[Contrast]:
     """Return the effects of the auxiliary loss and sharing at any rates, with unique names and no context."""
-    found = []
+    named = []
     for family in CLAIMS:
         contrasts = of_family(grid, family)
         contexts = differing(contrast.context for contrast in contrasts)
         for contrast, context in zip(contrasts, contexts, strict=True):
-            found.append(contrast._replace(effect=f"{contrast.effect} {context}".strip(), context=""))
-    return found
+            named.append(contrast._replace(effect=f"{contrast.effect} {context}".strip(), context=""))
+    return named
 
 
 def at_equal_rates(grid: Grid) -> list[Contrast]:
     """Return `claim_contrasts` at each rate of both networks, the context, if one of them has several."""
     rates = {row: dict(zip(cells.lr, cells.index, strict=True)) for row, cells in grid.cells.groupby(grid.condition)}
-    found = []
+    at_rates = []
     for contrast in claim_contrasts(grid):
         plus, minus = (rates[row] for row in contrast.weights)
         if max(len(plus), len(minus)) > 1:
             for lr in sorted(plus.keys() & minus.keys(), key=float):
-                found.append(contrast._replace(context=lr, weights={plus[lr]: 1.0, minus[lr]: -1.0}))
-    return found
+                at_rates.append(contrast._replace(context=lr, weights={plus[lr]: 1.0, minus[lr]: -1.0}))
+    return at_rates
 
 
 def averages(grid: Grid) -> list[Contrast]:
@@ -286,7 +286,7 @@ def averages(grid: Grid) -> list[Contrast]:
     average.
     """
     varied = factors(grid.conditions)
-    found: dict[tuple[str, str], list[Contrast]] = {}
+    by_name: dict[tuple[str, str], list[Contrast]] = {}
     for several in [*((factor,) for factor in varied), *itertools.combinations(varied, 2)]:
         if len({factor.column for factor in several}) < len(several):
             continue
@@ -297,8 +297,8 @@ def averages(grid: Grid) -> list[Contrast]:
             names = [difference(factor.column, high, low) for factor in several]
             if len(names) > 1:
                 names = [f"({name})" if " " in name else name for name in names]
-            found.setdefault((ORDERS[len(several) - 1], " × ".join(names)), []).append(contrast)
-    return [Contrast(*name, str(len(rows)), mean_of(rows)) for name, rows in found.items() if len(rows) > 1]
+            by_name.setdefault((ORDERS[len(several) - 1], " × ".join(names)), []).append(contrast)
+    return [Contrast(*name, str(len(rows)), mean_of(rows)) for name, rows in by_name.items() if len(rows) > 1]
 
 
 def difference(key: str, high: Levels, low: Levels) -> str:
