@@ -180,16 +180,16 @@ def gains(report: Path, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
 
 def regularization(report: Path) -> Evidence:
     """Judge whether the auxiliary loss regularizes: what other labels than the digits add to no auxiliary loss."""
-    found = {}
+    gain_of = {}
     for labels in ("digits", "half", "parity", "shuffled"):
         where = "aux_labels.isna()" if labels == "digits" else f"aux_labels == '{labels}'"
         networks = [f"model == '{model}'" for model in ("fcnn3", "ws1", "ws2", "ws3")]
-        found[labels] = gains(report, [(f"{one} and aux and {where}", f"{one} and not aux") for one in networks])
-    texts = [f"{labels} {' within '.join(extent(rows))}" for labels, rows in found.items()]
-    verdict = direction(found["shuffled"])
-    if verdict != "holds" and direction(found["digits"]) == "holds":
+        gain_of[labels] = gains(report, [(f"{one} and aux and {where}", f"{one} and not aux") for one in networks])
+    texts = [f"{labels} {' within '.join(extent(rows))}" for labels, rows in gain_of.items()]
+    verdict = direction(gain_of["shuffled"])
+    if verdict != "holds" and direction(gain_of["digits"]) == "holds":
         verdict = "does not hold: shuffled labels cost accuracy"
-    text = f"less no auxiliary loss, four networks, {counted(found['digits'])}: {', '.join(texts)}"
+    text = f"less no auxiliary loss, four networks, {counted(gain_of['digits'])}: {', '.join(texts)}"
     return Evidence(text, verdict)
 
 

@@ -86,11 +86,11 @@ def shades(colour: str, n: int) -> list[Shade]:
 
 def shaded(table: pd.DataFrame, key: str, colours: Palette) -> dict[str, Shade]:
     """Return the shade of each name in a column, in drawing order: shades of one colour for each `model` and `aux`."""
-    found: dict[str, Shade] = {}
+    shade_of: dict[str, Shade] = {}
     for (model, _), rows in table.groupby(["model", "aux"], sort=False):
         names = rows[key].unique()
-        found |= zip(names, shades(colours[str(model)], len(names)), strict=True)
-    return found
+        shade_of |= zip(names, shades(colours[str(model)], len(names)), strict=True)
+    return shade_of
 
 
 def escaped(text: str) -> str:

@@ -58,7 +58,7 @@ class Results:
             if not folder.is_dir():
                 raise RunError(f"{folder} is not a folder; a folder of runs is expected")
         roots = [loader.sweep_folder(folder) for folder in folders]
-        tables, codes, found = zip(*map(loader.read_source, roots), strict=True)
+        tables, codes, sources = zip(*map(loader.read_source, roots), strict=True)
         table = pd.concat(tables, ignore_index=True)
         if table.empty:
             raise RunError(f"{', '.join(map(str, roots))}: no finished run; a folder of runs is expected")
@@ -69,7 +69,7 @@ class Results:
         code = code.sort_values("code", kind="stable", ignore_index=True)
         warnings += loader.origin_warnings(table, code)
         table = loader.sort_runs(table)
-        archives = [archive for archive in found if archive]
+        archives = [archive for archive in sources if archive]
         return cls(roots, table, missing, archives, warnings, code)
 
     @cached_property
@@ -143,14 +143,14 @@ class Results:
         """
         cells = self.cells
         for key in ("title", "cell", "label"):
-            found = cells[cells[key].str.lower() == given.lower()]
-            if len(found):
+            matches = cells[cells[key].str.lower() == given.lower()]
+            if len(matches):
                 break
-        if len(found) == 1:
-            return str(found.cell.iloc[0])
-        near = list(found.title) or get_close_matches(given, cells.title, cutoff=0.4) or list(cells.title)
+        if len(matches) == 1:
+            return str(matches.cell.iloc[0])
+        near = list(matches.title) or get_close_matches(given, cells.title, cutoff=0.4) or list(cells.title)
         raise ConfigError(
-            f"{given!r} names {len(found)} cells of this report; the title, name or label of one is expected. Choose "
+            f"{given!r} names {len(matches)} cells of this report; the title, name or label of one is expected. Choose "
             f"from {first_few(list(map(repr, near)))}"
         )
 

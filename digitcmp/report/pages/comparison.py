@@ -47,11 +47,11 @@ def properties(side: Results, cells: pd.DataFrame) -> dict[str, str]:
     """
     runs = side.runs
     single = cells.iloc[0][cells.nunique() == 1].drop("sweep")
-    found = {key: level or to_text(default(key, cells.model.iloc[0])) or "null" for key, level in single.items()}
-    found |= {key: ", ".join(sorted(runs[key].dropna().unique())) if key in runs else "" for key in MADE_WITH}
-    found["code"] = f"{runs.code.notna().sum()} of {len(runs)} recorded" if len(side.code) else "not recorded"
+    values = {key: level or to_text(default(key, cells.model.iloc[0])) or "null" for key, level in single.items()}
+    values |= {key: ", ".join(sorted(runs[key].dropna().unique())) if key in runs else "" for key in MADE_WITH}
+    values["code"] = f"{runs.code.notna().sum()} of {len(runs)} recorded" if len(side.code) else "not recorded"
     digests = side.code.groupby("function").digest.unique()
-    return found | {f"code of {file}": ", ".join(sorted(several)) for file, several in digests.items()}
+    return values | {f"code of {file}": ", ".join(sorted(several)) for file, several in digests.items()}
 
 
 def show(first: Results, second: Results, console: Console) -> None:

@@ -58,8 +58,8 @@ def study_findings(results: Results) -> list[str]:
     asked, *others = question_names(results.grid)
     if others or not any(asked) or not cells.label.is_unique:
         return []
-    found = {family: of_family(results.grid, family) for family in CLAIMS}
-    if any(len(contrasts) != PAIRS for contrasts in found.values()):
+    contrasts_of = {family: of_family(results.grid, family) for family in CLAIMS}
+    if any(len(contrasts) != PAIRS for contrasts in contrasts_of.values()):
         return []
     majority = f"{cells.majority.mean():.3f}"
     if results.collapsed.all():
@@ -69,7 +69,7 @@ def study_findings(results: Results) -> list[str]:
             "The effects of the auxiliary loss and sharing are unknown here. More images, epochs=N with a larger N, or "
             "another task may help.",
         ]
-    means = [Contrast(family, "", "", mean_of(contrasts)) for family, contrasts in found.items()]
+    means = [Contrast(family, "", "", mean_of(contrasts)) for family, contrasts in contrasts_of.items()]
     sentences = [effect(row) for row in paired(results.grid, means).to_dict("records")]
     best = cells.loc[cells.test_acc_mean.idxmax()]
     accuracy = spread(best.test_acc_mean, best.test_acc_std)

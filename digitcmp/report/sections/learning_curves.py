@@ -82,12 +82,12 @@ def comparisons(results: Results) -> dict[str, tuple[pd.DataFrame, str]]:
         contexts.append(", ".join(level_name(key, value) for key, value in changed_levels(condition).items()))
     several = len({*contexts}) > 1
     cells = results.cells.assign(title=results.cells.label)
-    found: dict[str, tuple[pd.DataFrame, str]] = {}
+    cells_of: dict[str, tuple[pd.DataFrame, str]] = {}
     for context, group in cells.groupby(pd.Series(contexts, index=cells.index), sort=False):
         for name, labels in FIGURES.items():
-            if name not in found and {*labels} <= {*group.label} and group.label.is_unique:
-                found[name] = group.set_index("label", drop=False).loc[list(labels)], str(context) if several else ""
-    return found
+            if name not in cells_of and {*labels} <= {*group.label} and group.label.is_unique:
+                cells_of[name] = group.set_index("label", drop=False).loc[list(labels)], str(context) if several else ""
+    return cells_of
 
 
 def draw_widths(panels: dict[str, pd.DataFrame], curves: pd.DataFrame, colours: Palette) -> Drawing:
