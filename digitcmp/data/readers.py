@@ -118,12 +118,12 @@ def read_parquet(file: Path, side: int | None) -> Raw:
 
 def pop_labels(table: Any) -> np.ndarray:
     """Remove the only column of `LABELS` from a DataFrame and return its values."""
-    found = [name for name in table if name.lower() in LABELS]
-    if len(found) != 1:
+    label_columns = [name for name in table if name.lower() in LABELS]
+    if len(label_columns) != 1:
         raise DataError(f"the columns are {elided([*table])}; expected exactly one of {', '.join(LABELS)}")
-    labels = table.pop(found[0])
+    labels = table.pop(label_columns[0])
     if labels.isna().any():
-        raise DataError(f"row {labels.isna().argmax()} has no {found[0]}; expected one in every row")
+        raise DataError(f"row {labels.isna().argmax()} has no {label_columns[0]}; expected one in every row")
     return np.array(labels.tolist())
 
 

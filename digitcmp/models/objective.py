@@ -57,16 +57,16 @@ def scores(
         the two predicted classes.
     """
     compare = output.compare.float()  # in mixed precision the logits have fewer bits
-    found = {
+    values = {
         "loss": F.binary_cross_entropy_with_logits(compare, target.float()),
         "acc": binary_accuracy((compare > 0).int(), target.int(), validate_args=False),
     }
     if output.digits is not None:
         predicted, labels = output.digits.argmax(dim=2), labels_of(digits, aux_labels, classes)
-        found["digit_acc"] = multiclass_accuracy(
+        values["digit_acc"] = multiclass_accuracy(
             predicted.flatten(), labels.flatten(), classes, average="micro", validate_args=False
         )
         if aux_labels in CLASSES:
             answer = TASKS[task].holds(predicted[:, 0], predicted[:, 1])
-            found["argmax_acc"] = binary_accuracy(answer.int(), target.int(), validate_args=False)
-    return found
+            values["argmax_acc"] = binary_accuracy(answer.int(), target.int(), validate_args=False)
+    return values

@@ -60,12 +60,12 @@ def run_folders(roots: Iterable[Path]) -> list[Path]:
 
     Runs in NAME/rates, which select values for the sweep NAME, are found below that folder only.
     """
-    found = set()
+    runs = set()
     for root in roots:
         sweeps = {folder for folder in root.rglob("seed=*") if IN_A_SWEEP.search(folder.as_posix()) and folder.is_dir()}
         folders = sweeps | {file.parent for file in root.rglob(RESULT)}
-        found |= {folder for folder in folders if RATES not in folder.relative_to(root).parts}
-    return sorted(found)
+        runs |= {folder for folder in folders if RATES not in folder.relative_to(root).parts}
+    return sorted(runs)
 
 
 @contextmanager

@@ -43,8 +43,8 @@ def load_data(options: Mapping[str, Any], images: ImageSpec, crc: str | None = N
         DataError: if the number of classes or channels is not the network's, or if the file is another one.
     """
     file = options["file"]
-    if file and crc and (found := checksum(file)) != crc:
-        raise DataError(f"{file} is not the file that the run was trained on: its checksum is {found}, not {crc}")
+    if file and crc and (actual := checksum(file)) != crc:
+        raise DataError(f"{file} is not the file that the run was trained on: its checksum is {actual}, not {crc}")
     arguments = {key: options[key] for key in inspect.signature(datasets.load).parameters if key in options}
     split = {"split_seed": options["seed"]} if options["resplit"] else {}
     data = datasets.load(**arguments | split | {"root": Path(options["root"]), "side": images.side})
