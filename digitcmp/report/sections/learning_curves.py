@@ -34,7 +34,7 @@ def parts(results: Results) -> Iterator[Part]:
     if results.only_rates or curves.cell.value_counts().max() < 2:
         return
     colours = palette(cells.model)
-    drawn = {name: partial(draw_cells, *found, curves, colours) for name, found in comparisons(results).items()}
+    drawn = {name: partial(draw_cells, *group, curves, colours) for name, group in comparisons(results).items()}
     if panels := widths(results):
         drawn = {"figure5": partial(draw_widths, panels, curves, colours)} | drawn
     if not drawn and len(cells) <= MOST_CURVES:
