@@ -8,6 +8,7 @@ import io
 import json
 import re
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,6 +63,8 @@ def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
 
 def read_npz(file: Path) -> Raw:
     """Return the arrays of a .npz."""
+    if not zipfile.is_zipfile(file):  # numpy would suggest to unpickle it
+        raise DataError("it is no complete .npz; an archive written by numpy.savez is expected")
     with file.open("rb") as stream, np.load(stream) as archive:  # zipfile checks the CRC of every array
         return from_arrays(archive)
 
