@@ -71,6 +71,8 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
                     result = fit(run, folder, parts, console)
     except (MisconfigurationException, TrainingSpikeException) as error:
         raise RunError(str(error).splitlines()[0]) from None
+    except BrokenPipeError:
+        raise RunError("standard output was closed, which stopped the run; an open one is expected") from None
     except OSError as error:  # a full disk, a folder that cannot be written
         where = f": {error.filename}" if error.filename else ""
         raise RunError(f"{folder}: {error.strerror or error}{where}") from None
