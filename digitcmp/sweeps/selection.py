@@ -16,13 +16,13 @@ from digitcmp.fields import shown
 from digitcmp.files import write
 from digitcmp.runs.folder import RATES, SELECTION
 from digitcmp.runs.result import read_result
+from digitcmp.sweeps.grid import Grid
 from digitcmp.sweeps.job import Job
 
 SELECTED = "selected"  # the value of an option that the first stage selects
 EXTENSIONS = 3  # how often the list of values grows on one side
 DIGITS = 12  # of a mean accuracy; below them the order of the seeds matters
 
-Grid = Mapping[str, Any]
 Number = int | float
 Plan = Callable[[Sequence[Grid], list[str], Path], list[Job]]  # grids, typed overrides, folder
 Train = Callable[[Sequence[Job], Path], None]  # exits if a run failed
