@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from digitcmp.api import curves, effects, results, sweep, train
     from digitcmp.runs.checkpoint import load
 
+__version__ = "0.1.0"
 __all__ = ["curves", "effects", "load", "results", "sweep", "train"]
 
 

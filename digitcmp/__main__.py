@@ -5,9 +5,9 @@ import io
 import sys
 from importlib import import_module
 
+from digitcmp import __version__
 from digitcmp.config import plugins
 from digitcmp.errors import ConfigError
-from digitcmp.runs.versions import VERSION
 
 COMMANDS = {
     "train": ("train one run, or a sweep with -m", "digitcmp train model=ws3 aux=true"),
@@ -26,7 +26,7 @@ def main() -> None:
     show = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("digitcmp", epilog="\n".join(lines), formatter_class=show)
     parser.add_argument("--plugins", metavar="MODULE,...", help="modules with your networks, heads, tasks or readers")
-    parser.add_argument("--version", action="version", version=f"digitcmp {VERSION}")
+    parser.add_argument("--version", action="version", version=f"digitcmp {__version__}")
     parser.add_argument("command", metavar="COMMAND", choices=COMMANDS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     given = parser.parse_args(sys.argv[1:] or ["--help"])

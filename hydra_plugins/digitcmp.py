@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from digitcmp.sweeps import selection, study
 from digitcmp.sweeps.grid import Planner, run_of
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import process
 
@@ -72,9 +72,7 @@ class GridSweeper(Sweeper):
         is_study = config.hydra.runtime.choices.get("experiment") == study.NAME
         if is_study:
             arguments = [*arguments, *study.arguments(arguments, self.plan, root)]
-        selection.in_stages(
-            self.grids, self.rates, arguments, root, self.plan, self.train, bool(config.dry_run), bool(config.force)
-        )
+        selection.in_stages(self.grids, self.rates, arguments, root, self.plan, self.train)
         if is_study and not config.dry_run:
             study.conclude(root)
 
@@ -87,7 +85,7 @@ class GridSweeper(Sweeper):
         options += ["hydra.sweeper.rates=null"] if self.rates else []
         if root != Path(config.hydra.sweep.dir):
             options.append(f'hydra.sweep.dir="{root}"')
-        sweep(jobs, self.launch, root, config.force, config.dry_run, config.stop_on_failure, options)
+        sweep(jobs, self.launch, root, options)
 
     def launch(self, jobs: Sequence[Job]) -> Iterable[str | None]:
         """Train these jobs and yield an error or None for each."""

@@ -16,8 +16,8 @@ from digitcmp.errors import ConfigError
 from digitcmp.fields import Group, Natural, validate
 from digitcmp.files import checksum
 from digitcmp.models.scores import COMPARISON, DIGITS, NOT_TOLD_APART, exceeds, majority, rounded
+from digitcmp.runs.provenance import provenance
 from digitcmp.runs.result import read_result
-from digitcmp.runs.versions import provenance
 
 NAMES = {
     "test_acc": "accuracy",

@@ -6,10 +6,10 @@ import logging
 import warnings
 from pathlib import Path
 
+from digitcmp import __version__
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import CheckpointError
 from digitcmp.files import atomic_write
-from digitcmp.runs.versions import VERSION
 
 PIXELS = {  # by ImageSpec.drawn
     True: "values 0..255, digits light on dark; the model normalizes them itself",
@@ -85,7 +85,7 @@ def export(checkpoint: Path, file: Path) -> tuple[tuple[int, ...], list[str]]:
         no=task.no,
         classes=json.dumps(predictor.images.names),
         pixels=PIXELS[predictor.images.drawn],
-        digitcmp_version=VERSION,
+        digitcmp_version=__version__,
     )
     with atomic_write(file) as partial:
         program.save(partial, external_data=False)

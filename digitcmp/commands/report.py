@@ -119,7 +119,7 @@ def write_report(results: Results, arguments: argparse.Namespace, console: Conso
         OSError: A file cannot be written.
     """
     if arguments.test_images:
-        from digitcmp.runs.answers import answers  # slow import
+        from digitcmp.runs.saved import answers  # slow import
 
         results = replace(results, answers=answers(results.runs))
     from digitcmp.report.pages import output  # slow import; a wrong folder fails before it

@@ -1,1 +1,1 @@
-"""Runs on disk: folder, result, fingerprint of the code, checkpoint; a folder of runs as one table."""
+"""Runs on disk: folder, result, origin, checkpoint; a folder of runs as one table."""

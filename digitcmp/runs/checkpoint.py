@@ -5,7 +5,6 @@ import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from textwrap import shorten
 from typing import Any, NamedTuple
 
@@ -129,18 +128,18 @@ def load(path: str | Path) -> Predictor:
         network.load_state_dict({key.removeprefix("network."): tensor for key, tensor in weights.items()})
         predictor = Predictor(network, hparams, file)
         blank = predictor.predict(np.zeros((1, 2, *network.images.shape)))
+        if not np.isfinite(blank).all():
+            raise CheckpointError(
+                f"{file} is damaged: its network returns {blank[0]}; a finite probability is expected"
+            )
     except CheckpointError:
         raise
     except OSError as error:
         expected = "a run's folder or its checkpoint is expected"
         raise CheckpointError(f"{file} cannot be read: {error.strerror}; {expected}") from None
-    except UnpicklingError:
-        raise CheckpointError(f"{file} is not a checkpoint, or contains pickled code (rejected)") from None
     except Exception as error:  # damaged and third-party files raise many errors
         reason = shorten(f"{type(error).__name__}: {error}", 120)
         raise CheckpointError(f"{file} is damaged or not a checkpoint of train.py ({reason})") from None
-    if not np.isfinite(blank).all():
-        raise CheckpointError(f"{file} is damaged: its network returns {blank[0]}; a finite probability is expected")
     return predictor
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from digitcmp.errors import RunError, StaleError
 from digitcmp.files import checksum, write
 from digitcmp.models.scores import DIGITS
 from digitcmp.models.scores import names as score_names
-from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, METRICS, RESULT
-from digitcmp.runs.versions import versions
+from digitcmp.runs.provenance import code_files
 
 SCORES = (*score_names(aux=False), *DIGITS)
 FILES = {"metrics_crc": METRICS, "checkpoint_crc": CHECKPOINT}  # the keys of their checksums
@@ -36,7 +34,7 @@ RESULT_KEYS = (  # every other key is a setting
 
 def record_result(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     """Add the checksums to a result, write it as result.json and return it. This is a run's last step."""
-    result |= {key: checksum((folder / name).read_bytes()) for key, name in FILES.items()}
+    result |= {key: checksum(folder / name) for key, name in FILES.items()}
     result[CHECKSUM] = result_checksum(result)
     write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
@@ -57,11 +55,12 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     if not (folder / RESULT).is_file():
         return None
     try:
-        result = json.loads((folder / RESULT).read_text("utf-8"))
+        result: dict[str, Any] = json.loads((folder / RESULT).read_text("utf-8"))
         intact = {RESULT: result[CHECKSUM] == result_checksum(result)}
         for key, name in FILES.items():
-            if name == METRICS or (folder / name).exists():
-                intact[name] = has_checksum(folder / name, result[key])
+            file = folder / name
+            if name == METRICS or file.exists():
+                intact[name] = file.is_file() and checksum(file) == result[key]
         damaged = [name for name, is_intact in intact.items() if not is_intact]
     except (ValueError, LookupError, TypeError, AttributeError):  # a damaged file is any JSON, or none
         damaged = [RESULT]
@@ -69,10 +68,6 @@ def read_result(folder: Path) -> dict[str, Any] | None:
         print(f"{folder / damaged[0]} is damaged. The run counts as not finished.", file=sys.stderr)
         return None
     return result
-
-
-def has_checksum(file: Path, crc: str) -> bool:
-    return file.is_file() and checksum(file.read_bytes()) == crc
 
 
 def finished_result(folder: Path, run: Run) -> dict[str, Any] | None:
@@ -91,20 +86,7 @@ def finished_result(folder: Path, run: Run) -> dict[str, Any] | None:
                 f"{folder} holds a finished run with {key}={old}, not {key}={new}. "
                 "Choose another folder (sweep=NAME), or set force=true to replace the run."
             )
-    changed = result.get("files", {}).items() ^ fingerprint.files(run).items()
+    changed = result.get("files", {}).items() ^ code_files(run).items()
     if changed and run.stale == "ask":
         raise StaleError(f"{folder} holds this run, finished by", sorted({name for name, _ in changed}))
     return result if run.stale == "keep" or not changed else None
-
-
-def remarks_on(recorded: Iterable[str]) -> list[str]:
-    """Return a remark on each other set of versions that accepted results were made with.
-
-    Args:
-        recorded: the `versions` of each result.
-    """
-    here, lines = versions().split(", "), []
-    for made_with, n in Counter(recorded).items():
-        if others := [version for version in made_with.split(", ") if version not in here]:
-            lines.append(f"{n} finished with {', '.join(others)}; installed are {versions()}")
-    return lines

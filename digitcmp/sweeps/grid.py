@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from digitcmp.config.run import Run
 from digitcmp.errors import ConfigError
 from digitcmp.fields import shown
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 
 Grid = Mapping[str, Any]  # {key: values} with values as on the command line: 'ws2,ws3', 'range(10)'
 GRID_OF_ITS_OWN = (

@@ -12,18 +12,16 @@ from hydra import compose, initialize_config_dir
 
 from digitcmp.config import trainer
 from digitcmp.config.conf import CONF, files
-from digitcmp.config.groups import DataConfig
-from digitcmp.config.run import RENAMED, Run, defaults
+from digitcmp.config.run import RENAMED, Run, defaults, known_keys
 from digitcmp.errors import ConfigError, RunError
-from digitcmp.models.optimizers import OptimizerArguments
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import CONFIG
 from digitcmp.sweeps.grid import OF_A_SWEEP, run_of, typed
 from digitcmp.training import process  # noqa: F401  registers what conf/config.yaml refers to
 
 NOT_TYPED = (*OF_A_SWEEP, "study", "logger", "pictures", "model.lr", "model.lr_aux")  # they change no number of a run
-PARTS = ("model.", "head.", "optimizer.", "schedule.")
-CHOICES = {"model": "model", "dataset": "data", "head": "head", "optimizer": "optimizer", "schedule": "schedule"}
+PARTS = ("head", "optimizer", "schedule")
+CHOICES = {"model": "model", "data": "dataset", **{part: part for part in PARTS}}  # groups, and their settings
 
 
 def command(run: Mapping[str, Any]) -> str:
@@ -37,17 +35,17 @@ def command(run: Mapping[str, Any]) -> str:
     """
     file = Path(run["path"]) / CONFIG
     options = leaves(yaml.safe_load(file.read_text("utf-8"))) if file.is_file() else row_options(run)
-    chosen = {setting: run.get(setting) for setting in CHOICES}
+    chosen = {group: run.get(setting) for group, setting in CHOICES.items()}
     words = [
-        f"{CHOICES[setting]}={name}"
-        for setting, name in chosen.items()
-        if name in files(CHOICES[setting]) and name != defaults().get(setting)
+        f"{group}={name}"
+        for group, name in chosen.items()
+        if name in files(group) and name != defaults().get(CHOICES[group])
     ]
     # other data can have too few images for the default numbers of pairs
     base = leaves(composed(*(word for word in words if not word.startswith("data="))).model_dump())
-    base |= leaves({"data": files("data").get(str(run.get("dataset")), {})})
+    base |= leaves({"data": files("data").get(str(chosen["data"]), {})})
     if file.is_file():  # a third-party backbone or optimizer lacks arguments of the default
-        words += [f"~{key}" for key in base if key not in options and key.startswith(PARTS)]
+        words += [f"~{key}" for key in base if key not in options and key.startswith(("model.", *PARTS))]
     for key, value in options.items():
         if key in ("lr", "seed") or (value != base.get(key) and not key.startswith(NOT_TYPED)):
             words.append(f"{'' if key in base else '++'}{key}={value_text(value)}")
@@ -80,41 +78,27 @@ def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def row_options(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the settings in the name of a run's cell, with the values of its row."""
     keys = [part.partition("=")[0] for part in run["cell"].split(",")]
-    known = {key: run[key] for key in [*keys, "seed"] if key in run and key not in ("optimizer", "schedule")}
-    # a column with gaps has floats in place of integers
-    whole = {key: int(value) for key, value in known.items() if isinstance(value, float) and value.is_integer()}
-    return {option(key): value for key, value in (known | whole).items()}
+    return {option(key): run[key] for key in [*keys, "seed"] if key in run and key not in ("optimizer", "schedule")}
 
 
 def option(setting: str) -> str:
     """Return the option of a setting: 'train_pairs' -> 'data.train_pairs'."""
-    places = {setting: option for option, setting in RENAMED.items()}
+    keys = [*known_keys(), *(f"trainer.{key}" for key in trainer.options().model_fields), *Run.model_fields]
+    options = {key.rpartition(".")[2]: key for key in keys} | {setting: key for key, setting in RENAMED.items()}
     group, _, argument = setting.partition("_")
-    if setting in places or setting in Run.model_fields:
-        return places.get(setting, setting)
-    if group in ("head", "optimizer", "schedule"):
-        return f"{group}.{argument}"
-    groups: dict[str, Mapping[str, Any]] = {
-        "data": DataConfig.model_fields,
-        "optimizer": OptimizerArguments.model_fields,
-    }
-    groups |= {"trainer": trainer.options().model_fields}
-    return f"{next((name for name, keys in groups.items() if setting in keys), 'model')}.{setting}"
+    return options.get(setting, f"{group}.{argument}" if group in PARTS else f"model.{setting}")
 
 
 def value_text(value: Any) -> str:
-    """Return a value in Hydra's syntax. A plain word has no quotes."""
+    """Return a value in Hydra's syntax. A plain word has no quotes; a column with gaps has floats for integers."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value)
     return str(value) if is_word and isinstance(yaml.safe_load(str(value)), str) else typed(value)
 
 
 def find_run(results: Results, cell: str, seed: str) -> dict[str, Any]:
-    """Return the row of a run.
-
-    Args:
-        results: the runs of a report.
-        cell: the title, label or name of its cell.
-        seed: its seed.
+    """Return the row of a run in a report by the title, label or name of its cell, and its seed.
 
     Raises:
         ConfigError: if there is no such run.

@@ -4,6 +4,7 @@ A cell with `lr: selected` is first trained at each value of `rates`, in NAME/ra
 validation accuracy is selected; test scores are never read.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -17,7 +18,7 @@ from digitcmp.files import write
 from digitcmp.runs.folder import RATES, SELECTION
 from digitcmp.runs.result import read_result
 from digitcmp.sweeps.grid import Grid
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 
 SELECTED = "selected"  # the value of an option that the first stage selects
 EXTENSIONS = 3  # how often the list of values grows on one side
@@ -74,25 +75,24 @@ class Cell:
             added.append(best * 2)
         return [number for number in added if number not in values]
 
-    def row(self, means: Mapping[Number, float], final: Job) -> dict[str, Any]:
+    def row(self, means: Mapping[Any, float], final: Job) -> dict[str, Any]:
         """Return the cell's row of selected.csv.
 
         Args:
             means: the mean validation accuracy of each value.
             final: a run of the second stage at the selected value.
         """
-        best, values = select(means), list(means)
+        best, values = select(means), [None, *means, None]
         place = values.index(best)
-        lower, upper = values[:place][-1:], values[place + 1 :][:1]
+        lower, upper = values[place - 1], values[place + 1]
         row: dict[str, Any] = {
             "cell": final.run.cell_name,
             "option": self.option,
             "value": best,
             "val_acc": means[best],
         }
-        for side, near in (("lower", lower), ("upper", upper)):
-            row |= {side: near[0] if near else None, f"{side}_val_acc": means[near[0]] if near else None}
-        return row | {"at_end": not lower or not upper, "seeds": " ".join(map(str, self.seeds))}
+        row |= {"lower": lower, "lower_val_acc": means.get(lower), "upper": upper, "upper_val_acc": means.get(upper)}
+        return row | {"at_end": None in (lower, upper), "seeds": " ".join(map(str, self.seeds))}
 
 
 def select(means: Mapping[Number, float]) -> Number:
@@ -208,40 +208,20 @@ def selected(tuned: Iterable[Cell], plan: Plan) -> tuple[list[Job], list[dict[st
     return finals, rows
 
 
-def undecided(cell: Cell) -> list[Job]:
-    """Return the runs of the second stage in folders named `lr=selected`, for a plan that is only printed."""
-    option = cell.option.rpartition(".")[2]
-    jobs = []
-    for job in cell.finals:
-        parts = job.folder.parent.name.split(",")
-        parts = [f"{option}={SELECTED}" if part.startswith(f"{option}=") else part for part in parts]
-        jobs.append(replace(job, folder=job.folder.parents[1] / ",".join(parts) / job.folder.name))
-    return jobs
+def undecided(job: Job, option: str) -> Job:
+    """Return a run of the second stage in a folder named `lr=selected`, for a plan that is only printed."""
+    name = re.sub(rf"\b({option.rpartition('.')[2]})=[^,]*", rf"\1={SELECTED}", job.folder.parent.name)
+    return replace(job, folder=job.folder.parents[1] / name / job.folder.name)
 
 
-def in_stages(
-    grids: Sequence[Grid],
-    rates: Grid,
-    arguments: list[str],
-    root: Path,
-    plan: Plan,
-    train: Train,
-    dry_run: bool = False,
-    force: bool = False,
-) -> None:
+def in_stages(grids: Sequence[Grid], rates: Grid, arguments: list[str], root: Path, plan: Plan, train: Train) -> None:
     """Train a sweep, the runs that select values first. A sweep without `selected` has one stage.
 
     The second stage starts when all runs of the first one are finished.
 
     Args:
-        grids: the grids of the sweep.
-        rates: {key: values} of the runs that select a value.
-        arguments: the typed overrides.
-        root: the folder of the sweep.
-        plan: plans the runs of some grids.
+        grids, rates, arguments, plan, root: see `cells`.
         train: trains the unfinished ones of some runs, and exits if one failed. In a dry run it prints them.
-        dry_run: whether to print the plan and train nothing.
-        force: whether finished runs are trained again.
 
     Raises:
         ConfigError: see `cells`.
@@ -250,17 +230,18 @@ def in_stages(
     others = plan(plain, arguments, root)
     if not tuned:
         return train(others, root)
-    while not force and extend(tuned, plan):  # extensions of an earlier start
+    run, option = tuned[0].finals[0].run, tuned[0].option
+    while not run.force and extend(tuned, plan):  # extensions of an earlier start
         pass
     train([job for cell in tuned for job in cell.trials], root / RATES)
-    while not dry_run and (added := extend(tuned, plan)):
-        listed = ", ".join(f"{number:g}" for number in sorted({value(job, tuned[0].option) for job in added}))
-        print(f"\nThe best {tuned[0].option} is at an end of its list. Trying {listed}", flush=True)
+    while not run.dry_run and (added := extend(tuned, plan)):
+        listed = ", ".join(f"{number:g}" for number in sorted({value(job, option) for job in added}))
+        print(f"\nThe best {option} is at an end of its list. Trying {listed}", flush=True)
         train(added, root / RATES)
-    if dry_run and not all(cell.means() for cell in tuned):
-        return train([*(job for cell in tuned for job in undecided(cell)), *others], root)
+    if run.dry_run and not all(cell.means() for cell in tuned):
+        return train([*(undecided(job, option) for cell in tuned for job in cell.finals), *others], root)
     finals, rows = selected(tuned, plan)
-    if not dry_run:
+    if not run.dry_run:
         record(root / RATES / SELECTION, rows)
         print(f"\n{summary(rows)}", flush=True)
     train([*finals, *others], root)

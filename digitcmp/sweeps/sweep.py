@@ -11,33 +11,22 @@ from pathlib import Path
 
 from digitcmp.errors import RunError, StaleError
 from digitcmp.files import outcome
-from digitcmp.runs.result import DATA_REMARKS, finished_result, remarks_on
-from digitcmp.sweeps.job import Job
-from digitcmp.sweeps.launch import Launch, launch_all
+from digitcmp.runs.provenance import remarks_on
+from digitcmp.runs.result import DATA_REMARKS, finished_result
+from digitcmp.sweeps.jobs import Job, Launch, launch_all
 from digitcmp.sweeps.watcher import SweepProgress
 
 STOPPED = "stopped. Start the sweep again to train the unfinished runs."
 LONGEST_END = 30.0  # seconds that ending the workers may take, usually below one
 
 
-def sweep(
-    jobs: Sequence[Job],
-    launch: Launch,
-    root: Path,
-    force: bool,
-    dry_run: bool,
-    stop_on_failure: bool,
-    options: Sequence[str],
-) -> None:
+def sweep(jobs: Sequence[Job], launch: Launch, root: Path, options: Sequence[str]) -> None:
     """Skip the finished runs, train the others and list those that failed. Exit with 1 if any did.
 
     Args:
-        jobs: the runs of the sweep.
+        jobs: the runs of the sweep, which have the same `force`, `dry_run` and `stop_on_failure`.
         launch: trains jobs and returns an error or None for each.
         root: the sweep's folder.
-        force: whether to train finished runs again.
-        dry_run: whether to print the plan and train nothing.
-        stop_on_failure: whether to stop at the first run that fails.
         options: the arguments that the command of a single run needs before its overrides.
 
     Raises:
@@ -45,31 +34,31 @@ def sweep(
         StaleError: if other code finished a run and `stale` is ask.
         OSError: if a folder cannot be read or written.
     """
+    run = jobs[0].run
     to_do, versions, changed = [], [], []
     for job in jobs:
         try:
-            if result := None if force else finished_result(job.folder, job.run):
+            if result := None if run.force else finished_result(job.folder, job.run):
                 versions.append(result["versions"])
             else:
                 to_do.append(job)
         except StaleError as error:
             changed.append(error.files)
-    if dry_run:
+    if run.dry_run:
         print_plan(jobs, to_do)
     if changed:
         files = list(dict.fromkeys(name for names in changed for name in names))
         raise StaleError(f"{len(changed)} of {len(jobs)} runs were finished by", files)
-    if not dry_run:
-        print(f"{len(jobs)} runs in {root}, {len(versions)} finished before", flush=True)
+    if run.dry_run:
+        return
+    print(f"{len(jobs)} runs in {root}, {len(versions)} finished before", flush=True)
     for line in remarks_on(versions):
         print(line, flush=True)
-    if dry_run:
-        return
     end_at_signals()
     for job in to_do:
         job.folder.mkdir(parents=True, exist_ok=True)  # a report counts an empty folder as a missing run
     try:
-        with SweepProgress(to_do, len(jobs), stop_on_failure):
+        with SweepProgress(to_do, len(jobs), run.stop_on_failure):
             launch_all(to_do, launch)
     except SystemExit:
         outcome(error=(errors(to_do) or [STOPPED])[-1])

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from digitcmp.runs.folder import CONFIG
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 
 SPEED_PERIOD = 24 * 3600.0  # seconds of the sweep that determine the remaining time
 
@@ -22,21 +22,20 @@ class SweepProgress:
 
     Args:
         jobs: the runs to train.
-        total_runs: the number of all runs of the sweep.
+        total: the number of all runs of the sweep.
         stop_on_failure: whether to end the sweep when a run fails.
     """
 
-    def __init__(self, jobs: Sequence[Job], total_runs: int, stop_on_failure: bool) -> None:
-        self.waiting, self.failed = list(jobs), 0
-        self.total, self.stop_on_failure = total_runs, stop_on_failure
+    def __init__(self, jobs: Sequence[Job], total: int, stop_on_failure: bool) -> None:
+        self.waiting, self.total, self.stop_on_failure = list(jobs), total, stop_on_failure
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
-        self.console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         columns = BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
         self.bar = Progress(
-            *columns, console=self.console, disable=not self.console.is_terminal, speed_estimate_period=SPEED_PERIOD
+            *columns, console=console, disable=not console.is_terminal, speed_estimate_period=SPEED_PERIOD
         )
-        self.task = self.bar.add_task("starting workers", total=total_runs, completed=total_runs - len(jobs))
+        self.task = self.bar.add_task("starting workers", total=total, completed=total - len(jobs))
 
     def __enter__(self) -> "SweepProgress":
         self.bar.start()
@@ -59,13 +58,11 @@ class SweepProgress:
             if result := job.result:
                 self.end(job, f"test accuracy {result['test_acc']:.4f}  {result['fit_seconds']:.1f} s")
             elif error := job.error:
-                self.failed += 1
                 self.end(job, f"FAILED: {error}")
                 if self.stop_on_failure:
                     os.kill(os.getpid(), signal.SIGTERM)
         if running := sum(job.wrote(CONFIG) for job in self.waiting):
-            failed = f", {self.failed} failed" if self.failed else ""
-            self.bar.update(self.task, description=f"{running} running{failed}")
+            self.bar.update(self.task, description=f"{running} running")
 
     def end(self, job: Job, outcome: str) -> None:
         """Report a run that has ended, with its result or its error."""
@@ -73,4 +70,4 @@ class SweepProgress:
         self.bar.advance(self.task)
         seconds = self.bar.tasks[0].time_remaining
         left = f", {timedelta(seconds=round(seconds))} left" if seconds and self.waiting else ""
-        self.console.print(f"[{self.total - len(self.waiting)}/{self.total}] {job.title}  {outcome}{left}")
+        self.bar.console.print(f"[{self.total - len(self.waiting)}/{self.total}] {job.title}  {outcome}{left}")

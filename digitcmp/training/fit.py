@@ -1,6 +1,7 @@
 """Train one run, from its configuration to its result."""
 
 import dataclasses
+import json
 import math
 import sys
 import time
@@ -22,13 +23,13 @@ from digitcmp.data.labels import CLASSES
 from digitcmp.data.pairs import Batch
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import RunError
+from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.network import PairOutput, concatenate
 from digitcmp.models.scores import majority, rounded
-from digitcmp.runs import fingerprint
 from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock
-from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result, remarks_on
-from digitcmp.runs.versions import provenance
+from digitcmp.runs.provenance import code_files, provenance, remarks_on
+from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result
 from digitcmp.training import assembly, process, progress
 from digitcmp.training.assembly import Parts, creating
 from digitcmp.training.loggers import exclusive
@@ -99,7 +100,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         RunError: if the folder holds other files, or if a callback stops the run before its first epoch has ended.
         FloatingPointError: if a loss is not finite.
     """
-    origin, files = provenance(), fingerprint.files(run)
+    origin, files = provenance(), code_files(run)
     params = parts.module.network.params
     for line in (progress.header(run, params, parts.device), *parts.data.remarks):
         console.print(line)
@@ -135,7 +136,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         **origin,
         **({DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
         "config_hash": run.config_hash,
-        "code": fingerprint.code(files),
+        "code": checksum(json.dumps(files, sort_keys=True).encode()),
         "files": files,
     }
     parts.trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)

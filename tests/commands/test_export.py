@@ -15,7 +15,6 @@ from saved import checkpoint
 import digitcmp
 from digitcmp.commands import export
 from digitcmp.data import datasets
-from digitcmp.runs.versions import VERSION
 
 PAIRS = datasets.load("mnist", Path()).test.images[:46].reshape(23, 2, 14, 14).astype(np.float32)
 
@@ -54,7 +53,7 @@ def test_metadata(exported: dict[str, tuple[Path, Path]]) -> None:
         assert (metadata["label"], metadata["yes"], metadata["no"]) == (label, "first <= second", "first > second")
         assert metadata["question"] == "Is the first <= the second?"
         assert json.loads(metadata["classes"]) == [str(digit) for digit in range(10)]
-        assert "0..255" in metadata["pixels"] and metadata["digitcmp_version"] == VERSION
+        assert "0..255" in metadata["pixels"] and metadata["digitcmp_version"] == digitcmp.__version__
 
 
 def test_an_earlier_export_is_replaced(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:

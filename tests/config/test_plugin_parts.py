@@ -19,7 +19,7 @@ from digitcmp.data.sources import READERS as REGISTERED
 from digitcmp.data.tasks import TASKS
 from digitcmp.errors import ConfigError, DataError
 from digitcmp.models.heads import HEADS
-from digitcmp.runs import fingerprint
+from digitcmp.runs.provenance import code_files
 
 READERS = '''
 from __future__ import annotations
@@ -242,7 +242,7 @@ def test_an_optimizer_and_a_task_are_trained_and_recorded(lab: Path, train: Trai
     result = json.loads((lab / "out/result.json").read_text())
     assert (result["optimizer"], result["task"]) == ("parts.SignSGD(weight_decay=0.1)", "above")
     assert any(name.endswith("/parts.py") for name in result["files"])
-    plain = fingerprint.files(Run.of(nested()))
+    plain = code_files(Run.of(nested()))
     assert not any(name.endswith("/parts.py") for name in plain)
     refused = train("--config-dir=own", *own, "optimizer.lr_decay=1", "hydra.run.dir=other", code=1).stderr
     assert "optimizer: parts.SignSGD cannot be created: " in refused and "lr_decay" in refused

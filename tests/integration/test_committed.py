@@ -12,7 +12,7 @@ from hydra.types import RunMode
 import digitcmp
 from digitcmp.sweeps import selection
 from digitcmp.sweeps.grid import Planner
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 
 ROWS = pd.read_csv(ROOT / "multirun/table1/report/runs.csv").set_index("config_hash")
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import Run
 from records import report
 
-import digitcmp.runs.answers
+import digitcmp.runs.saved
 from digitcmp.report.contrasts.shared_images import shared_variance, widened
 
 SWEEP = ("-m", "model=ws2", "aux=false,true", "seed=0,1,2", "epochs=2", "data.train_pairs=100", "data.val_pairs=20")
@@ -98,6 +98,6 @@ def test_report_with_test_images(train: Run, tmp_path: Path, monkeypatch: pytest
     needed = r"--test-images needs the checkpoints and data of the runs: .*seed=0 cannot be read: .*\n"
     assert re.fullmatch(needed, report(archive, "--test-images", code=2).stderr)
 
-    monkeypatch.setattr(digitcmp.runs.answers, "SAME", -1.0)
+    monkeypatch.setattr(digitcmp.runs.saved, "SAME", -1.0)
     refused = report(folder, "--test-images", code=2)
     assert "the same accuracy is expected. Train the run again.\n" in refused.stderr

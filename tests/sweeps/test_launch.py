@@ -7,8 +7,7 @@ import pytest
 from configs import run
 
 from digitcmp.runs.folder import CONFIG
-from digitcmp.sweeps.job import Job
-from digitcmp.sweeps.launch import ENDED, LAUNCHES, launch_all
+from digitcmp.sweeps.jobs import ENDED, LAUNCHES, Job, launch_all
 
 pytestmark = pytest.mark.pure
 

@@ -14,7 +14,7 @@ from digitcmp.errors import ConfigError
 from digitcmp.runs.folder import RATES, RESULT, lock, run_folders
 from digitcmp.sweeps import selection
 from digitcmp.sweeps.grid import Planner
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 from digitcmp.sweeps.selection import Cell, select
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")

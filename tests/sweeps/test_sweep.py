@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from digitcmp.runs.folder import RESULT, lock
 from digitcmp.runs.result import read_result, record_result
-from digitcmp.sweeps.launch import LAUNCHES
+from digitcmp.sweeps.jobs import LAUNCHES
 from hydra_plugins.digitcmp import LocalLauncher
 
 QUICK = ("epochs=1", "data.train_pairs=40", "data.val_pairs=40", "data.test_pairs=40")

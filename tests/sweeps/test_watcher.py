@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from configs import run
 
-from digitcmp.sweeps.job import Job
+from digitcmp.sweeps.jobs import Job
 from digitcmp.sweeps.watcher import SweepProgress
 
 
