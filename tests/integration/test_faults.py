@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import pickle
 import random
-import shlex
 import shutil
 import signal
 import subprocess
@@ -16,12 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import torch
 from conftest import FORK, Program, Start, numbers, until, written
 
-import digitcmp
-from digitcmp.errors import CheckpointError
-from digitcmp.models.module import DigitComparison
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, RESULT, lock
 from digitcmp.runs.result import CHECKSUM, read_result
 
@@ -141,21 +135,6 @@ def test_sigkill_before_every_step_of_writing(tmp_path: Path, whole: Numbers) ->
     assert kills >= 15
 
 
-@pytest.mark.faults
-def test_twenty_sigkills_at_random_moments(tmp_path: Path, whole: Numbers) -> None:
-    begin = time.monotonic()
-    assert once(tmp_path, *RUN)[0] == 0
-    takes = time.monotonic() - begin
-    rng = random.Random(6)
-    kills = 0
-    while kills < 20:
-        process = Program(tmp_path, *RUN, "force=true")
-        process.join(rng.uniform(0, takes))
-        process.kill()
-        kills += process.done(None).returncode == -signal.SIGKILL
-        completes(tmp_path, whole)
-
-
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 @pytest.mark.parametrize("times", [1, 2])
 def test_stopped_while_it_trains(tmp_path: Path, whole: Numbers, stop: signal.Signals, times: int, code: int) -> None:
@@ -267,19 +246,6 @@ def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
     assert completes(tmp_path, whole)
 
 
-def test_a_run_that_raises(tmp_path: Path) -> None:
-    """One of three runs diverges. The others finish, the failed run's command is printed, and the exit code is 1."""
-    three = ("-m", *QUICK, "lr=1e-3,1e30,2e-3", "hydra/launcher=basic")
-    code, text = once(tmp_path, *three)
-    assert code == 1 and "1 not finished:" in text and "Lower lr" in text
-    assert "lr=1e+30" in shlex.split(text.splitlines()[-1])
-    results = sorted(tmp_path.rglob(RESULT))
-    assert len(results) == 2
-    before = written(result.parent for result in results)
-    assert once(tmp_path, *three)[0] == 1
-    assert written(result.parent for result in results) == before
-
-
 def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     code, text = once(tmp_path, *RUN, "lr=1e30")
     assert code == 1 and "the val loss is nan in epoch 1: training diverged. Lower lr." in text
@@ -315,23 +281,6 @@ def test_a_kill_leaves_no_lock_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / LOCK).exists()  # the lock file of the killed process is removed too
 
 
-def test_waiting_for_a_lock_costs_nothing(tmp_path: Path) -> None:
-    """Two seconds of waiting take less than .1 s of processor time."""
-
-    def wait() -> None:
-        before = time.process_time()
-        with lock(tmp_path):
-            (tmp_path / "seconds").write_text(str(time.process_time() - before))
-
-    with lock(tmp_path):
-        waiting = FORK.Process(target=wait)
-        waiting.start()
-        time.sleep(2)
-        assert waiting.is_alive()
-    waiting.join(60)
-    assert float((tmp_path / "seconds").read_text()) < 0.1
-
-
 def test_locks_exclude_each_other(tmp_path: Path) -> None:
     """Eight processes increment a counter twenty times each while the lock file is created and removed."""
     (tmp_path / "count").write_text("0")
@@ -347,24 +296,6 @@ def test_locks_exclude_each_other(tmp_path: Path) -> None:
     for process in processes:
         process.join(120)
     assert (tmp_path / "count").read_text() == "160"
-
-
-class Malicious:
-    """An object whose pickle creates the folder `ran` when it is loaded."""
-
-    def __reduce__(self) -> tuple:
-        return os.mkdir, ("ran",)
-
-
-def test_a_checkpoint_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    checkpoint = torch.load(finished / CHECKPOINT, weights_only=True)
-    torch.save(checkpoint | {"callbacks": Malicious()}, "evil.ckpt")
-    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
-        DigitComparison.load_from_checkpoint("evil.ckpt", weights_only=True)
-    with pytest.raises(CheckpointError, match="evil.ckpt"):
-        digitcmp.load("evil.ckpt")
-    assert not Path("ran").exists()
 
 
 def workers(parent: int) -> list[int]:

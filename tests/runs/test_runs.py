@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from configs import run
-from conftest import ROOT, Run
+from conftest import Run
 
 from digitcmp.runs.folder import claim, run_folders
 from digitcmp.runs.provenance import git_commit
@@ -73,19 +72,6 @@ def test_a_folder_with_the_remains_of_a_failed_run_is_claimed(tmp_path: Path) ->
         (tmp_path / name).touch()
     claim(tmp_path, run())
     assert [file.name for file in tmp_path.iterdir()] == ["config.yaml"]
-
-
-def test_an_installed_copy_has_its_configuration_inside(tmp_path: Path) -> None:
-    """The layout is that of an installation by pyproject.toml. `.ci/run` tests a real installation."""
-    site = tmp_path / "site/digitcmp"
-    site.mkdir(parents=True)
-    for file in (ROOT / "digitcmp").iterdir():
-        (site / file.name).symlink_to(file)
-    (site / "conf").symlink_to(ROOT / "conf")
-    code = "import digitcmp, digitcmp.config.conf as c; print(digitcmp.__file__, c.CONF, c.config_yaml()['epochs'])"
-    line = [sys.executable, "-c", code]
-    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "site"})
-    assert done.stdout.split()[1].endswith("site/digitcmp/conf"), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from conftest import Run, Start, numbers, until, written
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
-from image_sets import save_npz
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitcmp.runs.folder import RESULT, lock
@@ -121,20 +120,6 @@ def test_dry_run_writes_nothing(train: Run, tmp_path: Path) -> None:
     assert [line.split()[:4] for line in lines[:2]] == [["0", "of", "2", "finished"]] * 2
     assert lines[2] == "4 runs, 0 finished"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_two_and_two_point_zero_are_one_cell(train: Run) -> None:
-    planned = train("-m", "model=ws2", "aux=true", "aux_weight=2,2.0", "lr=1,1.0", "dry_run=true").stdout.splitlines()
-    assert planned[0] == "   0 of 1 finished  AL3    model=ws2,aux=true,lr=1.0,aux_weight=2.0"
-    assert planned[1].startswith("1 runs, 0 finished")
-
-
-def test_another_sweeper_chooses_its_own_folders(train: Run, tmp_path: Path) -> None:
-    """Hydra's basic sweeper trains both runs, on a data set in a file."""
-    save_npz(tmp_path / "own.npz")
-    own = ("data=npz", "data.file=own.npz", "data.train_pairs=20", "data.val_pairs=5", "data.test_pairs=20", "epochs=1")
-    train("-m", *own, "model=ws2", "seed=0,1", "hydra/sweeper=basic", "hydra/launcher=basic")
-    assert len(list((tmp_path / "multirun").rglob("result.json"))) == 2
 
 
 @pytest.mark.parametrize(
