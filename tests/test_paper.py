@@ -1,8 +1,9 @@
 """Tests of the paper's names and numbers."""
 
-import math
-
+import numpy as np
+import pandas as pd
 import pytest
+import scipy.stats
 from omegaconf import OmegaConf
 
 from digitcmp import paper
@@ -11,49 +12,46 @@ from digitcmp.report.contrasts.accuracy_effects import papers
 from digitcmp.report.contrasts.cell_grid import Contrast
 
 
-def test_every_cell_has_a_name_a_number_and_a_rate() -> None:
+def test_names_numbers_and_rates_of_the_cells() -> None:
     labels = [paper.label(model, aux) for model, aux in paper.CELLS]
     assert labels == ["FCNN1", "FCNN2", "FCNN3", "WS1", "WS2", "WS3", "AL1", "AL2", "AL3", "AL4"]
     assert set(labels) == paper.ACCURACY.keys() == paper.LEARNING_RATES.keys()
-
-
-@pytest.mark.parametrize(
-    ("cell", "label"),
-    [
-        (("ws2", True), "AL3"),
-        (("fcnn1", True), "FCNN1+AL"),
-        (("convnet", True), "convnet+AL"),
-        (("ws3", False, "ordinal"), "WS3+ordinal"),
-    ],
-)
-def test_names(cell: tuple[str, bool], label: str) -> None:
-    assert paper.label(*cell) == label
-
-
-@pytest.mark.parametrize("model", [model for model, aux in paper.CELLS if aux])
-def test_learning_rates_with_the_auxiliary_loss_are_those_of_table_ii(model: str) -> None:
-    recipe = OmegaConf.load(CONF / "model" / f"{model}.yaml")
-    assert recipe.lr_aux == paper.LEARNING_RATES[paper.label(model, aux=True)]
+    assert paper.label("fcnn1", True) == "FCNN1+AL" and paper.label("convnet", True) == "convnet+AL"
+    assert paper.label("ws3", False, "ordinal") == "WS3+ordinal"
+    for model in (model for model, aux in paper.CELLS if aux):  # Table II
+        recipe = OmegaConf.load(CONF / "model" / f"{model}.yaml")
+        assert recipe.lr_aux == paper.LEARNING_RATES[paper.label(model, aux=True)]
 
 
 def condition(model: str, aux: bool, **changes: str) -> dict[str, str]:
     return {"model": model, "aux": "true" if aux else "", "head": "", **changes}
 
 
-def difference(*sides: dict[str, str]) -> float:
+def difference(*sides: dict[str, str]) -> pd.Series:
     """Return the published difference of two conditions, or of four: the first difference minus the second."""
     weights = dict(enumerate((1.0, -1.0, -1.0, 1.0)[: len(sides)]))
-    return float(papers(dict(enumerate(sides)), [Contrast("", "", "", weights)]).published[0])
+    return papers(dict(enumerate(sides)), [Contrast("", "", "", weights)]).iloc[0]
 
 
 def test_the_papers_own_differences() -> None:
     fcnn3, al1, ws2, al3 = (condition(model, aux) for model in ("fcnn3", "ws2") for aux in (False, True))
-    assert difference(al1, fcnn3) == pytest.approx(0.050)  # Table I: .881 - .831
-    assert difference(ws2, fcnn3) == pytest.approx(0.014)  # .845 - .831
-    assert difference(al3, ws2, al1, fcnn3) == pytest.approx(0.007)  # .057 - .050
-    assert math.isnan(difference(condition("fcnn1", True), condition("fcnn1", False)))  # the paper has no FCNN1+AL
-    assert math.isnan(difference(al1, condition("fcnn3", False, epochs="50")))
-    assert math.isnan(difference(al1, condition("fcnn3", True, normalize="false")))  # the paper has a single AL1
+    assert difference(al1, fcnn3).published == pytest.approx(0.050)  # Table I: .881 - .831
+    assert difference(al3, ws2, al1, fcnn3).published == pytest.approx(0.007)  # .057 - .050
+    for sides in (
+        (condition("fcnn1", True), condition("fcnn1", False)),  # the paper has no FCNN1+AL
+        (al1, condition("fcnn3", False, epochs="50")),
+        (al1, condition("fcnn3", True, normalize="false")),  # the paper has a single AL1
+    ):
+        assert np.isnan(difference(*sides).published)
+    # Welch's interval of .845 +- .014 - .831 +- .008, ten runs each; WS3 has no published standard deviation
+    row = difference(ws2, fcnn3)
+    error = ((0.014**2 + 0.008**2) / 10) ** 0.5
+    freedom = (0.014**2 + 0.008**2) ** 2 / ((0.014**4 + 0.008**4) / 9)
+    half = scipy.stats.t.ppf(0.975, freedom) * error
+    found = (row.published, row.published_low, row.published_high)
+    assert found == pytest.approx((0.014, 0.014 - half, 0.014 + half))
+    row = difference(condition("ws3", False), condition("ws1", False))
+    assert row.published == pytest.approx(0.026) and np.isnan(row.published_low)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +59,15 @@ def test_the_papers_own_differences() -> None:
     [
         (("ws3", True), {}, True, True),
         (("ws3", True), {"data_seed": "0", "shuffle": "false"}, True, True),
+        (("ws3", True), {"normalize": "false", "test_pairs": "500"}, True, True),
         (("fcnn2", False), {"hidden": "300-150-50"}, True, True),
         (("fcnn2", False), {"hidden": "300-50"}, False, False),
         (("ws3", True), {"schedule": "cosine"}, False, True),
+        (("ws3", True), {"epochs": "50", "augment": "true"}, False, True),
         (("ws3", True), {"task": "sum"}, False, False),
+        (("ws3", True), {"train_pairs": "500"}, False, False),
+        (("ws3", True), {"dataset": "kmnist"}, False, False),
+        (("ws3", True), {"head": "ordinal"}, False, False),
         (("ws3", True), {"regularization": "dropout"}, False, False),
         (("convnet", True), {}, True, False),
         (("fcnn1", True), {}, True, False),

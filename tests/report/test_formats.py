@@ -1,7 +1,5 @@
 """Tests of values formatted as text."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,53 +7,45 @@ from digitcmp.report.formats import P_VALUE, estimated, interval, seeds, spread,
 from digitcmp.report.loading.settings import default, level_name, literal
 
 pytestmark = pytest.mark.pure
+NAN = float("nan")
 
 
 @pytest.mark.parametrize(
-    ("value", "form", "text"),
+    ("made", "text"),
     [
-        ([300, 150, 50], "", "300-150-50"),
-        (None, "", ""),
-        (float("nan"), ".3f", ""),
-        (np.bool_(True), "", "true"),
-        (0.0005, "", "0.0005"),
-        (1000, "", "1000"),
-        (1000, ",", "1,000"),
-        (0.1, "+.2f", "+0.10"),
-        ("letters", "", "letters"),
+        (to_text([300, 150, 50]), "300-150-50"),
+        (to_text(None), ""),
+        (to_text(NAN, ".3f"), ""),
+        (to_text(np.bool_(True)), "true"),
+        (to_text(0.0005), "0.0005"),
+        (to_text(1000), "1000"),
+        (to_text(1000, ","), "1,000"),
+        (to_text(0.1, "+.2f"), "+0.10"),
+        (to_text("letters"), "letters"),
+        (to_text(0.0009, P_VALUE), "<0.001"),
+        (to_text(0.031, P_VALUE), "0.031"),
+        (to_text(NAN, P_VALUE), ""),
+        (spread(0.845, 0.0141), "0.845 ± 0.014"),
+        (spread(0.9906, 0.00104), "0.9906 ± 0.0010"),  # four decimals from .98 on
+        (spread(0.845, NAN), "0.845"),
+        (spread(NAN, NAN), ""),
+        (interval(0.8351, 0.8549), "[0.835, 0.855]"),
+        (interval(NAN, NAN), ""),
+        (interval(0.8351, 0.8549, n=2), "[0.835, 0.855] †"),
+        (interval(-0.01, 0.02, "+.3f"), "[-0.010, +0.020]"),
+        (estimated(0.012, -0.01, 0.034), "+0.012 [-0.010, +0.034]"),
+        (seeds([10, 10]), "n = 10 seeds"),
+        (seeds([3, 2]), "n = 2 to 3 seeds"),
+        (level_name("schedule", "cosine"), "cosine"),
+        (level_name("augment", "true"), "augment"),
+        (level_name("augment", "false"), "augment=false"),
+        (level_name("epochs", "50"), "epochs=50"),
+        (level_name("hidden", "300-50"), "hidden=300-50"),
+        (level_name("epochs", ""), ""),
     ],
 )
-def test_a_value(value: Any, form: str, text: str) -> None:
-    assert to_text(value, form) == text
-
-
-def test_an_accuracy_has_four_decimals_from_098_on() -> None:
-    nan = float("nan")
-    assert spread(0.845, 0.0141) == "0.845 ± 0.014" and spread(0.9906, 0.00104) == "0.9906 ± 0.0010"
-    assert spread(0.845, nan) == "0.845" and spread(nan, nan) == ""
-
-
-def test_an_interval_and_a_p_value() -> None:
-    assert interval(0.8351, 0.8549) == "[0.835, 0.855]" and interval(float("nan"), float("nan")) == ""
-    assert interval(0.8351, 0.8549, n=2) == "[0.835, 0.855] †"
-    assert interval(-0.01, 0.02, "+.3f") == "[-0.010, +0.020]"
-    assert estimated(0.012, -0.01, 0.034) == "+0.012 [-0.010, +0.034]"
-    assert [to_text(p, P_VALUE) for p in (0.0009, 0.031, float("nan"))] == ["<0.001", "0.031", ""]
-
-
-def test_numbers_of_seeds() -> None:
-    assert seeds([10, 10]) == "n = 10 seeds" and seeds([3, 2]) == "n = 2 to 3 seeds"
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "name"),
-    [
-        *(("schedule", "cosine", "cosine"), ("augment", "true", "augment"), ("augment", "false", "augment=false")),
-        *(("epochs", "50", "epochs=50"), ("hidden", "300-50", "hidden=300-50"), ("epochs", "", "")),
-    ],
-)
-def test_the_name_of_a_level(key: str, value: str, name: str) -> None:
-    assert level_name(key, value) == name
+def test_a_text(made: str, text: str) -> None:
+    assert made == text
 
 
 def test_a_value_from_its_text() -> None:

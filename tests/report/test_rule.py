@@ -1,5 +1,6 @@
 """Tests of the rules: verdicts on effects and collapsed runs."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def table(*rows: tuple[float, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["mean", "ci_low", "ci_high", "claim", "p_holm"])
 
 
-def test_verdicts_on_a_claim() -> None:
+def test_verdicts() -> None:
     rows = [
         (0.03, 0.02, 0.04, "as claimed"),
         (0.036, 0.0301, 0.0416, "as claimed"),  # excludes .03 by .0001: no reason for another verdict
@@ -39,11 +40,8 @@ def test_verdicts_on_a_claim() -> None:
     ]
     found = verdict(table(*((*numbers, 0.03, 0.01) for *numbers, _ in rows)))
     assert list(found) == [expected for *_, expected in rows]
-
-
-def test_verdicts_without_a_claim_go_by_the_corrected_p() -> None:
-    rows = [(0.03, 0.02, 0.04, NAN, p) for p in (0.04, 0.06)]
-    assert list(verdict(table(*rows))) == ["effect seen", "no effect seen"]
+    without_a_claim = table(*((0.03, 0.02, 0.04, NAN, p_holm) for p_holm in (0.04, 0.06)))
+    assert list(verdict(without_a_claim)) == ["effect seen", "no effect seen"]
 
 
 def test_the_robust_verdict_is_given_where_it_differs() -> None:
@@ -62,28 +60,19 @@ def test_the_robust_verdict_is_given_where_it_differs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "expected"),
+    ("first", "robust", "without", "expected"),
     [
-        (("as claimed", 0.03), "as claimed"),
-        (("smaller than claimed", 0.0174), "smaller than claimed (+0.017)"),
-        (("effect seen", 0.02, "interval contains 0"), "effect seen; robust: interval contains 0"),
-        (("effect seen", 0.02, "", {7: "undecided"}), "effect seen; without seed 7: undecided"),
-        (
-            ("undecided", 0.02, "as claimed", dict.fromkeys((3, 5), "as claimed")),
-            "undecided; robust and without seed 3 or 5: as claimed",
-        ),
-        (
-            ("effect seen", 0.02, "", dict.fromkeys((3, 7, 9), "undecided")),
-            "effect seen; without seed 3, 7 or 9: undecided",
-        ),
-        (
-            ("effect seen", 0.02, "", dict.fromkeys(range(4), "undecided")),
-            "effect seen; without any one of 4 seeds: undecided",
-        ),
+        ("as claimed", "", [], "as claimed"),
+        ("smaller than claimed", "", [], "smaller than claimed (+0.017)"),
+        ("effect seen", "interval contains 0", [], "effect seen; robust: interval contains 0"),
+        ("effect seen", "", [7], "effect seen; without seed 7: undecided"),
+        ("effect seen", "undecided", [3, 5], "effect seen; robust and without seed 3 or 5: undecided"),
+        ("effect seen", "", [3, 7, 9], "effect seen; without seed 3, 7 or 9: undecided"),
+        ("effect seen", "", range(4), "effect seen; without any one of 4 seeds: undecided"),
     ],
 )
-def test_verdicts_in_words(verdicts: tuple[Any, ...], expected: str) -> None:
-    assert in_words(*verdicts) == expected
+def test_verdicts_in_words(first: str, robust: str, without: Iterable[int], expected: str) -> None:
+    assert in_words(first, 0.0174, robust, dict.fromkeys(without, "undecided")) == expected
 
 
 def runs(*accuracies: float, test_pairs: int = 1000, **columns: object) -> pd.DataFrame:
@@ -91,36 +80,32 @@ def runs(*accuracies: float, test_pairs: int = 1000, **columns: object) -> pd.Da
     return pd.DataFrame({"cell": "a", "test_acc": accuracies, "test_pairs": test_pairs, **columns})
 
 
-def test_a_run_at_the_base_rate_collapsed() -> None:
-    # .55 + 3 sqrt(.55 * .45 / 1000) = .55 + 3 * .015732 = .597197
-    assert list(collapsed(runs(0.548, 0.597, 0.598))) == [True, True, False]
-    # with 100 pairs the standard error is .049749 and the limit .699247
-    assert list(collapsed(runs(0.699, 0.7, test_pairs=100))) == [True, False]
+@pytest.mark.parametrize(
+    ("stands", "lost", "others", "columns"),
+    [
+        # at the base rate: .55 + 3 sqrt(.55 * .45 / 1000) = .55 + 3 * .015732 = .597197
+        (0.598, 0.597, [], {}),
+        (0.7, 0.699, [], {"test_pairs": 100}),  # .55 + 3 * .049749 = .699247
+        # the recorded one counts: .9 + 3 sqrt(.09 / 1000) = .928460
+        (0.929, 0.928, [], {"task": "same", "majority": 0.9}),
+        (0.94, 0.901, [], {"task": "same"}),  # .9 for ten classes
+        (0.6, None, [], {"task": "unknown"}),  # its base rate is unknown
+        # far below the cell: the median is .82 and that of the deviations 0 .01 .01 .02 .06 is .01. The standard error
+        # is larger, sqrt(.82 * .18 / 1000) = .012149, so the limit is .82 - 5 * .012149 = .82 - .060745
+        (0.76, 0.759, [0.82, 0.81, 0.83, 0.84], {}),
+        (0.748, None, [0.828] * 3, {"test_pairs": 298}),  # the standard error is .0219: .08 < 5 * .0219
+        (0.7, None, [0.75, 0.8, 0.85, 0.9], {}),  # a large spread
+        (0.851, 0.849, [0.9] * 3, {"test_pairs": 100_000}),  # the standard error is small and the limit a drop of .05
+    ],
+)
+def test_collapsed(stands: float, lost: float | None, others: list[float], columns: dict[str, Any]) -> None:
+    assert not collapsed(runs(stands, *others, **columns)).any()
+    if lost:
+        assert list(collapsed(runs(lost, *others, **columns))) == [True] + [False] * len(others)
 
 
-def test_the_recorded_base_rate_counts() -> None:
-    # .9 + 3 sqrt(.09 / 1000) = .928460
-    assert list(collapsed(runs(0.901, 0.928, 0.929, task="same", majority=0.9))) == [True, True, False]
-    assert list(collapsed(runs(0.901, 0.94, task="same"))) == [True, False]  # .9 for ten classes
-    assert list(collapsed(runs(0.6, 0.61, task="unknown"))) == [False, False]  # its base rate is unknown
+def test_base_rates_and_cells_are_apart() -> None:
     table = runs(0.6, 0.6, 0.6, 0.6).assign(task=[None, "leq", "same", "mine"], majority=[None, 0.56, None, None])
     assert list(base_rate(table).round(2).fillna(-1)) == [0.55, 0.56, 0.9, -1]
-
-
-def test_a_run_far_below_its_cell_collapsed() -> None:
-    # the median is .82 and that of the deviations 0 .01 .01 .02 .146 is .01; the standard error is larger,
-    # sqrt(.82 * .18 / 1000) = .012149, so the limit is .82 - 5 * .012149 = .82 - .060745
-    assert list(collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.674))) == [False] * 4 + [True]
-    assert not collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.76)).any()  # .060 below
-    assert collapsed(runs(0.82, 0.81, 0.83, 0.84, 0.759)).sum() == 1
-    # with 298 test pairs the standard error is .0219: .08 < 5 * .0219; then a cell with a large spread
-    assert not collapsed(runs(0.828, 0.828, 0.828, 0.748, test_pairs=298)).any()
-    assert not collapsed(runs(0.7, 0.75, 0.8, 0.85, 0.9)).any()
-    # with 100,000 pairs the standard error is small and the limit is a drop of .05
-    assert not collapsed(runs(0.9, 0.9, 0.9, 0.851, test_pairs=100_000)).any()
-    assert collapsed(runs(0.9, 0.9, 0.9, 0.849, test_pairs=100_000)).sum() == 1
-
-
-def test_cells_are_apart() -> None:
     table = pd.concat([runs(0.95, 0.95, 0.95), runs(0.85, 0.85).assign(cell="b")], ignore_index=True)
     assert not collapsed(table).any()

@@ -84,7 +84,7 @@ def test_the_score_is_the_validation_accuracy(planner: Planner, tmp_path: Path) 
         planner, tmp_path, {"model": "ws2", "lr": "selected", "seed": 9}, rates={"lr": "1e-3,2e-3", "seed": 1}
     )
     for job, (val_acc, test_acc) in zip(cell.trials, ((0.8, 0.7), (0.7, 0.9)), strict=True):
-        recorded = record(tmp_path / "made", "ws2", test_acc, val_acc, seed=1, lr=job.run.lr)
+        recorded = record(tmp_path / "made", "ws2", test_acc, val_acc=val_acc, seed=1, lr=job.run.lr)
         shutil.copytree(recorded, job.folder)
     assert cell.means() == {0.001: 0.8, 0.002: 0.7} and select(cell.means()) == 0.001
 

@@ -1,7 +1,7 @@
 """Train committed runs again and print how far their test accuracies move.
 
-`python tests/repeat.py 5 data.root=data [REPORT...]` chooses five runs of each report of multirun/ at random, always
-the same ones. Two are trained at once.
+`python benchmarks/repeat.py 5 data.root=data [REPORT...]` chooses five runs of each report of multirun/ at random,
+always the same ones. Two are trained at once.
 """
 
 import json
@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from conftest import COMMITTED, ROOT
-
 from digitcmp.report.results import Results
 from digitcmp.sweeps.repeat import command
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def moved(run: dict[str, Any]) -> float:
@@ -32,7 +32,7 @@ def main() -> None:
     """Print a row of a Markdown table for each report."""
     count, reports = int(sys.argv[1]), sys.argv[3:]
     print("| report | runs | equal | largest change |\n|:--|--:|--:|--:|")
-    for folder in sorted(report.parent for report in COMMITTED):
+    for folder in sorted(file.parents[1] for file in (ROOT / "multirun").glob("**/report/runs.csv")):
         if not reports or folder.name in reports:
             runs = Results.load([folder]).runs.sample(count, random_state=0).to_dict("records")
             with ThreadPoolExecutor(2) as pool:
