@@ -55,13 +55,10 @@ def test_the_committed_rates_select_the_committed_runs(
     assert {row["cell"]: row["value"] for row in rows} == recorded.value.to_dict()
 
 
-def commands() -> list[tuple[str, str]]:
-    """Return the committed sweeps with a command in multirun/README.md, and the commands."""
-    rows = re.findall(r"^\| `(\w+)` \|.*: `(.* ?sweep=.*?)`", (ROOT / "multirun/README.md").read_text(), re.M)
-    return [(name, line) for name, line in rows]
+COMMANDS = re.findall(r"^\| `(\w+)` \|.*: `(.* ?sweep=.*?)`", (ROOT / "multirun/README.md").read_text(), re.M)
 
 
-@pytest.mark.parametrize(("name", "line"), commands())
+@pytest.mark.parametrize(("name", "line"), COMMANDS)
 def test_a_command_of_the_readme_plans_the_committed_cells(name: str, line: str, train: Run) -> None:
     planned = train(*shlex.split(line), "dry_run=true").stdout
     cells = {word for word in planned.split() if word.startswith("model=")}

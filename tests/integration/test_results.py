@@ -105,18 +105,15 @@ def test_other_tasks_and_data_sets() -> None:
     assert text.format(*shares) in RESULTS
 
 
-@pytest.mark.parametrize(
-    ("report", "family", "column", "text"),
-    [
+def test_ranges_of_a_family() -> None:
+    for report, family, column, text in (
         ("table1_tuned", "auxiliary loss", "mean", "the auxiliary loss adds {} to {}. At these rates"),
         ("table1_tuned", "auxiliary loss", "trimmed", "the trimmed means are {} to {}."),
         ("table1_fresh", "auxiliary loss", "mean", "the auxiliary loss adds {} to {}, sharing"),
         ("table1_fresh", "sharing", "mean", "sharing {} to {} and"),
-    ],
-)
-def test_ranges_of_a_family(report: str, family: str, column: str, text: str) -> None:
-    values = read(report, "effects").query(f"family == '{family}'")[column]
-    assert text.format(size(values.min()), size(values.max())) in RESULTS
+    ):
+        values = read(report, "effects").query(f"family == '{family}'")[column]
+        assert text.format(size(values.min()), size(values.max())) in RESULTS
 
 
 def test_the_share_of_the_test_images() -> None:
@@ -133,21 +130,16 @@ def differences(report: str, plus: str, minus: str) -> pd.Series:
     return runs.query(plus).set_index("seed").test_acc - runs.query(minus).set_index("seed").test_acc
 
 
-@pytest.mark.parametrize(
-    ("report", "where", "plus", "minus", "without", "text"),
-    [
+def test_effects_without_collapsed_runs() -> None:
+    for report, where, plus, minus, without, text in (
         ("table1", "", "WS3", "WS1", [8], "WS3 − WS1 is {} instead of"),
         ("table1", "", "AL2", "WS1", [8], "AL2 − WS1 {} instead of"),
         ("equal_rates", "lr == 8e-3 and ", "AL1", "FCNN3", [10], "is {} and"),
         ("equal_rates", "lr == 5e-5 and ", "AL1", "FCNN3", [12, 19], "and {}, and WS2"),
         ("equal_rates", "lr == 8e-3 and ", "WS2", "FCNN3", [10], "at 8e-3 is {}."),
-    ],
-)
-def test_effects_without_collapsed_runs(
-    report: str, where: str, plus: str, minus: str, without: list[int], text: str
-) -> None:
-    by_seed = differences(report, f"{where}label == '{plus}'", f"{where}label == '{minus}'")
-    assert text.format(number(by_seed.drop(without).mean())) in RESULTS
+    ):
+        by_seed = differences(report, f"{where}label == '{plus}'", f"{where}label == '{minus}'")
+        assert text.format(number(by_seed.drop(without).mean())) in RESULTS
 
 
 def test_one_draw_of_pairs() -> None:

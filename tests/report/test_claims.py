@@ -1,9 +1,7 @@
 """Tests of the page of claims, on synthetic reports."""
 
-import itertools
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from records import report
@@ -65,15 +63,6 @@ def test_the_best_level_is_chosen_on_validation_pairs(tmp_path: Path) -> None:
     assert evidence.best_level("aux_weight", 1.0)(write(tmp_path, "cells.csv", cells)).verdict == "holds"
 
 
-def test_convergence_counts_what_is_censored(tmp_path: Path) -> None:
-    rows = [effect(-3, -1, outcome="epochs_to_80"), effect(np.nan, np.nan, outcome="epochs_to_80")]
-    rows += [effect(-1, 2, outcome="epochs_to_gain"), effect(-1, 2, outcome="gap", n=3)]
-    judged = evidence.faster(write(tmp_path, "convergence.csv", [row | {"family": "sharing", "lr": 1} for row in rows]))
-    assert "to .80: -2.0 to -2.0 epochs, earlier in 1 of 1 comparisons (1 more censored)" in judged.numbers
-    assert judged.numbers.endswith("n = 10")
-    assert judged.verdict == "to .80: holds; to 90 % of its own gain: does not hold"
-
-
 def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
     """The differences are .1 and .3: the mean is .2, the interval .2 +- 12.706 * .1."""
     rows = [("al4", True, 1, 0.9), ("al4", True, 0, 0.8), ("ws3", False, 0, 0.7), ("ws3", False, 1, 0.6)]
@@ -86,19 +75,6 @@ def test_pairs_by_seed_whatever_the_order(tmp_path: Path) -> None:
         evidence.gains(tmp_path, [("aux", "seed >= 0")])
     with pytest.raises(ValueError, match="different seeds"):
         evidence.gains(write(tmp_path, "runs.csv", runs[1:]), pairs)
-
-
-def test_regularization_is_told_by_shuffled_labels(tmp_path: Path) -> None:
-    runs = []
-    for model, seed in itertools.product(("fcnn3", "ws1", "ws2", "ws3"), range(3)):
-        run = {"model": model, "seed": seed, "aux": False, "aux_labels": None, "cell": model, "test_acc": 0.8}
-        runs.append(run)
-        for labels, gain in ((None, 0.1), ("half", 0.05), ("parity", 0.01), ("shuffled", -0.05)):
-            of_cell = {"aux": True, "aux_labels": labels, "cell": f"{model} {labels}"}
-            runs.append(run | of_cell | {"test_acc": 0.8 + gain + 0.001 * seed})
-    judged = evidence.regularization(write(tmp_path, "runs.csv", runs))
-    assert "digits +.101 to +.101 within" in judged.numbers and "shuffled -.049 to -.049 within" in judged.numbers
-    assert judged.verdict.startswith("does not hold")
 
 
 def test_the_command_writes_the_page(tmp_path: Path) -> None:

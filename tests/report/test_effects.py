@@ -107,14 +107,6 @@ CASES: dict[str, tuple[list[tuple[str, Sequence[float], dict[str, Any]]], list[t
         [("ws3", TWO, {"epochs": epochs}) for epochs in (100, 50, 75)],
         [("epochs", f"WS3 epochs={epochs} − WS3 epochs=50", "", 0) for epochs in (75, 100)],
     ),
-    "one factor at a time has no interaction": (
-        [("ws3", TWO, change) for change in ({}, {"aux": True}, {"head": "ordinal"}, {"augment": True})],
-        [
-            ("auxiliary loss", "AL4 − WS3", "", 0),
-            ("augment", "WS3 augment − WS3", "", 0),
-            ("head", "WS3+ordinal − WS3", "", 0),
-        ],
-    ),
     "the sharing and an argument of one's network": (
         [
             ("pooled_apart", (0.7, 0.7), {}),

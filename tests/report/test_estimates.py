@@ -20,7 +20,6 @@ from digitcmp.report.statistics.estimates import (
     mean_accuracy,
     robust,
     sign_flip_p,
-    sign_test,
     trimmed_mean,
 )
 
@@ -83,12 +82,6 @@ def test_the_false_discovery_rate_is_scipys() -> None:
     p = np.random.default_rng(0).random(20) ** 3
     q = false_discovery(pd.Series([NAN, *p]))
     assert np.isnan(q[0]) and q[1:].to_numpy() == pytest.approx(scipy.stats.false_discovery_control(p))
-
-
-def test_the_sign_test_by_hand() -> None:
-    # 0 of 5: 2 / 32; 1 of 5: 2 * 6 / 32; an even split and no differences: 1
-    less, more = np.array([[5, 0], [1, 4], [2, 2], [0, 0]]).T
-    assert sign_test(less, more) == pytest.approx([1 / 16, 3 / 8, 1, 1])
 
 
 def test_sign_flips() -> None:

@@ -83,15 +83,6 @@ def test_cells_and_curves(of_grid: Results) -> None:
     assert len(curves) == 4 * 3
 
 
-def test_a_single_cell_of_two_seeds(tmp_path: Path) -> None:
-    """Its interval is marked, and there are no rates to select."""
-    record(tmp_path, "ws3", 0.3, 0.9)
-    results = load(tmp_path)
-    assert column(accuracy_section.table(results), "95 % interval") == ["[0.000, 1.000] †"]
-    assert "† marks the interval of two seeds" in markdown(results)
-    assert selection(results).empty and {*figures(results)} == {"accuracy", "curves"}
-
-
 def test_collapsed_runs_are_counted_named_and_no_setting(tmp_path: Path) -> None:
     record(tmp_path, "ws3", 0.82, 0.83, 0.81, 0.56)
     record(tmp_path, "ws1", *[0.8] * 4)
@@ -203,7 +194,7 @@ def test_selection_looks_at_validation_only(tmp_path: Path) -> None:
     assert (row.rates, row.at_edge) == (3, False)
 
 
-def test_the_whole_report(tmp_path: Path) -> None:
+def test_the_whole_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(grid(tmp_path), "ws3", None, seed=3, lr=1.3e-3)
     done = report(tmp_path)
     out = tmp_path / "report"
@@ -227,8 +218,10 @@ def test_the_whole_report(tmp_path: Path) -> None:
     assert "- model=ws3,aux=false,lr=0.0013/seed=3\n" in text
     for name in drawn:
         assert len(before[name]) > 1000 and (name.endswith("png") or f"]({name})" in text)
-    report(tmp_path)
-    assert contents(out) == before
+    shown: list[str] = []
+    monkeypatch.setattr("webbrowser.open", shown.append)
+    report(tmp_path, "--open")
+    assert contents(out) == before and shown == [(out / "report.html").as_uri()]
 
 
 def test_a_new_section_is_in_every_form_of_the_report(of_grid: Results, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,14 +326,6 @@ def test_one_line_and_nothing_written(
     error = report(*line.split(), code=code).stderr
     assert re.match(f"(?s){reason}", error) and (error.count("\n") == 1 or error.startswith("usage: "))
     assert sorted(folders.rglob("*")) == before
-
-
-def test_open_shows_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record(tmp_path, "ws3", 0.8)
-    shown: list[str] = []
-    monkeypatch.setattr("webbrowser.open", shown.append)
-    report(tmp_path, "--open")
-    assert shown == [(tmp_path / "report/report.html").as_uri()]
 
 
 def test_the_tables_import_neither_torch_nor_matplotlib() -> None:
