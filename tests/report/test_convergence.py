@@ -64,6 +64,7 @@ def test_a_censored_run_has_no_mean_but_a_sign() -> None:
     row = compared("test_at_train_85", [0.80, 0.82, INF, 0.9], [0.79, 0.79, 0.7, INF])
     assert (row["n"], row["reached_plus"], row["reached_minus"]) == (2, 3, 3)
     assert row["mean"] == pytest.approx(0.02) and (row["less"], row["more"]) == (0, 2)
+    assert compared("area", [0.5, 0.6], [0.5, 0.6])["p_sign"] == 1
     nobody = compared("test_at_train_85", [INF, INF], [0.7, 0.8])
     assert nobody["n"] == 0 and np.isnan(nobody["mean"])
 
