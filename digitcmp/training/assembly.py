@@ -16,7 +16,6 @@ from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import (
     Checkpoint,
     ModelCheckpoint,
-    OnExceptionCheckpoint,
     ProgressBar,
     StochasticWeightAveraging,
     WeightAveraging,
@@ -24,7 +23,6 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
-from rich.console import Console
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from digitcmp.config.run import Run
@@ -55,8 +53,6 @@ class Parts(NamedTuple):
         events: the TensorBoard logger.
         metrics: the logger of metrics.csv.
         loggers: the loggers of the option `logger`.
-        best: the callback that saves the best weights, None with checkpoint=last.
-        pictures: whether to draw figures for TensorBoard.
     """
 
     data: PairData
@@ -66,22 +62,10 @@ class Parts(NamedTuple):
     events: EventsLogger
     metrics: MetricsTable
     loggers: Sequence[Logger]
-    best: ModelCheckpoint | None
-    pictures: bool
-
-    @property
-    def device(self) -> str:
-        """The device that the run trains on."""
-        return str(self.trainer.strategy.root_device)
 
 
-def assemble(run: Run, folder: Path, console: Console) -> Parts:
-    """Return the parts of a run.
-
-    Args:
-        run: the run's configuration.
-        folder: the run's folder.
-        console: where the progress is printed, nothing if it is quiet.
+def assemble(run: Run, folder: Path, show: bool) -> Parts:
+    """Return the parts of a run in its folder, which print the scores of each epoch if `show`.
 
     Raises:
         RunError: if a part cannot be created or the network cannot be trained.
@@ -93,19 +77,16 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
     module = build_module(run, data)
     events, metrics = EventsLogger(folder), MetricsTable(folder / METRICS)
     loggers = [build_logger(target, folder) for target in run.logger.values()]
-    given = [build_callback(target) for target in run.callbacks.values()]
+    given = [instantiate("callbacks", target, Callback) for target in run.callbacks.values()]
     reject_callbacks(run, given)
-    options = trainer_options(run, given)
     callbacks: list[Callback] = []
     if run.ema is not None:
         callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(run.ema)))
-    best = None
     if run.checkpoint == "best":
         file = folder / BEST
-        best = ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max")
-        callbacks.append(best)
-    if not console.quiet and options["enable_progress_bar"] is None:
-        callbacks.append(EpochProgress(metrics, run.epochs))
+        callbacks.append(ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max"))
+    options = trainer_options(run, [*callbacks, *given])
+    callbacks.append(EpochProgress(metrics, run.epochs, show and options["enable_progress_bar"] is None))
     with creating("trainer", "lightning.Trainer"):
         trainer = Trainer(
             **options | {"enable_progress_bar": bool(options["enable_progress_bar"])},
@@ -129,8 +110,7 @@ def assemble(run: Run, folder: Path, console: Console) -> Parts:
             f"trainer.precision={run.trainer.precision} is not supported by this device; "
             f"Lightning would use {trainer.precision}"
         )
-    draws = (not console.quiet) if run.pictures is None else run.pictures
-    return Parts(data, module, trainer, evaluator, events, metrics, loggers, best, draws)
+    return Parts(data, module, trainer, evaluator, events, metrics, loggers)
 
 
 def build_module(run: Run, data: PairData) -> DigitComparison:
@@ -211,15 +191,8 @@ def build_logger(target: Mapping[str, Any], folder: Path) -> Logger:
         return instantiate("logger", arguments, Logger)
 
 
-def build_callback(target: Mapping[str, Any]) -> Callback:
-    """Return a callback. ThroughputMonitor gets the number of pairs in a batch, a function that YAML cannot contain."""
-    if target["_target_"].endswith(".ThroughputMonitor"):
-        target = {"batch_size_fn": lambda batch: len(batch.target), **target}
-    return instantiate("callbacks", target, Callback)
-
-
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
-    """Raise RunError for callbacks that resume a fit, average the weights twice, or monitor test or unknown scores."""
+    """Raise RunError for callbacks that average the weights twice, or monitor test or unknown scores."""
     averaging = [own for own in callbacks if isinstance(own, WeightAveraging | StochasticWeightAveraging)]
     averages = ([] if run.ema is None else [f"ema={run.ema}"]) + [type(own).__name__ for own in averaging]
     if len(averages) > 1:
@@ -227,10 +200,6 @@ def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
     scores = names(aux=run.aux)
     others = [own for own in callbacks if not type(own).__module__.startswith("lightning.")]  # may log further scores
     for callback in callbacks:
-        if isinstance(callback, OnExceptionCheckpoint):
-            raise RunError(
-                "callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts from its seed"
-            )
         monitor = getattr(callback, "monitor", None)
         key = f"callbacks: {type(callback).__name__}.monitor={monitor}"
         if isinstance(monitor, str) and monitor.startswith("test_"):
@@ -251,8 +220,7 @@ def trainer_options(run: Run, callbacks: Sequence[Callback]) -> dict[str, Any]:
     plugins = [instantiate("trainer.plugins", target, object) for target in options["plugins"]]
     options["plugins"] = [*plugins, LightningEnvironment()]  # one process per run, in a SLURM job too
     if options["enable_checkpointing"] is None:
-        checkpoints = any(isinstance(callback, Checkpoint) for callback in callbacks)
-        options["enable_checkpointing"] = checkpoints or run.checkpoint == "best"
+        options["enable_checkpointing"] = any(isinstance(callback, Checkpoint) for callback in callbacks)
     if any(isinstance(callback, ProgressBar) for callback in callbacks):
         options["enable_progress_bar"] = True
     return options

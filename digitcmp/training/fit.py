@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -27,11 +26,11 @@ from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.network import PairOutput, concatenate
 from digitcmp.models.scores import majority, rounded
-from digitcmp.runs.folder import CHECKPOINT, PICTURES, claim, lock
+from digitcmp.runs.folder import BEST, CHECKPOINT, PICTURES, claim, lock
 from digitcmp.runs.provenance import code_files, provenance, remarks_on
 from digitcmp.runs.result import DATA_REMARKS, MAJORITY, NETWORK, SCORES, finished_result, record_result
-from digitcmp.training import assembly, process, progress
-from digitcmp.training.assembly import Parts, creating
+from digitcmp.training import process, progress
+from digitcmp.training.assembly import Parts, assemble, creating
 from digitcmp.training.loggers import exclusive
 
 
@@ -56,20 +55,24 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     """
     console = Console(quiet=not show, highlight=False, markup=False, soft_wrap=True)
     try:
-        if run.trainer.fast_dev_run:
-            with process.training(run):
-                return rehearse(run, assembly.assemble(run, folder, console), console)
-        if not run.force and (result := finished_result(folder, run)):
-            for line in (progress.finished(result, folder), *remarks_on([result["versions"]])):
+        rehearses = bool(run.trainer.fast_dev_run)
+        if not (rehearses or run.force) and (result := finished_result(folder, run)):
+            done = f"{result['label']}, test accuracy {result['test_acc']:.4f}"
+            for line in (f"{folder} already holds this finished run: {done}", *remarks_on([result["versions"]])):
                 console.print(line)
             return result
         with process.training(run):
-            parts = assembly.assemble(run, folder, console)
+            parts = assemble(run, folder, show)
+            params, device = parts.module.network.params, str(parts.trainer.strategy.root_device)
+            for line in (progress.header(run, params, device), *parts.data.remarks):
+                console.print(line)
+            if rehearses:
+                return rehearse(run, parts, console)
             with lock(folder):
                 if not run.force and (result := finished_result(folder, run)):  # trained by another process meanwhile
                     return result
                 with finishing(parts):
-                    result = fit(run, folder, parts, console)
+                    result = fit(run, folder, parts, show)
     except (MisconfigurationException, TrainingSpikeException) as error:
         raise RunError(str(error).splitlines()[0]) from None
     except BrokenPipeError:
@@ -84,7 +87,6 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
 
 def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
     """Train, validate and test a few batches with Lightning's `fast_dev_run`, and return the test scores."""
-    console.print(progress.header(run, parts.module.network.params, parts.device))
     parts.trainer.fit(parts.module, parts.data)
     [scores] = parts.trainer.test(parts.module, parts.data, verbose=False)
     n = int(run.trainer.fast_dev_run)
@@ -93,17 +95,15 @@ def rehearse(run: Run, parts: Parts, console: Console) -> dict[str, Any]:
     return dict(scores)
 
 
-def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any]:
+def fit(run: Run, folder: Path, parts: Parts, show: bool) -> dict[str, Any]:
     """Fit the parts of a run, write its files and return its result. result.json is written last.
 
     Raises:
         RunError: if the folder holds other files, or if a callback stops the run before its first epoch has ended.
         FloatingPointError: if a loss is not finite.
     """
-    origin, files = provenance(), code_files(run)
+    origin, files = provenance(), code_files(run)  # before the code can change
     params = parts.module.network.params
-    for line in (progress.header(run, params, parts.device), *parts.data.remarks):
-        console.print(line)
     described = {"label": run.label, "params": params} | run.settings
     for logger in parts.loggers:  # the first use starts a service, before the run writes anything
         with exclusive(), creating("logger", type(logger).__name__):
@@ -116,7 +116,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     if not parts.metrics.rows:
         raise RunError(f"{folder}: no result, because a callback stopped the run before its first epoch had ended")
     last = max(parts.metrics.rows)
-    kept = restore_best(parts, folder) if parts.best else last
+    kept = restore_best(parts, folder / BEST) if run.checkpoint == "best" else last
     scores = parts.metrics.rows[kept] | evaluate(parts)
     result = {
         **run.settings,
@@ -132,7 +132,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
         MAJORITY: majority(parts.data.sets["test"].target),
         NETWORK: dataclasses.asdict(NETWORKS[run.model.name].facts),
         "fit_seconds": fit_seconds,
-        "device": parts.device,
+        "device": str(parts.trainer.strategy.root_device),
         **origin,
         **({DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
         "config_hash": run.config_hash,
@@ -141,7 +141,7 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     }
     parts.trainer.save_checkpoint(folder / CHECKPOINT, weights_only=True)
     parts.trainer.strategy.checkpoint_io.teardown()  # waits for an asynchronous writer
-    if parts.pictures:
+    if show if run.pictures is None else run.pictures:
         with optional("drawing the pictures for TensorBoard"):
             draw(parts, folder / PICTURES, last)
     with optional("logging the result in TensorBoard"):
@@ -153,16 +153,14 @@ def fit(run: Run, folder: Path, parts: Parts, console: Console) -> dict[str, Any
     return record_result(folder, result)
 
 
-def restore_best(parts: Parts, folder: Path) -> int:
-    """Load the weights of the best validation accuracy into the network, and return their epoch.
+def restore_best(parts: Parts, file: Path) -> int:
+    """Load the weights of the best validation accuracy into the network, remove their file, and return their epoch.
 
     Raises:
         RunError: if there was no evaluation.
     """
-    assert parts.best is not None
-    file = Path(parts.best.best_model_path)
     if not file.is_file():
-        raise RunError(f"{folder}: no result, because no epoch was evaluated")
+        raise RunError(f"{file.parents[1]}: no result, because no epoch was evaluated")
     checkpoint = torch.load(file, map_location=parts.module.device, weights_only=True)
     parts.module.load_state_dict(checkpoint["state_dict"])
     file.unlink()
@@ -184,9 +182,7 @@ def evaluate(parts: Parts) -> dict[str, float]:
     [val] = parts.evaluator.validate(parts.module, parts.data.evaluation_loader("val"), verbose=False)
     [test] = parts.evaluator.test(parts.module, parts.data, verbose=False)
     scores = {name: rounded(score) for name, score in {**val, **test}.items()}
-    for stage in ("val", "test"):
-        if not math.isfinite(loss := scores[f"{stage}_loss"]):
-            raise FloatingPointError(f"the {stage} loss is {loss} at the end: training diverged. Lower lr.")
+    progress.require_finite(scores, "at the end")
     return scores
 
 
@@ -210,16 +206,16 @@ def draw(parts: Parts, folder: Path, epoch: int) -> None:
 @contextmanager
 def finishing(parts: Parts) -> Iterator[None]:
     """Finish the run of Weights & Biases with this one, because a process can have one at a time."""
-    failed = True
+    code = 1
     try:
         yield
-        failed = False
+        code = 0
     finally:
         if any(isinstance(logger, WandbLogger) for logger in parts.loggers):
             import wandb
 
             with optional("finishing WandbLogger"):
-                wandb.finish(exit_code=int(failed))
+                wandb.finish(exit_code=code)
 
 
 @contextmanager

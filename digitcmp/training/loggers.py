@@ -1,7 +1,6 @@
 """Lightning loggers of every run: metrics.csv and TensorBoard events."""
 
 import csv
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +18,7 @@ from digitcmp.runs.folder import EVENTS, lock
 class MetricsTable(Logger):
     """Write metrics.csv: one row per epoch, counted from 1, with the train, validation and test scores.
 
-    An epoch with several evaluations keeps the scores of the last one. An epoch without an evaluation has gaps. A loss
-    that is not finite ends the training with a FloatingPointError.
+    An epoch with several evaluations keeps the scores of the last one. An epoch without an evaluation has gaps.
 
     Args:
         file: metrics.csv, in an existing folder. It must not exist.
@@ -41,28 +39,17 @@ class MetricsTable(Logger):
         """Do nothing: config.yaml contains them."""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Add scores to the row of their epoch. The train scores come last and write the row.
-
-        Raises:
-            FloatingPointError: if a loss is not finite.
-        """
+        """Add scores to the row of their epoch. The train scores come last and write the row."""
         self.row |= {name: rounded(metrics[name]) for name in names() if name in metrics}
-        for stage in STAGES:
-            if not math.isfinite(loss := self.row.get(f"{stage}_loss", 0.0)):
-                epoch = int(metrics["epoch"]) + 1
-                raise FloatingPointError(f"the {stage} loss is {loss} in epoch {epoch}: training diverged. Lower lr.")
         if "train_loss" in self.row:
-            self.write(int(metrics["epoch"]) + 1)
-
-    def write(self, epoch: int) -> None:
-        """Write the current row, and the header before the first one."""
-        with self.file.open("a" if self.rows else "w", newline="") as stream:
-            columns = ["epoch", *names(aux="train_digit_acc" in self.row)]
-            table = csv.DictWriter(stream, columns, lineterminator="\n")
-            if not self.rows:
-                table.writeheader()
-            table.writerow({"epoch": epoch} | self.row)
-        self.rows[epoch], self.row = self.row, {}
+            epoch = int(metrics["epoch"]) + 1
+            with self.file.open("a", newline="") as stream:
+                columns = ["epoch", *names(aux="train_digit_acc" in self.row)]
+                table = csv.DictWriter(stream, columns, lineterminator="\n")
+                if not self.rows:
+                    table.writeheader()
+                table.writerow({"epoch": epoch} | self.row)
+            self.rows[epoch], self.row = self.row, {}
 
 
 class EventsLogger(TensorBoardLogger):

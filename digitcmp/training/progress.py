@@ -1,6 +1,8 @@
 """The output of a single run on the terminal: its header, the accuracies of each epoch, and the result."""
 
+import math
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,14 @@ from digitcmp.training.loggers import MetricsTable
 
 
 class EpochProgress(Callback):
-    """Print a line with the accuracies of each epoch. Lightning's own bars, updated every step, slow a short run."""
+    """Print a line with the accuracies of each epoch, and end a training that diverged.
 
-    def __init__(self, metrics: MetricsTable, epochs: int) -> None:
-        self.metrics, self.epochs = metrics, epochs
-        self.last_epoch = 0  # the last one that was printed
+    Lightning's own bars, updated every step, slow a short run.
+    """
+
+    def __init__(self, metrics: MetricsTable, epochs: int, show: bool) -> None:
+        self.metrics, self.epochs, self.show = metrics, epochs, show
+        self.last_epoch = 0  # the last one that was reported
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         self.report()  # train scores are logged after on_train_epoch_end
@@ -30,12 +35,25 @@ class EpochProgress(Callback):
         self.report()
 
     def report(self) -> None:
-        """Print the scores of the last epoch if they are not printed yet."""
+        """Print the scores of the last epoch if they are not printed yet.
+
+        Raises:
+            FloatingPointError: if a loss is not finite.
+        """
         epoch = max(self.metrics.rows, default=0)
         if epoch > self.last_epoch:
             self.last_epoch, row = epoch, self.metrics.rows[epoch]
+            require_finite(row, f"in epoch {epoch}")
             scores = "  ".join(f"{stage} {row[f'{stage}_acc']:.3f}" for stage in STAGES if f"{stage}_acc" in row)
-            print(f"epoch {epoch}/{self.epochs}  accuracy: {scores}", flush=True)
+            if self.show:
+                print(f"epoch {epoch}/{self.epochs}  accuracy: {scores}", flush=True)
+
+
+def require_finite(scores: Mapping[str, float], when: str) -> None:
+    """Raise FloatingPointError if a loss is not finite."""
+    for stage in STAGES:
+        if not math.isfinite(loss := scores.get(f"{stage}_loss", 0.0)):
+            raise FloatingPointError(f"the {stage} loss is {loss} {when}: training diverged. Lower lr.")
 
 
 def header(run: Run, params: int, device: str) -> str:
@@ -45,11 +63,6 @@ def header(run: Run, params: int, device: str) -> str:
         f"{run.label} (model={run.model.name} aux={str(run.aux).lower()}), {params:,} parameters; "
         f"{run.data.name}, {pairs} pairs; seed {run.seed}, lr {run.lr:g}, {device}"
     )
-
-
-def finished(result: dict[str, Any], folder: Path) -> str:
-    """Return the line of a run that is finished already."""
-    return f"{folder} already holds this finished run: {result['label']}, test accuracy {result['test_acc']:.4f}"
 
 
 def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) -> None:
@@ -76,13 +89,10 @@ def summary(run: Run, result: dict[str, Any], folder: Path, console: Console) ->
     console.print(table)
     if not exceeds(result["test_acc"], result["majority"], run.data.test_pairs):
         console.print(f"\n{NOT_TOLD_APART}")
-    console.print(f"\n{trained(result)} in {result['fit_seconds']:.1f} s. Written to {folder}:")
+    epochs, kept = result["epochs_trained"], result["checkpoint_epoch"]
+    trained = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+    if kept != epochs:
+        trained += f", with the weights of epoch {kept},"
+    console.print(f"\n{trained} in {result['fit_seconds']:.1f} s. Written to {folder}:")
     console.print("  result.json  metrics.csv  config.yaml  checkpoints/last.ckpt  TensorBoard events")
     console.print(f"Look inside: tensorboard --logdir {shlex.quote(str(folder))}")
-
-
-def trained(result: dict[str, Any]) -> str:
-    """Return the number of epochs that were trained, and the epoch of the weights if it is not the last one."""
-    epochs, kept = result["epochs_trained"], result["checkpoint_epoch"]
-    count = "1 epoch" if epochs == 1 else f"{epochs} epochs"
-    return count if kept == epochs else f"{count}, with the weights of epoch {kept},"
