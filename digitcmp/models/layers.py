@@ -53,14 +53,10 @@ class Branches(Backbone):
         self.shape = (2, bins)
 
     def forward(self, pairs: Float[Tensor, "batch 2 *image"]) -> Float[Tensor, "batch 2 bins"]:
+        images = pairs if pairs.ndim == 5 else pairs.unsqueeze(2)  # gray images get a channel
         if len(self.branches) == 1:
-            return self.branches[0](with_channels(pairs.flatten(0, 1))).unflatten(0, (-1, 2))
-        return torch.stack([branch(with_channels(pairs[:, i])) for i, branch in enumerate(self.branches)], dim=1)
-
-
-def with_channels(images: Float[Tensor, "n *image"]) -> Float[Tensor, "n c h w"]:
-    """Return images as (N, C, H, W). Gray images (N, H, W) get one channel."""
-    return images if images.ndim == 4 else images.unsqueeze(1)
+            return self.branches[0](images.flatten(0, 1)).unflatten(0, (-1, 2))
+        return torch.stack([branch(images[:, i]) for i, branch in enumerate(self.branches)], dim=1)
 
 
 class OrdinalHead(nn.Module):

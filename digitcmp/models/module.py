@@ -15,7 +15,7 @@ from digitcmp.data.datamodule import BatchLoader
 from digitcmp.data.labels import labels_of
 from digitcmp.data.pairs import Batch
 from digitcmp.models import objective
-from digitcmp.models.network import PairEnsemble, PairModel, PairOutput, concatenate, mean_output
+from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
 from digitcmp.seeds import derive
 
 ADAM = partial(torch.optim.Adam, fused=True)
@@ -57,15 +57,13 @@ class DigitComparison(LightningModule):
         self.save_hyperparameters(ignore=["network", "optimizer", "schedule"], logger=False)
         self.save_hyperparameters({"network": self.network.arguments}, logger=False)
         self.optimizer, self.schedule = optimizer, schedule
-        # by stage, of the current epoch or evaluation
-        self.outputs: dict[str, list[tuple[PairOutput, Batch]]] = defaultdict(list)
-        self.trains = True
+        # outputs, targets and digits of the current epoch or evaluation, by stage
+        self.outputs: dict[str, list[tuple[PairOutput, Tensor, Tensor]]] = defaultdict(list)
 
     @property
     def backbone(self) -> nn.ModuleList:
         """The backbones of the network's members, under the name that Lightning's BackboneFinetuning expects."""
-        members = [member for member in self.network.networks if isinstance(member, PairModel)]
-        return nn.ModuleList(member.backbone for member in members)
+        return nn.ModuleList(member.get_submodule("backbone") for member in self.network.networks)
 
     def forward(self, pairs: Tensor) -> PairOutput:
         """Return the network's output for raw pairs (B, 2, H, W) or (B, 2, C, H, W), pixels 0..255."""
@@ -94,15 +92,17 @@ class DigitComparison(LightningModule):
         return max(share, trainer.global_step / trainer.max_steps) if trainer.max_steps > 0 else share
 
     def setup(self, stage: str) -> None:
-        self.epochs = self.trainer.max_epochs or -1
+        self.epochs = self.trainer.max_epochs if stage == "fit" else None
+
+    @property
+    def trains(self) -> bool:
+        """Whether this is no epoch of StochasticWeightAveraging that only updates the batch norms, after all others."""
+        return self.trainer.current_epoch != self.epochs
 
     def on_fit_start(self) -> None:
         torch.manual_seed(derive(self.hparams["seed"], "dropout"))
 
     def on_train_epoch_start(self) -> None:
-        self.outputs["train"] = []
-        # StochasticWeightAveraging adds an epoch that updates the batch norms without training
-        self.trains = self.epochs == -1 or self.trainer.current_epoch < self.epochs
         if not self.trains:
             self.zero_grad()  # otherwise Lightning's last step would apply the gradients of the previous batch
 
@@ -112,18 +112,15 @@ class DigitComparison(LightningModule):
         weights = self.hparams["aux_weight"], self.hparams["label_smoothing"]
         labels = labels_of(batch.digits, self.hparams["aux_labels"], self.network.images.classes)
         losses = [objective.loss(output, batch.target, labels, *weights) for output in outputs]
-        self.outputs["train"].append((mean_output(outputs).detach(), batch))
+        self.outputs["train"].append((mean_output(outputs).detach(), batch.target, batch.digits))
         return sum(losses[1:], losses[0])
 
     def on_train_epoch_end(self) -> None:
         self.log_scores("train")
 
-    def on_train_end(self) -> None:
-        self.trains = True
-
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         stage = ("val", "test")[dataloader_idx]
-        self.outputs[stage].append((self.network(batch.pairs), batch))
+        self.outputs[stage].append((self.network(batch.pairs), batch.target, batch.digits))
 
     def on_validation_epoch_end(self) -> None:
         self.log_scores("val")
@@ -147,10 +144,9 @@ class DigitComparison(LightningModule):
         collected = self.outputs.pop(stage, [])
         if not collected or not self.trains:
             return
-        output = concatenate([output for output, _ in collected])
-        target = torch.cat([batch.target for _, batch in collected])
-        digits = torch.cat([batch.digits for _, batch in collected])
+        outputs, targets, digits = zip(*collected, strict=True)
+        output, target = concatenate(outputs), torch.cat(targets)
         task, aux_labels = self.hparams["task"], self.hparams["aux_labels"]
-        scores = objective.scores(output, target, digits, self.network.images.classes, task, aux_labels)
+        scores = objective.scores(output, target, torch.cat(digits), self.network.images.classes, task, aux_labels)
         named = {f"{stage}_{name}": score for name, score in scores.items()}
         self.log_dict(named, on_step=False, on_epoch=True, batch_size=len(target), add_dataloader_idx=False)

@@ -78,13 +78,13 @@ def assemble(run: Run, folder: Path, show: bool) -> Parts:
     events, metrics = EventsLogger(folder), MetricsTable(folder / METRICS)
     loggers = [build_logger(target, folder) for target in run.logger.values()]
     given = [instantiate("callbacks", target, Callback) for target in run.callbacks.values()]
-    reject_callbacks(run, given)
     callbacks: list[Callback] = []
     if run.ema is not None:
         callbacks.append(WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(run.ema)))
     if run.checkpoint == "best":
         file = folder / BEST
         callbacks.append(ModelCheckpoint(file.parent, file.stem, monitor="val_acc", mode="max"))
+    reject_callbacks(run, [*callbacks, *given])
     options = trainer_options(run, [*callbacks, *given])
     callbacks.append(EpochProgress(metrics, run.epochs, show and options["enable_progress_bar"] is None))
     with creating("trainer", "lightning.Trainer"):
@@ -138,19 +138,15 @@ def build_module(run: Run, data: PairData) -> DigitComparison:
         )
         recipe = run.model_dump(include={"aux_weight", "label_smoothing", "lr", "seed", "task", "aux_labels"})
         module = DigitComparison(network, optimizer=optimizer, schedule=schedule, **recipe)
-        try_batches(network, run.data.train_pairs % run.batch_size or run.batch_size)
+        smallest = run.data.train_pairs % run.batch_size or run.batch_size
+        with torch.random.fork_rng(), torch.no_grad():
+            trial = copy.deepcopy(network)
+            trial.train()(torch.zeros(smallest, 2, *data.images.shape))
+            trial.eval()(torch.zeros(1, 2, *data.images.shape))
     except Exception as error:  # a third-party network can raise anything
         reason = f"{type(error).__name__}: {error}{place(error, run)}"
         raise RunError(f"model={run.model.name} cannot be trained: {reason}") from error
     return module
-
-
-def try_batches(network: PairEnsemble, rows: int) -> None:
-    """Run a copy of the network on its smallest training batch, of `rows` pairs, and on one pair in evaluation mode."""
-    with torch.random.fork_rng(), torch.no_grad():
-        trial = copy.deepcopy(network)
-        trial.train()(torch.zeros(rows, 2, *network.images.shape))
-        trial.eval()(torch.zeros(1, 2, *network.images.shape))
 
 
 def place(error: Exception, run: Run) -> str:
@@ -193,10 +189,10 @@ def build_logger(target: Mapping[str, Any], folder: Path) -> Logger:
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
     """Raise RunError for callbacks that average the weights twice, or monitor test or unknown scores."""
-    averaging = [own for own in callbacks if isinstance(own, WeightAveraging | StochasticWeightAveraging)]
-    averages = ([] if run.ema is None else [f"ema={run.ema}"]) + [type(own).__name__ for own in averaging]
+    averages = [type(own).__name__ for own in callbacks if isinstance(own, WeightAveraging | StochasticWeightAveraging)]
     if len(averages) > 1:
-        raise RunError(f"callbacks: {' and '.join(averages)} both average the weights; one of them is expected")
+        both = " and ".join(averages)
+        raise RunError(f"callbacks: {both} both average the weights; one of them or ema is expected")
     scores = names(aux=run.aux)
     others = [own for own in callbacks if not type(own).__module__.startswith("lightning.")]  # may log further scores
     for callback in callbacks:

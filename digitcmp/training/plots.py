@@ -68,9 +68,7 @@ def error_table(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figur
     np.add.at(errors, (first, second), wrong)
     np.add.at(counts, (first, second), 1)
     rate = 100 * errors / np.maximum(counts, 1)
-    figure, axes = heatmap("error rate of the comparison by digits, %", rate, rate, names)
-    axes.set(xlabel="second digit", ylabel="first digit")
-    return figure
+    return heatmap("error rate of the comparison by digits, %", rate, rate, names, "second digit", "first digit")
 
 
 def confusion(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
@@ -80,9 +78,7 @@ def confusion(batch: Batch, output: PairOutput, names: Sequence[str]) -> Figure:
     counts = MulticlassConfusionMatrix(len(names))(predicted, batch.digits.flatten()).numpy()
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     errors = share - np.diag(share.diagonal())
-    figure, axes = heatmap("digits predicted by the auxiliary head, %", errors, share, names)
-    axes.set(xlabel="predicted digit", ylabel="true digit")
-    return figure
+    return heatmap("digits predicted by the auxiliary head, %", errors, share, names, "predicted digit", "true digit")
 
 
 def calibration(batch: Batch, output: PairOutput, task: Task) -> Figure:
@@ -102,7 +98,9 @@ def calibration(batch: Batch, output: PairOutput, task: Task) -> Figure:
     return figure
 
 
-def heatmap(title: str, colors: np.ndarray, values: np.ndarray, names: Sequence[str]) -> tuple[Figure, Axes]:
+def heatmap(
+    title: str, colors: np.ndarray, values: np.ndarray, names: Sequence[str], xlabel: str, ylabel: str
+) -> Figure:
     """Draw a table of values (K, K) of K classes, those of at least 0.5 as whole numbers.
 
     A larger number in `colors` is a darker blue. Class names longer than two characters are slanted.
@@ -118,7 +116,8 @@ def heatmap(title: str, colors: np.ndarray, values: np.ndarray, names: Sequence[
     ticks = [name[:12] for name in names]
     axes.set_xticks(range(len(names)), ticks, rotation=45 * long, ha="right" if long else "center")
     axes.set_yticks(range(len(names)), ticks)
-    return figure, axes
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    return figure
 
 
 def blank(title: str, width: float, height: float, left: float = 0.6, bottom: float = 0.5) -> tuple[Figure, Axes]:

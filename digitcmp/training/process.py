@@ -148,7 +148,6 @@ def training(run: Run) -> Iterator[None]:
 
     warnings.filterwarnings("ignore", "`isinstance.treespec, LeafSpec.` is deprecated")  # Lightning 2.6 with torch 2.14
     warnings.filterwarnings("ignore", "The `srun` command is available")  # if SLURM is installed
-    warnings.filterwarnings("ignore", "When using the `ThroughputMonitor`, you need to define a `flops_per_batch`")
     warnings.filterwarnings("ignore", "You passed `Trainer.accelerator=")  # the run rejects a replaced precision
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     threads = torch.get_num_threads()
