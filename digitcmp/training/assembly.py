@@ -16,6 +16,7 @@ from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import (
     Checkpoint,
     ModelCheckpoint,
+    OnExceptionCheckpoint,
     ProgressBar,
     StochasticWeightAveraging,
     WeightAveraging,
@@ -188,7 +189,7 @@ def build_logger(target: Mapping[str, Any], folder: Path) -> Logger:
 
 
 def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
-    """Raise RunError for callbacks that average the weights twice, or monitor test or unknown scores."""
+    """Raise RunError for callbacks that resume a fit, average the weights twice, or monitor test or unknown scores."""
     averages = [type(own).__name__ for own in callbacks if isinstance(own, WeightAveraging | StochasticWeightAveraging)]
     if len(averages) > 1:
         both = " and ".join(averages)
@@ -196,6 +197,10 @@ def reject_callbacks(run: Run, callbacks: Sequence[Callback]) -> None:
     scores = names(aux=run.aux)
     others = [own for own in callbacks if not type(own).__module__.startswith("lightning.")]  # may log further scores
     for callback in callbacks:
+        if isinstance(callback, OnExceptionCheckpoint):
+            raise RunError(
+                "callbacks: OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts from its seed"
+            )
         monitor = getattr(callback, "monitor", None)
         key = f"callbacks: {type(callback).__name__}.monitor={monitor}"
         if isinstance(monitor, str) and monitor.startswith("test_"):

@@ -17,7 +17,7 @@ import pytest
 import torch
 from conftest import Refused, Run, rows
 from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter, WeightAveraging
+from lightning.pytorch.callbacks import BasePredictionWriter
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim.swa_utils import get_ema_avg_fn
 
@@ -176,12 +176,25 @@ def test_rates_are_monitored_every_step(tmp_path: Path) -> None:
     assert [point.value for point in points] == pytest.approx(Hooks.seen.rates)
 
 
+def function(name: str) -> dict[str, str]:
+    return {"_target_": "hydra.utils.get_method", "path": f"test_lightning.{name}"}
+
+
+def pairs_in(batch: Any) -> int:
+    return len(batch.target)
+
+
+@pytest.mark.filterwarnings("ignore:When using the `ThroughputMonitor`, you need to define")
 @pytest.mark.parametrize(
     ("monitor", "tag", "points", "last"),
     [
         (callback("LearningRateMonitor", logging_interval="epoch"), "lr-Adam", 2, 1.3e-3),
-        # the run supplies the function that counts the pairs of a batch, because yaml cannot
-        (callback("ThroughputMonitor", window_size=5), "train/samples", None, 2 * 200),
+        (
+            callback("ThroughputMonitor", batch_size_fn=function("pairs_in"), window_size=5),
+            "train/samples",
+            None,
+            2 * 200,
+        ),
         (callback("DeviceStatsMonitor", cpu_stats=True), "DeviceStatsMonitor.on_train_batch_end/cpu_percent", 20, None),
     ],
 )
@@ -191,24 +204,14 @@ def test_monitors(tmp_path: Path, monitor: dict[str, Any], tag: str, points: int
     assert points in (None, len(logged)) and last in (None, pytest.approx(logged[-1].value))
 
 
-class Rate(Callback):
-    """A callback that sets the learning rate at the start of each epoch."""
-
-    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        trainer.optimizers[0].param_groups[0]["lr"] = 0.01 * (trainer.current_epoch + 1)
+def set_rate(trainer: Trainer, module: LightningModule) -> None:
+    trainer.optimizers[0].param_groups[0]["lr"] = 0.01 * (trainer.current_epoch + 1)
 
 
 def test_a_rate_that_a_callback_sets_stays(tmp_path: Path) -> None:
-    train(tmp_path, "epochs=2", callbacks=[callback("test_lightning.Rate"), HOOKS])
+    setter = callback("LambdaCallback", on_train_epoch_start=function("set_rate"))
+    train(tmp_path, "epochs=2", callbacks=[setter, HOOKS])
     assert Hooks.seen.rates == [0.01] * 10 + [0.02] * 10
-
-
-def test_checkpoints_every_so_many_steps(tmp_path: Path) -> None:
-    saver = callback("ModelCheckpoint", every_n_train_steps=10, save_top_k=-1, filename="{step}")
-    train(tmp_path, "epochs=3", callbacks=[saver])
-    assert {file.name for file in (tmp_path / "checkpoints").iterdir()} == {
-        *("step=10.ckpt", "step=20.ckpt", "step=30.ckpt", "last.ckpt"),
-    }
 
 
 def test_callbacks_that_only_watch_are_no_part_of_the_identity(tmp_path: Path) -> None:
@@ -260,13 +263,6 @@ def test_a_stop_between_evaluations_is_evaluated(tmp_path: Path, reference: Refe
 def test_a_run_that_is_stopped_too_early_has_no_result(tmp_path: Path, stop: dict[str, Any], message: str) -> None:
     with pytest.raises(RunError, match=message):
         train(tmp_path, "epochs=4", "checkpoint=best", callbacks=[stop, HOOKS], **options(check_val_every_n_epoch=2))
-
-
-def test_an_early_stop_of_a_training_score(tmp_path: Path) -> None:
-    stop = callback("EarlyStopping", monitor="train_acc", mode="max", stopping_threshold=0.6, patience=99)
-    result = train(tmp_path, "epochs=20", "lr=0.01", callbacks=[stop])
-    curve = [float(row["train_acc"]) for row in rows(tmp_path)]
-    assert curve[-1] > 0.6 and max(curve[:-1], default=0) <= 0.6 and result["epochs_trained"] == len(curve)
 
 
 def test_the_screen_says_how_many_epochs_were_trained_and_whose_weights_are_kept(train: Run, tmp_path: Path) -> None:
@@ -340,33 +336,8 @@ def test_a_progress_bar_of_lightning_replaces_ours(train: Run, capfd: pytest.Cap
     assert "Epoch 0" in shown and "10/10" in shown and "epoch 1/1  accuracy" not in shown
 
 
-def test_functions_as_a_callback(tmp_path: Path) -> None:
-    functions = callback("LambdaCallback", on_train_batch_end={"_target_": "test_lightning.noting"})
-    NOTED.clear()
-    train(tmp_path, "epochs=2", callbacks=[functions])
-    assert len(NOTED) == 20
-
-
-NOTED: list[int] = []
-
-
-def noting() -> Any:
-    return lambda trainer, module, outputs, batch, batch_idx: NOTED.append(batch_idx)
-
-
 class Predictions(BasePredictionWriter):
     def write_on_epoch_end(self, *_: Any) -> None: ...
-
-
-class EveryOther(WeightAveraging):
-    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        return step_idx is not None and step_idx % 2 == 1
-
-
-def test_a_weight_averaging_of_ones_own(tmp_path: Path) -> None:
-    train(tmp_path, "epochs=1", callbacks=[callback("test_lightning.EveryOther"), HOOKS])
-    expected = torch.stack(Hooks.seen.weights[1::2]).mean(dim=0)
-    assert torch.allclose(weights(tmp_path), expected, atol=1e-6)
 
 
 # options of the Trainer
@@ -388,13 +359,10 @@ def test_every_option_of_the_trainer_is_tested_here() -> None:
     ("trainer", "steps"),
     [
         ({"max_steps": 13}, 13),
-        ({"max_steps": 1000}, 20),
-        ({"limit_train_batches": 3}, 6),
         ({"limit_train_batches": 0.3}, 6),
         ({"overfit_batches": 4}, 8),
         ({"accumulate_grad_batches": 4}, 6),
         ({"max_time": "00:00:10:00"}, 20),
-        ({"reload_dataloaders_every_n_epochs": 1}, 20),
     ],
 )
 def test_steps_of_two_epochs(tmp_path: Path, trainer: dict[str, Any], steps: int) -> None:
@@ -440,7 +408,6 @@ def test_overfitting_sees_the_same_batches_in_every_epoch(tmp_path: Path) -> Non
     [
         ({"check_val_every_n_epoch": 2}, 2, 4),
         ({"val_check_interval": 0.25}, 4 * 5, 2 * 4 * 5),  # every 2 of 10 batches
-        ({"val_check_interval": 5}, 4 * 2, 2 * 4 * 2),
         ({"val_check_interval": 8, "check_val_every_n_epoch": None}, 5, 10),  # every 8 of 40 batches
         ({"limit_val_batches": 0}, 0, 0),
         ({"limit_val_batches": 1}, 4, 8),
@@ -536,9 +503,17 @@ def test_options_reach_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert {key: given[key] for key in wanted} == wanted
 
 
-def test_checkpoints_of_lightnings_own(tmp_path: Path) -> None:
-    train(tmp_path, "epochs=2", **options(enable_checkpointing=True))
-    assert {file.name for file in (tmp_path / "checkpoints").iterdir()} == {"epoch=1-step=20.ckpt", "last.ckpt"}
+@pytest.mark.parametrize(
+    ("knobs", "files"),
+    [
+        (options(enable_checkpointing=True), {"epoch=1-step=20.ckpt"}),
+        ({"callbacks": [callback("ModelCheckpoint", every_n_train_steps=10, save_top_k=-1, filename="{step}")]},
+         {"step=10.ckpt", "step=20.ckpt"}),
+    ],
+)  # fmt: skip
+def test_checkpoints_of_lightnings_own(tmp_path: Path, knobs: dict[str, Any], files: set[str]) -> None:
+    train(tmp_path, "epochs=2", **knobs)
+    assert {file.name for file in (tmp_path / "checkpoints").iterdir()} == files | {"last.ckpt"}
 
 
 def test_a_profiler(tmp_path: Path) -> None:
@@ -553,19 +528,13 @@ def test_plugins(tmp_path: Path) -> None:
 
 
 AVERAGING = [callback("StochasticWeightAveraging", swa_lrs=0.1), callback("EMAWeightAveraging")]
-SAVER = callback("OnExceptionCheckpoint", dirpath=".")
 DOUBLE = options(plugins=[{"_target_": f"{PLUGINS}.DoublePrecision"}])
-SLURM = options(plugins=[{"_target_": f"{PLUGINS}.environments.SLURMEnvironment"}])
 
 
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
         ({"callbacks": [callback("mine.NoSuch")]}, "callbacks: mine.NoSuch cannot be created: "),
-        (
-            {"callbacks": [callback("Timer", second=3)]},
-            "Timer cannot be created: .*unexpected keyword argument 'second'",
-        ),
         ({"callbacks": [callback("builtins.dict")]}, "callbacks: builtins.dict is not a lightning Callback"),
         (
             {"callbacks": [callback("EarlyStopping", monitor="val_los")]},
@@ -579,16 +548,14 @@ SLURM = options(plugins=[{"_target_": f"{PLUGINS}.environments.SLURMEnvironment"
             {"callbacks": [callback("test_lightning.Quiet", epochs=3, monitor="test_loss")]},
             "Quiet.monitor=test_loss is not allowed: no choice",
         ),
-        (
-            {"callbacks": [callback("ModelCheckpoint", monitor="f1")]},
-            "ModelCheckpoint.monitor=f1 is unknown; expected train_loss",
-        ),
         ({"callbacks": AVERAGING}, "StochasticWeightAveraging and EMAWeightAveraging both average the weights"),
-        ({"ema": 0.9, "callbacks": AVERAGING[1:]}, "ema=0.9 and EMAWeightAveraging both average the weights"),
-        ({"callbacks": [SAVER]}, "OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts"),
+        ({"ema": 0.9, "callbacks": AVERAGING[1:]}, "WeightAveraging and EMAWeightAveraging both average .* or ema is"),
+        (
+            {"callbacks": [callback("OnExceptionCheckpoint", dirpath=".")]},
+            "OnExceptionCheckpoint is not allowed: it resumes a fit, and a run starts",
+        ),
         (options(precision="16-mixed"), "precision=16-mixed is not supported .* Lightning would use bf16-mixed"),
         (DOUBLE, "^trainer: lightning.Trainer cannot be created: Received both `precision=32-true` and `plugins="),
-        (SLURM, "Received multiple values for ClusterEnvironment flags in `plugins`"),
     ],
 )
 def test_what_a_run_cannot_have_is_refused(tmp_path: Path, knobs: dict[str, Any], message: str) -> None:
@@ -605,12 +572,6 @@ def test_named_callbacks(tmp_path: Path) -> None:
     arguments = {"monitor": "val_acc", "mode": "max", "min_delta": 0.0, "patience": 1, "check_finite": True}
     listed = train(tmp_path / "listed", "epochs=30", callbacks=[callback("EarlyStopping", **arguments)])
     assert named["config_hash"] == listed["config_hash"] and named["epochs_trained"] == listed["epochs_trained"] < 30
-
-
-def test_several_named_callbacks_in_a_sweep(train: Run, tmp_path: Path) -> None:
-    line = "callbacks=[early_stopping,lr_monitor]", "callbacks.early_stopping.patience=1,2", "hydra/launcher=basic"
-    done = train("-m", *SMALL, "epochs=3", *line)
-    assert done.stderr == "" and len(list(tmp_path.rglob("result.json"))) == 2
 
 
 @pytest.mark.parametrize(
