@@ -54,6 +54,8 @@ class Parts(NamedTuple):
         events: the TensorBoard logger.
         metrics: the logger of metrics.csv.
         loggers: the loggers of the option `logger`.
+        params: the number of trainable parameters.
+        device: the device that the run trains on.
     """
 
     data: PairData
@@ -63,6 +65,8 @@ class Parts(NamedTuple):
     events: EventsLogger
     metrics: MetricsTable
     loggers: Sequence[Logger]
+    params: int
+    device: str
 
 
 def assemble(run: Run, folder: Path, show: bool) -> Parts:
@@ -111,7 +115,8 @@ def assemble(run: Run, folder: Path, show: bool) -> Parts:
             f"trainer.precision={run.trainer.precision} is not supported by this device; "
             f"Lightning would use {trainer.precision}"
         )
-    return Parts(data, module, trainer, evaluator, events, metrics, loggers)
+    device = str(trainer.strategy.root_device)
+    return Parts(data, module, trainer, evaluator, events, metrics, loggers, module.network.params, device)
 
 
 def build_module(run: Run, data: PairData) -> DigitComparison:

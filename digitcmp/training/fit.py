@@ -55,18 +55,16 @@ def train(run: Run, folder: Path, show: bool = False) -> dict[str, Any]:
     """
     console = Console(quiet=not show, highlight=False, markup=False, soft_wrap=True)
     try:
-        rehearses = bool(run.trainer.fast_dev_run)
-        if not (rehearses or run.force) and (result := finished_result(folder, run)):
+        if not (run.force or run.trainer.fast_dev_run) and (result := finished_result(folder, run)):
             done = f"{result['label']}, test accuracy {result['test_acc']:.4f}"
             for line in (f"{folder} already holds this finished run: {done}", *remarks_on([result["versions"]])):
                 console.print(line)
             return result
         with process.training(run):
             parts = assemble(run, folder, show)
-            params, device = parts.module.network.params, str(parts.trainer.strategy.root_device)
-            for line in (progress.header(run, params, device), *parts.data.remarks):
+            for line in (progress.header(run, parts.params, parts.device), *parts.data.remarks):
                 console.print(line)
-            if rehearses:
+            if run.trainer.fast_dev_run:
                 return rehearse(run, parts, console)
             with lock(folder):
                 if not run.force and (result := finished_result(folder, run)):  # trained by another process meanwhile
@@ -103,8 +101,7 @@ def fit(run: Run, folder: Path, parts: Parts, show: bool) -> dict[str, Any]:
         FloatingPointError: if a loss is not finite.
     """
     origin, files = provenance(), code_files(run)  # before the code can change
-    params = parts.module.network.params
-    described = {"label": run.label, "params": params} | run.settings
+    described = {"label": run.label, "params": parts.params} | run.settings
     for logger in parts.loggers:  # the first use starts a service, before the run writes anything
         with exclusive(), creating("logger", type(logger).__name__):
             logger.log_hyperparams(described)
@@ -118,12 +115,14 @@ def fit(run: Run, folder: Path, parts: Parts, show: bool) -> dict[str, Any]:
     last = max(parts.metrics.rows)
     kept = restore_best(parts, folder / BEST) if run.checkpoint == "best" else last
     scores = parts.metrics.rows[kept] | evaluate(parts)
+    rate, size = parts.module.hparams["lr"], parts.data.batch_size  # callbacks of Lightning can have changed them
     result = {
         **run.settings,
         "cell": run.cell_name,
         "label": run.label,
-        "params": params,
-        **finders_choices(run, parts),
+        "params": parts.params,
+        **({"found_lr": rate} if rate != run.lr else {}),
+        **({"found_batch_size": size} if size != run.batch_size else {}),
         "epochs_trained": last,
         "checkpoint_epoch": kept,
         **{name: scores[name] for name in SCORES[:6]},
@@ -132,7 +131,7 @@ def fit(run: Run, folder: Path, parts: Parts, show: bool) -> dict[str, Any]:
         MAJORITY: majority(parts.data.sets["test"].target),
         NETWORK: dataclasses.asdict(NETWORKS[run.model.name].facts),
         "fit_seconds": fit_seconds,
-        "device": str(parts.trainer.strategy.root_device),
+        "device": parts.device,
         **origin,
         **({DATA_REMARKS: "; ".join(parts.data.remarks)} if parts.data.remarks else {}),
         "config_hash": run.config_hash,
@@ -165,12 +164,6 @@ def restore_best(parts: Parts, file: Path) -> int:
     parts.module.load_state_dict(checkpoint["state_dict"])
     file.unlink()
     return int(checkpoint["epoch"]) + 1
-
-
-def finders_choices(run: Run, parts: Parts) -> dict[str, Any]:
-    """Return `found_lr` and `found_batch_size`, each only if a callback of Lightning changed the run's own value."""
-    chosen = {"lr": parts.module.hparams["lr"], "batch_size": parts.data.batch_size}
-    return {f"found_{key}": value for key, value in chosen.items() if value != getattr(run, key)}
 
 
 def evaluate(parts: Parts) -> dict[str, float]:
