@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,6 @@ def test_an_epoch_is_the_optimizer_over_its_batches(pairs: PairData, name: str, 
         assert torch.equal(trained, expected)
 
 
-def test_steps_are_counted(pairs: PairData) -> None:
-    pairs.batch_size = 15
-    assert fit(pairs, ws3(pairs)).global_step == 2 * 3  # 15, 15 and the last 10
-
-
 def test_initial_weights_come_from_the_seed_alone() -> None:
     torch.manual_seed(1)
     one = PairEnsemble("ws3", seed=0)
@@ -92,26 +88,22 @@ def test_restored_from_the_checkpoint_alone(pairs: PairData, tmp_path: Path) -> 
     assert restored.network.mean.item() == pytest.approx(pairs.moments[0])
 
 
-def test_the_rate_follows_its_schedule_step_by_step(pairs: PairData) -> None:
-    pairs.batch_size = 10
-    rates: dict[Any, list[float]] = {schedules.cosine: [], schedules.one_cycle: []}
-    for schedule, seen in rates.items():
-        hook = register_optimizer_step_pre_hook(
-            lambda optimizer, *_, seen=seen: seen.append(optimizer.param_groups[0]["lr"])
-        )
-        fit(pairs, ws3(pairs, schedule=partial(schedule), lr=1.0), max_epochs=1)
-        hook.remove()
-    assert rates[schedules.cosine] == pytest.approx([1, 0.853553, 0.5, 0.146447], abs=1e-6)
-    assert rates[schedules.one_cycle] == pytest.approx([0, 0.25 / 0.3, 0.811745, 0.283058], abs=1e-6)
-
-
-def test_a_short_last_batch_is_less_of_the_schedule(pairs: PairData) -> None:
-    pairs.batch_size = 16  # 16, 16 and 8 of 40 pairs: 0.4, 0.8 and 1 of the epoch
+@pytest.mark.parametrize(
+    ("schedule", "batch_size", "expected"),
+    [
+        (schedules.one_cycle, 20, [0, 0.25 / 0.3, 0.811745, 0.283058]),
+        # 16, 16 and 8 of 40 pairs: 0.4, 0.8 and 1 of the epoch
+        (schedules.cosine, 16, [(1 + math.cos(math.pi * share)) / 2 for share in (0, 0.2, 0.4, 0.5, 0.7, 0.9)]),
+    ],
+)
+def test_the_rate_follows_its_schedule_step_by_step(
+    pairs: PairData, schedule: Callable[[float], float], batch_size: int, expected: list[float]
+) -> None:
+    pairs.batch_size = batch_size
     rates: list[float] = []
     hook = register_optimizer_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
-    fit(pairs, ws3(pairs, schedule=partial(schedules.cosine), lr=1.0), max_epochs=2)
+    fit(pairs, ws3(pairs, schedule=partial(schedule), lr=1.0))
     hook.remove()
-    expected = [(1 + math.cos(math.pi * share)) / 2 for share in (0, 0.2, 0.4, 0.5, 0.7, 0.9)]
     assert rates == pytest.approx(expected, abs=1e-6)
 
 

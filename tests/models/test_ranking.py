@@ -37,7 +37,6 @@ def pairs(labels: list[int]) -> Batch:
     ("rule", "positions", "agreement"),
     [
         (lambda first, second: first <= second, [0, 0.25, 0.5, 0.75, 1], 1),
-        (lambda first, second: first < second, [0, 0.25, 0.5, 0.75, 1], 1),  # pairs of one class do not count
         (lambda first, second: first >= second, [1, 0.75, 0.5, 0.25, 0], -1),
         (lambda first, second: first == first, [0.5] * 5, 0),  # always yes: no order
         # 3 and 4 are swapped: one of 10 class pairs is in reverse order, 1 - 2/10

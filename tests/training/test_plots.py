@@ -73,7 +73,6 @@ def test_the_digit_confusion_needs_digit_logits() -> None:
     ("task", "caption", "axis"),
     [
         (LEQ, "P(1 ≤ 2) = 0.000", "first ≤ second"),
-        (TASKS["odd_sum"], "1, 2: P(the sum is odd) = 0.000", "the sum is odd"),
         (Task(lambda first, second: first > second, "Is the first larger?"), "1, 2: P(yes) = 0.000", "yes"),
     ],
 )
