@@ -9,7 +9,7 @@ from digitcmp.data.sources import SOURCES
 
 def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
     """Write the idx files of a data set for torchvision, 100 training and 50 test images of noise."""
-    raw = root / str(SOURCES[name].cls) / "raw"
+    raw = root / str(SOURCES[name]) / "raw"
     raw.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     for prefix, n in (("train", 100), ("t10k", 50)):

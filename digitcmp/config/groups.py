@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from digitcmp.config import trainer
 from digitcmp.config.conf import argument_defaults, files, target_name
-from digitcmp.data.sources import READERS, SOURCES, known_names
+from digitcmp.data.sources import GIVEN, READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
 from digitcmp.fields import Count, Group, Natural, Positive, arguments_of, one_of, shown, unknown, validate
 from digitcmp.models import schedules
@@ -146,7 +146,7 @@ class DataConfig(Group):
         elif self.arguments and not self.cls:
             raise ConfigError(f"data.arguments={shown(self.arguments)} is not allowed: it needs data.cls=CLASS")
         if reader:
-            validate(reader.arguments, self.arguments, "data.arguments.")
+            validate(arguments_of(reader, left_out=GIVEN), self.arguments, "data.arguments.")
         for file in self.file.values() if isinstance(self.file, dict) else [self.file]:
             if file is not None and not Path(file).exists():
                 raise ConfigError(f"data.file={file} does not exist; a file or folder is expected")

@@ -6,7 +6,8 @@ conversions. Each adds a remark of one line. Anything else raises DataError, wit
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,12 +25,14 @@ class Raw(NamedTuple):
     """The arrays of a reader.
 
     Attributes:
-        parts: images and labels for training and for test, or one part with all of them.
+        images: the training and the test images, or all images in one array.
+        labels: the labels of each array.
         names: the names of the classes, if known.
         remarks: a line for each conversion or omission.
     """
 
-    parts: Sequence[tuple[Any, Any]]
+    images: Sequence[Any]
+    labels: Sequence[Any]
     names: Sequence[Any] = ()
     remarks: Sequence[str] = ()
 
@@ -45,19 +48,24 @@ def convert(raw: Raw, side: int | None) -> Raw:
         DataError: if the arrays have a form that docs/data.md does not list.
     """
     remarks = list(raw.remarks)
-    images = gray_values([in_shape(np.asarray(images), remarks) for images, _ in raw.parts], remarks)
+    images = gray_values([in_shape(np.asarray(array), remarks) for array in raw.images], remarks)
     sizes = {size for array in images for size in array.shape[1:3]}
     if len({array.shape[3:] for array in images}) > 1 or (len(sizes) > 1 and not side):
         shapes = " and ".join(str(array.shape) for array in images)
         raise DataError(f"images of the shape {shapes} are not squares of one size. Set data.side=N to resize them.")
-    labels = [one_class_each(np.asarray(labels), len(images), remarks) for images, labels in raw.parts]
+    labels = [
+        one_class_each(np.asarray(own), len(array), remarks) for own, array in zip(raw.labels, images, strict=True)
+    ]
     classes, names = class_numbers(labels, raw.names, remarks)
-    parts = [(resize(array, side or array.shape[1]), own) for array, own in zip(images, classes, strict=True)]
-    return Raw(parts if parts[1:] else divide(*parts[0]), names, list(dict.fromkeys(remarks)))
+    images = [resize(array, side or array.shape[1]) for array in images]
+    if len(images) == 1:
+        test = last_of_each(classes[0])
+        images, classes = ([array[~test], array[test]] for array in (images[0], classes[0]))
+    return Raw(images, classes, names, list(dict.fromkeys(remarks)))
 
 
-def divide(images: np.ndarray, classes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return training and test images with their classes. The last third of every class are test images.
+def last_of_each(classes: Int[np.ndarray, "n"]) -> np.ndarray:
+    """Return whether an image is one of the last third of its class, (N,): the test images of undivided ones.
 
     The division is by position because neighbours are often by the same writer, and because all runs must have the same
     test images.
@@ -66,7 +74,7 @@ def divide(images: np.ndarray, classes: np.ndarray) -> list[tuple[np.ndarray, np
     for number in np.unique(classes):
         rows = np.flatnonzero(classes == number)
         test[rows[len(rows) - len(rows) // TEST_SHARE :]] = True
-    return [(images[rows], classes[rows]) for rows in (~test, test)]
+    return test
 
 
 def described(array: np.ndarray) -> str:
@@ -101,24 +109,24 @@ def gray_values(images: Sequence[np.ndarray], remarks: list[str]) -> list[UInt8[
     Raises:
         DataError: if pixels are all equal, or not from 0 to 1, to 255 or to 65535 (16 bits) in all arrays.
     """
-    wrong = f"{' and '.join(map(described, images))} is not allowed; expected {IMAGES}, alike in all"
     highs = [float(array.max()) for array in images]
-    high, factor, remark = max(highs), 1.0, ""
-    positive = all(math.isfinite(array.max()) and 0 <= array.min() < array.max() for array in images)
-    if not positive or high > 4 * min(highs):
-        raise DataError(wrong)
-    whole = not any(array.dtype.kind == "f" and np.abs(array - np.rint(array)).max() > 1e-3 for array in images)
-    if high <= 1:
-        factor, remark = 255.0, f"pixels are from 0 to {high:g} and multiplied by 255"
-    elif whole and DARK * 257 <= high <= 65535:
-        factor, remark = 1 / 257, f"pixels have 16 bits, up to {high:g}, and are divided by 257"
-    elif high > 255 or high < (LEAST_GRAY if whole else DARK):
-        raise DataError(wrong)
+    high, factor = max(highs), 1.0
+    alike = all(math.isfinite(array.max()) and 0 <= array.min() < array.max() for array in images)
+    alike &= high <= 4 * min(highs)
+    whole = alike and all(array.dtype.kind != "f" or np.abs(array - np.rint(array)).max() <= 1e-3 for array in images)
+    if alike and high <= 1:
+        factor = 255.0
+        remarks.append(f"pixels are from 0 to {high:g} and multiplied by 255")
+    elif alike and whole and DARK * 257 <= high <= 65535:
+        factor = 1 / 257
+        remarks.append(f"pixels have 16 bits, up to {high:g}, and are divided by 257")
+    elif not alike or not (LEAST_GRAY if whole else DARK) <= high <= 255:
+        found = " and ".join(map(described, images))
+        raise DataError(f"{found} is not allowed; expected {IMAGES}, alike in all")
     elif not whole:
-        remark = "pixels have fractions and are rounded to whole gray values"
+        remarks.append("pixels have fractions and are rounded to whole gray values")
     elif high < DARK:
-        remark = f"no pixel is above {high:g} of 255: the images are dark and used unchanged"
-    remarks += [remark] if remark else []
+        remarks.append(f"no pixel is above {high:g} of 255: the images are dark and used unchanged")
     return [
         array if array.dtype == np.uint8 and factor == 1 else np.rint(array * np.float32(factor)).astype(np.uint8)
         for array in images
@@ -167,19 +175,17 @@ def class_numbers(
     others = [label for own in labels for label in np.unique(own).tolist() if label not in values]
     if others or len(values) < 2:
         problem = f"the label {others[0]!r} is not allowed" if others else "a single class is not allowed"
-        raise DataError(f"{problem}; expected two training labels or more, and no others in test: {elided(values)}")
+        raise DataError(f"{problem}; expected two training labels or more, and no others in test: {listed(values)}")
     names = list(names) or list(map(str, values))
     fit = sorted(names) == sorted(values) if texts else len({*names}) == len(names) == len(values)
     if not fit or not all(isinstance(name, str) for name in names):
-        raise DataError(f"the names {elided(names)} are not allowed; expected a string for each of {elided(values)}")
+        raise DataError(f"the names {listed(names)} are not allowed; expected a string for each of {listed(values)}")
     if values != list(range(len(values))) and names != list(map(str, range(len(values)))):
-        remarks.append(f"labels {elided(values)} are the classes 0 to {len(values) - 1}")
+        remarks.append(f"labels {listed(values)} are the classes 0 to {len(values) - 1}")
     number_of = {value: number for number, value in enumerate(values)}
     return [np.array([number_of[label] for label in array.tolist()], np.int64) for array in labels], names
 
 
-def elided(values: Sequence[Any]) -> str:
-    """Return values in one line. Long ones are shortened; of more than ten the middle ones are left out."""
-    texts = [" ".join(str(value).split()) for value in values]
-    texts = [text if len(text) <= 40 else f"{text[:37]}..." for text in texts]
-    return ", ".join(texts if len(texts) <= 10 else [*texts[:3], "...", texts[-1]])
+def listed(values: Iterable[Any]) -> str:
+    """Return the first values in a line of at most 100 letters."""
+    return shorten(", ".join(map(str, values)), 100, placeholder=" ...")

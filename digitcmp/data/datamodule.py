@@ -1,7 +1,6 @@
 """The LightningDataModule of a run's pairs."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,7 +44,7 @@ class PairData(LightningDataModule):
     No image is used twice. `pairs.draw_sets` describes how the pairs are drawn.
 
     Args:
-        name, root, source: the arguments of `datasets.load`.
+        name, source: the arguments of `datasets.load`.
         train_pairs, val_pairs, test_pairs: the number of pairs of each set.
         seed: fixes the order of the batches, the new pairs and the augmentation; also the pairs without `data_seed`.
         data_seed: fixes the pairs, for runs of different seeds on the same pairs.
@@ -72,15 +71,13 @@ class PairData(LightningDataModule):
         shuffle: bool = True,
         augment: bool = False,
         re_pair: bool = False,
-        root: str = "data",
         task: str = "leq",
         aux_labels: str = "digits",
         **source: Any,
     ) -> None:
         super().__init__()
         self.pairs_seed = seed if data_seed is None else data_seed
-        split_seed = self.pairs_seed if resplit else None
-        self.source = {"name": name, "root": Path(root), "split_seed": split_seed, **source}
+        self.source = {"name": name, "split_seed": self.pairs_seed if resplit else None, **source}
         self.task = task
         self.aux_labels = aux_labels
         self.batch_size = batch_size

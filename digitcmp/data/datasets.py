@@ -3,7 +3,6 @@
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,15 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from digitcmp.data import readers
 from digitcmp.data.conversion import Raw, convert
-from digitcmp.data.readers import from_arrays, read_digits, read_files, read_npz, read_torchvision
-from digitcmp.data.sources import READERS, SOURCES, known_names
+from digitcmp.data.sources import DRAWN, GIVEN, READERS, SOURCES, known_names
 from digitcmp.data.spec import ImageSpec
 from digitcmp.errors import DataError, ImageError
 from digitcmp.files import checksum
 from digitcmp.seeds import derive
 
 PACKAGED = Path(__file__).with_name("mnist14.npz")  # MNIST averaged 2x2, as a test builds it
+OPTIONS = ("name", "root", "side", "file", "cls", "arguments", "drawn")  # of the group `data`, arguments of `load`
 
 
 class Pool(NamedTuple):
@@ -34,8 +34,7 @@ class Pool(NamedTuple):
     labels: Int[np.ndarray, "n"]
 
 
-@dataclass(frozen=True)
-class DataSet:
+class DataSet(NamedTuple):
     """A data set.
 
     Attributes:
@@ -50,12 +49,12 @@ class DataSet:
     train: Pool
     test: Pool
     images: ImageSpec
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[str, ...]
 
 
 def load(
     name: str,
-    root: Path,
+    root: str | Path = "data",
     side: int | None = None,
     file: str | Mapping[str, str] | None = None,
     cls: str | None = None,
@@ -73,7 +72,7 @@ def load(
         file: a file or a folder that `readers.read_files` reads, or two by `train` and `test`.
         cls: a class of torchvision.datasets.
         arguments: the arguments of that class or of the reader.
-        drawn: as in ImageSpec; None for the value in `SOURCES`.
+        drawn: as in ImageSpec; None: whether the data set is one of `DRAWN`.
         split_seed: divides all images into training and test images, as many as the data set has of each. None keeps
             the data set's split.
 
@@ -81,9 +80,8 @@ def load(
         DataError: if the data set is missing, damaged or invalid.
         OSError: if a file cannot be read.
     """
-    known = SOURCES.get(name)
-    cls = known.cls if known else cls
-    side = side or (known.images.side if known else 14 if (cls or "").endswith("MNIST") else None)
+    cls = SOURCES.get(name, cls)
+    side = side or (14 if (cls or "").endswith("MNIST") else None)
     title = name if file is None else file if isinstance(file, str) else " and ".join(file.values())
     source = json.dumps([name, str(root), side, file, cls, dict(arguments or {})])
     read = converted.__wrapped__ if name in READERS else converted  # a plugin's reader may read any file
@@ -98,15 +96,14 @@ def load(
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         expected = f"its files in {root}" if cls else "a form that docs/data.md lists"
         raise DataError(f"{title} cannot be read ({reason}); expected {expected}") from error
-    train, test = (Pool(*part) for part in raw.parts)
-    spec = ImageSpec(
-        channels=1 if train.images.ndim == 3 else 3,
-        side=train.images.shape[-1],
-        names=tuple(map(str, raw.names)),
-        drawn=bool(known and known.images.drawn) if drawn is None else drawn,
-    )
-    data = DataSet(title, train, test, spec, tuple(raw.remarks))
-    return data if split_seed is None else resplit(data, split_seed)
+    train, test = (Pool(*part) for part in zip(raw.images, raw.labels, strict=True))
+    if split_seed is not None:
+        images, labels = (np.concatenate(arrays) for arrays in (raw.images, raw.labels))
+        order = np.random.default_rng(derive(split_seed, "split")).permutation(len(labels))
+        train, test = (Pool(images[rows], labels[rows]) for rows in np.split(order, [len(train.labels)]))
+    channels, side = 1 if train.images.ndim == 3 else 3, train.images.shape[-1]
+    spec = ImageSpec(channels, side, tuple(map(str, raw.names)), name in DRAWN if drawn is None else drawn)
+    return DataSet(title, train, test, spec, tuple(raw.remarks))
 
 
 @lru_cache(maxsize=4)
@@ -119,35 +116,19 @@ def converted(source: str, crc: str | None) -> Raw:
     """
     name, root, side, file, cls, arguments = json.loads(source)
     if name in READERS:
-        raw = read_registered(name, Path(root), side, arguments)
+        given = {"root": Path(root), "side": side}
+        own = {key: given[key] for key in GIVEN if key in inspect.signature(READERS[name]).parameters}
+        raw = readers.from_arrays(READERS[name](**own, **arguments))
     elif name == "mnist" and side == 14:
-        raw = read_npz(PACKAGED)
+        raw = readers.read_npz(PACKAGED)
     elif name == "digits":
-        raw = read_digits()
+        raw = readers.read_digits()
     elif file is not None:
-        raw = read_files(file, side)
+        raw = readers.read_files(file, side)
     elif cls is not None:
-        raw = read_torchvision(cls, arguments, Path(root), side)
+        raw = readers.read_torchvision(cls, arguments, Path(root), side)
     else:
         expected = f"{known_names()}, or another name with data.file or data.cls"
         raise DataError(f"the name is unknown; expected {expected}. Import a plugin's reader with --plugins MODULE.")
-    raw = convert(raw._replace(names=SOURCES[name].images.names) if name in SOURCES else raw, side)
-    parts = [(np.ascontiguousarray(np.moveaxis(x, 3, 1)) if x.ndim == 4 else x, labels) for x, labels in raw.parts]
-    return raw._replace(parts=parts)
-
-
-def read_registered(name: str, root: Path, side: int | None, arguments: Mapping[str, Any]) -> Raw:
-    """Return the arrays of a plugin's reader."""
-    read = READERS[name].read
-    parameters = inspect.signature(read).parameters
-    given = {key: value for key, value in {"root": root, "side": side}.items() if key in parameters}
-    return from_arrays(read(**given, **arguments))
-
-
-def resplit(data: DataSet, seed: int) -> DataSet:
-    """Return a data set whose images are divided anew into training and test images, as many of each as before."""
-    images = np.concatenate([data.train.images, data.test.images])
-    labels = np.concatenate([data.train.labels, data.test.labels])
-    order = np.random.default_rng(derive(seed, "split")).permutation(len(labels))
-    train, test = (Pool(images[rows], labels[rows]) for rows in np.split(order, [len(data.train.labels)]))
-    return replace(data, train=train, test=test)
+    raw = convert(raw, side)
+    return raw._replace(images=[np.ascontiguousarray(np.moveaxis(x, 3, 1)) if x.ndim == 4 else x for x in raw.images])

@@ -8,22 +8,23 @@ import io
 import json
 import re
 import warnings
-import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
+from numpy.lib.npyio import NpzFile
+from PIL import Image
 
-from digitcmp.data.conversion import Raw, elided
+from digitcmp.data.conversion import Raw, listed
 from digitcmp.data.images import has_16_bits, opened, pixels, resize
 from digitcmp.errors import DataError
+from digitcmp.files import hidden
 
-ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")  # MedMNIST's names too
 NAMINGS = (  # names of arrays, in order of preference
-    ARRAYS,
+    ("train_images", "train_labels", "test_images", "test_labels"),  # MedMNIST's too
     ("x_train", "y_train", "x_test", "y_test"),  # Keras
     ("X_train", "y_train", "X_test", "y_test"),  # scikit-learn
     ("images", "labels"),
@@ -32,6 +33,12 @@ NAMINGS = (  # names of arrays, in order of preference
     ("data", "target"),  # scikit-learn's data sets
 )
 LABELS = ("label", "class")  # columns of a table
+
+REMARKS: dict[str, Callable[[Image.Image], bool]] = {  # on pictures of a kind
+    "have 16 bits and are divided by 257": has_16_bits,
+    "are in CMYK and converted to RGB": lambda image: image.mode == "CMYK",
+    "have transparent parts, filled with black or white": lambda image: image.has_transparency_data,
+}
 
 Picture = tuple[str, Any, Any]  # its name in messages, what `images.opened` opens, and its label
 
@@ -45,9 +52,10 @@ def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
     """
     if isinstance(file, Mapping):
         train, test = (read_files(file[split], side) for split in ("train", "test"))
-        if len(train.parts) + len(test.parts) > 2 or list(train.names) != list(test.names):
+        if len(train.images) + len(test.images) > 2 or list(train.names) != list(test.names):
             raise DataError("training and test images are expected, one set in each, with the same names of classes")
-        return Raw([*train.parts, *test.parts], train.names, [*train.remarks, *test.remarks])
+        images, labels = [*train.images, *test.images], [*train.labels, *test.labels]
+        return Raw(images, labels, train.names, [*train.remarks, *test.remarks])
     path = Path(file)
     if path.is_dir():
         return read_folder(path, side)
@@ -63,26 +71,25 @@ def read_files(file: str | Mapping[str, str], side: int | None) -> Raw:
 
 def read_npz(file: Path) -> Raw:
     """Return the arrays of a .npz."""
-    if not zipfile.is_zipfile(file):  # numpy would suggest to unpickle it
-        raise DataError("it is no complete .npz; an archive written by numpy.savez is expected")
-    with file.open("rb") as stream, np.load(stream) as archive:  # zipfile checks the CRC of every array
-        return from_arrays(archive)
+    with file.open("rb") as stream:
+        return from_arrays(NpzFile(stream))  # np.load would suggest to unpickle another file
 
 
 def from_arrays(arrays: Mapping[str, Any]) -> Raw:
     """Return the arrays with the first names of `NAMINGS` that are complete, and `names`."""
-    keys = [*arrays]
-    naming = next((naming for naming in NAMINGS if {*naming} <= {*keys}), None)
+    naming = next((naming for naming in NAMINGS if {*naming} <= {*arrays}), None)
     if naming is None:
         accepted = " or ".join(", ".join(NAMINGS[i]) for i in (0, 3))
-        raise DataError(f"it contains {elided(keys) or 'no arrays'}; expected {accepted}")
+        raise DataError(f"it contains {listed(arrays) or 'no arrays'}; expected {accepted}")
     values = [arrays[key] for key in naming]
-    remarks = []
-    if ignored := [key for key in keys if key not in (*naming, "names")]:
-        why = f": validation pairs are drawn from {naming[0]}" if any("val" in key.lower() for key in ignored) else ""
-        remarks.append(f"{', '.join(ignored)} not read{why}")
-    names = list(arrays["names"]) if "names" in keys else []
-    return Raw(list(zip(values[::2], values[1::2], strict=True)), names, remarks)
+    names = list(arrays["names"]) if "names" in arrays else []
+    ignored = [key for key in arrays if key not in (*naming, "names")]
+    return Raw(values[::2], values[1::2], names, not_read(ignored))
+
+
+def not_read(names: list[str]) -> list[str]:
+    """Return a remark on arrays, files or folders with these names, if any."""
+    return [f"{listed(names)} not read"] if names else []
 
 
 def read_csv(file: Path) -> Raw:
@@ -95,8 +102,8 @@ def read_csv(file: Path) -> Raw:
     names = [*table]
     numbers = [[int(number) for number in re.findall(r"\d+", name)] for name in names]
     if len({re.sub(r"\d+", "#", name) for name in names}) != 1 or [] in numbers or sorted(numbers) != numbers:
-        raise DataError(f"the columns are {elided(names)}; expected pixel0, pixel1, ... in this order, and no others")
-    return Raw([(table.to_numpy(), labels)])
+        raise DataError(f"the columns are {listed(names)}; expected pixel0, pixel1, ... in this order, and no others")
+    return Raw([table.to_numpy()], [labels])
 
 
 def read_parquet(file: Path, side: int | None) -> Raw:
@@ -111,7 +118,7 @@ def read_parquet(file: Path, side: int | None) -> Raw:
     labels = pop_labels(table)
     cells: list[Any] = [cell.get("bytes") if isinstance(cell, dict) else cell for cell in table.get("image", ())]
     if not cells or not all(isinstance(cell, bytes) for cell in cells):
-        raise DataError(f"the columns are {elided([*table])}; expected the bytes of a picture in every row of image")
+        raise DataError(f"the columns are {listed([*table])}; expected the bytes of a picture in every row of image")
     rows = enumerate(zip(cells, labels, strict=True))
     raw = read_pictures([[(f"row {row}", io.BytesIO(cell), label) for row, (cell, label) in rows]], side)
     features = json.loads((arrow.schema.metadata or {}).get(b"huggingface", "{}")).get("info", {}).get("features", {})
@@ -123,7 +130,7 @@ def pop_labels(table: Any) -> np.ndarray:
     """Remove the only column of `LABELS` from a DataFrame and return its values."""
     label_columns = [name for name in table if name.lower() in LABELS]
     if len(label_columns) != 1:
-        raise DataError(f"the columns are {elided([*table])}; expected exactly one of {', '.join(LABELS)}")
+        raise DataError(f"the columns are {listed([*table])}; expected exactly one of {', '.join(LABELS)}")
     labels = table.pop(label_columns[0])
     if labels.isna().any():
         raise DataError(f"row {labels.isna().argmax()} has no {label_columns[0]}; expected one in every row")
@@ -138,20 +145,18 @@ def read_folder(folder: Path, side: int | None) -> Raw:
     parts = [folder / "train", folder / "test"]
     if not all(part.is_dir() for part in parts):
         parts = [folder]
-    classes = [[entry for entry in visible(part) if entry.is_dir() and visible(entry)] for part in parts]
-    if not all(classes):
-        raise DataError(f"{parts[classes.index([])]} is empty; expected a folder for each class, with pictures")
-    raw = read_pictures(
-        [[(str(file), file, own.name) for own in part for file in visible(own)] for part in classes], side
-    )
-    read = {*parts, *(own for part in classes for own in part)}
-    unread = [entry.name for top in {folder, *parts} for entry in visible(top) if entry not in read]
-    return raw._replace(remarks=[*raw.remarks, f"{elided(sorted(unread))} not read"] if unread else raw.remarks)
+    files = [visible(part, "*/*") for part in parts]
+    if not all(files):
+        raise DataError(f"{parts[files.index([])]} is empty; expected a folder for each class, with pictures")
+    raw = read_pictures([[(str(file), file, file.parent.name) for file in own] for own in files], side)
+    read = {*parts, *(file.parent for own in files for file in own)}
+    unread = sorted(entry.name for top in {folder, *parts} for entry in visible(top, "*") if entry not in read)
+    return raw._replace(remarks=[*raw.remarks, *not_read(unread)])
 
 
-def visible(folder: Path) -> list[Path]:
-    """Return the sorted entries of a folder without the hidden ones."""
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Return the sorted paths in a folder that fit a pattern, without the hidden ones."""
+    return sorted(path for path in folder.glob(pattern) if not hidden(path.relative_to(folder)))
 
 
 def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: int | None) -> Raw:
@@ -179,14 +184,17 @@ def read_torchvision(cls: str, arguments: Mapping[str, Any], root: Path, side: i
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f".{cls}.lock"):  # two workers of a sweep download once
         sets: list[Any] = [kind(**given, **split) for split in splits]
-    parts = [(getattr(own, "data", ()), getattr(own, "targets", getattr(own, "labels", ()))) for own in sets]
-    if all(len(np.shape(images)) > 2 and len(np.shape(labels)) == 1 for images, labels in parts):  # 50 times faster
-        raw = Raw([(np.asarray(images), np.asarray(labels)) for images, labels in parts])
+    images = [np.asarray(getattr(own, "data", ())) for own in sets]
+    labels = [np.asarray(getattr(own, "targets", getattr(own, "labels", ()))) for own in sets]
+    if all(x.ndim > 2 and y.ndim == 1 for x, y in zip(images, labels, strict=True)):  # 50 times faster
+        raw = Raw(images, labels)
     else:
         raw = read_pictures([[(f"item {i}", *own[i]) for i in range(len(own))] for own in sets], side)
     if cls == "EMNIST":  # the pictures in its files are transposed
-        raw = raw._replace(parts=[(images.swapaxes(1, 2), labels) for images, labels in raw.parts])
-    first = int(raw.parts[0][1].min())  # EMNIST's letters are 1 to 26; its name of 0 is N/A
+        raw = raw._replace(images=[array.swapaxes(1, 2) for array in raw.images])
+    if cls == "MNIST":  # its names are '0 - zero'
+        return raw
+    first = int(raw.labels[0].min())  # EMNIST's letters are 1 to 26; its name of 0 is N/A
     return raw._replace(names=list(getattr(sets[0], "classes", ()))[first:])
 
 
@@ -195,7 +203,7 @@ def read_digits() -> Raw:
     from sklearn.datasets import load_digits
 
     scans = load_digits()
-    return Raw([(np.rint(scans.images * (255 / 16)), scans.target)])
+    return Raw([np.rint(scans.images * (255 / 16))], [scans.target])
 
 
 def read_pictures(parts: Sequence[Sequence[Picture]], side: int | None) -> Raw:
@@ -206,12 +214,10 @@ def read_pictures(parts: Sequence[Sequence[Picture]], side: int | None) -> Raw:
         side: the height and width in pixels to which pictures are resized; None keeps their size.
     """
     images: list[np.ndarray] = []
-    kinds: Counter[str] = Counter()
+    remarks: Counter[str] = Counter()
     for name, file, _ in (picture for part in parts for picture in part):
         with opened(file, name) as image:
-            kinds["have 16 bits and are divided by 257"] += has_16_bits(image)
-            kinds["are in CMYK and converted to RGB"] += image.mode == "CMYK"
-            kinds["have transparent parts, filled with black or white"] += image.has_transparency_data
+            remarks.update(remark for remark, applies in REMARKS.items() if applies(image))
             picture = pixels(image)
         images.append(resize(picture[None], side)[0] if side else picture)
         if images[-1].shape[:2] != images[0].shape[:2]:
@@ -219,7 +225,6 @@ def read_pictures(parts: Sequence[Sequence[Picture]], side: int | None) -> Raw:
             raise DataError(f"{name} has the size {sizes}. Set data.side=N to resize all.")
     if any(image.ndim == 3 for image in images):
         images = [image if image.ndim == 3 else np.stack([image] * 3, axis=2) for image in images]
-    arrays = np.split(np.stack(images), [len(parts[0])])
+    arrays = np.split(np.stack(images), [len(parts[0])])[: len(parts)]
     labels = [np.array([label for *_, label in part]) for part in parts]
-    remarks = [f"{n} of {len(images)} pictures {kind}" for kind, n in kinds.items() if n]
-    return Raw(list(zip(arrays, labels, strict=False)), (), remarks)
+    return Raw(arrays, labels, (), [f"{n} of {len(images)} pictures {remark}" for remark, n in remarks.items()])

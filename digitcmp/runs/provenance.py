@@ -32,7 +32,7 @@ def code_files(run: Run) -> dict[str, str]:
     used = [NETWORKS[run.model.name].builder, HEADS[run.head.name].build, TASKS[run.task].holds]
     targets = [run.optimizer["_target_"], run.schedule["_target_"]]
     used += [resolve_name(target) for target in targets if not target.startswith("torch.")]
-    used += [READERS[run.data.name].read] if run.data.name in READERS else []
+    used += [READERS[run.data.name]] if run.data.name in READERS else []
     paths = {file for package in ("data", "models", "training") for file in (PACKAGE / package).rglob("*.py")}
     paths -= {file for network in NETWORKS.values() for file in sources(network.builder)}
     paths |= {PACKAGE / "seeds.py", *(file for definition in used for file in sources(definition))}

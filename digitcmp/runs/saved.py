@@ -50,9 +50,9 @@ def load_data(options: Mapping[str, Any], images: ImageSpec, crc: str | None = N
     file = options["file"]
     if file and crc and (actual := checksum(file)) != crc:
         raise DataError(f"{file} is not the file that the run was trained on: its checksum is {actual}, not {crc}")
-    source = {key: options[key] for key in ("name", "file", "cls", "arguments", "drawn")}
     split_seed = options["seed"] if options["resplit"] else None
-    data = datasets.load(**source, root=Path(options["root"]), side=images.side, split_seed=split_seed)
+    source = {key: options[key] for key in datasets.OPTIONS} | {"side": images.side}
+    data = datasets.load(**source, split_seed=split_seed)
     if (data.images.channels, data.images.classes) != (images.channels, images.classes):
         raise DataError(
             f"{options['name']} has classes={data.images.classes}, channels={data.images.channels}; "

@@ -74,9 +74,7 @@ def arguments(typed: Sequence[str], plan: Plan, root: Path) -> list[str]:
         raise ConfigError(
             "several data sets or sizes in one study; one of each is expected. Start a study for each, with sweep=NAME."
         )
-    data = datasets.load(
-        options.name, Path(options.root), options.side, options.file, options.cls, options.arguments, options.drawn
-    )
+    data = datasets.load(**options.model_dump(include={*datasets.OPTIONS}))
     side = data.images.side
     if options.file is not None and "data.side" not in typed_keys:
         side = min(side, LARGEST)

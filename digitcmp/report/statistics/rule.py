@@ -25,7 +25,6 @@ RULE = (
     "without that seed, if it is another verdict."
 )
 
-CLASSES = 10  # for which a task knows the share of the majority answer
 STANDARD_ERRORS = 3  # a run up to this far above the base rate counts as collapsed
 DEVIATIONS, DROP = 5, 0.05  # a run further below the median of its cell than both counts as collapsed
 
@@ -116,8 +115,7 @@ def base_rate(runs: pd.DataFrame) -> pd.Series:
     tasks = runs.get("task", pd.Series("leq", runs.index)).fillna("leq")
     datasets = runs.get("dataset", pd.Series("mnist", runs.index)).fillna("mnist")
     expected = tasks.map({name: task.majority for name, task in TASKS.items()}).astype(float)
-    ten = datasets.isin([name for name, source in SOURCES.items() if source.images.classes == CLASSES])
-    return recorded.fillna(expected.where(ten))
+    return recorded.fillna(expected.where(datasets.isin(SOURCES)))
 
 
 def standard_error(accuracy: pd.Series, pairs: pd.Series) -> pd.Series:
