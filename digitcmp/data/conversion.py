@@ -11,7 +11,7 @@ from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from digitcmp.data.images import DARK, resize
 from digitcmp.errors import DataError
@@ -38,7 +38,7 @@ class Raw(NamedTuple):
 
 
 def convert(raw: Raw, side: int | None) -> Raw:
-    """Return converted training and test images, the names of the classes and the remarks.
+    """Return converted training and test images with their classes, the names of the classes, and the remarks.
 
     Args:
         raw: the arrays.
@@ -48,31 +48,29 @@ def convert(raw: Raw, side: int | None) -> Raw:
         DataError: if the arrays have a form that docs/data.md does not list.
     """
     remarks = list(raw.remarks)
-    images = gray_values([in_shape(np.asarray(array), remarks) for array in raw.images], remarks)
-    sizes = {size for array in images for size in array.shape[1:3]}
-    if len({array.shape[3:] for array in images}) > 1 or (len(sizes) > 1 and not side):
-        shapes = " and ".join(str(array.shape) for array in images)
-        raise DataError(f"images of the shape {shapes} are not squares of one size. Set data.side=N to resize them.")
-    labels = [
-        one_class_each(np.asarray(own), len(array), remarks) for own, array in zip(raw.labels, images, strict=True)
-    ]
-    classes, names = class_numbers(labels, raw.names, remarks)
-    images = [resize(array, side or array.shape[1]) for array in images]
-    if len(images) == 1:
-        test = last_of_each(classes[0])
-        images, classes = ([array[~test], array[test]] for array in (images[0], classes[0]))
-    return Raw(images, classes, names, list(dict.fromkeys(remarks)))
+    images, labels = np.concatenate(raw.images), np.concatenate(raw.labels)
+    if [*map(len, raw.images)] != [*map(len, raw.labels)]:
+        found = " and ".join(map(described, raw.labels))
+        raise DataError(f"labels {found} are not allowed; expected one for each of {len(images)} images")
+    labels = one_class_each(labels, remarks)
+    test = np.arange(len(labels)) >= len(raw.images[0]) if raw.images[1:] else last_of_each(labels)
+    images = gray_values(in_shape(images, remarks), test, remarks)
+    if not side and images.shape[1] != images.shape[2]:
+        raise DataError(f"images of the shape {images.shape} are not squares. Set data.side=N to resize them.")
+    images = resize(images, side or images.shape[1])
+    classes, names = class_numbers(labels, test, raw.names, remarks)
+    return Raw([images[~test], images[test]], [classes[~test], classes[test]], names, remarks)
 
 
-def last_of_each(classes: Int[np.ndarray, "n"]) -> np.ndarray:
-    """Return whether an image is one of the last third of its class, (N,): the test images of undivided ones.
+def last_of_each(labels: np.ndarray) -> Bool[np.ndarray, "n"]:
+    """Return whether an image is one of the last third of its class: the test images of undivided ones.
 
     The division is by position because neighbours are often by the same writer, and because all runs must have the same
     test images.
     """
-    test = np.zeros(len(classes), bool)
-    for number in np.unique(classes):
-        rows = np.flatnonzero(classes == number)
+    test = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
         test[rows[len(rows) - len(rows) // TEST_SHARE :]] = True
     return test
 
@@ -103,38 +101,35 @@ def in_shape(images: np.ndarray, remarks: list[str]) -> np.ndarray:
     return shaped
 
 
-def gray_values(images: Sequence[np.ndarray], remarks: list[str]) -> list[UInt8[np.ndarray, "..."]]:
-    """Return pixels as gray values 0..255, converted alike in all arrays.
+def gray_values(images: np.ndarray, test: Bool[np.ndarray, "n"], remarks: list[str]) -> UInt8[np.ndarray, "..."]:
+    """Return pixels as gray values 0..255.
 
     Raises:
-        DataError: if pixels are all equal, or not from 0 to 1, to 255 or to 65535 (16 bits) in all arrays.
+        DataError: if pixels are all equal, or not from 0 to 1, to 255 or to 65535 (16 bits), or if the largest ones of
+            training and test images differ more than fourfold.
     """
-    highs = [float(array.max()) for array in images]
-    high, factor = max(highs), 1.0
-    alike = all(math.isfinite(array.max()) and 0 <= array.min() < array.max() for array in images)
-    alike &= high <= 4 * min(highs)
-    whole = alike and all(array.dtype.kind != "f" or np.abs(array - np.rint(array)).max() <= 1e-3 for array in images)
-    if alike and high <= 1:
+    brightest = images.reshape(len(images), -1).max(axis=1).astype(float)
+    high, factor = brightest.max(), 1.0
+    fit = math.isfinite(high) and 0 <= images.min() < high
+    fit = fit and all(high <= 4 * brightest[rows].max() for rows in (test, ~test) if rows.any())
+    whole = fit and (images.dtype.kind != "f" or np.abs(images - np.rint(images)).max() <= 1e-3)
+    if fit and high <= 1:
         factor = 255.0
         remarks.append(f"pixels are from 0 to {high:g} and multiplied by 255")
-    elif alike and whole and DARK * 257 <= high <= 65535:
+    elif whole and DARK * 257 <= high <= 65535:
         factor = 1 / 257
         remarks.append(f"pixels have 16 bits, up to {high:g}, and are divided by 257")
-    elif not alike or not (LEAST_GRAY if whole else DARK) <= high <= 255:
-        found = " and ".join(map(described, images))
-        raise DataError(f"{found} is not allowed; expected {IMAGES}, alike in all")
+    elif not fit or not (LEAST_GRAY if whole else DARK) <= high <= 255:
+        raise DataError(f"{described(images)} is not allowed; expected {IMAGES}, alike in training and test images")
     elif not whole:
         remarks.append("pixels have fractions and are rounded to whole gray values")
     elif high < DARK:
         remarks.append(f"no pixel is above {high:g} of 255: the images are dark and used unchanged")
-    return [
-        array if array.dtype == np.uint8 and factor == 1 else np.rint(array * np.float32(factor)).astype(np.uint8)
-        for array in images
-    ]
+    return images if images.dtype == np.uint8 and factor == 1 else np.rint(images * np.float32(factor)).astype(np.uint8)
 
 
-def one_class_each(labels: np.ndarray, count: int, remarks: list[str]) -> np.ndarray:
-    """Return the labels of `count` images as int64 or strings (N,).
+def one_class_each(labels: np.ndarray, remarks: list[str]) -> np.ndarray:
+    """Return labels as whole numbers or strings (N,).
 
     Raises:
         DataError: unless they are whole numbers from 0, booleans or strings (N,) or (N, 1), or one-hot rows (N, K).
@@ -149,15 +144,15 @@ def one_class_each(labels: np.ndarray, count: int, remarks: list[str]) -> np.nda
         array = array.astype(np.int64)
     empty = array.dtype.kind == "U" and not np.char.str_len(np.char.strip(array)).all()
     negative = array.dtype.kind == "i" and (array < 0).any()  # -1 often means that there is no label
-    if array.shape != (count,) or array.dtype.kind not in "iuU" or empty or negative:
-        expected = f"expected a whole number from 0 or a string for each of {count} images"
+    if array.ndim != 1 or array.dtype.kind not in "iuU" or empty or negative:
+        expected = "expected a whole number from 0 or a string for each image"
         raise DataError(f"labels {described(labels)} are not allowed; {expected}")
     return array
 
 
 def class_numbers(
-    labels: Sequence[np.ndarray], names: Sequence[Any], remarks: list[str]
-) -> tuple[list[Int[np.ndarray, "n"]], list[str]]:
+    labels: np.ndarray, test: Bool[np.ndarray, "n"], names: Sequence[Any], remarks: list[str]
+) -> tuple[Int[np.ndarray, "n"], list[str]]:
     """Return labels as classes 0..K-1, and the names of the classes.
 
     The different training labels are numbered by value. Strings are numbered in the order of `names`, or else by value
@@ -166,24 +161,23 @@ def class_numbers(
     Raises:
         DataError: unless there are two classes or more, training images of all of them, and a name for each.
     """
-    values: list[Any] = np.unique(labels[0]).tolist()
+    found, places = np.unique(labels, return_inverse=True)
+    values: list[Any] = np.unique(labels[~test]).tolist()
+    if len(values) < len(found) or len(found) < 2:
+        expected = "expected two or more, the same in training and test"
+        raise DataError(f"training labels {listed(values)} of the labels {listed(found)} are not allowed; {expected}")
     texts = isinstance(values[0], str)
     if texts and sorted(names) == values:
         values = list(names)
     elif texts and all(re.fullmatch(r"[+-]?\d+(\.\d+)?", label) for label in values):
         values.sort(key=float)
-    others = [label for own in labels for label in np.unique(own).tolist() if label not in values]
-    if others or len(values) < 2:
-        problem = f"the label {others[0]!r} is not allowed" if others else "a single class is not allowed"
-        raise DataError(f"{problem}; expected two training labels or more, and no others in test: {listed(values)}")
     names = list(names) or list(map(str, values))
     fit = sorted(names) == sorted(values) if texts else len({*names}) == len(names) == len(values)
     if not fit or not all(isinstance(name, str) for name in names):
         raise DataError(f"the names {listed(names)} are not allowed; expected a string for each of {listed(values)}")
     if values != list(range(len(values))) and names != list(map(str, range(len(values)))):
         remarks.append(f"labels {listed(values)} are the classes 0 to {len(values) - 1}")
-    number_of = {value: number for number, value in enumerate(values)}
-    return [np.array([number_of[label] for label in array.tolist()], np.int64) for array in labels], names
+    return np.array([values.index(label) for label in found.tolist()])[places], names
 
 
 def listed(values: Iterable[Any]) -> str:

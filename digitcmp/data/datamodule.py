@@ -45,17 +45,8 @@ class PairData(LightningDataModule):
 
     Args:
         name, source: the arguments of `datasets.load`.
-        train_pairs, val_pairs, test_pairs: the number of pairs of each set.
         seed: fixes the order of the batches, the new pairs and the augmentation; also the pairs without `data_seed`.
-        data_seed: fixes the pairs, for runs of different seeds on the same pairs.
-        resplit: divide all images of the data set into training and test images by the seed of the pairs.
-        batch_size: the number of pairs in a training batch.
-        shuffle: order the training pairs anew in every epoch.
-        augment: distort every training image anew in every epoch.
-        re_pair: make new pairs of the training images in every epoch, with targets from their digits.
-        task: a name in TASKS.
-        aux_labels: a name in AUX_LABELS. For shuffled labels the digits of the training pairs are permuted after the
-            targets are computed.
+        train_pairs, ...: options with the meaning that conf/config.yaml describes.
     """
 
     def __init__(
@@ -100,7 +91,7 @@ class PairData(LightningDataModule):
             data = datasets.load(**self.source)
             self.images, self.remarks = data.images, data.remarks
             self.sets = draw_sets(data, self.counts, self.pairs_seed, self.task)
-            if self.aux_labels == "shuffled":
+            if self.aux_labels == "shuffled":  # the targets stay
                 train = self.sets["train"]
                 generator = torch.Generator().manual_seed(derive(self.pairs_seed, "aux_labels"))
                 order = torch.randperm(train.digits.numel(), generator=generator)
@@ -128,8 +119,7 @@ class PairData(LightningDataModule):
     def test_dataloader(self) -> BatchLoader:
         return self.evaluation_loader("test")
 
-    def predict_dataloader(self) -> BatchLoader:
-        return self.evaluation_loader("test")
+    predict_dataloader = test_dataloader
 
     def evaluation_loader(self, name: str) -> BatchLoader:
         """Return the pairs of a set in batches of `EVALUATION_ROWS`."""

@@ -58,19 +58,17 @@ def draw_sets(data: datasets.DataSet, counts: Mapping[str, int], seed: int, task
             )
     rng = np.random.default_rng(derive(seed, "pairs"))
     train, test = (rng.permutation(len(pool.labels)) for pool in (data.train, data.test))
-    return {
-        "train": draw(data.train, train, counts["train"], task),
-        "val": draw(data.train, train[::-1], counts["val"], task),
-        "test": draw(data.test, test, counts["test"], task),
-    }
+    sets = {}
+    for name, pool, order in (
+        ("train", data.train, train),
+        ("val", data.train, train[::-1]),
+        ("test", data.test, test),
+    ):
+        rows = order[: 2 * counts[name]].reshape(-1, 2)
+        sets[name] = pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]), task)
+    return sets
 
 
 def pair(pairs: Float[Tensor, "batch 2 *image"], digits: Int[Tensor, "batch 2"], task: str = "leq") -> Batch:
     """Return pairs of images with their target, the answer of the task to their digits."""
     return Batch(pairs, TASKS[task].holds(digits[:, 0], digits[:, 1]).float(), digits)
-
-
-def draw(pool: datasets.Pool, order: Int[np.ndarray, "n"], pairs: int, task: str) -> Batch:
-    """Return the first `2 * pairs` images of a pool in this order as consecutive pairs."""
-    rows = order[: 2 * pairs].reshape(pairs, 2)
-    return pair(torch.from_numpy(pool.images[rows]).float(), torch.from_numpy(pool.labels[rows]), task)

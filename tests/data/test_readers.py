@@ -292,10 +292,10 @@ UNFIT: list[tuple[str, Callable[[Path], Any], str]] = [  # suffix, writer, messa
     ("", replaced(gray(4095, np.uint16)), "0/0000.png cannot be read: it has 16 bits but no value above 4112"),
     ("", folder(lambda path: (path / "0/0.png").write_bytes(COLOURS)), "it has 16 bits but no value above 3855"),
     ("", replaced(gray(1, np.float32), "0/0.tif"), "0/0.tif cannot be read: it has 32 bits per value;"),
-    ("", folder(lambda path: shutil.rmtree(path / "1")), "a single class is not allowed; expected two training"),
+    ("", folder(lambda path: shutil.rmtree(path / "1")), "training labels 0 of the labels 0 are not allowed"),
     ("", lambda path: path.mkdir(), "own is empty; expected a folder for each class, with pictures"),
     ("", halves("train", "valid", 2), "own/train/0 cannot be read: Is a directory"),
-    ("", halves("train", "test", 3), "the label '2' is not allowed; expected two training labels or more"),
+    ("", halves("train", "test", 3), "training labels 0, 1 of the labels 0, 1, 2 are not allowed"),
 ]
 
 
