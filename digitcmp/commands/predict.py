@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from digitcmp.data import images
 from digitcmp.data.spec import PAPER
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from digitcmp.runs.checkpoint import Predictor
 
 SHADES, WIDEST = " ░▒▓█", 32  # of images on the terminal, the latter in pixels
-ANSWERS = {"yes": True, "no": False}
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -69,24 +65,21 @@ def read_csv(file: Path) -> list[list[str]]:
             rows = [[value.strip() for value in row] for row in csv.reader(stream) if row]
     except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not rows:
-        raise DataError(f"{file} is empty; two paths per line are expected")
-    for row in rows:
-        if len(row) not in (2, 3, 4) or len(row) != len(rows[0]):
-            raise DataError(
-                f"{file} has the line {','.join(row)}; two paths are expected, and in all lines or none labels"
-            )
+    lengths = {len(row) for row in rows}
+    if lengths not in ({2}, {3}, {4}):
+        found = " or ".join(map(str, sorted(lengths))) or "no"
+        raise DataError(f"{file} has lines of {found} values; two paths are expected, and labels in all lines or none")
     return [[str(file.parent / path) for path in row[:2]] + row[2:] for row in rows]
 
 
 def right_answer(row: list[str], predictor: "Predictor") -> bool | None:
     """Return the right answer for a row, None without labels. Raise DataError for an unknown label."""
     labels, names = row[2:], list(predictor.images.names)
-    allowed = list(ANSWERS) if len(labels) == 1 else names
-    if unknown := [label for label in labels if label not in allowed]:
-        raise DataError(f"{row[0]} and {row[1]}: {unknown[0]!r} is not allowed; expected {', '.join(allowed)}")
+    allowed = ["no", "yes"] if len(labels) == 1 else names
+    if unknown := {*labels} - {*allowed}:
+        raise DataError(f"{row[0]} and {row[1]}: {unknown.pop()!r} is not allowed; expected {', '.join(allowed)}")
     if len(labels) < 2:
-        return ANSWERS[labels[0]] if labels else None
+        return labels == ["yes"] if labels else None
     import torch
 
     return bool(TASKS[predictor.task].holds(*(torch.tensor([names.index(label)]) for label in labels)))
@@ -113,18 +106,18 @@ def print_answer(row: list[str], predictor: "Predictor", arguments: argparse.Nam
     elif arguments.csv:
         print(f"{p:.4f}  {said:<3}", *names, *row[:2], sep="  ")
     else:
-        console = Console(highlight=False)
-        table = Table(box=None, padding=(0, 4, 0, 0), show_header=False)
-        table.add_row(*(Text(Path(file).name) for file in row))
-        table.add_row(*map(drawn, pair))
-        table.add_row(*(f"looks like a {name}" for name in names))
-        console.print(table)
-        console.print(f"\n{task.question}\n{said}: P({task.yes}) = {p:.4f}", markup=False)
+        columns = [[Path(file).name, *drawn(image), ""] for file, image in zip(row, pair, strict=True)]
+        for column, name in zip(columns, names, strict=False):
+            column.append(f"looks like a {name}")
+        width = max(map(len, columns[0])) + 4
+        for first, second in zip(*columns, strict=True):
+            print(f"{first:<{width}}{second}")
+        print(f"\n{task.question}\n{said}: P({task.yes}) = {p:.4f}")
     return p
 
 
-def drawn(image: np.ndarray) -> Text:
-    """Return an image as text, in shades of gray."""
+def drawn(image: np.ndarray) -> list[str]:
+    """Return an image as lines of text, in shades of gray."""
     gray = image if image.ndim == 2 else image.mean(axis=0).astype(np.uint8)
     pixels = images.resize(gray[None], min(len(gray), WIDEST))[0]
-    return Text("\n".join("".join(2 * SHADES[pixel] for pixel in row) for row in pixels // 52) + "\n")
+    return ["".join(2 * SHADES[pixel] for pixel in row) for row in pixels // 52]

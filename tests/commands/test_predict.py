@@ -275,11 +275,11 @@ def test_other_images_are_read_as_the_network_saw_them(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"one.png,seven.jpg\none.png\n", "pairs.csv has the line one.png; two paths are expected"),
-        (b"one.png,seven.jpg,yes\none.png,seven.jpg\n", "has the line one.png,seven.jpg; two paths are expected, and"),
-        (b"one.png,seven.jpg,maybe\n", "seven.jpg: 'maybe' is not allowed; expected yes, no"),
+        (b"one.png,seven.jpg\none.png\n", "pairs.csv has lines of 1 or 2 values; two paths are expected"),
+        (b"one.png,seven.jpg,yes\none.png,seven.jpg\n", "has lines of 2 or 3 values; two paths are expected, and"),
+        (b"one.png,seven.jpg,maybe\n", "seven.jpg: 'maybe' is not allowed; expected no, yes"),
         (b"one.png,seven.jpg,1,x\n", "seven.jpg: 'x' is not allowed; expected 0, 1,"),
-        (b"", "pairs.csv is empty; two paths per line are expected"),
+        (b"", "pairs.csv has lines of no values; two paths are expected"),
         (b"\xff\xfe,\x00\n", "pairs.csv cannot be read: "),
         (None, "pairs.csv cannot be read: No such file or directory"),
     ],
