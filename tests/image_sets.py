@@ -9,17 +9,18 @@ from digitcmp.data.sources import SOURCES
 
 def fake_torchvision(root: Path, name: str, seed: int = 0) -> None:
     """Write the idx files of a data set for torchvision, 100 training and 50 test images of noise."""
-    raw = root / str(SOURCES[name]) / "raw"
-    raw.mkdir(parents=True)
     rng = np.random.default_rng(seed)
-    for prefix, n in (("train", 100), ("t10k", 50)):
+    for part, n in (("train", 100), ("t10k", 50)):
         images = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        header = np.array([0x803, n, 28, 28], dtype=">i4").tobytes()
-        (raw / f"{prefix}-images-idx3-ubyte").write_bytes(header + images.tobytes())
-        labels = rng.integers(0, 10, n, dtype=np.uint8)
-        (raw / f"{prefix}-labels-idx1-ubyte").write_bytes(
-            np.array([0x801, n], dtype=">i4").tobytes() + labels.tobytes()
-        )
+        save_idx(root / str(SOURCES[name]) / "raw", part, images, rng.integers(0, 10, n, dtype=np.uint8))
+
+
+def save_idx(folder: Path, part: str, *arrays: np.ndarray) -> None:
+    """Write images (n, height, width) and labels (n,) as idx files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for array, kind in zip(arrays, ("images-idx3", "labels-idx1"), strict=True):
+        header = np.array([0x800 + array.ndim, *array.shape], ">i4").tobytes()
+        (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())
 
 
 def made_up(classes: int, side: int, channels: int, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
