@@ -1,8 +1,11 @@
 """A drawing of a seven and invalid picture files."""
 
+import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -36,39 +39,21 @@ def png_of_16_bits(values: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-def broken(kind: str, file: Path) -> None:
-    """Write an invalid picture file of this kind, a key of BROKEN."""
-    seven = Image.fromarray(drawing())
-    if kind == "animated":
-        seven.save(file, save_all=True, append_images=[Image.fromarray(drawing()[::-1])])
-    elif kind == "truncated":
-        seven.save(file)
-        file.write_bytes(file.read_bytes()[:-200])
-    elif kind == "huge":
-        file.write_bytes(png_header(50_000, 50_000))
-    elif kind == "large":
-        file.write_bytes(png_header(10_000, 10_000))
-    elif kind == "hollow":
-        file.write_bytes(png_header(100, 100))
-    elif kind == "text":
-        file.write_text("a digit\n")
-    elif kind == "empty":
-        file.touch()
-    elif kind == "blank":
-        Image.new("L", (60, 60), 255).save(file)
-    elif kind == "folder":
-        file.mkdir()
-
-
-BROKEN = {
-    "missing": "cannot be read: No such file or directory",
-    "folder": "cannot be read: Is a directory",
-    "empty": "is not a picture; expected PNG, JPEG",
-    "text": "is not a picture; expected PNG, JPEG",
-    "truncated": "cannot be read: image file is truncated",
-    "hollow": "cannot be read: ",
-    "huge": "cannot be read: Image size .2500000000 pixels. exceeds limit",
-    "large": "cannot be read: Image size .100000000 pixels. exceeds limit",
-    "animated": "cannot be read: it has several frames",
-    "blank": "cannot be read: no digit was detected",
+SEVEN = Image.fromarray(drawing())
+BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {  # writers of invalid picture files, and the error
+    "missing": (lambda file: None, "cannot be read: No such file or directory"),
+    "folder": (Path.mkdir, "cannot be read: Is a directory"),
+    "empty": (Path.touch, "is not a picture; expected PNG, JPEG"),
+    "text": (lambda file: file.write_text("a digit\n"), "is not a picture; expected PNG, JPEG"),
+    "truncated": (lambda file: (SEVEN.save(file), os.truncate(file, 400)), "cannot be read: image file is truncated"),
+    "hollow": (lambda file: file.write_bytes(png_header(100, 100)), "cannot be read: "),
+    "huge": (
+        lambda file: file.write_bytes(png_header(50_000, 50_000)),
+        "cannot be read: Image size .2500000000 pixels",
+    ),
+    "animated": (
+        lambda file: SEVEN.save(file, save_all=True, append_images=[Image.fromarray(drawing()[::-1])]),
+        "cannot be read: it has several frames",
+    ),
+    "blank": (lambda file: Image.new("L", (60, 60), 255).save(file), "cannot be read: no digit was detected"),
 }

@@ -28,7 +28,7 @@ def read(file: Path, images: ImageSpec = PAPER) -> UInt8[np.ndarray, "*image"]:
         The image, (H, W) or (3, H, W).
 
     Raises:
-        ImageError: if the file is not one complete still picture of `FORMATS` of at most 89 megapixels; or if no digit
+        ImageError: if the file is not one complete still picture of `FORMATS` of at most 178 megapixels; or if no digit
             is detected where one is needed.
     """
     with opened(file) as image:
@@ -44,12 +44,13 @@ def opened(file: Path | io.BytesIO | Image.Image, name: str = "") -> Iterator[Im
     """Open a picture, by default named by its path. Raises ImageError, also for errors inside the `with` block."""
     name = name or str(file)
     try:
-        with warnings.catch_warnings(action="ignore"):
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with file if isinstance(file, Image.Image) else Image.open(file, formats=FORMATS) as image:
-                if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's JPEG with its preview
-                    raise ImageError("it has several frames; expected a still picture")
-                yield image
+        with (
+            warnings.catch_warnings(action="ignore"),
+            file if isinstance(file, Image.Image) else Image.open(file, formats=FORMATS) as image,
+        ):
+            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a phone's JPEG with its preview
+                raise ImageError("it has several frames; expected a still picture")
+            yield image
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not a picture; expected {', '.join(FORMATS)}") from None
     except Exception as error:  # a damaged picture raises a dozen different errors

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,54 +121,49 @@ class Malicious:
         return os.mkdir, (str(self.target),)
 
 
-BAD = {
-    "missing": "cannot be read: No such file or directory; a run's folder or its checkpoint is expected",
-    "folder": "cannot be read: No such file or directory; a run's folder or its checkpoint is expected",
-    "empty": "is damaged or not a checkpoint of train.py",
-    "text": "is damaged or not a checkpoint of train.py",
-    "truncated": "is damaged or not a checkpoint of train.py",
-    "other": "is damaged or not a checkpoint of train.py",
-    "unknown": "needs the backbone ws9, but it is not imported. Add --plugins MODULE",
-    "mismatch": "is damaged or not a checkpoint of train.py .*state_dict",
-    "nan": "is damaged: its network returns nan; a finite probability is expected",
-    "malicious": "is damaged or not a checkpoint of train.py \\(UnpicklingError: Weights only load failed",
-    "malicious pickle": "is damaged or not a checkpoint of train.py",
+def changed(change: Callable[[dict], Any]) -> Callable[[Path, Path], Any]:
+    """Return a function that writes a file like a checkpoint, changed."""
+    return lambda file, whole: torch.save((values := torch.load(whole, weights_only=True), change(values))[0], file)
+
+
+def network_of(values: dict) -> dict:
+    return values["hyper_parameters"]["network"]
+
+
+NO_CHECKPOINT = "is damaged or not a checkpoint of train.py"
+MISSING = "cannot be read: No such file or directory; a run's folder or its checkpoint is expected"
+BAD: dict[str, tuple[Callable[[Path, Path], Any], str]] = {  # writers of bad checkpoints from a good one, and the error
+    "missing": (lambda file, whole: None, MISSING),
+    "folder": (lambda file, whole: file.mkdir(), MISSING),
+    "empty": (lambda file, whole: file.touch(), NO_CHECKPOINT),
+    "text": (lambda file, whole: file.write_text("not a checkpoint\n"), NO_CHECKPOINT),
+    "truncated": (lambda file, whole: file.write_bytes(whole.read_bytes()[:-5000]), NO_CHECKPOINT),
+    "other": (lambda file, whole: torch.save({"weight": torch.zeros(3)}, file), NO_CHECKPOINT),
+    "unknown": (
+        changed(lambda values: network_of(values).update(backbone="ws9")),
+        "needs the backbone ws9, but it is not imported. Add --plugins MODULE",
+    ),
+    "mismatch": (changed(lambda values: network_of(values).update(backbone="fcnn2")), f"{NO_CHECKPOINT} .*state_dict"),
+    "nan": (
+        changed(lambda values: values["state_dict"].update(mean=torch.tensor(float("nan")))),
+        "is damaged: its network returns nan; a finite probability is expected",
+    ),
+    "malicious": (
+        lambda file, whole: torch.save(Malicious(file.with_name("executed")), file),
+        f"{NO_CHECKPOINT} \\(UnpicklingError: Weights only load failed",
+    ),
+    "malicious pickle": (
+        lambda file, whole: file.write_bytes(pickle.dumps(Malicious(file.with_name("executed")))),
+        NO_CHECKPOINT,
+    ),
 }
-
-
-def damage(kind: str, file: Path, whole: Path) -> None:
-    """Write a damaged checkpoint, or something that is not a checkpoint of this project."""
-    values = torch.load(whole, weights_only=True)
-    if kind == "folder":
-        file.mkdir()
-    elif kind == "empty":
-        file.touch()
-    elif kind == "text":
-        file.write_text("not a checkpoint\n")
-    elif kind == "truncated":
-        file.write_bytes(whole.read_bytes()[:-5000])
-    elif kind == "other":
-        torch.save({"weight": torch.zeros(3)}, file)
-    elif kind == "unknown":
-        values["hyper_parameters"]["network"]["backbone"] = "ws9"
-        torch.save(values, file)
-    elif kind == "mismatch":
-        values["hyper_parameters"]["network"]["backbone"] = "fcnn2"
-        torch.save(values, file)
-    elif kind == "nan":
-        values["state_dict"]["mean"] = torch.tensor(float("nan"))
-        torch.save(values, file)
-    elif kind == "malicious":
-        values["hyper_parameters"]["network"]["backbone"] = Malicious(file.with_name("executed"))
-        torch.save(values, file)
-    elif kind == "malicious pickle":
-        file.write_bytes(pickle.dumps(Malicious(file.with_name("executed"))))
 
 
 @pytest.mark.parametrize("kind", BAD)
 def test_what_is_no_checkpoint_is_named_and_never_run(kind: str, al4: Path, tmp_path: Path) -> None:
-    damage(kind, tmp_path / "last.ckpt", al4)
-    with pytest.raises(CheckpointError, match=f"last.ckpt {BAD[kind]}") as error:
+    write, message = BAD[kind]
+    write(tmp_path / "last.ckpt", al4)
+    with pytest.raises(CheckpointError, match=f"last.ckpt {message}") as error:
         digitcmp.load(tmp_path / "last.ckpt")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "executed").exists()
@@ -300,7 +296,7 @@ def test_bad_arguments_end_with_2_and_a_line(
     for arguments in ([pictures[0]], [*pictures, "--csv", "pairs.csv"], []):
         code, _, err = predicted(al4, *arguments)
         assert err.endswith("two pictures or --csv FILE are expected\n") and code == 2
-    damage("malicious", tmp_path / "bad.ckpt", al4)
+    BAD["malicious"][0](tmp_path / "bad.ckpt", al4)
     code, out, err = predicted(tmp_path / "bad.ckpt", *pictures)
     assert (code, out) == (2, "") and "UnpicklingError: Weights only load failed" in err and err.count("\n") == 1
 

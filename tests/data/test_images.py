@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import MNIST_ROOT
-from drawings import BROKEN, broken, drawing
+from drawings import BROKEN, drawing
 from PIL import Image
 
 from digitcmp.data import images
@@ -101,8 +101,9 @@ def test_a_name_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_broken_files_are_named(kind: str, tmp_path: Path) -> None:
-    broken(kind, tmp_path / "first.png")
-    with pytest.raises(ImageError, match=f"first.png {BROKEN[kind]}") as error:
+    write, message = BROKEN[kind]
+    write(tmp_path / "first.png")
+    with pytest.raises(ImageError, match=f"first.png {message}") as error:
         images.read(tmp_path / "first.png")
     assert "\n" not in str(error.value)
 
