@@ -29,8 +29,7 @@ from digitcmp.config.groups import (
     checked,
 )
 from digitcmp.config.notation import LONGEST, as_text, described, evaluated, path_text
-from digitcmp.data.labels import AUX_LABELS
-from digitcmp.data.tasks import TASKS
+from digitcmp.data.tasks import AUX_LABELS, TASKS
 from digitcmp.errors import ConfigError
 from digitcmp.fields import (
     BelowOne,

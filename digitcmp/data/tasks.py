@@ -1,4 +1,4 @@
-"""The tasks by name: yes-or-no questions about a pair of classes. A new task is a decorated function."""
+"""The tasks, yes-or-no questions about two classes, and the labels of the auxiliary loss."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from digitcmp.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+AUX_LABELS = ("digits", "shuffled", "parity", "half")  # of the auxiliary loss; the last three are controls
+CLASSES = ("digits", "shuffled")  # the labels that are classes. Shuffled ones are permuted among the training images
 
 
 class Task(NamedTuple):
@@ -91,3 +94,16 @@ def shuffled_order(classes: int) -> list[int]:
     """
     ordered = sorted(range(classes), key=lambda number: hashlib.sha256(str(number).encode()).digest())
     return [ordered.index(number) for number in range(classes)]
+
+
+def labels_of(digits: Tensor, aux_labels: str, classes: int) -> Tensor:
+    """Return the auxiliary labels of digits (B, 2). The digit head has an output for each class with all labels.
+
+    Args:
+        digits: the classes of the images, in the training set already shuffled if requested.
+        aux_labels: a name in AUX_LABELS.
+        classes: the number of classes.
+    """
+    if aux_labels == "parity":
+        return digits % 2
+    return (digits >= classes / 2).long() if aux_labels == "half" else digits

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from digitcmp.data.datamodule import BatchLoader
-from digitcmp.data.labels import labels_of
 from digitcmp.data.pairs import Batch
+from digitcmp.data.tasks import labels_of
 from digitcmp.models import objective
 from digitcmp.models.network import PairEnsemble, PairOutput, concatenate, mean_output
 from digitcmp.seeds import derive

@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.classification import binary_accuracy, multiclass_accuracy
 
-from digitcmp.data.labels import CLASSES, labels_of
-from digitcmp.data.tasks import TASKS
+from digitcmp.data.tasks import CLASSES, TASKS, labels_of
 from digitcmp.models.network import PairOutput
 
 Target = Float[Tensor, "batch"]

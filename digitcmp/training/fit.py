@@ -18,9 +18,8 @@ from PIL import Image
 from rich.console import Console
 
 from digitcmp.config.run import Run
-from digitcmp.data.labels import CLASSES
 from digitcmp.data.pairs import Batch
-from digitcmp.data.tasks import TASKS
+from digitcmp.data.tasks import CLASSES, TASKS
 from digitcmp.errors import RunError
 from digitcmp.files import checksum
 from digitcmp.models.backbones import NETWORKS

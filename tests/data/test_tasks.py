@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from digitcmp.data.datamodule import PairData
-from digitcmp.data.labels import labels_of
-from digitcmp.data.tasks import TASKS, shuffled_order
+from digitcmp.data.tasks import TASKS, labels_of, shuffled_order
 
 FIRST, SECOND = torch.tensor([3, 3, 9, 0]), torch.tensor([3, 4, 8, 5])
 

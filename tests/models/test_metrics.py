@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from digitcmp.data.labels import AUX_LABELS
+from digitcmp.data.tasks import AUX_LABELS
 from digitcmp.models import objective
 from digitcmp.models.network import PairOutput
 from digitcmp.models.scores import exceeds, majority
