@@ -82,11 +82,7 @@ def described(array: np.ndarray) -> str:
 
 
 def in_shape(images: np.ndarray, remarks: list[str]) -> np.ndarray:
-    """Return numbers of the shape (N, H, W) or (N, H, W, 3).
-
-    Raises:
-        DataError: unless the shape is one of these, (N, H, W, 1), (N, 1, H, W), (N, 3, H, W), or (N, H * H).
-    """
+    """Return (N, H, W, 1), (N, 1, H, W), (N, 3, H, W), or (N, H * H) as (N, H, W) or (N, H, W, 3)."""
     shaped, shape = images, images.shape
     if len(shape) == 2 and math.isqrt(shape[1]) ** 2 == shape[1]:
         shaped = images.reshape(len(images), math.isqrt(shape[1]), -1)
@@ -102,11 +98,9 @@ def in_shape(images: np.ndarray, remarks: list[str]) -> np.ndarray:
 
 
 def gray_values(images: np.ndarray, test: Bool[np.ndarray, "n"], remarks: list[str]) -> UInt8[np.ndarray, "..."]:
-    """Return pixels as gray values 0..255.
+    """Return pixels as gray values 0..255, from pixels from 0 to 1, to 255 or to 65535 (16 bits).
 
-    Raises:
-        DataError: if pixels are all equal, or not from 0 to 1, to 255 or to 65535 (16 bits), or if the largest ones of
-            training and test images differ more than fourfold.
+    Pixels that are all equal are rejected, and training and test images whose largest ones differ more than fourfold.
     """
     brightest = images.reshape(len(images), -1).max(axis=1).astype(float)
     high, factor = brightest.max(), 1.0
@@ -129,11 +123,7 @@ def gray_values(images: np.ndarray, test: Bool[np.ndarray, "n"], remarks: list[s
 
 
 def one_class_each(labels: np.ndarray, remarks: list[str]) -> np.ndarray:
-    """Return labels as whole numbers or strings (N,).
-
-    Raises:
-        DataError: unless they are whole numbers from 0, booleans or strings (N,) or (N, 1), or one-hot rows (N, K).
-    """
+    """Return whole numbers from 0, booleans or strings, (N,) or (N, 1), or one-hot rows (N, K), as labels (N,)."""
     array = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     numeric = array.dtype.kind in "buif"
     if numeric and array.ndim == 2 and (np.sort(array, axis=1) == [0] * (array.shape[1] - 1) + [1]).all():
@@ -153,13 +143,10 @@ def one_class_each(labels: np.ndarray, remarks: list[str]) -> np.ndarray:
 def class_numbers(
     labels: np.ndarray, test: Bool[np.ndarray, "n"], names: Sequence[Any], remarks: list[str]
 ) -> tuple[Int[np.ndarray, "n"], list[str]]:
-    """Return labels as classes 0..K-1, and the names of the classes.
+    """Return labels as classes 0..K-1, and the names of the classes. There must be training images of all.
 
-    The different training labels are numbered by value. Strings are numbered in the order of `names`, or else by value
-    if all are numbers, or else alphabetically.
-
-    Raises:
-        DataError: unless there are two classes or more, training images of all of them, and a name for each.
+    Labels are numbered by value. Strings are numbered in the order of `names`, or else by value if all are numbers, or
+    else alphabetically.
     """
     found, places = np.unique(labels, return_inverse=True)
     values: list[Any] = np.unique(labels[~test]).tolist()

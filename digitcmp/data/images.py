@@ -69,12 +69,9 @@ def pixels(image: Image.Image, gray: bool | None = None, longest: int | None = N
     Transparent parts get a background that contrasts with the opaque parts, black or white.
 
     Args:
-        image: the opened picture.
+        image: the opened picture. One with 32 bits per value is rejected, or with 16 and no high values.
         gray: whether to return gray values; None if red, green and blue are equal everywhere.
         longest: the length in pixels to which the longer side is shrunk; None keeps the size.
-
-    Raises:
-        ImageError: if the picture has 32 bits per value, or 16 bits and no high values, as those of 12 bits.
     """
     if image.mode in ("I", "F"):
         raise ImageError("it has 32 bits per value; expected 8 or 16")
@@ -116,10 +113,8 @@ def resize(images: UInt8[np.ndarray, "n *before"], side: int) -> UInt8[np.ndarra
 def centred(picture: UInt8[np.ndarray, "h w"], side: int = PAPER.side) -> UInt8[np.ndarray, "side side"]:
     """Return the digit in a gray picture as an image of MNIST, light on dark, resized to side x side.
 
-    The digit is scaled to fit into 20x20 and its centre of mass is placed at the centre of 28x28.
-
-    Raises:
-        ImageError: if nothing contrasts with the background.
+    The digit is scaled to fit into 20x20 and its centre of mass is placed at the centre of 28x28. Raise ImageError if
+    nothing contrasts with the background.
     """
     ink = picture - background(picture)
     ink *= np.sign((ink * ink**2).sum())  # ink is the few pixels far from the background's gray
