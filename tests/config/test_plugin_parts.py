@@ -178,7 +178,7 @@ def test_a_reader_gets_the_root_the_side_and_its_arguments(lab: Path) -> None:
         ),
         ("nothing", "nothing cannot be read (Type"),
         ("from_root", "from_root cannot be read (FileNotFoundError: [Errno 2] No such file or directory: "),
-        ("texts", "texts: <U1 (1,) is not allowed; expected images of the shape (N, H, W)"),
+        ("texts", "texts: <U1 (2,) is not allowed; expected images of the shape (N, H, W)"),
     ],
 )
 def test_a_reader_that_fails_is_a_line(lab: Path, name: str, message: str) -> None:
