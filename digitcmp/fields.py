@@ -5,7 +5,7 @@ pydantic validates strictly: 1 is not true, an unknown key is an error. The reas
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
@@ -35,13 +35,12 @@ Fraction = Annotated[float, FromText, Field(gt=0, lt=1)]
 BelowOne = Annotated[float, FromText, Field(ge=0, lt=1)]
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2)]
 
-ELSEWHERE = {  # names of the paper, of Lightning and of Hydra -> what is expected here
+ELSEWHERE = {  # names of Lightning and of Hydra -> what is expected here
     "learning_rate": "lr",
-    "lambda": "aux_weight",
     "optimizer": "lr, or optimizer=NAME",  # model.optimizer.lr of lightning-hydra-template
-    "ckpt_path": "digitcmp evaluate checkpoint=RUN",
     "experiment": "# @package _global_, the first line of its file",
 }
+HELP = "--help lists the options"
 
 
 class Group(BaseModel):
@@ -66,21 +65,14 @@ def one_of(names: Collection[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def validate(
-    group: type[AnyGroup],
-    values: Any,
-    prefix: str = "",
-    known: Iterable[str] | None = None,
-    hint: str | None = None,
-) -> AnyGroup:
+def validate(group: type[AnyGroup], values: Any, prefix: str = "", known: Sequence[str] = ()) -> AnyGroup:
     """Return values as a group.
 
     Args:
         group: the type.
         values: the values by key, nested like the group.
         prefix: the prefix of the keys on the command line, 'model.'.
-        known: all keys, from which an error suggests the closest one; None for those of the group.
-        hint: the end of the error message if no known key is similar; None to list the keys of the group.
+        known: all keys, from which an error suggests the closest one; by default those of the group.
 
     Raises:
         ConfigError: for the first key or value that is not allowed, unknown keys before others.
@@ -92,9 +84,9 @@ def validate(
     first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     key = prefix + option(first, values)
     if first["type"] == "extra_forbidden":
-        own = list(group.model_fields)
-        known = [prefix + name for name in own] if known is None else known
-        raise ConfigError(unknown(key, known, hint or f"expected {', '.join(own) or 'no arguments'}"))
+        own = group.model_fields
+        hint = HELP if known else f"expected {', '.join(own) or 'no arguments'}"
+        raise ConfigError(unknown(key, known or [prefix + name for name in own], hint))
     if first["type"] == "missing":
         raise ConfigError(f"{key} is missing")
     reasons = [error["msg"] for error in errors if prefix + option(error, values) == key]  # one for each type
@@ -137,7 +129,7 @@ def arguments_of(function: Callable[..., Any], left_out: Collection[str]) -> typ
     return create_model(f"{function.__name__}'s arguments", __base__=Group, __module__=function.__module__, **fields)
 
 
-def unknown(key: str, known: Iterable[str], hint: str) -> str:
+def unknown(key: str, known: Sequence[str], hint: str = HELP) -> str:
     """Return the error message for an unknown key, with the closest known key, preferably of its own group.
 
     Args:
@@ -145,7 +137,6 @@ def unknown(key: str, known: Iterable[str], hint: str) -> str:
         known: all keys.
         hint: the end of the message if no known key is similar.
     """
-    known = list(known)
     group, _, name = key.rpartition(".")
     if name in ELSEWHERE:
         return f"{key} is unknown: did you mean {ELSEWHERE[name]}?"

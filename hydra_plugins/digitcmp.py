@@ -1,4 +1,7 @@
-"""Plugins of Hydra: the check before a run, the sweeper, and the launcher for this machine."""
+"""Plugins of Hydra: the check before a run, the sweeper, and the launcher for this machine.
+
+Hydra imports this module before it composes a configuration.
+"""
 
 import contextlib
 import io
@@ -8,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
@@ -15,13 +19,22 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra_plugins.hydra_joblib_launcher.joblib_launcher import JoblibLauncher
 from joblib import cpu_count
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from digitcmp import paper
+from digitcmp.config import help
 from digitcmp.sweeps import selection, study
 from digitcmp.sweeps.grid import Planner, run_of
 from digitcmp.sweeps.jobs import Job
 from digitcmp.sweeps.sweep import sweep
 from digitcmp.training import process
+
+OmegaConf.register_new_resolver("digitcmp_choices", help.choices, replace=True)
+OmegaConf.register_new_resolver("digitcmp_options", help.options, replace=True)
+OmegaConf.register_new_resolver("digitcmp_label", paper.label, replace=True)
+# Hydra accepts any key in these groups, and the run checks them: a sweep of several networks can set their arguments
+OPEN = ("model", "head", "optimizer", "schedule", "data", "trainer", "callbacks", "logger")
+ConfigStore.instance().store("groups", {name: OmegaConf.create({}, flags={"struct": False}) for name in OPEN})
 
 
 class CheckConfig(Callback):
@@ -92,14 +105,10 @@ class GridSweeper(Sweeper):
         folders = [f"hydra.sweep.subdir='{job.folder.relative_to(self.config.hydra.sweep.dir)}'" for job in jobs]
         overrides = [[*job.overrides, folder] for job, folder in zip(jobs, folders, strict=True)]
         for returned in self.launcher.launch(overrides, initial_job_idx=0):
-            yield error_of(returned)
-
-
-def error_of(returned: JobReturn) -> str | None:
-    """Return the error of a job in one line, None if it has finished."""
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints the overrides of a failed job
-            returned.return_value  # noqa: B018  raises the job's error
-    except Exception as error:
-        return process.reason(error)
-    return None
+            reason = None
+            try:
+                with contextlib.redirect_stderr(io.StringIO()):  # Hydra prints the overrides of a failed job
+                    returned.return_value  # noqa: B018  raises the job's error
+            except Exception as error:
+                reason = process.reason(error)
+            yield reason

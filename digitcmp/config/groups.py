@@ -1,16 +1,15 @@
-"""The groups of a run's options, `model`, `data` and `trainer`, with the allowed values."""
+"""The groups of a run's options, such as `model` and `data`, with the allowed values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from digitcmp.config import trainer
-from digitcmp.config.conf import argument_defaults, files, target_name
+from digitcmp.config.conf import argument_defaults, target_name
 from digitcmp.data.sources import GIVEN, READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
 from digitcmp.fields import Count, Group, Natural, Positive, arguments_of, one_of, shown, unknown, validate
@@ -18,11 +17,6 @@ from digitcmp.models import schedules
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.models.heads import HEADS
 from digitcmp.models.optimizers import OptimizerArguments
-
-NO_EFFECT = "cannot change a result, and is not part of a run's identity"
-IF_SET = "part of a run's identity unless it has its default"
-Precision = Literal["32-true", "16-mixed", "bf16-mixed", "64-true", "16-true", "bf16-true"]
-PRECISIONS = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}  # Lightning's short names
 
 
 def with_target(spec: dict[str, Any]) -> dict[str, Any]:
@@ -80,8 +74,8 @@ class ModelConfig(Registered):
     group = "model"
     registry = NETWORKS
     name: Annotated[str, one_of(NETWORKS)]
-    lr: Annotated[Positive | None, NO_EFFECT] = None  # recorded as the run's lr
-    lr_aux: Annotated[Positive | None, NO_EFFECT] = None
+    lr: Positive | None = None  # recorded as the run's lr
+    lr_aux: Positive | None = None
 
 
 class HeadConfig(Registered):
@@ -101,11 +95,10 @@ def checked(group: str, spec: dict[str, Any]) -> dict[str, Any]:
     types = OptimizerArguments if group == "optimizer" else arguments_of(getattr(schedules, name), ["progress"])
     accepted = argument_defaults(group, name)
     given = accepted | {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
-    for key in given.keys() - accepted.keys():
-        others = [other for other in files(group) if key in argument_defaults(group, other)]
-        hint = f"expected {', '.join(accepted) or 'no arguments'}"
-        hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
-        raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
+    for key in given:
+        if key not in accepted:
+            hint = f"expected {', '.join(accepted) or 'no arguments'}"
+            raise ConfigError(unknown(f"{group}.{key}", [f"{group}.{name}" for name in accepted], hint))
     return spec | validate(types, given, f"{group}.").model_dump(include=set(given))
 
 
@@ -120,13 +113,13 @@ class DataConfig(Group):
     augment: bool
     re_pair: bool
     seed: Natural | None
-    resplit: Annotated[bool, IF_SET]
+    resplit: bool
     side: Count | None
     cls: str | None
     arguments: dict[str, Any]
-    file: Annotated[str | Files | None, NO_EFFECT]  # its content is recorded as data_crc
-    drawn: Annotated[bool | None, NO_EFFECT]
-    root: Annotated[str, NO_EFFECT]
+    file: str | Files | None  # its content is recorded as data_crc
+    drawn: bool | None
+    root: str
 
     @model_validator(mode="after")
     def check(self) -> DataConfig:
@@ -156,45 +149,4 @@ class DataConfig(Group):
 class StudyConfig(Group):
     """The size of experiment=study."""
 
-    seeds: Annotated[Count, NO_EFFECT]
-
-
-class TrainerConfig(Group):
-    """The options of lightning.Trainer, with Lightning's names, types and meanings.
-
-    Only those that conf/config.yaml sets or a run uses have a field, because importing Lightning takes seconds.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    accelerator: Literal["cpu", "gpu", "cuda", "mps", "tpu", "hpu", "auto"]
-    precision: Annotated[Precision, BeforeValidator(lambda value: PRECISIONS.get(str(value), value))]
-    gradient_clip_val: Positive | None
-    gradient_clip_algorithm: Literal["norm", "value"]
-    deterministic: bool | Literal["warn"]
-    num_sanity_val_steps: int | None
-    log_every_n_steps: Natural | None
-    enable_progress_bar: bool | None
-    enable_model_summary: bool | None
-    check_val_every_n_epoch: Count | None = 1
-    limit_val_batches: Natural | Annotated[float, Field(ge=0, le=1)] | None = None  # their number, or their share
-    fast_dev_run: bool | Natural = False
-    enable_checkpointing: bool | None = None
-    profiler: Literal["simple", "advanced", "pytorch"] | Target | None = None
-    plugins: list[Target] = []
-
-    @model_validator(mode="before")
-    @classmethod
-    def check_options(cls, config: Any) -> Any:
-        """Check the other options by the signature of Trainer.
-
-        Raises:
-            ConfigError: for an option that is unknown, that a run rejects, or of another type.
-        """
-        others = {key: config[key] for key in config if key not in cls.model_fields} if isinstance(config, dict) else {}
-        for key in others:
-            if reason := trainer.REJECTED.get(key):
-                raise ConfigError(f"trainer.{key} is not allowed: {reason}")
-        if others:
-            validate(trainer.options(), others, "trainer.")
-        return config
+    seeds: Count

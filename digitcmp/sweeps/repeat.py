@@ -12,12 +12,12 @@ from hydra import compose, initialize_config_dir
 
 from digitcmp.config import trainer
 from digitcmp.config.conf import CONF, files
-from digitcmp.config.run import RENAMED, Run, defaults, known_keys
+from digitcmp.config.identity import RENAMED, defaults
+from digitcmp.config.run import Run, known_keys
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import CONFIG
 from digitcmp.sweeps.grid import OF_A_SWEEP, run_of, typed
-from digitcmp.training import process  # noqa: F401  registers what conf/config.yaml refers to
 
 NOT_TYPED = (*OF_A_SWEEP, "study", "logger", "pictures", "model.lr", "model.lr_aux")  # they change no number of a run
 PARTS = ("head", "optimizer", "schedule")

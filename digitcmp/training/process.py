@@ -15,25 +15,15 @@ from pathlib import Path
 
 import psutil
 import yaml
-from hydra.core.config_store import ConfigStore
 from hydra.core.utils import env_override
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from digitcmp import paper
-from digitcmp.config import help
-from digitcmp.config.run import HELP, Run, known_keys
+from digitcmp.config.run import Run, known_keys
 from digitcmp.errors import ConfigError, RunError
 from digitcmp.fields import unknown
 from digitcmp.files import outcome
 from digitcmp.runs.folder import ERROR
-
-OmegaConf.register_new_resolver("digitcmp_help", help.help_text, replace=True)
-OmegaConf.register_new_resolver("digitcmp_label", paper.label, replace=True)
-# Hydra accepts any key in these groups, and the run checks them: a sweep of several networks can set their arguments
-OPEN = ("model", "head", "optimizer", "schedule", "data", "trainer", "callbacks", "logger")
-ConfigStore.instance().store("groups", {name: OmegaConf.create({}, flags={"struct": False}) for name in OPEN})
 
 IN_FULL = os.environ.get("HYDRA_FULL_ERROR") == "1"  # print tracebacks
 MENDABLE = (  # errors that the user can resolve
@@ -71,8 +61,8 @@ def reason(error: BaseException) -> str:
     """Return the message of an error in one line."""
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.full_key:
-        keys = [*known_keys()]
-        return unknown(cause.full_key, [] if cause.full_key in keys else keys, HELP)  # one of another command
+        keys = known_keys()
+        return unknown(cause.full_key, [] if cause.full_key in keys else keys)  # one of another command
     message = str(error).partition("Config search path")[0]
     if isinstance(error, OverrideParseException):
         key, _, value = str(error.override).partition("=")

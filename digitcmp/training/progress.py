@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from digitcmp import paper
-from digitcmp.config.notation import path_text
+from digitcmp.config.identity import path_text
 from digitcmp.config.run import Run
 from digitcmp.data.tasks import TASKS
 from digitcmp.models.scores import NOT_TOLD_APART, STAGES, exceeds

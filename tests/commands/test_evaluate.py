@@ -156,7 +156,7 @@ def test_evaluations_of_other_pairs_have_other_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epochs=3", "epochs is unknown: --help lists every key"),
+        ("epochs=3", "epochs is unknown: --help lists the options"),
         ("data.test_pair=3", "data.test_pair is unknown: did you mean data.test_pairs?"),
         ("data", "data cannot be parsed: "),
         ("data.file=a.npz", "data.file=a.npz is not allowed: the data set mnist needs none"),

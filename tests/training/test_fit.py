@@ -140,7 +140,7 @@ def test_a_finished_run_is_not_overwritten(train: Run, tmp_path: Path) -> None:
     [
         *((bad, f"{bad} is not allowed") for bad in ("epochs=0", "data.val_pairs=-5", "trainer.precision=8")),
         ("force=no", "force='no' is not allowed; input should be a valid boolean"),
-        ("-m +solver=sgd,adam", "solver is unknown: --help lists every key"),
+        ("-m +solver=sgd,adam", "solver is unknown: --help lists the options"),
         ("-m model=ws2,ws3 model.width=3", "model.width is unknown: expected hidden"),
         ("head=ordinal head.temprature=2", "head.temprature is unknown: did you mean head.temperature?"),
         ("+epochs=3", "An item is already at 'epochs'."),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from digitcmp import paper
-from digitcmp.config.run import defaults
+from digitcmp.config.identity import defaults
 from digitcmp.errors import RunError, first_few
 from digitcmp.models import backbones
 from digitcmp.report.loading.settings import NO_SETTING, literal

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcmp.config.conf import config_yaml
-from digitcmp.config.run import defaults
+from digitcmp.config.identity import defaults
 from digitcmp.models import backbones
 from digitcmp.report.formats import to_text
 from digitcmp.runs.result import RESULT_KEYS
