@@ -14,7 +14,8 @@ import scipy.stats
 from conftest import inside
 
 from digitcmp.config.conf import config_yaml, files
-from digitcmp.config.run import RENAMED, Run
+from digitcmp.config.identity import RENAMED
+from digitcmp.config.run import Run
 from digitcmp.report.results import Results
 from digitcmp.report.sections import sections
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
