@@ -39,5 +39,5 @@ def test_a_sweep(
     assert set(narrow.hidden) == {8, 9}
     with pytest.raises(ConfigError, match="^lrr is unknown: did you mean lr?"):
         digitcmp.sweep(lrr=1)
-    with pytest.raises(RunError, match="the val loss is nan"):
+    with pytest.raises(RunError, match="the train loss is nan in epoch 1"):
         digitcmp.sweep("hydra/launcher=basic", model="ws2", lr=1e30, **small | {"sweep": "bad"})
