@@ -50,22 +50,17 @@ def claims_table(folder: Path) -> pd.DataFrame:
     for claim in CLAIMS:
         report = folder / claim.experiment / "report"
         if (report / "effects.csv").exists():
-            numbers, verdict = evidence_of(claim, report)
-            rows.append((claim.words, claim.section, claim.experiment, numbers, verdict))
+            try:
+                found = claim.judge(report)
+            except (LookupError, OSError, ValueError):  # unfinished, or with other cells than the experiment's
+                found = Evidence("not all runs of the experiment are in this report", "open")
+            rows.append((*claim[:3], *found))
     if not rows:
         known = ", ".join(dict.fromkeys(claim.experiment for claim in CLAIMS))
         raise RunError(
             f"{folder} has no report of {known}; a folder of sweeps is expected. Run digitcmp report on each."
         )
     return pd.DataFrame(rows, columns=["claim", "section", "experiment", "numbers", "verdict"])
-
-
-def evidence_of(claim: Claim, report: Path) -> Evidence:
-    """Return the evidence in a report, or that it lacks the runs for any."""
-    try:
-        return claim.judge(report)
-    except (LookupError, OSError, ValueError):  # a sweep with other cells than the experiment's, or not finished
-        return Evidence("not all runs of the experiment are in this report", "open")
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts.planned import BETWEEN
+from digitcmp.report.estimates import SIGNIFICANT, estimate
 from digitcmp.report.formats import verdict_words
-from digitcmp.report.statistics.estimates import SIGNIFICANT, estimate
-from digitcmp.report.statistics.rule import MARGIN
+from digitcmp.report.rule import MARGIN
 
 
 class Evidence(NamedTuple):

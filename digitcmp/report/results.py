@@ -11,15 +11,15 @@ from pathlib import Path
 import pandas as pd
 
 from digitcmp.errors import ConfigError, RunError, first_few
+from digitcmp.report import loader
+from digitcmp.report.cells import cell_table, changed, selected_rates
 from digitcmp.report.contrasts import accuracy_effects
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid
 from digitcmp.report.contrasts.planned import ORDERS, question_names
-from digitcmp.report.loading import loader
-from digitcmp.report.loading.cells import cell_table
-from digitcmp.report.loading.loader import read_csv
-from digitcmp.report.loading.settings import changed
-from digitcmp.report.statistics.rule import collapsed
+from digitcmp.report.loader import read_csv
+from digitcmp.report.rule import collapsed
 from digitcmp.runs.folder import METRICS
+from digitcmp.runs.result import SCORES
 from digitcmp.runs.table import curve_table
 
 
@@ -63,10 +63,9 @@ class Results:
         if table.empty:
             raise RunError(f"{', '.join(map(str, roots))}: no finished run; a folder of runs is expected")
         missing = loader.missing_folders(roots, table)
-        table, warnings = loader.drop_repeated(loader.fill_defaults(table))
-        code = pd.concat(codes).drop_duplicates(["code", "function"])
-        code = code[code.code.isin(table.code)] if "code" in table else code
-        code = code.sort_values("code", kind="stable", ignore_index=True)
+        table, warnings = loader.drop_repeated(loader.fill_defaults(table).astype(dict.fromkeys(SCORES, float)))
+        code = pd.concat(codes).drop_duplicates(["code", "function"]).sort_values("code", kind="stable")
+        code = code[code.code.isin(table.get("code", code.code))].reset_index(drop=True)
         warnings += loader.origin_warnings(table, code)
         table = loader.sort_runs(table)
         archives = [archive for archive in sources if archive]
@@ -91,6 +90,11 @@ class Results:
     def title_of(self) -> dict[str, str]:
         """The title of each cell by its name."""
         return dict(zip(self.cells.cell, self.cells.title, strict=True))
+
+    @cached_property
+    def selected_rates(self) -> pd.DataFrame:
+        """The learning rates that validation pairs select: `cells.selected_rates`."""
+        return selected_rates(self.cells, self.changed_settings)
 
     @property
     def only_rates(self) -> bool:

@@ -9,8 +9,8 @@ import scipy.stats
 from conftest import ROOT
 
 from digitcmp.report.claims import claims_table, markdown
+from digitcmp.report.estimates import estimate
 from digitcmp.report.evidence import number
-from digitcmp.report.statistics.estimates import estimate
 
 RESULTS = re.sub(r"\s+", " ", (ROOT / "docs/results.md").read_text())
 README = (ROOT / "README.md").read_text()

@@ -7,7 +7,7 @@ import pytest
 from digitcmp.report.contrasts.accuracy_effects import effects
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid, applied
 from digitcmp.report.contrasts.planned import Factor, crossed
-from digitcmp.report.loading.loader import drop_repeated
+from digitcmp.report.loader import drop_repeated
 
 pytestmark = pytest.mark.pure
 AUX, EPOCHS = Factor("auxiliary loss", "aux"), Factor("epochs", "epochs")

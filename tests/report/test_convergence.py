@@ -8,9 +8,9 @@ import pytest
 from records import grid, load, parts, record
 
 from digitcmp.report.contrasts.cell_grid import Grid
-from digitcmp.report.contrasts.convergence_effects import CURVE, convergence, of_outcome, outcomes
 from digitcmp.report.contrasts.planned import claim_contrasts
 from digitcmp.report.sections import convergence as convergence_section
+from digitcmp.report.sections.convergence import CURVE, convergence, of_outcome, outcomes
 
 INF, NAN = np.inf, np.nan
 

@@ -15,7 +15,7 @@ from records import assert_scipys, grid, load, record, sweep
 from digitcmp.models import backbones
 from digitcmp.models.heads import HEADS, Head
 from digitcmp.report.contrasts.planned import ORDERS
-from digitcmp.report.statistics.estimates import holm
+from digitcmp.report.estimates import holm
 
 BOTH = (False, True)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from digitcmp.report.statistics.estimates import (
+from digitcmp.report.estimates import (
     EXACT,
     ROBUST,
     estimate,
@@ -15,7 +15,6 @@ from digitcmp.report.statistics.estimates import (
     half_width,
     holm,
     holm_by,
-    holm_with,
     leave_one_out,
     mean_accuracy,
     robust,
@@ -66,16 +65,6 @@ def test_holm_by_hand() -> None:
     assert holm(np.array([0.2])) == pytest.approx([0.2]) and holm(np.array([])).shape == (0,)
     corrected = holm_by(pd.Series([0.04, 0.03, 0.01, NAN]), pd.Series(["a", "b", "a", "a"]))
     assert list(corrected) == pytest.approx([0.04, 0.03, 0.02, NAN], nan_ok=True)
-
-
-def test_holm_with_another_p_is_holm_of_the_replaced() -> None:
-    p = np.array([0.04, 0.01, 0.03, 0.02, 0.03, 0.9])
-    others = np.array([0.0, 0.001, 0.01, 0.015, 0.03, 0.035, 0.5, 1.0])
-    for place in range(len(p)):
-        replaced = np.tile(p, (len(others), 1))
-        replaced[:, place] = others
-        assert holm_with(p, place, others) == pytest.approx([holm(row)[place] for row in replaced])
-    assert holm_with(p[:1], 0, others[:4]) == pytest.approx(others[:4])  # the only p of a family is not corrected
 
 
 def test_the_false_discovery_rate_is_scipys() -> None:

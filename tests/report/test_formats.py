@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from digitcmp.report.cells import default, level_name, literal
 from digitcmp.report.formats import P_VALUE, estimated, interval, seeds, spread, to_text
-from digitcmp.report.loading.settings import default, level_name, literal
 
 pytestmark = pytest.mark.pure
 NAN = float("nan")

@@ -8,10 +8,11 @@ import pytest
 from conftest import ROOT
 from records import assert_scipys, load, parts, record
 
-from digitcmp.report.contrasts.accuracy_effects import equal_parameters, equal_rates
 from digitcmp.report.figures import save
 from digitcmp.report.pages import output
 from digitcmp.report.sections import sections
+from digitcmp.report.sections.effects import at_equal_parameters
+from digitcmp.report.sections.rates import equal_rates
 from digitcmp.runs.folder import SELECTION
 
 
@@ -84,7 +85,7 @@ def test_a_narrower_network_without_sharing_has_equal_parameters(tmp_path: Path)
     record(tmp_path, "fcnn3", 0.80, 0.81, hidden=250, params=103_851, lr=3e-3)  # another rate
     record(tmp_path, "fcnn3", 0.80, 0.81, hidden=250, params=103_851, aux=True)  # another loss
     results = load(tmp_path)
-    [row] = equal_parameters(results.grid, results.cells).to_dict("records")
+    [row] = at_equal_parameters(results.grid, results.cells).to_dict("records")
     assert "WS2" in row["effect"] and "hidden=250" in row["effect"]
     assert (row["params"], row["params_unshared"], row["n"]) == (103_841, 103_851, 2)
     assert row["mean"] == pytest.approx(0.03)

@@ -22,14 +22,13 @@ from rich.text import Text
 from digitcmp import paper
 from digitcmp.report import sections as report_sections
 from digitcmp.report.figures import STYLE, save
-from digitcmp.report.loading.loader import read_csv
+from digitcmp.report.loader import read_csv
 from digitcmp.report.pages import comparison, output
 from digitcmp.report.pages.section import Column, Figure, File, Part, Table, named
 from digitcmp.report.results import Results
 from digitcmp.report.sections import accuracy as accuracy_section
 from digitcmp.report.sections import sections
 from digitcmp.report.sections.learning_curves import mean_curves
-from digitcmp.report.sections.rates import selection
 from digitcmp.runs.folder import METRICS
 from digitcmp.runs.result import SCORES, read_result
 
@@ -188,7 +187,7 @@ def test_selection_looks_at_validation_only(tmp_path: Path) -> None:
     for lr, val, test in ((1e-4, 0.80, 0.95), (1e-3, 0.90, 0.85), (2e-3, 0.85, 0.80)):
         record(tmp_path, "ws3", test, val_acc=val, lr=lr, aux=True)
     record(tmp_path, "ws2", 0.8)  # a single rate: nothing to select
-    [row] = selection(load(tmp_path)).itertuples()
+    [row] = load(tmp_path).selected_rates.itertuples()
     assert (row.title, row.lr, row.val_acc, row.test_acc) == ("AL4", 1e-3, pytest.approx(0.90), pytest.approx(0.85))
     assert (row.oracle_lr, row.oracle_test_acc, row.paper_lr) == (1e-4, pytest.approx(0.95), 2e-3)
     assert (row.rates, row.at_edge) == (3, False)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from digitcmp.report.statistics.rule import NO_INTERVAL, base_rate, collapsed, in_words, robust_verdict, verdict
+from digitcmp.report.rule import NO_INTERVAL, base_rate, collapsed, in_words, robust_verdict, verdict
 
 pytestmark = pytest.mark.pure
 

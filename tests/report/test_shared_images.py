@@ -11,7 +11,7 @@ from conftest import Run
 from records import report
 
 import digitcmp.runs.saved
-from digitcmp.report.contrasts.shared_images import shared_variance, widened
+from digitcmp.report.sections.test_images import shared_variance, widened
 
 SWEEP = ("-m", "model=ws2", "aux=false,true", "seed=0,1,2", "epochs=2", "data.train_pairs=100", "data.val_pairs=20")
 

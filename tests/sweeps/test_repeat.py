@@ -13,7 +13,7 @@ from records import grid, report
 from digitcmp.config.conf import CONF
 from digitcmp.config.run import Run
 from digitcmp.errors import RunError
-from digitcmp.report.loading.loader import read_runs
+from digitcmp.report.loader import read_runs
 from digitcmp.runs.folder import claim
 from digitcmp.sweeps import repeat
 

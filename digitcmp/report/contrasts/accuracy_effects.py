@@ -7,15 +7,14 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from digitcmp import paper
-from digitcmp.models import backbones
+from digitcmp.report import estimates, rule
+from digitcmp.report.cells import changed_levels
 from digitcmp.report.contrasts import planned
-from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, Sides, cell_name, changed_levels, network, sides
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, Sides, network, sides
 from digitcmp.report.contrasts.planned import CLAIMS
-from digitcmp.report.statistics import estimates, rule
-from digitcmp.report.statistics.estimates import ROBUST, Differences
+from digitcmp.report.estimates import ROBUST, Differences
 
 LARGE = 50  # with more effects, the report begins with averages
-TOLERANCE = 0.02  # the largest difference of equal parameters, as a share of those of the network without sharing
 NUMBERS = ("n", "mean", "ci_low", "ci_high", "p", "p_holm")
 AVERAGES = ("order", "effect", "contexts", *NUMBERS, "verdict")
 
@@ -92,29 +91,22 @@ def papers(levels: Mapping[int, Levels], contrasts: Sequence[Contrast]) -> pd.Da
     known = {}
     for row, cell in levels.items():
         settings = changed_levels(cell)
-        label, task = paper.label(*network(cell)), paper.claimed(*network(cell), settings)
-        known[row] = label, task, paper.as_published(settings)
+        known[row] = paper.label(*network(cell)), paper.claimed(*network(cell), settings), paper.as_published(settings)
     table = []
     for contrast in contrasts:
         labels, tasks, recipes = zip(*(known[row] for row in contrast.weights), strict=True)
-        claim = CLAIMS.get(contrast.family, np.nan) if all(tasks) else np.nan
-        numbers = (np.nan,) * 3
-        if all(recipes) and {*labels} <= paper.ACCURACY.keys() and len({*labels}) == len(labels):
-            numbers = published_difference([*contrast.weights.values()], [paper.ACCURACY[label] for label in labels])
-        table.append((claim if all(recipes) else np.nan, claim > 0 and not all(recipes), *numbers))
+        claim, same = CLAIMS.get(contrast.family, np.nan) if all(tasks) else np.nan, all(recipes)
+        mean = half = np.nan
+        if same and {*labels} <= paper.ACCURACY.keys() and len({*labels}) == len(labels):
+            weights = np.array([*contrast.weights.values()])
+            values = [paper.ACCURACY[label] for label in labels]
+            means, stds, n = np.array([(value.mean, value.std, value.n) for value in values], float).T
+            terms, variance = weights * means, (weights * stds) ** 2 / n
+            mean = terms[weights > 0].sum() + terms[weights < 0].sum()
+            freedom = variance.sum() ** 2 / (variance**2 / (n - 1)).sum()
+            half = stdtrit(freedom, 0.975) * np.sqrt(variance.sum())
+        table.append((claim if same else np.nan, claim > 0 and not same, mean, mean - half, mean + half))
     return pd.DataFrame(table, columns=["claim", "another", "published", "published_low", "published_high"])
-
-
-def published_difference(weights: Sequence[float], values: Sequence[paper.Published]) -> tuple[float, float, float]:
-    """Return a weighted sum of the paper's means and Welch's 95 % interval from its standard deviations."""
-    terms = [weight * value.mean for weight, value in zip(weights, values, strict=True)]
-    mean = sum(term for term in terms if term > 0) + sum(term for term in terms if term < 0)
-    stds = [np.nan if value.std is None else value.std for value in values]
-    n = np.array([value.n for value in values])
-    variance = (np.array(weights) * stds) ** 2 / n
-    freedom = variance.sum() ** 2 / (variance**2 / (n - 1)).sum()
-    half = stdtrit(freedom, 0.975) * np.sqrt(variance.sum())
-    return mean, mean - half, mean + half
 
 
 def fragile(table: pd.DataFrame, left: pd.DataFrame, first: np.ndarray, seeds: np.ndarray) -> list[dict[int, str]]:
@@ -123,34 +115,19 @@ def fragile(table: pd.DataFrame, left: pd.DataFrame, first: np.ndarray, seeds: n
     Holm's p without a seed is that of the family in which only this effect lacks the seed. `left` are the estimates
     without each seed, `first` the verdicts with all, `seeds` those of the grid.
     """
-    families = {name: group.p for name, group in table[table.p.notna()].groupby("family")}
+    families = dict(list(table[table.p.notna()].groupby("family").p))
     left = left[left.n >= estimates.FEW_SEEDS - 1]
-    p_holm: list[float] = []
-    for row, p in left.groupby("row").p:
-        family = families[table.family[row]]
-        p_holm.extend(estimates.holm_with(family.to_numpy(), family.index.get_loc(row), p.to_numpy()))
+    p_holm = []
+    for row, p in zip(left.row, left.p, strict=True):
+        family = families[table.family[row]].copy()
+        family[row] = p
+        p_holm.append(estimates.holm(family.to_numpy())[family.index.get_loc(row)])
     left = left.assign(p_holm=p_holm, claim=table.claim.to_numpy()[left.row])
     left["verdict"] = rule.verdict(left)
     changed: list[dict[int, str]] = [{} for _ in range(len(table))]
     for row, seed, verdict in left.loc[left.verdict != first[left.row], ["row", "seed", "verdict"]].to_numpy():
         changed[row][int(seeds[seed])] = verdict
     return changed
-
-
-def equal_rates(grid: Grid) -> pd.DataFrame:
-    """Return the effects of the auxiliary loss and sharing at each learning rate that both networks have.
-
-    If a network was trained at several rates, an effect could compare two different rates and is ambiguous. At each
-    rate that both networks have, it is not. Empty unless a network was trained at several rates.
-
-    Returns:
-        The columns of equal_rates.csv and `refused`, the reason if runs are missing. Then the numbers are nan. p_holm
-        is Holm's p inside the family, over all effects and rates.
-    """
-    contrasts = planned.at_equal_rates(grid)
-    refused = grid.refused(contrasts)
-    table = paired(grid, contrasts, refused).assign(refused=refused).rename(columns={"context": "lr"})
-    return table.astype({"lr": float})[["family", "effect", "lr", *NUMBERS, "refused"]]
 
 
 def averages(grid: Grid) -> pd.DataFrame:
@@ -168,55 +145,3 @@ def averages(grid: Grid) -> pd.DataFrame:
     table = table[table.n > 1].rename(columns={"family": "order", "context": "contexts"}).astype({"contexts": int})
     table["verdict"] = rule.verdict(table.assign(claim=np.nan))
     return table[list(AVERAGES)].reset_index(drop=True)
-
-
-def equal_parameters(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the effect of sharing between networks of different widths with the same number of parameters.
-
-    The cells differ only in the model and the arguments of its network. Networks with the same arguments are left out,
-    because the table of effects has them.
-
-    Returns:
-        The columns of equal_parameters.csv, for each two cells with two or more common seeds. p is not corrected.
-    """
-    networks = backbones.facts()
-    arguments = {key for network in networks.values() for key in network.arguments}
-    rest = [key for key in grid.cells if key not in {"model", *arguments}]
-    widths = grid.cells[[key for key in grid.cells if key in arguments]]
-    table = grid.cells[[*rest, "model"]].assign(
-        unshared=grid.cells.model.map({name: network.unshared for name, network in networks.items()}),
-        width=list(widths.itertuples(index=False, name=None)),
-        row=grid.cells.index,
-        cell=grid.names,
-    )
-    table = table.merge(cells[["cell", "params", "title"]], on="cell")
-    pairs = table.merge(table, left_on=[*rest, "unshared"], right_on=[*rest, "model"], suffixes=("", "_unshared"))
-    equal = (pairs.params / pairs.params_unshared - 1).abs() <= TOLERANCE
-    pairs = pairs[equal & (pairs.width != pairs.width_unshared)].reset_index(drop=True)
-    contrasts = []
-    for pair in pairs.itertuples():
-        weights = {pair.row: 1.0, pair.row_unshared: -1.0}
-        contrasts.append(Contrast("sharing", f"{pair.title} − {pair.title_unshared}", "", weights))
-    gains = pd.concat([paired(grid, contrasts), pairs[["params", "params_unshared"]]], axis=1)
-    columns = ["effect", "params", "params_unshared", "n", "mean", "ci_low", "ci_high", "p"]
-    return gains.loc[gains.n > 1, columns].reset_index(drop=True)
-
-
-def common_cells(grid: Grid, hidden: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:
-    """Return the difference in test accuracy of each cell that two sweeps have.
-
-    The sweep is a setting of the grid, 'first' or 'second'. The settings `hidden` may differ between the sweeps. The
-    settings `varied` name a cell.
-
-    Returns:
-        Columns `cell n same first second mean ci_low ci_high p p_holm`. The differences are second minus first, paired
-        by seed. `same` counts the seeds with the same test accuracy. The statistics are nan for a single seed.
-    """
-    sweeps = planned.Factor("", "sweep", ("first", "second"))
-    contrasts = list(planned.crossed(grid, grid.cells.drop(columns=list(hidden)), sweeps))
-    second, first = accuracies(grid, contrasts)
-    table = measured(contrasts, second - first)
-    table["cell"] = [cell_name(grid.levels[contrast.first], varied) for contrast in contrasts]
-    table["same"] = (first == second).sum(axis=1)
-    table["first"], table["second"] = (pd.DataFrame(side).mean(axis=1) for side in (first, second))
-    return table.loc[table.n > 0, ["cell", "n", "same", "first", "second", *NUMBERS[1:]]].reset_index(drop=True)

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from scipy.sparse import csr_array
 
 from digitcmp import paper
+from digitcmp.report.cells import changed, changed_levels, level_name, settings_in_name
+from digitcmp.report.estimates import Differences
 from digitcmp.report.formats import to_text
-from digitcmp.report.loading.settings import changed, level_name, settings_in_name
-from digitcmp.report.statistics.estimates import Differences
 
 DATA_SET = ("cls", "data_arguments", "data_crc", "side")  # settings that are part of a data set
 AMBIGUOUS = "ambiguous: several learning rates for one network"
@@ -163,11 +163,6 @@ def settings_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 def network(levels: Mapping[str, str]) -> tuple[str, bool]:
     """Return the model of a cell, and True if it is trained with the auxiliary loss."""
     return levels["model"], levels["aux"] == "true"
-
-
-def changed_levels(levels: Mapping[str, str]) -> Levels:
-    """Return the settings that are not at their default, without model, aux and lr."""
-    return {key: level for key, level in levels.items() if level and key not in ("model", "aux", "lr")}
 
 
 def cell_context(levels: Mapping[str, str], hidden: Sequence[str] = ()) -> str:

@@ -2,16 +2,16 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from digitcmp import paper
 from digitcmp.models import backbones
+from digitcmp.report.cells import default, level_name
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid, Levels, cell_context, cell_name, network
 from digitcmp.report.formats import to_text
-from digitcmp.report.loading.settings import default, level_name
 
 QUESTION = ("task", "dataset")  # settings that make up the question
 INCOMPARABLE = ("task",)  # settings whose levels answer different questions, so that accuracies are not compared
@@ -77,13 +77,13 @@ def crossed(grid: Grid, cells: pd.DataFrame, *by: Factor) -> Iterator[Contrast]:
     at their first. It is yielded only if all its cells exist.
     """
     columns = [factor.column for factor in by]
-    for factor in by:
-        if factor.levels:
-            cells = cells[cells[factor.column].isin(factor.levels)]
+    others = [key for key in cells if key not in columns]
     groups: dict[tuple[str, ...], dict[tuple[str, ...], int]] = {}  # the rows by their other settings, by the factors
-    others = cells.drop(columns=columns).itertuples(index=False, name=None)
-    for row, rest, own in zip(cells.index, others, cells[columns].itertuples(index=False, name=None), strict=True):
-        groups.setdefault(rest, {})[own] = row
+    for row in cells.index:
+        cell = grid.levels[row]
+        if all(cell[factor.column] in (factor.levels or cell.values()) for factor in by):
+            own = tuple(cell[key] for key in columns)
+            groups.setdefault(tuple(cell[key] for key in others), {})[own] = row
     signs = [math.prod(corner) for corner in itertools.product((1.0, -1.0), repeat=len(by))]
     for rows in groups.values():
         by_factor = [levels(factor, [grid.levels[row] for row in rows.values()]) for factor in by]
@@ -117,12 +117,12 @@ def effects(grid: Grid) -> list[Contrast]:
     planned = [contrast for design in factorials for contrast in factorial(grid, *design)]
     single = [contrast for factor in varied for contrast in crossed(grid, cells, factor)]
     planned += [*single, *crossed(grid, grid.cells, Factor("lr", "lr")), *means_over_networks(grid)]
-    known = {frozenset(contrast.weights.items()) for contrast in single}
-    planned += [contrast for contrast in matched(grid) if frozenset(contrast.weights.items()) not in known]
+    known = [contrast.weights for contrast in single]
+    planned += [contrast for contrast in matched(grid) if contrast.weights not in known]
     questions = [Factor(name, name) for name in INCOMPARABLE if name in cells and cells[name].nunique() > 1]
     for pair in itertools.combinations([*varied, *questions], 2):
         columns, families = {factor.column for factor in pair}, {factor.family for factor in pair}
-        if len(columns) < 2 or columns <= {*QUESTION}:
+        if columns <= {*QUESTION}:
             continue
         averaged = {row for by, group in factorials if columns <= {one.column for one in by} for row in group.index}
         in_every_context = families <= {*CLAIMS, *QUESTION}
@@ -130,12 +130,17 @@ def effects(grid: Grid) -> list[Contrast]:
         for contrast in crossed(grid, cells, *pair):
             if in_every_context or contrast.first not in averaged:
                 planned.append(contrast._replace(family=family))
-    contexts = {context: i for i, context in enumerate(dict.fromkeys(contrast.context for contrast in planned))}
+    contexts = list(dict.fromkeys(contrast.context for contrast in planned))
 
     def place(contrast: Contrast) -> tuple[int, str, int, bool]:
         family = contrast.family
         always_aux = all(grid.levels[row]["aux"] for row in contrast.weights)
-        return PLACES.index(family if family in PLACES else OTHERS), family, contexts[contrast.context], always_aux
+        return (
+            PLACES.index(family if family in PLACES else OTHERS),
+            family,
+            contexts.index(contrast.context),
+            always_aux,
+        )
 
     return sorted(planned, key=place)
 
@@ -198,9 +203,9 @@ def matched(grid: Grid) -> Iterator[Contrast]:
                     yield shared._replace(effect=name, weights=mean_of([shared, unshared]))
 
 
-def question(levels: Mapping[str, str]) -> Question:
+def question(levels: Levels) -> Question:
     """Return the question of a cell: a task on a data set."""
-    return tuple(levels.get(name, "") for name in QUESTION)
+    return tuple(levels.get(key, "") for key in QUESTION)
 
 
 def question_names(grid: Grid) -> dict[Question, str]:
@@ -209,8 +214,8 @@ def question_names(grid: Grid) -> dict[Question, str]:
     They are sorted by the number of levels that are not at their default.
     """
     ordered = sorted(dict.fromkeys(map(question, grid.levels.values())), key=lambda levels: sum(map(bool, levels)))
-    differing = [i for i in range(len(QUESTION)) if len({levels[i] for levels in ordered}) > 1]
-    return {q: ", ".join(q[i] or str(default(QUESTION[i], "")) for i in differing) for q in ordered}
+    differing = [(i, key) for i, key in enumerate(QUESTION) if key in grid.varied]
+    return {q: ", ".join(q[i] or str(default(key, "")) for i, key in differing) for q in ordered}
 
 
 def means_over_networks(grid: Grid) -> Iterator[Contrast]:
@@ -223,24 +228,20 @@ def means_over_networks(grid: Grid) -> Iterator[Contrast]:
     for family in CLAIMS if len(names) > 1 else ():
         by_context: dict[str, dict[str, dict[Question, Contrast]]] = {}  # by other settings, networks, question
         for contrast in of_family(grid, family):
-            others = cell_context(grid.levels[contrast.first], QUESTION)
-            on_each = by_context.setdefault(others, {}).setdefault(contrast.effect, {})
-            on_each[question(grid.levels[contrast.first])] = contrast
+            cell = grid.levels[contrast.first]
+            on_each = by_context.setdefault(cell_context(cell, QUESTION), {}).setdefault(contrast.effect, {})
+            on_each[question(cell)] = contrast
         for others, by_networks in by_context.items():
             several = [q for q in names if sum(q in on_each for on_each in by_networks.values()) > 1]
             networks = [on_each for on_each in by_networks.values() if on_each.keys() >= {*several}]
             if len(several) < 2 or len(networks) < 2:  # the mean over one network is its effect
                 continue
-            means = {}
-            for q in several:
-                contrasts = [on_each[q] for on_each in networks]
-                means[q] = Contrast(MEAN, family, contrasts[0].context, mean_of(contrasts))
-            yield from means.values()
-            first = means[several[0]]
-            for q in several[1:]:
-                name = f"{family}: {names[q]} − {names[several[0]]}"
-                less = {row: -weight for row, weight in first.weights.items()}
-                yield Contrast(BETWEEN, name, others, {**means[q].weights, **less})
+            means = [mean_of([on_each[q] for on_each in networks]) for q in several]
+            for q, weights in zip(several, means, strict=True):
+                yield Contrast(MEAN, family, networks[0][q].context, weights)
+            less = {row: -weight for row, weight in means[0].items()}
+            for q, weights in zip(several[1:], means[1:], strict=True):
+                yield Contrast(BETWEEN, f"{family}: {names[q]} − {names[several[0]]}", others, weights | less)
 
 
 def of_family(grid: Grid, family: str) -> list[Contrast]:
@@ -286,13 +287,10 @@ def averages(grid: Grid) -> list[Contrast]:
     average.
     """
     varied = factors(grid.conditions)
+    conditions = grid.conditions[grid.conditions.index < len(grid.cells)]  # without those with several rates
     by_name: dict[tuple[str, str], list[Contrast]] = {}
     for several in [*((factor,) for factor in varied), *itertools.combinations(varied, 2)]:
-        if len({factor.column for factor in several}) < len(several):
-            continue
-        for contrast in crossed(grid, grid.conditions, *several):
-            if max(contrast.weights) >= len(grid.cells):  # a condition with several rates
-                continue
+        for contrast in crossed(grid, conditions, *several):
             high, low = grid.levels[contrast.first], grid.levels[[*contrast.weights][-1]]
             names = [difference(factor.column, high, low) for factor in several]
             if len(names) > 1:

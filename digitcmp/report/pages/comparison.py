@@ -3,12 +3,12 @@
 import pandas as pd
 from rich.console import Console
 
-from digitcmp.report.contrasts.accuracy_effects import common_cells
+from digitcmp.report.cells import default
+from digitcmp.report.contrasts.accuracy_effects import NUMBERS, accuracies, measured
 from digitcmp.report.contrasts.cell_grid import Grid, cell_name
-from digitcmp.report.contrasts.planned import INCOMPARABLE
+from digitcmp.report.contrasts.planned import INCOMPARABLE, Factor, crossed
 from digitcmp.report.formats import ACCURACY, to_text
-from digitcmp.report.loading.loader import MADE_WITH
-from digitcmp.report.loading.settings import default
+from digitcmp.report.loader import MADE_WITH
 from digitcmp.report.pages.section import P_VALUES, TWO_SEEDS_NOTE, Column, Table, named, t_interval
 from digitcmp.report.results import Results
 
@@ -35,7 +35,13 @@ def compare(first: Results, second: Results) -> tuple[pd.DataFrame, pd.DataFrame
     alone = grid.cells.drop_duplicates(keys, keep=False).to_dict("records")
     lacking = [f"only in {sweeps[cell['sweep']].roots[0]}: {cell_name(cell, varied)}" for cell in alone]
     differences = pd.DataFrame([(key, before[key], now[key]) for key in changed], columns=["what", "first", "second"])
-    return differences, common_cells(grid, hidden, varied), lacking
+    contrasts = list(crossed(grid, grid.cells[[*keys, "sweep"]], Factor("", "sweep", (*sweeps,))))
+    plus, minus = accuracies(grid, contrasts)
+    table = measured(contrasts, plus - minus).assign(same=(plus == minus).sum(axis=1))
+    table["cell"] = [cell_name(grid.levels[contrast.first], varied) for contrast in contrasts]
+    table["second"], table["first"] = (pd.DataFrame(side).mean(axis=1) for side in (plus, minus))
+    columns = ["cell", "n", "same", "first", "second", *NUMBERS[1:]]
+    return differences, table.loc[table.n > 0, columns].reset_index(drop=True), lacking
 
 
 def properties(side: Results, cells: pd.DataFrame) -> dict[str, str]:

@@ -12,13 +12,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
-from digitcmp.report import figures
+from digitcmp.report import figures, rule
 from digitcmp.report.contrasts.planned import MAIN, MEAN
 from digitcmp.report.formats import TWO_SEEDS
 from digitcmp.report.pages import summary
 from digitcmp.report.pages.section import Figure, Section, Table
 from digitcmp.report.results import Results
-from digitcmp.report.statistics import rule
 
 SCHEME_COLOURS = {  # those of the figures in a light and a dark scheme
     **{"#000000": "currentColor", "#ffffff": "var(--paper)", "#e6e6e6": "var(--grid)", "#5d636e": "var(--soft)"},

@@ -8,11 +8,10 @@ from digitcmp.data.tasks import TASKS
 from digitcmp.report.contrasts.accuracy_effects import paired
 from digitcmp.report.contrasts.cell_grid import Contrast
 from digitcmp.report.contrasts.planned import CLAIMS, MAIN, NAMES, mean_of, of_family, question_names
+from digitcmp.report.estimates import SIGNIFICANT
 from digitcmp.report.formats import ACCURACY, estimated, seeds, spread, to_text, verdict_words
-from digitcmp.report.loading.loader import sweep_name
+from digitcmp.report.loader import sweep_name
 from digitcmp.report.results import Results
-from digitcmp.report.sections.rates import selection
-from digitcmp.report.statistics.estimates import SIGNIFICANT
 
 WIDE_BELOW = 5  # fewer seeds give wide intervals
 PAIRS = 4  # pairs of the paper's networks that differ in the auxiliary loss alone, or in sharing alone
@@ -27,9 +26,9 @@ def title(results: Results) -> str:
 def question(results: Results) -> str:
     """Return the question that the networks answer, the data and the number of runs."""
     runs, cells = results.runs, results.cells
-    tasks = dict.fromkeys(runs.task.dropna()) if "task" in runs else ["leq"]
+    tasks = runs.get("task", pd.Series(["leq"])).dropna().unique()
     questions = " ".join(TASKS[task].question if task in TASKS else f"{task}?" for task in tasks)
-    data = ", ".join(dict.fromkeys(runs.dataset.dropna())) if "dataset" in runs else "mnist"
+    data = ", ".join(runs.get("dataset", pd.Series(["mnist"])).dropna().unique())
     pairs = extent(runs.train_pairs.astype(int), ",")
     size = f"{len(runs):,} runs: {len(cells):,} cells, {seeds(cells.n)} each"
     shares = cells.majority.dropna().round(2).unique()
@@ -116,7 +115,7 @@ def findings(results: Results) -> list[str]:
     """Return the findings as up to three sentences with numbers, the strongest other effects if there is room."""
     if sentences := study_findings(results):
         return sentences
-    parts, chosen = effects_found(results), selection(results)
+    parts, chosen = effects_found(results), results.selected_rates
     if len(chosen) and len(parts) < 2:
         low, high = chosen.loc[chosen.lr.idxmin()], chosen.loc[chosen.lr.idxmax()]
         rates = f"from {to_text(low.lr)} ({low.title}) to {to_text(high.lr)} ({high.title})"
@@ -134,7 +133,7 @@ def findings(results: Results) -> list[str]:
 
 def distrusted(results: Results) -> list[str]:
     """Return what weakens the findings: few seeds, collapsed runs, rates at an end, a choice by test pairs."""
-    cells, chosen, lines = results.cells, selection(results), []
+    cells, chosen, lines = results.cells, results.selected_rates, []
     lines.append(f"{seeds(cells.n)}{', so intervals are wide' if cells.n.min() < WIDE_BELOW else ''}.")
     runs, collapsed = len(results.runs), int(results.collapsed.sum())
     where = f"{collapsed} of {runs:,} runs collapsed, in {(cells.collapsed > 0).sum()} of {len(cells):,} cells"

@@ -2,7 +2,7 @@
 
 from digitcmp.report.pages.section import Section
 from digitcmp.report.results import Results
-from digitcmp.report.sections import accuracy, convergence, effects, learning_curves, levels, origin, rates
+from digitcmp.report.sections import accuracy, convergence, effects, learning_curves, levels, origin, rates, test_images
 
 SECTIONS = {  # by title, the function that yields the parts of a section, none if it does not apply
     "Networks": origin.networks,
@@ -15,7 +15,7 @@ SECTIONS = {  # by title, the function that yields the parts of a section, none 
     "Equal learning rates": rates.equal,
     "Levels": levels.parts,
     "Effects": effects.parts,
-    "Test images": effects.test_images,
+    "Test images": test_images.parts,
     "Convergence": convergence.parts,
     "Learning curves": learning_curves.parts,
     "Missing runs": origin.missing,

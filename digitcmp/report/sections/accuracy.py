@@ -9,13 +9,13 @@ import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
 from digitcmp import paper
+from digitcmp.report import rule
+from digitcmp.report.cells import accuracy_statistics
+from digitcmp.report.estimates import half_width
 from digitcmp.report.figures import TIP, forest, mark_interval, palette
 from digitcmp.report.formats import ACCURACY, seeds, spread
-from digitcmp.report.loading.cells import accuracy_statistics
 from digitcmp.report.pages.section import MEAN_ACCURACY, Column, Figure, File, Part, Table, estimate, named, plain
 from digitcmp.report.results import Results
-from digitcmp.report.statistics import rule
-from digitcmp.report.statistics.estimates import half_width
 from digitcmp.runs.table import evaluation_table
 
 LATEX = str.maketrans({"±": r"$\pm$", "−": "$-$", "_": r"\_", "%": r"\%", "<": "$<$", "†": r"\dag"})
@@ -141,10 +141,8 @@ def evaluations(results: Results) -> Iterator[Part]:
     yield File.csv("evaluations.csv", evaluated, form=None)
     elsewhere = evaluated.dataset + evaluated.seed.map(", pairs of seed {}".format)
     runs = evaluated.assign(dataset=evaluated.dataset.where(evaluated.own_pairs, elsewhere))
-    rows = []
-    for task, group in runs.drop_duplicates([*TASK, "run_seed"]).groupby(TASK, sort=False):
-        rows.append(dict(zip(TASK, task, strict=True)) | accuracy_statistics(group))
-    frame = pd.DataFrame(rows)
+    groups = runs.drop_duplicates([*TASK, "run_seed"]).groupby(TASK, sort=False)
+    frame = accuracy_statistics(groups).reset_index()
     columns = [named("title", "cell"), named("dataset", "data"), Column("test pairs", "test_pairs", ",")]
     columns += [Column("tta", "tta"), *MEAN_ACCURACY]
     yield Table.of(frame.assign(title=frame.cell.map(results.title_of)), columns, "evaluations.csv")

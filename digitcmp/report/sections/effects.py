@@ -1,4 +1,4 @@
-"""The sections on effects: of every factor, averaged, at equal parameters, and with intervals over test images."""
+"""The sections on effects: of every factor, averaged, and at equal parameters."""
 
 import math
 from collections.abc import Iterator
@@ -11,11 +11,13 @@ from matplotlib.lines import Line2D
 
 from digitcmp import paper
 from digitcmp.errors import first_few
-from digitcmp.report.contrasts import accuracy_effects, shared_images
-from digitcmp.report.contrasts.accuracy_effects import LARGE
+from digitcmp.models import backbones
+from digitcmp.report import rule
+from digitcmp.report.contrasts.accuracy_effects import LARGE, paired
+from digitcmp.report.contrasts.cell_grid import Contrast, Grid
 from digitcmp.report.contrasts.planned import MAIN, ORDERS, differing
 from digitcmp.report.figures import forest, kind, mark_interval, verdict_colour
-from digitcmp.report.formats import P_VALUE, decimals, interval, seeds, to_text, verdict_words
+from digitcmp.report.formats import P_VALUE, interval, seeds, to_text, verdict_words
 from digitcmp.report.pages.section import (
     MOST_LINES,
     P_VALUES,
@@ -32,7 +34,6 @@ from digitcmp.report.pages.section import (
     t_interval,
 )
 from digitcmp.report.results import Results
-from digitcmp.report.statistics import rule
 
 NOTE = (
     "An effect is a difference in mean test accuracy between cells, paired by seed. The cells are equal except for the "
@@ -74,17 +75,13 @@ EQUAL_PARAMETERS = (
     "2 %. The difference in mean test accuracy is paired by seed, with its 95 % t-interval and uncorrected p."
 )
 FIGURE = "Effects on test accuracy, paired by seed, in the colours of their verdicts."
+TOLERANCE = 0.02  # the largest difference of equal parameters, as a share of those of the network without sharing
 MOST_EFFECTS = 50  # rows of the figure; more would make it too tall
-IMAGES = (
-    "The first interval is over seeds: over training pairs, initial weights and each seed's draw of test pairs. Seeds "
-    "draw from the same test images. The second interval also covers these: it adds the covariance between seeds that "
-    "answer about the same image. *from images* is the share of its variance that this adds."
-)
 
 
 def equal_parameters(results: Results) -> Iterator[Part]:
     """Yield the table of the effect of sharing at equal parameters."""
-    frame = accuracy_effects.equal_parameters(results.grid, results.cells)
+    frame = at_equal_parameters(results.grid, results.cells)
     if frame.empty:
         return
     yield File.csv("equal_parameters.csv", frame)
@@ -93,6 +90,35 @@ def equal_parameters(results: Results) -> Iterator[Part]:
     columns.append(Column("without sharing", "params_unshared", ","))
     yield Table.of(frame, columns, "equal_parameters.csv")
     yield EQUAL_PARAMETERS
+
+
+def at_equal_parameters(grid: Grid, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the effect of sharing between networks of different widths with the same number of parameters.
+
+    The cells differ only in the model and the arguments of its network. Networks with the same arguments are left out,
+    because the table of effects has them.
+
+    Returns:
+        The columns of equal_parameters.csv, for each two cells with two or more common seeds. p is not corrected.
+    """
+    networks = backbones.facts()
+    widths = [key for key in grid.cells if any(key in network.arguments for network in networks.values())]
+    rest = [key for key in grid.cells if key not in ("model", *widths)]
+    width = list(map(tuple, grid.cells[widths].to_numpy()))
+    table = grid.cells.assign(width=width, row=grid.cells.index, cell=grid.names)
+    table = table.merge(cells[["cell", "params", "title"]], on="cell")
+    unshared = table.model.map({name: network.unshared for name, network in networks.items()})
+    others = table.assign(unshared=table.model)
+    pairs = table.assign(unshared=unshared).merge(others, on=[*rest, "unshared"], suffixes=("", "_unshared"))
+    equal = (pairs.params / pairs.params_unshared - 1).abs() <= TOLERANCE
+    pairs = pairs[equal & (pairs.width != pairs.width_unshared)].reset_index(drop=True)
+    contrasts = []
+    for pair in pairs.itertuples():
+        weights = {pair.row: 1.0, pair.row_unshared: -1.0}
+        contrasts.append(Contrast("sharing", f"{pair.title} − {pair.title_unshared}", "", weights))
+    gains = paired(grid, contrasts).assign(params=pairs.params, params_unshared=pairs.params_unshared)
+    columns = ["effect", "params", "params_unshared", "n", "mean", "ci_low", "ci_high", "p"]
+    return gains.loc[gains.n > 1, columns].reset_index(drop=True)
 
 
 def parts(results: Results) -> Iterator[Part]:
@@ -223,30 +249,3 @@ def draw(table: pd.DataFrame) -> Drawing:
     marks = verdict_marks(frame.verdict) | dict(zip(labels, handles, strict=True))
     figure.legend(marks.values(), marks, loc="outside lower center", ncols=2)
     return figure
-
-
-def test_images(results: Results) -> Iterator[Part]:
-    """Yield the table of accuracies and effects with the intervals over seeds and over test images."""
-    if results.answers is None:
-        frame = results.collected("test_images.csv", pd.DataFrame())
-    else:
-        frame = shared_images.over_images(results.grid, results.effects, results.title_of, results.answers)
-    if frame.empty:
-        return
-    yield File.csv("test_images.csv", frame)
-
-    def form(row: Row) -> str:
-        return decimals(row["mean"]) if row["family"] == shared_images.ACCURACY else "+.3f"
-
-    columns = [
-        named("effect", "cell or effect"),
-        Column("n", "n"),
-        named("settings"),
-        Column("mean", "mean", lambda row: to_text(row["mean"], form(row))),
-        Column("over seeds", "ci_low", lambda row: interval(row["ci_low"], row["ci_high"], form(row), row["n"])),
-        Column("and test images", "images_low", lambda row: interval(row["images_low"], row["images_high"], form(row))),
-        Column("from images", "images_share", ".0%"),
-    ]
-    contexts = [context if isinstance(context, str) else "" for context in frame.context]  # nan in a CSV file
-    yield Table.of(frame.assign(settings=differing(contexts)), columns, "test_images.csv")
-    yield IMAGES

@@ -8,10 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import MaxNLocator
 
-from digitcmp.report.contrasts.cell_grid import changed_levels
+from digitcmp.report.cells import changed_levels, level_name
 from digitcmp.report.figures import COLUMN, DASHED, PAGE, TIP, Palette, escaped, palette, shaded
 from digitcmp.report.formats import seeds, spread
-from digitcmp.report.loading.settings import level_name
 from digitcmp.report.pages.section import Figure, File, Part
 from digitcmp.report.results import Results
 
@@ -80,13 +79,13 @@ def comparisons(results: Results) -> dict[str, tuple[pd.DataFrame, str]]:
     contexts = []
     for condition in results.changed_settings:
         contexts.append(", ".join(level_name(key, value) for key, value in changed_levels(condition).items()))
-    several = len({*contexts}) > 1
-    cells = results.cells.assign(title=results.cells.label)
+    cells = results.cells.assign(title=results.cells.label, context=contexts)
     cells_of: dict[str, tuple[pd.DataFrame, str]] = {}
-    for context, group in cells.groupby(pd.Series(contexts, index=cells.index), sort=False):
+    for context, group in cells.groupby("context", sort=False):
         for name, labels in FIGURES.items():
             if name not in cells_of and {*labels} <= {*group.label} and group.label.is_unique:
-                cells_of[name] = group.set_index("label", drop=False).loc[list(labels)], str(context) if several else ""
+                ours = group.set_index("label", drop=False).loc[list(labels)]
+                cells_of[name] = ours, str(context) if cells.context.nunique() > 1 else ""
     return cells_of
 
 

@@ -8,21 +8,20 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure as Drawing
 
+from digitcmp.report.cells import default, literal, titles
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid, applied
+from digitcmp.report.estimates import estimate, mean_accuracy
 from digitcmp.report.figures import PAGE, Palette, draw_series, palette, shaded
 from digitcmp.report.formats import seeds
-from digitcmp.report.loading.loader import TEXTS
-from digitcmp.report.loading.settings import default, level_name, literal
+from digitcmp.report.loader import TEXTS
 from digitcmp.report.pages.section import Figure, Part
 from digitcmp.report.results import Results
-from digitcmp.report.statistics.estimates import estimate, mean_accuracy
 
 LEAST_LEVELS = 3  # the smallest number of levels of a series
 MOST_SERIES = 12  # the largest number of series in a figure; more are averaged over the other settings
 SAME_STEPS = 1.1  # the largest ratio between numbers of steps that count as equal
 OUTCOMES_BY_SETTING = {"batch_size": ("test_acc", "fit_seconds")}  # that of other settings is test_acc
 NO_LEVELS = {"data_seed"}  # numeric settings without an order
-COLUMNS = ("factor", "series", "model", "aux", "level", "outcome", "n", "mean", "ci_low", "ci_high")
 FIGURE = (
     "Means by {}. The cells of a line have all other settings in common except the learning rate. If there are many "
     "such lines, each line is a mean over the other settings. Dashed lines and open marks are with the auxiliary loss. "
@@ -49,13 +48,14 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
     has more than MOST_SERIES, those of each network with the most common levels are averaged, for each seed.
 
     Returns:
-        COLUMNS, one row per series, level and outcome: the mean over n seeds with its 95 % t-interval.
+        `factor series model aux level outcome n mean ci_low ci_high`, one row per series, level and outcome: the mean
+        over n seeds with its 95 % t-interval.
     """
     grid = Grid(runs)
     cells = grid.cells[~grid.repeated[: len(grid.cells)]]  # the others have several runs of one seed
     first = runs.drop_duplicates("cell").set_index("cell").loc[grid.names[: len(grid.cells)]].reset_index()
     steps = step_classes(first.epochs * -(-first.train_pairs // first.batch_size))
-    tables = [pd.DataFrame(columns=list(COLUMNS))]
+    tables = []
     for key in sorted({*cells} - TEXTS - NO_LEVELS):
         levels = numeric_levels(cells, key)
         if len({*levels.values()}) < LEAST_LEVELS:
@@ -65,9 +65,9 @@ def series(runs: pd.DataFrame) -> pd.DataFrame:
         if len(lines) > MOST_SERIES:
             lines, names = by_network(lines, levels, first.label)
         for name, rows in zip(names, lines, strict=True):
-            network = {"factor": key, "series": name, "model": first.model[rows[0]], "aux": bool(first.aux[rows[0]])}
-            tables.append(level_means(grid, rows, levels, key).assign(**network)[list(COLUMNS)])
-    return pd.concat(tables[1:] or tables, ignore_index=True)
+            cell, means = first.loc[rows[0]], level_means(grid, rows, levels, key)
+            tables.append(means.assign(factor=key, series=name, model=cell.model, aux=bool(cell.aux)))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["factor"])
 
 
 def numeric_levels(cells: pd.DataFrame, key: str) -> NumericLevels:
@@ -112,24 +112,15 @@ def equal_cells(settings: pd.DataFrame, levels: NumericLevels) -> list[Rows]:
 
 
 def series_names(lines: Sequence[Rows], settings: pd.DataFrame, labels: pd.Series, key: str) -> list[str]:
-    """Return the name of each series: its label and the settings in which the series differ."""
-    common = []
+    """Return the name of each series, its title by the settings that its cells have in common."""
+    shared, at_steps = [], []
     for rows in lines:
         cells = settings.loc[rows]
-        common.append(cells.iloc[0].where(cells.nunique() == 1, ""))
-    shared = pd.DataFrame(common).reset_index(drop=True)
-    rates = shared.groupby(list(shared.columns.drop("lr")), sort=False).lr.transform("nunique")
-    telling = shared.loc[:, shared.nunique() > 1].drop(columns=["model", "aux", "head", "lr"], errors="ignore")
-    names = []
-    for i, rows in enumerate(lines):
-        differing = [level_name(name, level) for name, level in sorted(telling.loc[i].items()) if level]
-        if rates[i] > 1 and shared.lr[i]:
-            differing.append(level_name("lr", shared.lr[i]))
-        parts = [labels[rows[0]], ", ".join(differing)]
-        if key != "epochs" and "epochs" in settings and settings.epochs[rows].nunique() > 1:
-            parts.append("at equal steps")
-        names.append(" ".join(filter(None, parts)))
-    return names
+        shared.append({name: level for name, level in cells.iloc[0].items() if level and cells[name].nunique() == 1})
+        at_steps.append(key != "epochs" and "epochs" in cells and cells.epochs.nunique() > 1)
+    rates = [levels.pop("lr", "") for levels in shared]
+    names = titles([labels[rows[0]] for rows in lines], [key] * len(lines), shared, rates)
+    return [f"{name} at equal steps" if steps else name for name, steps in zip(names, at_steps, strict=True)]
 
 
 def by_network(lines: Sequence[Rows], levels: NumericLevels, labels: pd.Series) -> tuple[list[Rows], list[str]]:

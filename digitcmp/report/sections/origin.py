@@ -7,7 +7,7 @@ from digitcmp import paper
 from digitcmp.config.conf import CONF
 from digitcmp.models.backbones import NETWORKS
 from digitcmp.report.formats import seeds
-from digitcmp.report.loading.loader import MADE_WITH, run_name, sweep_name
+from digitcmp.report.loader import MADE_WITH, run_name, sweep_name
 from digitcmp.report.pages.section import File, Part, cut_lines
 from digitcmp.report.results import Results
 

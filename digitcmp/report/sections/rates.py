@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Drawing
 
-from digitcmp import paper
-from digitcmp.report.contrasts import accuracy_effects
-from digitcmp.report.contrasts.cell_grid import changed_levels
+from digitcmp.report.contrasts import planned
+from digitcmp.report.contrasts.accuracy_effects import NUMBERS, paired
+from digitcmp.report.contrasts.cell_grid import Grid
 from digitcmp.report.contrasts.planned import CLAIMS, NAMES
 from digitcmp.report.figures import DOTTED, EFFECT, PAGE, draw_series, palette, shades
 from digitcmp.report.formats import ACCURACY, estimated, seeds, to_text
-from digitcmp.report.loading.loader import read_csv
+from digitcmp.report.loader import read_csv
 from digitcmp.report.pages.section import Column, Figure, File, Part, Row, Table, named, plain
 from digitcmp.report.results import Results
 from digitcmp.runs.folder import RATES, SELECTION
@@ -75,7 +74,7 @@ def flagged(heading: str, key: str, flag: str, mark: str) -> Column:
 
 def selected(results: Results) -> Iterator[Part]:
     """Yield the table of selected learning rates."""
-    frame = selection(results)
+    frame = results.selected_rates
     if frame.empty:
         return
     columns = [
@@ -92,33 +91,9 @@ def selected(results: Results) -> Iterator[Part]:
     yield SELECTED
 
 
-def selection(results: Results) -> pd.DataFrame:
-    """Return the learning rate with the highest mean validation accuracy, one row per condition with several rates.
-
-    `title` names the condition. `test_acc` is that of the selected rate. `oracle_lr` and
-    `oracle_test_acc` are those of the rate with the highest test accuracy, for comparison only. `at_edge` is True if
-    the selected rate is the smallest or largest tried. Empty if no condition has several rates.
-    """
-    cells = results.cells
-    titles = cells.title.str.rpartition(" lr=")[0]
-    rows = []
-    for title, rates in cells[titles != ""].groupby(titles, sort=False):
-        best, oracle = rates.loc[rates.val_acc_mean.idxmax()], rates.loc[rates.test_acc_mean.idxmax()]
-        changed = changed_levels(results.changed_settings[best.name])
-        claimed = best["head"] == "mlp" and paper.claimed(best.model, bool(best.aux), changed)
-        rows.append(
-            {"title": title, "rates": len(rates), "n": rates.n.min()}
-            | {"lr": best.lr, "val_acc": best.val_acc_mean, "test_acc": best.test_acc_mean}
-            | {"paper_lr": paper.LEARNING_RATES.get(best.label, np.nan) if claimed else np.nan}
-            | {"oracle_lr": oracle.lr, "oracle_test_acc": oracle.test_acc_mean}
-            | {"at_edge": best.lr in (rates.lr.min(), rates.lr.max())}
-        )
-    return pd.DataFrame(rows)
-
-
 def equal(results: Results) -> Iterator[Part]:
     """Yield the table of effects at equal rates, one column per effect, the figure and the effects without numbers."""
-    table = accuracy_effects.equal_rates(results.grid)
+    table = equal_rates(results.grid)
     frame = table[table.refused.isna()].drop(columns="refused")
     if frame.empty:
         return
@@ -131,6 +106,22 @@ def equal(results: Results) -> Iterator[Part]:
         yield Figure("equal_rates", EQUAL_FIGURE, partial(draw_effects, frame, results.cells))
     refused = table[table.refused.notna()]
     yield [f"no statistics for {row.effect} at lr={row.lr:g}: {row.refused}" for row in refused.itertuples()]
+
+
+def equal_rates(grid: Grid) -> pd.DataFrame:
+    """Return the effects of the auxiliary loss and sharing at each learning rate that both networks have.
+
+    If a network was trained at several rates, an effect could compare two different rates and is ambiguous. At each
+    rate that both networks have, it is not. Empty unless a network was trained at several rates.
+
+    Returns:
+        The columns of equal_rates.csv and `refused`, the reason if runs are missing. Then the numbers are nan. p_holm
+        is Holm's p inside the family, over all effects and rates.
+    """
+    contrasts = planned.at_equal_rates(grid)
+    refused = grid.refused(contrasts)
+    table = paired(grid, contrasts, refused).assign(refused=refused).rename(columns={"context": "lr"})
+    return table.astype({"lr": float})[["family", "effect", "lr", *NUMBERS, "refused"]]
 
 
 def draw_effects(table: pd.DataFrame, cells: pd.DataFrame) -> Drawing:

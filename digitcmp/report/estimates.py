@@ -68,14 +68,6 @@ def holm_by(p: pd.Series, family: pd.Series) -> pd.Series:
     return p.dropna().groupby(family).transform(lambda one: holm(one.to_numpy())).reindex(p.index)
 
 
-def holm_with(p: Float[np.ndarray, " test"], place: int, others: Float[np.ndarray, " other"]) -> np.ndarray:
-    """Return `holm(p)[place]` with `p[place]` replaced by each of several other values."""
-    rest = np.sort(np.delete(p, place))
-    steps = np.concatenate([[0.0], np.maximum.accumulate(rest * np.arange(len(p), 1, -1))])
-    smaller = np.searchsorted(rest, others)
-    return np.minimum(1, np.maximum(steps[smaller], others * (len(p) - smaller)))
-
-
 def false_discovery(p: pd.Series) -> pd.Series:
     """Return q, Benjamini and Hochberg's adjustment of p-values for the false-discovery rate, nan where p is."""
     known = p.dropna().sort_values(ascending=False)

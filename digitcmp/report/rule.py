@@ -7,7 +7,7 @@ import pandas as pd
 
 from digitcmp.data.sources import SOURCES
 from digitcmp.data.tasks import TASKS
-from digitcmp.report.statistics.estimates import ROUNDING, SIGNIFICANT
+from digitcmp.report.estimates import ROUNDING, SIGNIFICANT
 
 MARGIN = 0.01  # of accuracy, because the claims have two decimals
 NO_INTERVAL = "no interval: all differences are equal"

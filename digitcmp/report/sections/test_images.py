@@ -1,20 +1,56 @@
-"""The accuracies and effects of a report with intervals that also cover the test images.
+"""The section on test images: accuracies and effects with intervals that also cover them.
 
 Seeds draw their test pairs from the same test images, so that their accuracies are not independent. The covariance of
 seeds that answer about the same image is estimated as for dyadic data, where an observation belongs to two units
 (Aronow, Samii and Assenova, Political Analysis 23, 2015).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from digitcmp.report.contrasts.accuracy_effects import paired
 from digitcmp.report.contrasts.cell_grid import Contrast, Grid
-from digitcmp.report.statistics.estimates import half_width
+from digitcmp.report.contrasts.planned import differing
+from digitcmp.report.estimates import half_width
+from digitcmp.report.formats import decimals, interval, to_text
+from digitcmp.report.pages.section import Column, File, Part, Row, Table, named
+from digitcmp.report.results import Results
 
 ACCURACY = "accuracy"  # the family of the rows that are mean accuracies
+IMAGES = (
+    "The first interval is over seeds: over training pairs, initial weights and each seed's draw of test pairs. Seeds "
+    "draw from the same test images. The second interval also covers these: it adds the covariance between seeds that "
+    "answer about the same image. *from images* is the share of its variance that this adds."
+)
+
+
+def parts(results: Results) -> Iterator[Part]:
+    """Yield the table of accuracies and effects with the intervals over seeds and over test images."""
+    if results.answers is None:
+        frame = results.collected("test_images.csv", pd.DataFrame())
+    else:
+        frame = over_images(results.grid, results.effects, results.title_of, results.answers)
+    if frame.empty:
+        return
+    yield File.csv("test_images.csv", frame)
+
+    def form(row: Row) -> str:
+        return decimals(row["mean"]) if row["family"] == ACCURACY else "+.3f"
+
+    columns = [
+        named("effect", "cell or effect"),
+        Column("n", "n"),
+        named("settings"),
+        Column("mean", "mean", lambda row: to_text(row["mean"], form(row))),
+        Column("over seeds", "ci_low", lambda row: interval(row["ci_low"], row["ci_high"], form(row), row["n"])),
+        Column("and test images", "images_low", lambda row: interval(row["images_low"], row["images_high"], form(row))),
+        Column("from images", "images_share", ".0%"),
+    ]
+    contexts = [context if isinstance(context, str) else "" for context in frame.context]  # nan in a CSV file
+    yield Table.of(frame.assign(settings=differing(contexts)), columns, "test_images.csv")
+    yield IMAGES
 
 
 def over_images(grid: Grid, effects: pd.DataFrame, titles: Mapping[str, str], answers: pd.DataFrame) -> pd.DataFrame:
@@ -32,8 +68,8 @@ def over_images(grid: Grid, effects: pd.DataFrame, titles: Mapping[str, str], an
         its variance that the test images add. Intervals of accuracies are cut to [0, 1].
     """
     cells = [Contrast(ACCURACY, title, "", {grid.names.index(cell): 1.0}) for cell, title in titles.items()]
-    tables = [paired(grid, cells), effects]
-    table = pd.concat([one[one.ci_low.notna()] for one in tables], ignore_index=True)
+    table = pd.concat([paired(grid, cells), effects])
+    table = table[table.ci_low.notna()].reset_index(drop=True)
     by_cell = dict(list(answers.groupby("cell")))
     variances = []
     for contrast in table.contrast:

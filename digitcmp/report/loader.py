@@ -12,7 +12,7 @@ from digitcmp import paper
 from digitcmp.config.identity import defaults
 from digitcmp.errors import RunError, first_few
 from digitcmp.models import backbones
-from digitcmp.report.loading.settings import NO_SETTING, literal
+from digitcmp.report.cells import NO_SETTING, literal
 from digitcmp.runs.folder import RATES, run_folders
 from digitcmp.runs.result import MAJORITY, NETWORK, RESULT_KEYS, SCORES
 from digitcmp.runs.table import run_table
@@ -21,7 +21,6 @@ TEXTS = {  # columns of texts, even if a text looks like a number
     *({*RESULT_KEYS} - {"params", "fit_seconds", MAJORITY, *SCORES}),
     *("model", "dataset", "cls", "data_crc", "checkpoint", "function", "digest", "positions", "option", "seeds"),
 }
-DERIVED = ["collapsed"]  # columns of runs.csv that are computed from the others
 REQUIRED = ("cell", "seed", "test_acc", "config_hash")  # columns that every runs.csv has
 CODE = ["code", "function", "digest"]  # a fingerprint, one of its files, and the digest of that file
 MADE_WITH = ("versions", "git_commit", "device")
@@ -93,8 +92,8 @@ def read_runs(file: Path, root: Path) -> pd.DataFrame:
         )
     for key in set(table.select_dtypes("str")) - TEXTS:
         table[key] = table[key].map(literal, na_action="ignore")
-    paths = [str(root / cell / f"seed={seed}") for cell, seed in zip(table.cell, table.seed, strict=True)]
-    return table.drop(columns=DERIVED, errors="ignore").assign(path=paths)
+    paths = f"{root}/" + table.cell + "/seed=" + table.seed.astype(str)
+    return table.drop(columns="collapsed", errors="ignore").assign(path=paths)
 
 
 def fill_defaults(table: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +170,7 @@ def origin_warnings(table: pd.DataFrame, code: pd.DataFrame) -> list[str]:
     ]
     digests = code.groupby("function").digest.nunique()
     mixed = list(digests.index[digests > 1])
-    unknown = table.code.isna().sum() if "code" in table else len(table)
+    unknown = table.reindex(columns=["code"]).code.isna().sum()
     for key in [key for key in MADE_WITH if key in table]:
         counts = table[key].value_counts().sort_index()
         if len(counts) > 1 and (key != "git_commit" or mixed or unknown):  # else the commits differ in other files

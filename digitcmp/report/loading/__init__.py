@@ -1,1 +1,0 @@
-"""Read the runs of some folders as tables."""
