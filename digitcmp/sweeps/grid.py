@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class Planner:
         self.loader, self.config = loader, config
         self.parser = OverridesParser.create(config_loader=loader)
         self.groups = loader.list_groups("")  # the folders of conf/
-        self.composed: dict[tuple[str, ...], DictConfig] = {}
+        self.composed: dict[tuple[str, ...], bytes] = {}
 
     def plan(self, grids: Sequence[Grid], arguments: list[str], root: Path) -> list[Job]:
         """Return the jobs of some grids, each run once.
@@ -112,8 +113,11 @@ class Planner:
             config = self.loader.load_sweep_config(self.config, list(files))
             if config.hydra.sweeper.grids not in (self.config.hydra.sweeper.grids, [{}]):
                 raise ConfigError(f"{' '.join(files)} is not allowed inside a sweep: it is a sweep. Start it alone.")
-            self.composed[files] = config
-        return run_of(self.composed[files], settings)
+            self.composed[files] = pickle.dumps(without_hydra(config))
+        config = pickle.loads(self.composed[files])  # ten times as fast as a deep copy
+        for override in settings:
+            OmegaConf.update(config, override.key_or_group, override.value(), force_add=True)
+        return Run.of(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
 
     def is_choice(self, override: Override) -> bool:
         """Return whether an override selects a file of conf/ or deletes a key."""
@@ -121,12 +125,14 @@ class Planner:
         return override.is_delete() or is_group
 
 
-def run_of(config: DictConfig, overrides: Iterable[Override] = ()) -> Run:
-    """Return the run of a composed configuration, with some values set as Hydra sets them. Raise ConfigError."""
-    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])  # a deep copy
-    for override in overrides:
-        OmegaConf.update(plain, override.key_or_group, override.value(), force_add=True)
-    return Run.of(OmegaConf.to_container(plain, resolve=True))  # type: ignore[arg-type]
+def run_of(config: DictConfig) -> Run:
+    """Return the run of a composed configuration. Raise ConfigError."""
+    return Run.of(OmegaConf.to_container(without_hydra(config), resolve=True))  # type: ignore[arg-type]
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """Return a copy of a configuration without Hydra's own options."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 def file_names(override: Override) -> str:
