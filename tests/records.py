@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from conftest import inside
 from digitcmp.config.conf import config_yaml, files
 from digitcmp.config.identity import RENAMED
 from digitcmp.config.run import Run
+from digitcmp.report.figures import save
 from digitcmp.report.results import Results
 from digitcmp.report.sections import sections
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, METRICS
@@ -98,9 +100,15 @@ def load(*roots: Path) -> Results:
     return Results.load(roots)
 
 
-def report(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run `digitcmp report` in this process, 80 columns wide, and return what it printed."""
-    return inside("report", *arguments, code=code, columns=80)
+def report(*arguments: str | Path, code: int = 0, drawn: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run `digitcmp report` in this process, 80 columns wide, and return what it printed.
+
+    Without `drawn` its figures are empty, because drawing them takes most of its time.
+    """
+    empty = b'<svg width="9pt" height="9pt"></svg>'
+    draw = save if drawn else lambda _: dict.fromkeys(("page", "png", "svg"), empty)
+    with mock.patch("digitcmp.report.pages.output.save", draw):
+        return inside("report", *arguments, code=code, columns=80)
 
 
 def parts(results: Results, title: str = "") -> list[Any]:

@@ -57,7 +57,7 @@ def test_a_large_design_shows_averages_first_and_single_contrasts_in_the_file(tm
         return 0.7 + 0.03 * (model == "ws3") + 0.1 * aux + 0.001 * (batch_size + epochs) + 0.002 * seed * aux
 
     levels: dict[str, Any] = {"batch_size": (5, 10, 20, 40), "epochs": (10, 20, 25, 50)}
-    report(sweep(tmp_path, accuracy, model=("ws1", "ws3"), aux=(False, True), **levels, seed=range(2)))
+    report(sweep(tmp_path, accuracy, model=("ws1", "ws3"), aux=(False, True), **levels, seed=range(2)), drawn=True)
     large = tmp_path / "report"
     text = (large / "report.md").read_text()
     effects = text[text.index("## Effects") :]

@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).with_name("report.html")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of `grid`, in a folder whose name is not HTML."""
     sweep = grid(tmp_path_factory.mktemp("sweeps") / "<b>&")
-    report(sweep)
+    report(sweep, drawn=True)
     return sweep / "report" / "report.html"
 
 

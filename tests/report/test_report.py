@@ -195,7 +195,7 @@ def test_selection_looks_at_validation_only(tmp_path: Path) -> None:
 
 def test_the_whole_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(grid(tmp_path), "ws3", None, seed=3, lr=1.3e-3)
-    done = report(tmp_path)
+    done = report(tmp_path, drawn=True)
     out = tmp_path / "report"
     names = {"cells.csv", "runs.csv", "curves.csv", "effects.csv", "report.md", "report.html", "table.tex"}
     names |= {"seed_curves.csv", "convergence.csv", ".manifest"}
@@ -219,7 +219,7 @@ def test_the_whole_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(before[name]) > 1000 and (name.endswith("png") or f"]({name})" in text)
     shown: list[str] = []
     monkeypatch.setattr("webbrowser.open", shown.append)
-    report(tmp_path, "--open")
+    report(tmp_path, "--open", drawn=True)
     assert contents(out) == before and shown == [(out / "report.html").as_uri()]
 
 
@@ -366,12 +366,12 @@ def test_a_report_of_csv_files_is_that_of_the_runs(tmp_path: Path) -> None:
     folder = record(sweep, "fcnn1", 0.81, hidden=300, ema=0.99)
     evaluation(folder, "order", class_order=0.5, positions={"Bag, small": 0.4})
     evaluation(folder, "tta", tta=True)
-    report(sweep)
+    report(sweep, drawn=True)
     before = contents(sweep / "report")
     for folder in sweep.glob("model=*"):
         shutil.rmtree(folder)
     for root in (sweep, sweep / "report"):  # a report folder can be read as well
-        report(root)
+        report(root, drawn=True)
         after = contents(sweep / "report")
         assert after.keys() == before.keys()
         other = {name for name in before if before[name] != after[name]}
