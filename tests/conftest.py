@@ -134,6 +134,7 @@ class Program(FORK.Process):  # type: ignore[name-defined]
         """Kill the program and all its workers, also those that outlived it."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+        self.kill()  # it may not have begun its group yet
         self.join()
 
 

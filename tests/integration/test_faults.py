@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import FORK, Program, Start, numbers, until, written
+from conftest import FORK, Program, Run, Start, numbers, until, written
 
 from digitcmp.runs.folder import CHECKPOINT, CONFIG, LOCK, METRICS, RESULT, lock
 from digitcmp.runs.result import CHECKSUM, read_result
@@ -252,10 +252,13 @@ def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     assert not completes(tmp_path, whole)
 
 
-def test_a_kill_while_it_imports_leaves_no_folder(start: Start, tmp_path: Path) -> None:
-    process = start(*QUICK, cold=True)
-    until(lambda: "libtorch" in libraries(process.pid))
-    process.kill_group()
+def test_a_kill_while_it_imports_leaves_no_folder(
+    command: Run, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The import of torch, which takes most of the time, kills the process."""
+    modules = tmp_path_factory.mktemp("modules")
+    (modules / "torch.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    command(*QUICK, code=-signal.SIGKILL, cold=True, PYTHONPATH=str(modules))
     assert list(tmp_path.iterdir()) == []
 
 
