@@ -2,14 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import ROOT, inside
+from conftest import inside
 from saved import checkpoint
 
 import digitcmp
@@ -36,12 +34,13 @@ def test_onnxruntime_agrees_with_torch(
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
-    """Export two hardly trained networks, and return each one's checkpoint and ONNX file."""
+    """Export two hardly trained networks, and return each one's checkpoint and ONNX file. The command prints a line."""
     made = {}
-    for backbone, aux in (("ws3", True), ("fcnn1", False)):
+    for backbone, aux, outputs in (("ws3", True, "probability, digits"), ("fcnn1", False, "probability")):
         folder = tmp_path_factory.mktemp(backbone)
         saved = checkpoint(folder, backbone, aux, pairs=40, epochs=1)
-        export.export(saved, folder / "model.onnx")
+        line = inside("export", saved, "model.onnx", folder=folder).stdout
+        assert line == f"Wrote model.onnx: pairs (B, 2, 14, 14) float32, pixels 0..255 -> {outputs}\n"
         assert [file.name for file in folder.iterdir() if file.is_file()] == ["model.onnx"]
         made[backbone] = saved, folder / "model.onnx"
     return made
@@ -73,18 +72,6 @@ def test_what_fails_is_one_line_and_changes_nothing(
     err = inside("export", saved, tmp_path / name, code=2).stderr
     assert str(tmp_path / name) in err and err.count("\n") == 1
     assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before
-
-
-def test_command(exported: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
-    """The command prints one line, and no warnings of libraries."""
-    command = [sys.executable, "-m", "digitcmp", "export", str(exported["ws3"][0]), "model.onnx"]
-    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "Wrote model.onnx: pairs (B, 2, 14, 14) float32, pixels 0..255 -> probability, digits"
-    ]
-    assert done.stderr == ""
-    onnxruntime.InferenceSession(tmp_path / "model.onnx")
 
 
 def test_a_missing_checkpoint_is_one_line(tmp_path: Path) -> None:
