@@ -16,7 +16,7 @@ def test_an_unknown_command() -> None:
 
 
 def test_a_terminal_of_few_letters(command: Run) -> None:
-    done = command("model=ws2", before=lambda: sys.stdout.reconfigure(encoding="ascii"))  # type: ignore[union-attr]
+    done = command("model=ws2", "pictures=false", before=lambda: sys.stdout.reconfigure(encoding="ascii"))
     assert done.stderr == "" and "0.845 ? 0.014" in done.stdout
     ascii = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
     assert command("model=\u00e9", code=1, cold=True, **ascii).stderr.count("\n") == 1
