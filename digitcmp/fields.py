@@ -35,7 +35,8 @@ Fraction = Annotated[float, FromText, Field(gt=0, lt=1)]
 BelowOne = Annotated[float, FromText, Field(ge=0, lt=1)]
 Betas = Annotated[list[BelowOne], Field(min_length=2, max_length=2)]
 
-ELSEWHERE = {  # names of Lightning and of Hydra -> what is expected here
+ELSEWHERE = {  # names of the paper, of Lightning and of Hydra -> what is expected here
+    "lambda": "aux_weight",
     "learning_rate": "lr",
     "optimizer": "lr, or optimizer=NAME",  # model.optimizer.lr of lightning-hydra-template
     "experiment": "# @package _global_, the first line of its file",

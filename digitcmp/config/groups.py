@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from digitcmp.config.conf import argument_defaults, target_name
+from digitcmp.config.conf import argument_defaults, files, target_name
 from digitcmp.data.sources import GIVEN, READERS, SOURCES, known_names
 from digitcmp.errors import ConfigError
 from digitcmp.fields import Count, Group, Natural, Positive, arguments_of, one_of, shown, unknown, validate
@@ -95,10 +95,11 @@ def checked(group: str, spec: dict[str, Any]) -> dict[str, Any]:
     types = OptimizerArguments if group == "optimizer" else arguments_of(getattr(schedules, name), ["progress"])
     accepted = argument_defaults(group, name)
     given = accepted | {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
-    for key in given:
-        if key not in accepted:
-            hint = f"expected {', '.join(accepted) or 'no arguments'}"
-            raise ConfigError(unknown(f"{group}.{key}", [f"{group}.{name}" for name in accepted], hint))
+    for key in given.keys() - accepted.keys():
+        others = [other for other in files(group) if key in argument_defaults(group, other)]
+        hint = f"expected {', '.join(accepted) or 'no arguments'}"
+        hint += f"; {group}={'|'.join(others)} accepts it" if others else ""
+        raise ConfigError(unknown(f"{group}.{key}", [] if others else [f"{group}.{k}" for k in accepted], hint))
     return spec | validate(types, given, f"{group}.").model_dump(include=set(given))
 
 

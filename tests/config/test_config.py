@@ -210,7 +210,8 @@ def test_committed_runs_keep_their_names_and_hashes(folder: Path) -> None:
         ),
         (
             {"optimizer__weight_decay": 0.1},
-            "optimizer.weight_decay is unknown: expected betas, eps, fused",
+            "optimizer.weight_decay is unknown: expected betas, eps, fused; "
+            "optimizer=adamw|nadam|radam|rmsprop|sgd accepts it",
         ),
         ({"optimizer__beta": [0.9, 0.99]}, "optimizer.beta is unknown: did you mean optimizer.betas?"),
         ({"optimizer__betas": [0.9, 1]}, "optimizer.betas[1]=1 is not allowed; input should be less than 1"),

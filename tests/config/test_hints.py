@@ -10,6 +10,7 @@ pytestmark = pytest.mark.pure
     ("typed", "message"),
     [
         ("fast_dev_run=true", "fast_dev_run is unknown: did you mean trainer.fast_dev_run?"),
+        ("lambda=2", "lambda is unknown: did you mean aux_weight?"),
         ("learning_rate=0.1", "learning_rate is unknown: did you mean lr?"),
         ("+learning_rate=0.1", "learning_rate is unknown: did you mean lr?"),
         ("modle=ws3", "modle is unknown: did you mean model?"),
