@@ -98,13 +98,19 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def single(folder: Path) -> Iterator[None]:
-    """Guard a single run: an error is one line, and a folder without files is removed, with parents that are empty."""
+    """Guard a single run: an error is one line, and a folder without files is removed."""
+    remove_empty(folder)  # Hydra made it; a killed run leaves no empty folder
     try:
         with one_line():
             yield
     finally:
-        with contextlib.suppress(OSError):
-            os.removedirs(os.path.relpath(folder))
+        remove_empty(folder)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder if it is empty, and its parents that are empty then."""
+    with contextlib.suppress(OSError):
+        os.removedirs(os.path.relpath(folder))
 
 
 @contextmanager
