@@ -248,7 +248,7 @@ def test_two_at_once_train_once(tmp_path: Path, whole: Numbers) -> None:
 
 def test_nan_loss(tmp_path: Path, whole: Numbers) -> None:
     code, text = once(tmp_path, *RUN, "lr=1e30")
-    assert code == 1 and "the val loss is nan in epoch 1: training diverged. Lower lr." in text
+    assert code == 1 and "the train loss is nan in epoch 1: training diverged. Lower lr." in text
     assert not completes(tmp_path, whole)
 
 

@@ -81,11 +81,11 @@ def test_failures_are_listed_with_their_commands(train: Run, tmp_path: Path) -> 
     assert "2 not finished:" in lines and "Traceback" not in sweep.stderr, sweep.stderr
     said = [line for line in sweep.stdout.splitlines() if line.startswith("[")]
     assert [line.split()[0] for line in said] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
-    assert sum("FAILED: the val loss is nan in epoch 1" in line for line in said) == 2
+    assert sum("FAILED: the train loss is nan in epoch 1" in line for line in said) == 2
     for label, model in (("AL3", "ws2"), ("AL4", "ws3")):
         (at,) = (i for i, line in enumerate(lines) if line.startswith(f"  {label}"))
         assert f"model={model},aux=true,lr=1e+30" in lines[at]
-        assert "seed=0: the val loss is nan in epoch 1: training diverged. Lower lr." in lines[at]
+        assert "seed=0: the train loss is nan in epoch 1: training diverged. Lower lr." in lines[at]
         python, script, *arguments = shlex.split(lines[at + 1])
         assert (python, script) == ("python", "train.py")
         alone = train(*arguments, "dry_run=true").stdout.splitlines()
@@ -98,7 +98,7 @@ def test_a_sweep_may_stop_at_the_first_failure(command: Run, tmp_path: Path) -> 
     second = tmp_path / "multirun/sweep" / CELL.format("0.001") / "seed=0"
     with lock(second):  # so that it cannot finish first
         stopped = command(*sweep, code=143)
-    assert "[1/2]" in stopped.stdout and "FAILED: the val loss is nan" in stopped.stdout
+    assert "[1/2]" in stopped.stdout and "FAILED: the train loss is nan" in stopped.stdout
     assert stopped.stderr == "stopped. Start the sweep again to train the unfinished runs.\n"
     assert not finished([second])
 
