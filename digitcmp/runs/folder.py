@@ -20,7 +20,7 @@ LOCK, PICTURES, EVENTS = ".digitcmp.lock", "pictures", ".digitcmp"  # the end of
 RATES, SELECTION = "rates", "selected.csv"  # of a sweep: the folder of the runs that select a value, and its values
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion")
-LAST_OPTION = "\ndry_run:"  # of the config.yaml of a run
+RUN_CONFIG = re.compile(r"plugins:.*^task:.*^dry_run:", re.DOTALL | re.MULTILINE)  # the first and last options
 OURS = (".partial", ".error")  # the ends of names that only a run writes
 WRITTEN = (  # the files of a run beside its lock, the result first and the configuration last
     *(RESULT, METRICS, CHECKPOINT, BEST, f"events.out.tfevents.*{EVENTS}", "fit-*-profile.txt", ERROR),
@@ -39,7 +39,7 @@ def claim(folder: Path, run: Run) -> None:
     config = folder / CONFIG
     files = [file for name in WRITTEN for file in folder.glob(name)]
     others = [file for file in files if file.suffix not in OURS]
-    if others and not (config.is_file() and LAST_OPTION in config.read_text("utf-8", errors="replace")):
+    if others and not (config.is_file() and RUN_CONFIG.match(config.read_text("utf-8", errors="replace"))):
         name = others[0].relative_to(folder).as_posix()
         raise RunError(f"{folder} contains {name}, a file that no run wrote. Choose another folder.")
     for file in files:
