@@ -20,7 +20,6 @@ LOCK, PICTURES, EVENTS = ".digitcmp.lock", "pictures", ".digitcmp"  # the end of
 RATES, SELECTION = "rates", "selected.csv"  # of a sweep: the folder of the runs that select a value, and its values
 IN_A_SWEEP = re.compile(r"(^|/)model=[^,/]+,aux=(true|false),lr=[^/]+/seed=\d+$")
 PICTURE_NAMES = ("mistakes", "error rate by digits", "calibration", "digit confusion")
-RUN_CONFIG = re.compile(r"plugins:.*^task:.*^dry_run:", re.DOTALL | re.MULTILINE)  # the first and last options
 OURS = (".partial", ".error")  # the ends of names that only a run writes
 WRITTEN = (  # the files of a run beside its lock, the result first and the configuration last
     *(RESULT, METRICS, CHECKPOINT, BEST, f"events.out.tfevents.*{EVENTS}", "fit-*-profile.txt", ERROR),
@@ -36,15 +35,24 @@ def claim(folder: Path, run: Run) -> None:
     Raises:
         RunError: if the folder holds a file with the name of a run's, but no run. Nothing has been removed then.
     """
-    config = folder / CONFIG
     files = [file for name in WRITTEN for file in folder.glob(name)]
     others = [file for file in files if file.suffix not in OURS]
-    if others and not (config.is_file() and RUN_CONFIG.match(config.read_text("utf-8", errors="replace"))):
+    if others and not holds_run(folder):
         name = others[0].relative_to(folder).as_posix()
         raise RunError(f"{folder} contains {name}, a file that no run wrote. Choose another folder.")
     for file in files:
         file.unlink()
-    write(config, yaml.safe_dump(run.model_dump(), sort_keys=False))
+    write(folder / CONFIG, yaml.safe_dump(run.model_dump(), sort_keys=False))
+
+
+def holds_run(folder: Path) -> bool:
+    """Return whether a folder has a config.yaml that a run wrote."""
+    file = folder / CONFIG
+    try:
+        config = yaml.load(file.read_bytes(), yaml.CSafeLoader) if file.is_file() else None
+    except yaml.YAMLError:
+        return False
+    return isinstance(config, dict) and {"task", "model", "optimizer", "seed"} <= config.keys()
 
 
 def run_folders(roots: Iterable[Path]) -> list[Path]:
@@ -64,6 +72,8 @@ def run_folders(roots: Iterable[Path]) -> list[Path]:
 def lock(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Lock the run folder for this process. The kernel releases the lock when the process ends.
 
+    Remove the folder afterwards if this call created it and it is empty.
+
     Args:
         folder: the run folder, created if it does not exist.
         name: the name of the lock file, which is removed afterwards.
@@ -73,6 +83,7 @@ def lock(folder: Path, name: str = LOCK) -> Iterator[None]:
     """
     from filelock import FileLock  # slow import
 
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     # a soft lock would outlive a killed process
     with FileLock(folder / name, poll_interval=0.2, fallback_to_soft=False):
@@ -81,3 +92,6 @@ def lock(folder: Path, name: str = LOCK) -> Iterator[None]:
         finally:
             with suppress(OSError):  # a waiting process creates a new one
                 (folder / name).unlink()
+            with suppress(OSError):
+                if is_new:
+                    folder.rmdir()

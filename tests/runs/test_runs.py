@@ -8,7 +8,7 @@ import pytest
 from configs import run
 from conftest import Run
 
-from digitcmp.runs.folder import claim, run_folders
+from digitcmp.runs.folder import claim, lock, run_folders
 from digitcmp.runs.provenance import git_commit
 
 CELL = "model=ws3,aux=false,lr=0.0013"
@@ -42,7 +42,10 @@ def test_git_commit_is_of_the_repository_that_holds_the_code(
     (repository / "venv").mkdir()
     (repository / "venv/installed.py").touch()
     assert git_commit(repository / "venv/installed.py") == "unknown"
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
     assert git_commit(tmp_path / "elsewhere.py") == "unknown"
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "none"))
+    assert git_commit(repository / "code.py") == f"{commit}-dirty"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_commit(repository / "code.py") == "unknown"  # git is not on PATH
 
@@ -87,3 +90,11 @@ def test_more_than_a_machine_has_is_refused_in_a_line(train: Run, tmp_path: Path
     refused = train(*typed.split(), code=1).stderr
     assert refused.startswith(message) and len(refused.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_leaves_only_folders_that_were_there(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new"):
+        with lock(tmp_path / name):
+            assert (tmp_path / name).is_dir()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
