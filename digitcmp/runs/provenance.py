@@ -4,6 +4,7 @@ Comments, docstrings and formatting do not change a digest.
 """
 
 import ast
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -96,11 +97,12 @@ def git_commit(file: Path) -> str:
     """Return the commit of the file's repository, with -dirty if it was changed, `unknown` without a repository."""
     # git rejects repositories of other owners, but this code is running already
     git = ["git", "-c", "safe.directory=*", "-C", str(file.parent)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}  # as in a git hook
     find = ["ls-files", "--error-unmatch", file.name]  # an installed copy inside a repository is not part of it
     describe = ["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         for command in (find, describe):
-            done = subprocess.run([*git, *command], capture_output=True, text=True, check=True)
+            done = subprocess.run([*git, *command], capture_output=True, text=True, env=environment, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
