@@ -77,8 +77,11 @@ def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def row_options(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of the settings in the name of a run's cell, with the values of its row."""
-    keys = [part.partition("=")[0] for part in run["cell"].split(",")]
-    return {option(key): run[key] for key in [*keys, "seed"] if key in run and key not in ("optimizer", "schedule")}
+    texts = dict(part.partition("=")[::2] for part in run["cell"].split(","))
+    known = {key: run[key] for key in [*texts, "seed"] if key in run and key not in ("optimizer", "schedule")}
+    # a column with gaps has floats in place of integers, but limit_train_batches=1.0 is all batches and 1 is one
+    whole = {key: int(value) for key, value in known.items() if isinstance(value, float) and texts[key].isdigit()}
+    return {option(key): value for key, value in (known | whole).items()}
 
 
 def option(setting: str) -> str:
@@ -90,9 +93,7 @@ def option(setting: str) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value in Hydra's syntax. A plain word has no quotes; a column with gaps has floats for integers."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    """Return a value in Hydra's syntax. A plain word has no quotes."""
     is_word = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w./-]*", value)
     return str(value) if is_word and isinstance(yaml.safe_load(str(value)), str) else typed(value)
 

@@ -45,6 +45,7 @@ def again(run: Run, folder: Path) -> Run:
         {"model": "ws2", "model__hidden": 250, "data__train_pairs": 500, "aux": True, "aux_weight": 0.3, "lr": 5e-05},
         {"model__regularization": "dropout", "optimizer": "sgd", "seed": 7},
         {"callbacks": {"stop": STOP}, "checkpoint": "best", "trainer__max_steps": 100},
+        {"trainer__limit_train_batches": 1.0},  # all batches, where 1 is one batch
         {"data__name": "svhn", "data__cls": "SVHN", "data__side": 20, "head": "ordinal", "head__temperature": 2.0},
         {"data__name": "emnist_letters", "data__cls": "EMNIST", "data__arguments": {"split": "letters"}},
         {"data__name": "mine", "data__cls": "EMNIST", "data__arguments": {"split": "a,b=1"}, "data__drawn": True},
