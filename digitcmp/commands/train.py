@@ -1,6 +1,5 @@
 """Train one run (digitcmp train model=ws3 aux=true), or a sweep with -m."""
 
-import gc
 import math
 from pathlib import Path
 
@@ -24,10 +23,8 @@ def train(config: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     alone = HydraConfig.get().mode is RunMode.RUN
     with process.single(folder) if alone else process.job(folder):
-        gc.disable()  # garbage collections take a quarter of the time of the next import
         from digitcmp.training.fit import train  # slow import; invalid values fail before it
 
-        gc.enable()
         return float(train(run, folder, show=alone).get("val_acc", math.nan))
 
 
