@@ -113,4 +113,4 @@ def test_a_row_of_a_report_tells_the_arguments_of_a_head() -> None:
     """The command of a run contains the arguments of its head, even if the run's folder is gone."""
     made = run(head={"name": "ordinal", "temperature": 2.0}, model={"name": "ws2", "hidden": 9})
     row = made.settings | {"cell": made.cell_name, "config_hash": made.config_hash, "path": "gone", "seed": 0}
-    assert {"head=ordinal", "head.temperature=2"} <= {*repeat.command(row).split()}
+    assert {"head=ordinal", "head.temperature=2.0"} <= {*repeat.command(row).split()}
