@@ -47,7 +47,9 @@ def convert(raw: Raw, side: int | None) -> Raw:
     Raises:
         DataError: if the arrays have a form that docs/data.md does not list.
     """
-    remarks = list(raw.remarks)
+    remarks, shapes = list(raw.remarks), [np.shape(array)[1:] for array in raw.images]
+    if len({*shapes}) > 1:
+        raise DataError(f"training images of the shape {shapes[0]} and test images of {shapes[1]}; expected one shape")
     images, labels = np.concatenate(raw.images), np.concatenate(raw.labels)
     if [*map(len, raw.images)] != [*map(len, raw.labels)]:
         found = " and ".join(map(described, raw.labels))
